@@ -1,7 +1,7 @@
 //! Owns the rewriting of the user's types for another place: without `Self`, inside the generated module, or cut where
 //! a type contains itself. Spans stay those of the user.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Generics, Ident, Path, Type, TypePath, parse_quote, parse2};
@@ -101,6 +101,15 @@ pub(crate) fn inward_crate(krate: &Path) -> Path {
     path
 }
 
+/// The path with one span for all of it: where an expression starts is where the compiler points.
+pub(crate) fn at(span: Span, path: &Path) -> TokenStream {
+    let set = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    path.to_token_stream().into_iter().map(set).collect()
+}
+
 /// Replaces a type inside its own schema by a mark, and the types of its `cycle(..)` as well.
 pub(crate) struct Cutter<'a> {
     /// The type itself.
@@ -172,8 +181,8 @@ pub(crate) fn parameter(param: &syn::GenericParam) -> String {
 /// Whether the identifier stands anywhere in these tokens.
 pub(crate) fn contains(tokens: TokenStream, wanted: &str) -> bool {
     tokens.into_iter().any(|token| match token {
-        proc_macro2::TokenTree::Ident(ident) => ident == wanted,
-        proc_macro2::TokenTree::Group(group) => contains(group.stream(), wanted),
-        proc_macro2::TokenTree::Punct(_) | proc_macro2::TokenTree::Literal(_) => false,
+        TokenTree::Ident(ident) => ident == wanted,
+        TokenTree::Group(group) => contains(group.stream(), wanted),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
 }

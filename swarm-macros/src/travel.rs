@@ -103,7 +103,7 @@ fn refusal(reference: &TypeReference) -> String {
         },
         other => show(other),
     };
-    format!("a message owns what it carries, so a handler's argument cannot be a reference: write `{owned}`")
+    format!("a message owns what it carries and cannot hold a reference: write `{owned}`")
 }
 
 /// The `T` of `&Archived<T>`.

@@ -193,6 +193,9 @@ impl Message {
         if let Some(named) = named {
             return Of::Name(named);
         }
+        // A field that borrows is the same mistake as the type's lifetime.
+        let mut same = Mistakes::default();
+        let mistakes = if self.item.generics.lifetimes().next().is_some() { &mut same } else { mistakes };
         match travel::check(&field.ty, mistakes) {
             Ok(()) => Of::Type { ty: cut, generic },
             Err(fault) => {

@@ -132,8 +132,15 @@ fn generated(shape: &Shape, name: Option<&LitStr>, worker: &str, mistakes: &mut 
         usable &= travel::check(&argument.ty, mistakes) != Err(Fault::Hopeless);
     }
     let fields = shape::named(&shape.arguments, mistakes)?;
+    let name_in_rust = camel(&shape.name());
+    // rkyv's derives mean Rust's own `Sized` by that name.
+    if name_in_rust == "Sized" || syn::parse_str::<Ident>(&name_in_rust).is_err() {
+        let text = format!("the message of `{}` cannot be called `{name_in_rust}`: rename this method", shape.ident);
+        mistakes.at(&shape.ident, text);
+        return None;
+    }
     usable.then(|| Message::Generated {
-        ident: Ident::new(&camel(&shape.name()), shape.ident.span()),
+        ident: Ident::new(&name_in_rust, shape.ident.span()),
         wire: format!("{worker}/{}", name.map_or_else(|| shape.name(), LitStr::value)),
         fields,
     })

@@ -140,8 +140,9 @@ impl Shape {
     /// A step that runs `body`, an expression that uses `at`, and gives `body`'s value as its reply.
     pub(crate) fn step(&self, private: &Path, body: &TokenStream) -> TokenStream {
         if self.is_async {
-            let ident = &self.ident;
-            quote_spanned! {ident.span()=>
+            let span = self.ident.span();
+            let private = crate::paths::at(span, private);
+            quote_spanned! {span=>
                 #private::Step::Later(#private::Box::pin(async move { let reply = #body; (at, reply) }))
             }
         } else {

@@ -6,7 +6,7 @@ struct A;
 impl A {
     #[init]
     fn init(_: &Context<Self>, opening: u64) -> Self {
-        drop(opening);
+        let _ = opening;
         Self
     }
 

@@ -6,7 +6,7 @@ struct A;
 impl A {
     #[init]
     fn init(_: &Context<Self>, opening: u64) {
-        drop(opening);
+        let _ = opening;
     }
 
     #[call]

@@ -6,7 +6,7 @@ struct A;
 impl A {
     #[init]
     fn init(_: &Context<Self>, opening: u64) -> Self {
-        drop(opening);
+        let _ = opening;
         Self
     }
 
@@ -17,7 +17,7 @@ impl A {
 
     #[resolve_conflict]
     fn resolve(&mut self, other: u64) {
-        drop(other);
+        let _ = other;
     }
 }
 

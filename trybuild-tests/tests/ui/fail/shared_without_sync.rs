@@ -6,7 +6,7 @@ struct A(std::cell::Cell<u64>);
 impl A {
     #[init]
     fn init(_: &Context<Self>, opening: u64) -> Self {
-        drop(opening);
+        let _ = opening;
         Self(std::cell::Cell::new(1))
     }
 

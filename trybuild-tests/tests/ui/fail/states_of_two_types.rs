@@ -6,7 +6,7 @@ struct A;
 impl A {
     #[init]
     fn init(_: &Context<Self>, opening: u64) -> Self {
-        drop(opening);
+        let _ = opening;
         Self
     }
 
@@ -22,7 +22,7 @@ impl A {
 
     #[end_handoff]
     fn end(&mut self, state: u32) {
-        drop(state);
+        let _ = state;
     }
 }
 

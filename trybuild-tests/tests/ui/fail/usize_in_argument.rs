@@ -6,7 +6,7 @@ struct A;
 impl A {
     #[init]
     fn init(_: &Context<Self>, opening: u64) -> Self {
-        drop(opening);
+        let _ = opening;
         Self
     }
 
@@ -16,12 +16,12 @@ impl A {
     }
 
     #[call]
-    fn sized(&self, count: usize) -> u64 {
+    fn many(&self, count: usize) -> u64 {
         count as u64
     }
 }
 
 fn main() {
     drop(AClient::register("a", 1));
-    drop(AClient::at("a").sized(1));
+    drop(AClient::at("a").many(1));
 }

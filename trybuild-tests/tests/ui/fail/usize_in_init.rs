@@ -6,7 +6,7 @@ struct A;
 impl A {
     #[init]
     fn init(_: &Context<Self>, size: usize) -> Self {
-        drop(size);
+        let _ = size;
         Self
     }
 
