@@ -20,7 +20,10 @@ pub(crate) enum Fault {
 
 /// Reports everything in `ty` that cannot travel.
 pub(crate) fn check(ty: &Type, mistakes: &mut Mistakes) -> Result<(), Fault> {
-    let mut travel = Travel { mistakes, worst: None };
+    let mut travel = Travel {
+        mistakes,
+        worst: None,
+    };
     travel.visit_type(ty);
     travel.worst.map_or(Ok(()), Err)
 }
@@ -40,19 +43,33 @@ impl Travel<'_> {
 impl<'ast> Visit<'ast> for Travel<'_> {
     fn visit_type(&mut self, ty: &'ast Type) {
         match ty {
-            Type::Reference(reference) => self.fault(Fault::Hopeless, reference, refusal(reference)),
+            Type::Reference(reference) => {
+                self.fault(Fault::Hopeless, reference, refusal(reference))
+            }
             Type::ImplTrait(_) | Type::TraitObject(_) | Type::Infer(_) => {
-                self.fault(Fault::Hopeless, ty, "what travels has one type, known to both nodes: name it here");
+                self.fault(
+                    Fault::Hopeless,
+                    ty,
+                    "what travels has one type, known to both nodes: name it here",
+                );
             }
             Type::Ptr(_) | Type::FnPtr(_) => {
-                self.fault(Fault::Hopeless, ty, "a pointer means nothing on another node: write the value itself");
+                self.fault(
+                    Fault::Hopeless,
+                    ty,
+                    "a pointer means nothing on another node: write the value itself",
+                );
             }
             Type::Path(path) if path.qself.is_none() => {
                 if let Some(last) = path.path.segments.last() {
                     let name = last.ident.to_string();
                     match (name.as_str(), &last.arguments) {
                         ("usize" | "isize", PathArguments::None) => {
-                            let fixed = if name == "usize" { ("u64", "u32") } else { ("i64", "i32") };
+                            let fixed = if name == "usize" {
+                                ("u64", "u32")
+                            } else {
+                                ("i64", "i32")
+                            };
                             let text = format!(
                                 "`{name}` has another size on another machine: write `{}` (or `{}`)",
                                 fixed.0, fixed.1
@@ -60,7 +77,11 @@ impl<'ast> Visit<'ast> for Travel<'_> {
                             return self.fault(Fault::Representable, ty, text);
                         }
                         ("Rc" | "Arc", PathArguments::AngleBracketed(_)) => {
-                            let fault = if name == "Rc" { Fault::Hopeless } else { Fault::Representable };
+                            let fault = if name == "Rc" {
+                                Fault::Hopeless
+                            } else {
+                                Fault::Representable
+                            };
                             let text = "shared pointers cannot travel: write `Box<_>`, or the value itself";
                             return self.fault(fault, ty, text);
                         }
@@ -91,16 +112,18 @@ fn refusal(reference: &TypeReference) -> String {
     let owned = match &*reference.elem {
         Type::Path(path) if path.path.is_ident("str") => "String".into(),
         Type::Slice(slice) => format!("Vec<{}>", show(&slice.elem)),
-        Type::Path(TypePath { path, .. }) => match path.segments.last().map(|last| last.ident.to_string()) {
-            Some(last) if last.len() > 8 && last.starts_with("Archived") => {
-                return format!(
-                    "a message in place is written by its own type: write `&Archived<{}>`, and `#[call(..)]` or `#[cast(..)]` \
+        Type::Path(TypePath { path, .. }) => {
+            match path.segments.last().map(|last| last.ident.to_string()) {
+                Some(last) if last.len() > 8 && last.starts_with("Archived") => {
+                    return format!(
+                        "a message in place is written by its own type: write `&Archived<{}>`, and `#[call(..)]` or `#[cast(..)]` \
                      with it",
-                    &last[8..]
-                );
+                        &last[8..]
+                    );
+                }
+                _ => show(&reference.elem),
             }
-            _ => show(&reference.elem),
-        },
+        }
         other => show(other),
     };
     format!("a message owns what it carries and cannot hold a reference: write `{owned}`")
@@ -111,7 +134,9 @@ pub(crate) fn archived(reference: &TypeReference) -> Option<&Type> {
     if !named(&reference.elem, "Archived") {
         return None;
     }
-    let Type::Path(path) = &*reference.elem else { return None };
+    let Type::Path(path) = &*reference.elem else {
+        return None;
+    };
     match &path.path.segments.last()?.arguments {
         PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
             GenericArgument::Type(ty) => Some(ty),
@@ -124,7 +149,11 @@ pub(crate) fn archived(reference: &TypeReference) -> Option<&Type> {
 /// Whether the last segment of a type's path is `name`.
 pub(crate) fn named(ty: &Type, name: &str) -> bool {
     match ty {
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == name),
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == name),
         _ => false,
     }
 }
@@ -132,7 +161,14 @@ pub(crate) fn named(ty: &Type, name: &str) -> bool {
 /// Tokens as a user would write them.
 pub(crate) fn show(tokens: &impl ToTokens) -> String {
     let mut text = tokens.to_token_stream().to_string();
-    for (wide, narrow) in [(" :: ", "::"), (" < ", "<"), (" >", ">"), ("< ", "<"), (" ,", ","), ("& ", "&")] {
+    for (wide, narrow) in [
+        (" :: ", "::"),
+        (" < ", "<"),
+        (" >", ">"),
+        ("< ", "<"),
+        (" ,", ","),
+        ("& ", "&"),
+    ] {
         text = text.replace(wide, narrow);
     }
     text
@@ -140,7 +176,10 @@ pub(crate) fn show(tokens: &impl ToTokens) -> String {
 
 /// Items that the compiler refuses, in our words and at the user's tokens, if one of these types cannot travel. They
 /// stand before everything else, since errors come in the order of items.
-pub(crate) fn travels<'a>(types: impl Iterator<Item = (&'a Type, TokenStream)>, private: &Path) -> TokenStream {
+pub(crate) fn travels<'a>(
+    types: impl Iterator<Item = (&'a Type, TokenStream)>,
+    private: &Path,
+) -> TokenStream {
     let mut seen = Vec::new();
     let mut checks = TokenStream::new();
     for (ty, cfg) in types {

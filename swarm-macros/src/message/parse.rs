@@ -5,8 +5,8 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, Data, DeriveInput, Error, Field, Fields, GenericParam, LitStr, Path, Token, Type, parenthesized,
-    parse_quote,
+    Attribute, Data, DeriveInput, Error, Field, Fields, GenericParam, LitStr, Path, Token, Type,
+    parenthesized, parse_quote,
 };
 
 use crate::mistakes::Mistakes;
@@ -108,10 +108,16 @@ pub(crate) enum Of {
 
 impl Message {
     /// Reads an item.
-    pub(crate) fn read(item: TokenStream, options: Options, mistakes: &mut Mistakes) -> syn::Result<Self> {
+    pub(crate) fn read(
+        item: TokenStream,
+        options: Options,
+        mistakes: &mut Mistakes,
+    ) -> syn::Result<Self> {
         let item: DeriveInput = syn::parse2(item)?;
         let private = options::private(options.krate.as_ref());
-        let wire = options.name.unwrap_or_else(|| item.ident.unraw().to_string());
+        let wire = options
+            .name
+            .unwrap_or_else(|| item.ident.unraw().to_string());
         if let Some(reply) = &options.reply {
             _ = travel::check(reply, mistakes);
         }
@@ -134,7 +140,12 @@ impl Message {
             reply: None,
             cycle,
             variants: Vec::new(),
-            cfg: item.attrs.iter().filter(|attribute| is_cfg(attribute)).cloned().collect(),
+            cfg: item
+                .attrs
+                .iter()
+                .filter(|attribute| is_cfg(attribute))
+                .cloned()
+                .collect(),
             hopeless: false,
             recursive: false,
             item: item.clone(),
@@ -157,12 +168,20 @@ impl Message {
                     variants.push(Variant {
                         name: Some(variant.ident.unraw().to_string()),
                         fields: message.fields(&mut variant.fields, mistakes),
-                        cfg: variant.attrs.iter().filter(|attribute| is_cfg(attribute)).cloned().collect(),
+                        cfg: variant
+                            .attrs
+                            .iter()
+                            .filter(|attribute| is_cfg(attribute))
+                            .cloned()
+                            .collect(),
                     });
                 }
             }
             Data::Union(data) => {
-                return Err(Error::new(data.union_token.span, "a union says not what it holds: write an enum"));
+                return Err(Error::new(
+                    data.union_token.span,
+                    "a union says not what it holds: write an enum",
+                ));
             }
         }
         message.variants = variants;
@@ -172,8 +191,15 @@ impl Message {
 
     fn fields(&mut self, fields: &mut Fields, mistakes: &mut Mistakes) -> Vec<Schema> {
         let read = |(index, field): (usize, &mut Field)| {
-            let name = field.ident.as_ref().map_or_else(|| index.to_string(), |ident| ident.unraw().to_string());
-            Schema { name, of: self.field(field, mistakes), cfg: cfgs(&field.attrs) }
+            let name = field
+                .ident
+                .as_ref()
+                .map_or_else(|| index.to_string(), |ident| ident.unraw().to_string());
+            Schema {
+                name,
+                of: self.field(field, mistakes),
+                cfg: cfgs(&field.attrs),
+            }
         };
         fields.iter_mut().enumerate().map(read).collect()
     }
@@ -181,13 +207,17 @@ impl Message {
     fn field(&mut self, field: &mut Field, mistakes: &mut Mistakes) -> Of {
         let named = take_schema(&mut field.attrs, mistakes);
         let private = &self.private;
-        let mut cutter =
-            paths::Cutter { own: &self.item.ident, cycle: &self.cycle, private, found: false };
+        let mut cutter = paths::Cutter {
+            own: &self.item.ident,
+            cycle: &self.cycle,
+            private,
+            found: false,
+        };
         let cut = cutter.cut(&field.ty);
         let circular = cutter.found;
         let generic = paths::mentions(&field.ty, &self.item.generics);
         self.recursive |= circular && generic;
-        if circular || !generic {
+        if circular {
             field.attrs.push(parse_quote!(#[rkyv(omit_bounds)]));
         }
         if let Some(named) = named {
@@ -195,12 +225,18 @@ impl Message {
         }
         // A field that borrows is the same mistake as the type's lifetime.
         let mut same = Mistakes::default();
-        let mistakes = if self.item.generics.lifetimes().next().is_some() { &mut same } else { mistakes };
+        let mistakes = if self.item.generics.lifetimes().next().is_some() {
+            &mut same
+        } else {
+            mistakes
+        };
         match travel::check(&field.ty, mistakes) {
             Ok(()) => Of::Type { ty: cut, generic },
             Err(fault) => {
                 self.hopeless |= fault == Fault::Hopeless;
-                field.attrs.push(parse_quote!(#[rkyv(with = #private::Mistaken)]));
+                field
+                    .attrs
+                    .push(parse_quote!(#[rkyv(with = #private::Mistaken)]));
                 Of::Name("mistaken".into())
             }
         }
@@ -217,7 +253,10 @@ fn take_schema(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> Opti
         let read = attribute.parse_args_with(|input: ParseStream<'_>| {
             let keyword = options::keyword(input)?;
             if keyword != "schema" {
-                return Err(Error::new(keyword.span(), "a field has the option `#[swarm(schema = \"name@1\")]`"));
+                return Err(Error::new(
+                    keyword.span(),
+                    "a field has the option `#[swarm(schema = \"name@1\")]`",
+                ));
             }
             let text: LitStr = options::text(input)?;
             Ok(text.value())
@@ -230,7 +269,11 @@ fn take_schema(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> Opti
 
 /// The `#[cfg]`s among attributes.
 pub(crate) fn cfgs(attributes: &[Attribute]) -> Vec<Attribute> {
-    attributes.iter().filter(|attribute| is_cfg(attribute)).cloned().collect()
+    attributes
+        .iter()
+        .filter(|attribute| is_cfg(attribute))
+        .cloned()
+        .collect()
 }
 
 fn is_cfg(attribute: &Attribute) -> bool {

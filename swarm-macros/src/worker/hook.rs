@@ -26,7 +26,10 @@ impl Init {
         let mut usable = true;
         for argument in &shape.arguments {
             if shape::is_context_by_value(&argument.ty) {
-                mistakes.at(&argument.ty, "the context is lent: write `&Context<Self>`, as the first argument");
+                mistakes.at(
+                    &argument.ty,
+                    "the context is lent: write `&Context<Self>`, as the first argument",
+                );
                 usable = false;
             } else {
                 usable &= travel::check(&argument.ty, mistakes).is_ok();
@@ -42,7 +45,11 @@ impl Init {
             return None;
         };
         let returns = output.span();
-        let types: Vec<&Type> = shape.arguments.iter().map(|argument| &*argument.ty).collect();
+        let types: Vec<&Type> = shape
+            .arguments
+            .iter()
+            .map(|argument| &*argument.ty)
+            .collect();
         let arguments: Type = match types[..] {
             [] => parse_quote!(()),
             [one] => {
@@ -55,7 +62,11 @@ impl Init {
             }
             _ => parse_quote!((#(#types),*)),
         };
-        usable.then_some(Self { shape, arguments, returns })
+        usable.then_some(Self {
+            shape,
+            arguments,
+            returns,
+        })
     }
 }
 
@@ -78,7 +89,10 @@ impl Hook {
     pub(crate) fn of(shape: Shape, mark: &str, mistakes: &mut Mistakes) -> Option<Self> {
         if mark == "begin_handoff" {
             if let Some(first) = shape.arguments.first() {
-                mistakes.at(first, "`#[begin_handoff]` takes nothing but `&mut self` and the context");
+                mistakes.at(
+                    first,
+                    "`#[begin_handoff]` takes nothing but `&mut self` and the context",
+                );
                 return None;
             }
             if shape.output.is_none() {
@@ -86,9 +100,16 @@ impl Hook {
                 mistakes.at(&shape.ident, text);
                 return None;
             }
-            return Some(Self { shape, role: Role::Begin });
+            return Some(Self {
+                shape,
+                role: Role::Begin,
+            });
         }
-        if let Some(output) = shape.output.as_ref().filter(|output| !shape::is_unit(output)) {
+        if let Some(output) = shape
+            .output
+            .as_ref()
+            .filter(|output| !shape::is_unit(output))
+        {
             mistakes.at(output, format!("`#[{mark}]` returns nothing: remove this"));
             return None;
         }
@@ -96,16 +117,25 @@ impl Hook {
             ("die", []) => Role::Die { reason: false },
             ("die", [_]) => Role::Die { reason: true },
             ("die", [_, second, ..]) => {
-                mistakes.at(second, "`#[die]` takes the reason alone: `fn die(&mut self, reason: Die)`");
+                mistakes.at(
+                    second,
+                    "`#[die]` takes the reason alone: `fn die(&mut self, reason: Die)`",
+                );
                 return None;
             }
             (_, [state]) => {
                 let state = (*state.ty).clone();
                 travel::check(&state, mistakes).ok()?;
-                if mark == "end_handoff" { Role::End { state } } else { Role::Resolve { state } }
+                if mark == "end_handoff" {
+                    Role::End { state }
+                } else {
+                    Role::Resolve { state }
+                }
             }
             _ => {
-                let text = format!("`#[{mark}]` takes the state alone: `fn {mark}(&mut self, state: State)`");
+                let text = format!(
+                    "`#[{mark}]` takes the state alone: `fn {mark}(&mut self, state: State)`"
+                );
                 mistakes.at(&shape.ident, text);
                 return None;
             }

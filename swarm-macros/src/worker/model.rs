@@ -34,13 +34,19 @@ impl Worker {
     /// The worker that a block describes; none if the block is not a type's.
     pub(crate) fn of(block: &Block, options: Options, mistakes: &mut Mistakes) -> Option<Self> {
         let Type::Path(path) = &block.own else {
-            mistakes.at(&block.own, "a worker is a struct or an enum of yours: write `impl Account { .. }`");
+            mistakes.at(
+                &block.own,
+                "a worker is a struct or an enum of yours: write `impl Account { .. }`",
+            );
             return None;
         };
         let ident = path.path.segments.last()?.ident.clone();
         for param in &block.generics.params {
             if let GenericParam::Lifetime(lifetime) = param {
-                mistakes.at(lifetime, "a worker lives as long as its node and cannot borrow: remove the lifetime");
+                mistakes.at(
+                    lifetime,
+                    "a worker lives as long as its node and cannot borrow: remove the lifetime",
+                );
                 return None;
             }
         }
@@ -50,7 +56,10 @@ impl Worker {
             private: options::private(options.krate.as_ref()),
             wire: options.name.clone().unwrap_or_else(|| plain.clone()),
             client: Ident::new(&format!("{plain}Client"), span),
-            module: options.module.clone().unwrap_or_else(|| module(&plain, span)),
+            module: options
+                .module
+                .clone()
+                .unwrap_or_else(|| module(&plain, span)),
             own: block.own.clone(),
             generics: block.generics.clone(),
             options,
@@ -77,8 +86,16 @@ impl Worker {
         Some(worker)
     }
 
-    fn add(&mut self, function: &Function, mark: &str, attribute: &Attribute, mistakes: &mut Mistakes) {
-        let Some(shape) = Shape::of(function, mark, mistakes) else { return };
+    fn add(
+        &mut self,
+        function: &Function,
+        mark: &str,
+        attribute: &Attribute,
+        mistakes: &mut Mistakes,
+    ) {
+        let Some(shape) = Shape::of(function, mark, mistakes) else {
+            return;
+        };
         if mark == "call" || mark == "cast" {
             let handler = Handler::of(shape, attribute, mark == "cast", &self.wire, mistakes);
             if let Some(handler) = handler.filter(|handler| self.is_new(handler, mistakes)) {
@@ -87,7 +104,10 @@ impl Worker {
             return;
         }
         if !matches!(attribute.meta, Meta::Path(_)) {
-            mistakes.at(attribute, format!("`#[{mark}]` has no options: write just that"));
+            mistakes.at(
+                attribute,
+                format!("`#[{mark}]` has no options: write just that"),
+            );
         }
         let twice = |shape: &Shape, other: &Shape| shape.cfg.is_empty() || other.cfg.is_empty();
         if mark == "init" {
@@ -97,10 +117,22 @@ impl Worker {
             self.inits.extend(Init::of(shape, &self.generics, mistakes));
             return;
         }
-        let Some(hook) = Hook::of(shape, mark, mistakes) else { return };
-        let same = |other: &&Hook| std::mem::discriminant(&other.role) == std::mem::discriminant(&hook.role);
-        if self.hooks.iter().filter(same).any(|other| twice(&hook.shape, &other.shape)) {
-            return mistakes.at(attribute, format!("a worker has one `#[{mark}]`: remove this one"));
+        let Some(hook) = Hook::of(shape, mark, mistakes) else {
+            return;
+        };
+        let same = |other: &&Hook| {
+            std::mem::discriminant(&other.role) == std::mem::discriminant(&hook.role)
+        };
+        if self
+            .hooks
+            .iter()
+            .filter(same)
+            .any(|other| twice(&hook.shape, &other.shape))
+        {
+            return mistakes.at(
+                attribute,
+                format!("a worker has one `#[{mark}]`: remove this one"),
+            );
         }
         self.hooks.push(hook);
     }
@@ -159,7 +191,10 @@ impl Worker {
 fn mark<'a>(function: &'a Function, mistakes: &mut Mistakes) -> Option<(String, &'a Attribute)> {
     let (first, others) = function.marks.split_first()?;
     for other in others {
-        mistakes.at(other, "a function has one meaning to its worker: remove one of the attributes");
+        mistakes.at(
+            other,
+            "a function has one meaning to its worker: remove one of the attributes",
+        );
     }
     Some((first.path().segments.last()?.ident.to_string(), first))
 }
@@ -200,7 +235,9 @@ fn module(camel: &str, span: Span) -> Ident {
 impl Worker {
     /// The type that the hooks name as the state.
     pub(crate) fn state(&self) -> Option<&Type> {
-        let of = |wanted: fn(&Role) -> Option<&Type>| self.hooks.iter().find_map(|hook| wanted(&hook.role));
+        let of = |wanted: fn(&Role) -> Option<&Type>| {
+            self.hooks.iter().find_map(|hook| wanted(&hook.role))
+        };
         of(|role| match role {
             Role::End { state } => Some(state),
             Role::Begin | Role::Resolve { .. } | Role::Die { .. } => None,

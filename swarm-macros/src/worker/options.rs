@@ -67,7 +67,10 @@ impl Options {
                 input.parse::<Token![=]>()?;
                 let bound: LitInt = input.parse()?;
                 if bound.base10_parse::<u32>()? == 0 {
-                    return Err(Error::new(bound.span(), "a worker needs room for one message: write `mailbox = 1` or more"));
+                    return Err(Error::new(
+                        bound.span(),
+                        "a worker needs room for one message: write `mailbox = 1` or more",
+                    ));
                 }
                 self.mailbox = Some(bound);
             }
@@ -77,14 +80,20 @@ impl Options {
                     (_, word) if word == "transient" => "Transient",
                     (_, word) if word == "temporary" => "Temporary",
                     (ident, _) => {
-                        return Err(Error::new(ident.span(), "write `permanent`, `transient` or `temporary`"));
+                        return Err(Error::new(
+                            ident.span(),
+                            "write `permanent`, `transient` or `temporary`",
+                        ));
                     }
                 });
             }
             "register" => {
                 let (ident, word) = word(input)?;
                 if word != "manual" {
-                    return Err(Error::new(ident.span(), "write `register = manual`, or leave it out"));
+                    return Err(Error::new(
+                        ident.span(),
+                        "write `register = manual`, or leave it out",
+                    ));
                 }
                 self.manual = true;
             }
@@ -96,7 +105,10 @@ impl Options {
                 input.parse::<Token![=]>()?;
                 let text: LitStr = input.parse()?;
                 if text.value() != "pool" {
-                    return Err(Error::new(text.span(), "write `dispatch = \"pool\"`, or leave it out"));
+                    return Err(Error::new(
+                        text.span(),
+                        "write `dispatch = \"pool\"`, or leave it out",
+                    ));
                 }
                 self.pool = true;
             }

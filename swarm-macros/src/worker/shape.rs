@@ -2,8 +2,12 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Signature;
 use syn::ext::IdentExt;
-use syn::{Attribute, FnArg, GenericParam, Ident, Pat, PatType, Path, ReceiverKind, ReturnType, Safety, Type};
+use syn::{
+    Attribute, FnArg, GenericParam, Ident, Pat, PatType, Path, ReceiverKind, ReturnType, Safety,
+    Type,
+};
 
 use super::parse::Function;
 use crate::message::parse::cfgs;
@@ -52,45 +56,22 @@ impl Shape {
             }
         }
         if !matches!(signature.safety, Safety::Default) {
-            mistakes.at(&signature.safety, format!("the framework calls `#[{mark}]`, so it cannot be `unsafe`: remove it"));
+            mistakes.at(
+                &signature.safety,
+                format!("the framework calls `#[{mark}]`, so it cannot be `unsafe`: remove it"),
+            );
             usable = false;
         }
-        let mut inputs = signature.inputs.iter().peekable();
-        let receiver = match inputs.peek() {
-            Some(FnArg::Receiver(receiver)) => {
-                inputs.next();
-                match (mark, &receiver.kind) {
-                    ("init", _) => {
-                        mistakes.at(receiver, "`#[init]` makes the worker, so there is no `self` yet: remove it");
-                        usable = false;
-                        None
-                    }
-                    (_, ReceiverKind::Reference(_, _, None)) => Some(Receiver::Shared),
-                    (_, ReceiverKind::Reference(_, _, Some(_))) => Some(Receiver::Exclusive),
-                    (_, ReceiverKind::Value) => {
-                        let text = "`self` by value would end the worker: write `&self` or `&mut self` (and `ctx.stop()` to end it)";
-                        mistakes.at(receiver, text);
-                        usable = false;
-                        None
-                    }
-                    _ => {
-                        mistakes.at(receiver, "write `&self` or `&mut self`");
-                        usable = false;
-                        None
-                    }
-                }
-            }
-            _ if mark == "init" => None,
-            _ => {
-                mistakes.at(&signature.ident, format!("a `#[{mark}]` method runs on its worker: write `&self` or `&mut self` first"));
-                usable = false;
-                None
-            }
-        };
-        let mut arguments: Vec<PatType> = inputs.filter_map(|input| match input {
-            FnArg::Typed(argument) => Some(argument.clone()),
-            FnArg::Receiver(_) => None,
-        }).collect();
+        let receiver = receiver(signature, mark, mistakes);
+        usable &= receiver.is_some();
+        let mut arguments: Vec<PatType> = signature
+            .inputs
+            .iter()
+            .filter_map(|input| match input {
+                FnArg::Typed(argument) => Some(argument.clone()),
+                FnArg::Receiver(_) => None,
+            })
+            .collect();
         let context = arguments.first().is_some_and(|first| is_context(&first.ty));
         if context {
             arguments.remove(0);
@@ -102,12 +83,17 @@ impl Shape {
         usable.then(|| Self {
             ident: signature.ident.clone(),
             is_async: signature.asyncness.is_some(),
-            receiver,
+            receiver: receiver.flatten(),
             context,
             arguments,
             output,
             cfg: cfgs(&function.attributes),
-            docs: function.attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect(),
+            docs: function
+                .attributes
+                .iter()
+                .filter(|attribute| attribute.path().is_ident("doc"))
+                .cloned()
+                .collect(),
         })
     }
 
@@ -151,17 +137,51 @@ impl Shape {
     }
 }
 
+/// How the function takes its worker: `#[init]` does not, all others must. `None` is a mistake, which is noted.
+fn receiver(
+    signature: &Signature,
+    mark: &str,
+    mistakes: &mut Mistakes,
+) -> Option<Option<Receiver>> {
+    let Some(receiver) = signature.receiver() else {
+        if mark == "init" {
+            return Some(None);
+        }
+        let text =
+            format!("a `#[{mark}]` method runs on its worker: write `&self` or `&mut self` first");
+        mistakes.at(&signature.ident, text);
+        return None;
+    };
+    let text = match &receiver.kind {
+        _ if mark == "init" => "`#[init]` makes the worker, so there is no `self` yet: remove it",
+        ReceiverKind::Reference(_, _, None) => return Some(Some(Receiver::Shared)),
+        ReceiverKind::Reference(_, _, Some(_)) => return Some(Some(Receiver::Exclusive)),
+        ReceiverKind::Value => {
+            "`self` by value would end the worker: write `&self` or `&mut self` (and `ctx.stop()` to end it)"
+        }
+        _ => "write `&self` or `&mut self`",
+    };
+    mistakes.at(receiver, text);
+    None
+}
+
 /// The names of arguments, which become the fields of a message.
 pub(crate) fn named(arguments: &[PatType], mistakes: &mut Mistakes) -> Option<Vec<Argument>> {
     let mut all = Some(Vec::new());
     for argument in arguments {
         match (&*argument.pat, &mut all) {
             (Pat::Ident(pat), Some(all)) if pat.by_ref.is_none() && pat.subpat.is_none() => {
-                all.push(Argument { ident: pat.ident.clone(), ty: (*argument.ty).clone() });
+                all.push(Argument {
+                    ident: pat.ident.clone(),
+                    ty: (*argument.ty).clone(),
+                });
             }
             (Pat::Ident(pat), None) if pat.by_ref.is_none() && pat.subpat.is_none() => {}
             (pat, _) => {
-                mistakes.at(pat, "an argument becomes a field of the message: give it a name");
+                mistakes.at(
+                    pat,
+                    "an argument becomes a field of the message: give it a name",
+                );
                 all = None;
             }
         }

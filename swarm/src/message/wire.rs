@@ -26,8 +26,11 @@ pub trait Wire:
     + Send
     + 'static
     + Archive<
-        Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
-    > + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
+        Archived: for<'a> CheckBytes<HighValidator<'a, Error>>
+                      + Deserialize<Self, HighDeserializer<Error>>
+                      + Sync,
+    >
+    + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
 
@@ -38,14 +41,19 @@ impl<T> Wire for T where
         + Send
         + 'static
         + Archive<
-            Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
-        > + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
+            Archived: for<'a> CheckBytes<HighValidator<'a, Error>>
+                          + Deserialize<Self, HighDeserializer<Error>>
+                          + Sync,
+        >
+        + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
 
 /// Bytes that are not what they should be: they were made by another version of the type, or damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {bytes} bytes of a `{of}` cannot be read ({what}): both nodes must have the same version of it")]
+#[error(
+    "the {bytes} bytes of a `{of}` cannot be read ({what}): both nodes must have the same version of it"
+)]
 pub struct Malformed {
     of: &'static str,
     bytes: usize,
@@ -54,29 +62,44 @@ pub struct Malformed {
 
 impl Malformed {
     fn new<T>(payload: &Payload, what: impl fmt::Display) -> Self {
-        Self { of: std::any::type_name::<T>(), bytes: payload.len(), what: what.to_string() }
+        Self {
+            of: std::any::type_name::<T>(),
+            bytes: payload.len(),
+            what: what.to_string(),
+        }
     }
 }
 
 /// The encoded form of `value`.
 pub fn encode<T: Wire>(value: &T) -> Payload {
-    rkyv::to_bytes::<Error>(value).expect("serialising into memory does not fail").into()
+    rkyv::to_bytes::<Error>(value)
+        .expect("serialising into memory does not fail")
+        .into()
 }
 
 /// The value that `payload` encodes, after validation.
 pub fn decode<T: Wire>(payload: &Payload) -> Result<T, Malformed> {
-    rkyv::deserialize::<T, Error>(access::<T>(payload)?).map_err(|error| Malformed::new::<T>(payload, error))
+    rkyv::deserialize::<T, Error>(access::<T>(payload)?)
+        .map_err(|error| Malformed::new::<T>(payload, error))
 }
 
 /// The validated archived form that `payload` is.
 ///
 /// An archive ends with its root, so that a payload which is cut or lengthened is read at the wrong place and may pass
-/// validation by chance. Hence the length is checked as far as the root tells: what has no size has no bytes, and
-/// all else fills its alignment. The rest is the fingerprints' task: frames of another schema never come here.
+/// validation by chance. Hence its length is checked as far as the type tells it: exactly for a flat type, and by
+/// its alignment for one whose parts stand before the root. The rest is the task of frames, which carry the length,
+/// and of fingerprints, since a payload of another schema never comes here.
 fn access<T: Wire>(payload: &Payload) -> Result<&Archived<T>, Malformed> {
     let (size, align) = (size_of::<Archived<T>>(), align_of::<Archived<T>>());
-    if payload.len() < size || payload.len() % align != 0 || (size == 0 && !payload.is_empty()) {
-        return Err(Malformed::new::<T>(payload, format_args!("its archive has {size} bytes aligned to {align}")));
+    let fits = if T::FLAT {
+        payload.len() == size
+    } else {
+        payload.len() >= size && payload.len().is_multiple_of(align)
+    };
+    if !fits {
+        let bound = if T::FLAT { "exactly" } else { "at least" };
+        let what = format_args!("its archive has {bound} {size} bytes, aligned to {align}");
+        return Err(Malformed::new::<T>(payload, what));
     }
     rkyv::access::<Archived<T>, Error>(payload).map_err(|error| Malformed::new::<T>(payload, error))
 }
@@ -91,7 +114,10 @@ impl<M: Wire> Checked<M> {
     /// Validates `payload`.
     pub fn new(payload: Payload) -> Result<Self, Malformed> {
         access::<M>(&payload)?;
-        Ok(Self { payload, message: PhantomData })
+        Ok(Self {
+            payload,
+            message: PhantomData,
+        })
     }
 
     /// The message in place.

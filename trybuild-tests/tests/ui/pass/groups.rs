@@ -47,7 +47,10 @@ fn multicall<G: Group<Members: Answers<M, R>>, M, R>(_: M) -> Option<R> {
 }
 
 fn main() {
-    assert_eq!((Audited::NAME, Anyone::NAME, <Account as Group>::NAME), ("bank.audited", "Anyone", "Account"));
+    assert_eq!(
+        (Audited::NAME, Anyone::NAME, <Account as Group>::NAME),
+        ("bank.audited", "Anyone", "Account")
+    );
     assert!(<Account as Group>::ALL && !Audited::ALL);
     publish::<Audited, _>(Tell("x".into()));
     publish::<Account, _>(Tell("x".into()));
