@@ -180,7 +180,7 @@ impl Message {
             Data::Union(data) => {
                 return Err(Error::new(
                     data.union_token.span,
-                    "a union says not what it holds: write an enum",
+                    "a union does not say what it holds: write an enum",
                 ));
             }
         }

@@ -279,3 +279,43 @@ fn camel(snake: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_named_in_camel_case() {
+        let names = [
+            ("get", "Get"),
+            ("register_all", "RegisterAll"),
+            ("_x", "X"),
+            ("a__b", "AB"),
+        ];
+        for (snake, name) in names {
+            assert_eq!(camel(snake), name);
+        }
+    }
+
+    #[test]
+    fn durations_have_a_whole_number_and_a_unit() {
+        let read = |text: &str| duration(&LitStr::new(text, proc_macro2::Span::call_site())).ok();
+        assert_eq!(read("200ms"), Some(Duration::from_millis(200)));
+        assert_eq!(read("3 s"), Some(Duration::from_secs(3)));
+        assert_eq!(read("2min"), Some(Duration::from_secs(120)));
+        assert_eq!(read("7us"), Some(Duration::from_micros(7)));
+        for bad in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.5s",
+            "0ms",
+            "1h",
+            "99999999999999999999s",
+            "400000000000000000min",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

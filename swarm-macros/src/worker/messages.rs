@@ -18,6 +18,7 @@ pub(crate) fn quiet() -> TokenStream {
     quote! {
         #[allow(
             dead_code,
+            deprecated,
             missing_docs,
             private_bounds,
             private_interfaces,
