@@ -20,7 +20,10 @@ impl Ring {
 
     /// The ring of these members with their weights. The same set gives the same ring, in whatever order it is written.
     pub fn new(partitions: u32, members: &[(NodeId, u16)]) -> Self {
-        Self { partitions, owners: members.iter().map(|(id, _)| *id).collect() }
+        Self {
+            partitions,
+            owners: members.iter().map(|(id, _)| *id).collect(),
+        }
     }
 
     /// P, the number of partitions.

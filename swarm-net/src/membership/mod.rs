@@ -18,9 +18,21 @@ pub struct Membership {
 
 impl Membership {
     /// A node that knows nobody yet.
-    pub fn new(me: NodeId, profile: Profile, _cluster: &str, _config: MembershipConfig, _seed: u64, _now: Now) -> Self {
-        let member = Member { id: me, profile: profile.into() };
-        Self { view: View::from([(me, member)]) }
+    pub fn new(
+        me: NodeId,
+        profile: Profile,
+        _cluster: &str,
+        _config: MembershipConfig,
+        _seed: u64,
+        _now: Now,
+    ) -> Self {
+        let member = Member {
+            id: me,
+            profile: profile.into(),
+        };
+        Self {
+            view: View::from([(me, member)]),
+        }
     }
 
     /// Takes in one input and appends what is to be done.
