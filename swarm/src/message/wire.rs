@@ -26,11 +26,8 @@ pub trait Wire:
     + Send
     + 'static
     + Archive<
-        Archived: for<'a> CheckBytes<HighValidator<'a, Error>>
-                      + Deserialize<Self, HighDeserializer<Error>>
-                      + Sync,
-    >
-    + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
+        Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
+    > + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
 
@@ -41,11 +38,8 @@ impl<T> Wire for T where
         + Send
         + 'static
         + Archive<
-            Archived: for<'a> CheckBytes<HighValidator<'a, Error>>
-                          + Deserialize<Self, HighDeserializer<Error>>
-                          + Sync,
-        >
-        + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
+            Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
+        > + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
 
@@ -66,14 +60,11 @@ impl Malformed {
 
 /// The encoded form of `value`.
 pub fn encode<T: Wire>(value: &T) -> Payload {
-    rkyv::to_bytes::<Error>(value)
-        .expect("serialising into memory does not fail")
-        .into()
+    rkyv::to_bytes::<Error>(value).expect("serialising into memory does not fail").into()
 }
 
 /// The value that `payload` encodes, after validation.
 pub fn decode<T: Wire>(payload: &Payload) -> Result<T, Malformed> {
-<<<<<<< HEAD:swarm/src/message/wire.rs
     rkyv::deserialize::<T, Error>(access::<T>(payload)?).map_err(|error| Malformed::new::<T>(payload, error))
 }
 
@@ -88,11 +79,6 @@ fn access<T: Wire>(payload: &Payload) -> Result<&Archived<T>, Malformed> {
         return Err(Malformed::new::<T>(payload, format_args!("its archive has {size} bytes aligned to {align}")));
     }
     rkyv::access::<Archived<T>, Error>(payload).map_err(|error| Malformed::new::<T>(payload, error))
-=======
-    rkyv::from_bytes::<T, Error>(payload).map_err(|error| Malformed {
-        what: error.to_string(),
-    })
->>>>>>> io:swarm/src/message.rs
 }
 
 /// The validated bytes of a message: read in place.
@@ -104,27 +90,12 @@ pub struct Checked<M> {
 impl<M: Wire> Checked<M> {
     /// Validates `payload`.
     pub fn new(payload: Payload) -> Result<Self, Malformed> {
-<<<<<<< HEAD:swarm/src/message/wire.rs
         access::<M>(&payload)?;
         Ok(Self { payload, message: PhantomData })
-=======
-        rkyv::access::<Archived<M>, Error>(&payload).map_err(|error| Malformed {
-            what: error.to_string(),
-        })?;
-        Ok(Self {
-            payload,
-            message: PhantomData,
-        })
->>>>>>> io:swarm/src/message.rs
     }
 
     /// The message in place.
     pub fn archived(&self) -> &Archived<M> {
-<<<<<<< HEAD:swarm/src/message/wire.rs
         access::<M>(&self.payload).expect("validated when this was made, and unchanged since")
-=======
-        rkyv::access::<Archived<M>, Error>(&self.payload)
-            .expect("validated when this was made, and unchanged since")
->>>>>>> io:swarm/src/message.rs
     }
 }
