@@ -6,8 +6,9 @@
 //!   8  u64  id of the message                                  2  u8  hops made so far
 //!  16  u32  milliseconds left until the deadline               3  u8  flags: 1 origin follows, 2 moved with its worker's queue
 //!  20  u32  low half of the message's fingerprint              4  u32 bytes of the payload
-//!                                                              8  origin (32 bytes), if flagged
-//! head of an answer                                               name, zeros up to a multiple of 16, payload
+//!                                                              8  u64 the kind that the worker must have, 0 for any
+//! head of an answer                                           16  origin (32 bytes), if flagged
+//!                                                                 name, zeros up to a multiple of 16, payload
 //!   0  u64  request
 //!   8  u64  0 the reply · 1 a `CallError` · 2 the call itself comes back unrun
 //! ```
@@ -68,6 +69,8 @@ pub(crate) struct Envelope {
     pub(crate) message: u64,
     pub(crate) remaining: Duration,
     pub(crate) fingerprint: u32,
+    /// The kind that the worker must have, 0 for any.
+    pub(crate) kind: u64,
     pub(crate) hops: u8,
     /// The node that waits for the answer, if it is not the one that sent the frame.
     pub(crate) origin: Option<NodeId>,
@@ -75,7 +78,7 @@ pub(crate) struct Envelope {
     pub(crate) from_queue: bool,
 }
 
-const PRELUDE: usize = 8;
+const PRELUDE: usize = 16;
 const ORIGIN: usize = 32;
 const FLAG_ORIGIN: u8 = 1;
 const FLAG_QUEUE: u8 = 2;
@@ -102,6 +105,7 @@ impl Envelope {
         let origin = if self.origin.is_some() { FLAG_ORIGIN } else { 0 };
         bytes.push(origin | if self.from_queue { FLAG_QUEUE } else { 0 });
         bytes.extend_from_slice(&u32::try_from(payload_bytes).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend_from_slice(&self.kind.to_le_bytes());
         if let Some(origin) = self.origin {
             bytes.extend_from_slice(&write_node(origin));
         }
@@ -137,6 +141,7 @@ impl Envelope {
             message: u64::from_le_bytes(array(head, 8)?),
             remaining: Duration::from_millis(u64::from(u32::from_le_bytes(array(head, 16)?))),
             fingerprint: u32::from_le_bytes(array(head, 20)?),
+            kind: u64::from_le_bytes(array(body, 8)?),
             hops,
             origin,
             from_queue: flags & FLAG_QUEUE != 0,
@@ -205,6 +210,7 @@ mod tests {
             message: 9,
             remaining: Duration::from_millis(250),
             fingerprint: 11,
+            kind: 13,
             hops: 2,
             origin,
             from_queue: origin.is_some(),

@@ -12,6 +12,8 @@ use crate::worker::Parcel;
 pub(crate) struct Letter {
     pub(crate) name: Name,
     pub(crate) parcel: Parcel,
+    /// The kind that the worker must have, 0 for any.
+    pub(crate) kind: u64,
     /// Hops between nodes made so far.
     pub(crate) hops: u8,
     /// The node that sent it here; `None` if it was written on this node.
@@ -38,6 +40,7 @@ impl Letter {
             message: self.parcel.message,
             remaining: self.parcel.due.since(now),
             fingerprint: self.parcel.fingerprint,
+            kind: self.kind,
             hops: self.hops + 1,
             origin: waits.map(|reply| reply.node).filter(|node| *node != me),
             from_queue: self.from_queue,
