@@ -2,6 +2,7 @@
 //! Skeleton.
 
 pub mod client;
+pub mod directory;
 pub mod epoch;
 pub mod error;
 #[doc(hidden)]
