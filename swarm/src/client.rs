@@ -13,7 +13,7 @@ use crate::call::wait;
 use crate::error::{CallError, CastError, Location, RegisterError, RegistryError};
 use crate::message::Message;
 use crate::name::Name;
-use crate::runtime::{Begun, Node};
+use crate::runtime::{Begun, First, Node};
 use crate::swarm::Swarm;
 use crate::worker::{Call, Cast, Payload, Worker};
 
@@ -169,7 +169,7 @@ impl<R, W, M> Calling<R, W, M> {
     where
         Self: Future<Output = Result<R, CallError>>,
     {
-        wait::block_on(self)
+        wait::wait(self)
     }
 }
 
@@ -192,8 +192,12 @@ where
                     return Poll::Ready(Err(CallError::NoSwarm));
                 };
                 match node.call::<W, M>(&this.handle.name, message, this.timeout, cx) {
-                    Ok(begun) => begun,
-                    Err(done) => return Poll::Ready(done),
+                    First::Begun(begun) => begun,
+                    First::Done(done) => return Poll::Ready(node.note_call(done)),
+                    First::Yield(message) => {
+                        this.state = State::New(message);
+                        return Poll::Pending;
+                    }
                 }
             }
             State::Begun(begun) => begun,
@@ -255,7 +259,7 @@ impl<T, E> Op<T, E> {
     /// # Errors
     /// As awaiting it.
     pub fn wait(self) -> Result<T, E> {
-        wait::block_on(self)
+        wait::wait(self)
     }
 }
 

@@ -28,7 +28,7 @@ impl Letter {
 
     /// Whether its deadline has passed, so that it must not run any more.
     pub(crate) fn overdue(&self, now: Instant) -> bool {
-        self.parcel.due <= now
+        self.parcel.deadline.due <= now
     }
 
     /// What travels beside the payload when it leaves `me`.
@@ -37,8 +37,8 @@ impl Letter {
         Envelope {
             name: self.name.clone(),
             request: waits.map_or(self.parcel.publish, |reply| reply.request),
-            message: self.parcel.message,
-            remaining: self.parcel.due.since(now),
+            message: self.parcel.method,
+            remaining: self.parcel.deadline.due.since(now),
             fingerprint: self.parcel.fingerprint,
             kind: self.kind,
             hops: self.hops + 1,
