@@ -1,4 +1,5 @@
-//! Calls on their way: their frames, the slots of those that wait for an answer, and the blocking wait.
+//! Calls on their way: their frames, the slots of those that wait for an answer, and how a thread waits.
 
 pub(crate) mod frame;
-pub(crate) mod wait;
+pub mod pending;
+pub mod wait;
