@@ -34,7 +34,7 @@ pub trait Travels<const N: usize> {
 }
 
 /// Refuses, at compile time, two methods whose messages have one wire name.
-pub const fn unique<W, const N: usize>(rows: &[Method<W>; N]) {
+pub const fn unique<W, const N: usize>(rows: [Method<W>; N]) -> [Method<W>; N] {
     let mut i = 0;
     while i < N {
         let mut j = 0;
@@ -47,6 +47,7 @@ pub const fn unique<W, const N: usize>(rows: &[Method<W>; N]) {
         }
         i += 1;
     }
+    rows
 }
 
 /// The answer of a `begin_handoff` whose worker takes a state.
@@ -69,4 +70,26 @@ pub fn seal_stateless<S>(answer: Handoff<S>) -> Handoff<Payload> {
 /// Stands where the macro has reported a mistake, so that the compiler reports no other. Such a program does not run.
 pub fn mistaken<T>() -> T {
     unreachable!("a worker with a reported mistake does not compile")
+}
+
+/// Carries a field whose type the macro has refused, so that the compiler does not refuse it again.
+pub struct Mistaken;
+
+impl<T> rkyv::with::ArchiveWith<T> for Mistaken {
+    type Archived = ();
+    type Resolver = ();
+
+    fn resolve_with(_: &T, (): (), _: rkyv::Place<()>) {}
+}
+
+impl<T, S: rkyv::rancor::Fallible + ?Sized> rkyv::with::SerializeWith<T, S> for Mistaken {
+    fn serialize_with(_: &T, _: &mut S) -> Result<(), S::Error> {
+        mistaken()
+    }
+}
+
+impl<T, D: rkyv::rancor::Fallible + ?Sized> rkyv::with::DeserializeWith<(), T, D> for Mistaken {
+    fn deserialize_with((): &(), _: &mut D) -> Result<T, D::Error> {
+        mistaken()
+    }
 }
