@@ -68,19 +68,12 @@ pub struct NetConfig {
 impl NetConfig {
     /// The default with the timings of processes on one machine, for tests.
     pub fn local() -> Self {
-        Self {
-            membership: MembershipConfig::local(),
-            ..Self::default()
-        }
+        Self { membership: MembershipConfig::local(), ..Self::default() }
     }
 
     /// The default with the timings of several data centres.
     pub fn wan() -> Self {
-        Self {
-            membership: MembershipConfig::wan(),
-            ping_answer_ms: 30_000,
-            ..Self::default()
-        }
+        Self { membership: MembershipConfig::wan(), ping_answer_ms: 30_000, ..Self::default() }
     }
 
     /// Refuses values with which nothing could work.
@@ -106,22 +99,13 @@ impl NetConfig {
             ("dials_max", self.dials_max.into()),
         ];
         if let Some((field, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
-            return Err(NetError::Config {
-                field,
-                problem: "must not be 0".into(),
-            });
+            return Err(NetError::Config { field, problem: "must not be 0".into() });
         }
         if self.partitions == 0 || self.partitions > 1 << 16 {
-            return Err(NetError::Config {
-                field: "partitions",
-                problem: "must be 1 to 65,536".into(),
-            });
+            return Err(NetError::Config { field: "partitions", problem: "must be 1 to 65,536".into() });
         }
         if self.redial_max_ms < self.redial_min_ms {
-            return Err(NetError::Config {
-                field: "redial_max_ms",
-                problem: "must not be below redial_min_ms".into(),
-            });
+            return Err(NetError::Config { field: "redial_max_ms", problem: "must not be below redial_min_ms".into() });
         }
         Ok(())
     }

@@ -9,9 +9,7 @@ use crate::node::NodeId;
 #[non_exhaustive]
 pub enum NetError {
     /// The sockets could not be bound.
-    #[error(
-        "cannot bind TCP and UDP to {addr}: {problem}; choose another address, or port 0 for any free one"
-    )]
+    #[error("cannot bind TCP and UDP to {addr}: {problem}; choose another address, or port 0 for any free one")]
     Bind {
         /// The address asked for.
         addr: SocketAddr,
@@ -53,9 +51,7 @@ pub enum NetError {
         problem: String,
     },
     /// Another live process uses our advertised address.
-    #[error(
-        "{me} cannot go on: another live process, {other}, advertises the same address; give each node its own"
-    )]
+    #[error("{me} cannot go on: another live process, {other}, advertises the same address; give each node its own")]
     DuplicateAddress {
         /// This node.
         me: NodeId,

@@ -72,11 +72,7 @@ impl NodeFilter {
         }
         let text = addr.to_string();
         let hit = |list: &[Pattern]| list.iter().any(|pattern| pattern.matches(&text));
-        if self.allow.is_empty() {
-            !hit(&self.deny)
-        } else {
-            hit(&self.allow)
-        }
+        if self.allow.is_empty() { !hit(&self.deny) } else { hit(&self.allow) }
     }
 }
 
@@ -92,10 +88,7 @@ impl Pattern {
 fn compile(pattern: &str) -> Result<Pattern, NetError> {
     match Regex::new(pattern) {
         Ok(regex) => Ok(Pattern::Regex(regex)),
-        Err(error) => Err(NetError::Pattern {
-            pattern: pattern.into(),
-            problem: error.to_string(),
-        }),
+        Err(error) => Err(NetError::Pattern { pattern: pattern.into(), problem: error.to_string() }),
     }
 }
 
@@ -119,10 +112,7 @@ mod tests {
 
     #[test]
     fn the_allow_list_wins_over_the_deny_list() {
-        let filter = NodeFilter::any()
-            .allow("10.0.0.1:1")
-            .deny("10.0.0.1:1")
-            .deny("10.0.0.2:1");
+        let filter = NodeFilter::any().allow("10.0.0.1:1").deny("10.0.0.1:1").deny("10.0.0.2:1");
         check(&filter, "10.0.0.1:1", true);
         check(&filter, "10.0.0.2:1", false);
         check(&filter, "10.0.0.3:1", false);
@@ -130,14 +120,9 @@ mod tests {
 
     #[test]
     fn patterns_match_anywhere_unless_anchored() {
-        let filter = NodeFilter::any()
-            .deny_regex(r":4\d\d$")
-            .expect("a literal pattern");
+        let filter = NodeFilter::any().deny_regex(r":4\d\d$").expect("a literal pattern");
         check(&filter, "10.0.0.1:412", false);
         check(&filter, "10.0.0.1:4123", true);
-        assert!(matches!(
-            NodeFilter::any().allow_regex("("),
-            Err(NetError::Pattern { .. })
-        ));
+        assert!(matches!(NodeFilter::any().allow_regex("("), Err(NetError::Pattern { .. })));
     }
 }

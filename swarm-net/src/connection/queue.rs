@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::time::Clock;
-use crate::wire::Frame;
+use crate::wire::{Frame, KIND_UPPER_MIN};
 
 /// Counts the frames that were accepted for a lane of a `Peer` over the peer's life, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,33 +71,21 @@ struct Waiting {
 
 impl SendQueue {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            claimed: AtomicU64::new(0),
-            waiting: Mutex::default(),
-        }
+        Self { limits, claimed: AtomicU64::new(0), waiting: Mutex::default() }
     }
 
     /// Accepts a frame, or gives it back.
     pub(crate) fn push(&self, frame: Frame) -> Result<FrameNo, Unsent> {
+        assert!(frame.kind() >= KIND_UPPER_MIN, "kinds below {KIND_UPPER_MIN} are the transport's own");
         if frame.body().len() > self.limits.frame_body {
-            return Err(Unsent {
-                frame,
-                why: Why::TooLarge,
-            });
+            return Err(Unsent { frame, why: Why::TooLarge });
         }
         let mut waiting = self.lock();
         if waiting.closed {
-            return Err(Unsent {
-                frame,
-                why: Why::Closed,
-            });
+            return Err(Unsent { frame, why: Why::Closed });
         }
         if !waiting.has_room(self.limits) {
-            return Err(Unsent {
-                frame,
-                why: Why::Full,
-            });
+            return Err(Unsent { frame, why: Why::Full });
         }
         waiting.accepted += 1;
         waiting.bytes += frame.bytes().len();
@@ -116,11 +104,7 @@ impl SendQueue {
         if waiting.closed || waiting.has_room(self.limits) {
             return Poll::Ready(());
         }
-        if !waiting
-            .wakers
-            .iter()
-            .any(|waker| waker.will_wake(cx.waker()))
-        {
+        if !waiting.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
             waiting.wakers.push(cx.waker().clone());
         }
         Poll::Pending
@@ -147,24 +131,14 @@ impl SendQueue {
                 out.push_back(frame);
             }
             waiting.bytes -= taken;
-            self.claimed.store(
-                waiting.accepted - waiting.frames.len() as u64,
-                Ordering::SeqCst,
-            );
+            self.claimed.store(waiting.accepted - waiting.frames.len() as u64, Ordering::SeqCst);
             waiting.wakers_if_roomy(self.limits)
         };
         wake(wakers);
         let now = Clock::instant();
-        if out
-            .range(begin..)
-            .any(|frame| frame.due.is_some_and(|due| due <= now))
-        {
+        if out.range(begin..).any(|frame| frame.due.is_some_and(|due| due <= now)) {
             let claimed = out.split_off(begin);
-            out.extend(
-                claimed
-                    .into_iter()
-                    .filter(|frame| frame.due.is_none_or(|due| due > now)),
-            );
+            out.extend(claimed.into_iter().filter(|frame| frame.due.is_none_or(|due| due > now)));
         }
         true
     }

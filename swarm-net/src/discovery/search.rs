@@ -38,17 +38,8 @@ struct State {
 }
 
 impl Search {
-    pub(crate) fn new(
-        node: NodeId,
-        cluster: &str,
-        report: impl Fn(Sighting) + Send + Sync + 'static,
-    ) -> Self {
-        let state = State {
-            alone: true,
-            joined: false,
-            stopped: false,
-            hooks: Vec::new(),
-        };
+    pub(crate) fn new(node: NodeId, cluster: &str, report: impl Fn(Sighting) + Send + Sync + 'static) -> Self {
+        let state = State { alone: true, joined: false, stopped: false, hooks: Vec::new() };
         Self {
             shared: Arc::new(Shared {
                 node,
@@ -130,10 +121,7 @@ impl Search {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -68,9 +68,7 @@ impl Transport {
     pub fn start(setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Self, NetError> {
         setup.config.check()?;
         drop(inbox);
-        Err(NetError::System {
-            problem: "being built".into(),
-        })
+        Err(NetError::System { problem: "being built".into() })
     }
 
     /// Who we are.

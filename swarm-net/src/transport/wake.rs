@@ -32,21 +32,9 @@ struct Bell {
 
 /// The two ends. The queue has no bound of its own: each command that senders can repeat is queued at most once.
 pub(crate) fn commands(registry: &Registry, token: Token) -> io::Result<(Commands, CommandQueue)> {
-    let bell = Arc::new(Bell {
-        asleep: AtomicBool::new(false),
-        waker: Waker::new(registry, token)?,
-    });
+    let bell = Arc::new(Bell { asleep: AtomicBool::new(false), waker: Waker::new(registry, token)? });
     let (sender, receiver) = unbounded();
-    Ok((
-        Commands {
-            queue: sender,
-            bell: Arc::clone(&bell),
-        },
-        CommandQueue {
-            queue: receiver,
-            bell,
-        },
-    ))
+    Ok((Commands { queue: sender, bell: Arc::clone(&bell) }, CommandQueue { queue: receiver, bell }))
 }
 
 impl Commands {

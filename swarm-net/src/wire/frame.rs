@@ -85,18 +85,12 @@ impl Frame {
 
     /// The sending layer's part of the header.
     pub fn head(&self) -> &[u8; HEAD_BYTES] {
-        self.bytes[8..HEADER_BYTES]
-            .try_into()
-            .expect("a frame holds a whole header")
+        self.bytes[8..HEADER_BYTES].try_into().expect("a frame holds a whole header")
     }
 
     /// Replaces the sending layer's part of the header, as when a frame is forwarded.
     pub fn set_head(&mut self, head: [u8; HEAD_BYTES]) {
-        let header = Header {
-            body_bytes: self.body_bytes,
-            kind: self.kind(),
-            head,
-        };
+        let header = Header { body_bytes: self.body_bytes, kind: self.kind(), head };
         self.bytes[..HEADER_BYTES].copy_from_slice(&header.encode());
     }
 
@@ -107,11 +101,7 @@ impl Frame {
 
     /// The frame as its receiver sees it.
     pub fn as_ref(&self) -> FrameRef<'_> {
-        FrameRef {
-            kind: self.kind(),
-            head: self.head(),
-            body: self.body(),
-        }
+        FrameRef { kind: self.kind(), head: self.head(), body: self.body() }
     }
 
     /// Everything that goes over the wire.
@@ -123,20 +113,8 @@ impl Frame {
         let body = bytes.len() - HEADER_BYTES;
         let body_bytes = u32::try_from(body).expect("a body is far below 4 GiB");
         bytes.resize(HEADER_BYTES + padded(body), 0);
-        bytes[..HEADER_BYTES].copy_from_slice(
-            &Header {
-                body_bytes,
-                kind,
-                head,
-            }
-            .encode(),
-        );
-        Self {
-            bytes,
-            body_bytes,
-            due: None,
-            tag: 0,
-        }
+        bytes[..HEADER_BYTES].copy_from_slice(&Header { body_bytes, kind, head }.encode());
+        Self { bytes, body_bytes, due: None, tag: 0 }
     }
 }
 
@@ -148,10 +126,7 @@ mod tests {
     fn parts_are_joined_and_padded() {
         let frame = Frame::new(17, [3; HEAD_BYTES], &[b"hello, ", b"world"]);
         assert_eq!(frame.body(), b"hello, world");
-        assert_eq!(
-            (frame.kind(), *frame.head(), frame.bytes().len()),
-            (17, [3; HEAD_BYTES], 48)
-        );
+        assert_eq!((frame.kind(), *frame.head(), frame.bytes().len()), (17, [3; HEAD_BYTES], 48));
         assert_eq!(frame.body().as_ptr() as usize % 16, 0);
     }
 
@@ -162,14 +137,8 @@ mod tests {
             Ok::<_, ()>(bytes)
         });
         let mut written = written.expect("the writer does not fail");
-        assert_eq!(
-            written.bytes(),
-            Frame::new(17, [3; HEAD_BYTES], &[b"abc"]).bytes()
-        );
+        assert_eq!(written.bytes(), Frame::new(17, [3; HEAD_BYTES], &[b"abc"]).bytes());
         written.set_head([4; HEAD_BYTES]);
-        assert_eq!(
-            written.bytes(),
-            Frame::new(17, [4; HEAD_BYTES], &[b"abc"]).bytes()
-        );
+        assert_eq!(written.bytes(), Frame::new(17, [4; HEAD_BYTES], &[b"abc"]).bytes());
     }
 }

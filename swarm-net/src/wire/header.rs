@@ -89,11 +89,7 @@ impl Header {
         if check(&clean) != u16::from_le_bytes([c0, c1]) || flags != 0 {
             return Err(WireError::Check);
         }
-        Ok(Self {
-            body_bytes: u32::from_le_bytes([l0, l1, l2, l3]),
-            kind,
-            head,
-        })
+        Ok(Self { body_bytes: u32::from_le_bytes([l0, l1, l2, l3]), kind, head })
     }
 
     /// Bytes of the whole frame with its padding.
@@ -117,11 +113,7 @@ mod tests {
 
     #[test]
     fn a_header_comes_back_and_every_flipped_bit_is_noticed_or_changes_nothing_unseen() {
-        let header = Header {
-            body_bytes: 77,
-            kind: 20,
-            head: [9; HEAD_BYTES],
-        };
+        let header = Header { body_bytes: 77, kind: 20, head: [9; HEAD_BYTES] };
         let bytes = header.encode();
         assert_eq!(Header::decode(&bytes), Ok(header));
         assert_eq!(header.frame_bytes(), 32 + 80);
@@ -134,11 +126,7 @@ mod tests {
 
     #[test]
     fn the_bytes_are_fixed_for_ever() {
-        let header = Header {
-            body_bytes: 1,
-            kind: 16,
-            head: [0; HEAD_BYTES],
-        };
+        let header = Header { body_bytes: 1, kind: 16, head: [0; HEAD_BYTES] };
         let bytes = header.encode();
         assert_eq!(bytes[..6], [1, 0, 0, 0, 16, 0]);
         assert_eq!(bytes[8..], [0; 24]);

@@ -5,11 +5,7 @@ use std::time::Duration;
 
 use super::*;
 
-const LIMITS: Limits = Limits {
-    frames: 4,
-    bytes: 400,
-    frame_body: 256,
-};
+const LIMITS: Limits = Limits { frames: 4, bytes: 400, frame_body: 256 };
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -46,14 +42,9 @@ fn refuses_beyond_its_limits() {
     let long = Frame::new(16, [0; 24], &[&[0; 257]]);
     assert_eq!(queue.push(long).expect_err("too long").why, Why::TooLarge);
     for _ in 0..2 {
-        queue
-            .push(Frame::new(16, [0; 24], &[&[0; 256]]))
-            .expect("one frame may exceed the bytes");
+        queue.push(Frame::new(16, [0; 24], &[&[0; 256]])).expect("one frame may exceed the bytes");
     }
-    assert_eq!(
-        queue.push(frame(1)).expect_err("too many bytes").why,
-        Why::Full
-    );
+    assert_eq!(queue.push(frame(1)).expect_err("too many bytes").why, Why::Full);
 }
 
 #[test]
@@ -65,10 +56,7 @@ fn claimed_counts_what_left_and_reset_gives_back_the_rest_once() {
     let (claimed, unsent) = queue.reset();
     assert_eq!((claimed, tags(&unsent)), (FrameNo(2), vec![3, 4]));
     assert_eq!(queue.reset().1.len(), 0);
-    assert_eq!(
-        queue.push(frame(5)).expect("a reset queue goes on"),
-        FrameNo(5)
-    );
+    assert_eq!(queue.push(frame(5)).expect("a reset queue goes on"), FrameNo(5));
     assert!(queue.claim(1, &mut out));
     assert_eq!((tags(&out), queue.claimed()), (vec![1, 2, 5], FrameNo(5)));
     assert!(!queue.claim(1, &mut out));
@@ -79,9 +67,7 @@ fn an_overdue_frame_is_claimed_but_not_sent() {
     let queue = SendQueue::new(LIMITS);
     let now = Clock::instant();
     queue.push(frame(1).due(now)).expect("room");
-    queue
-        .push(frame(2).due(now + Duration::from_secs(3600)))
-        .expect("room");
+    queue.push(frame(2).due(now + Duration::from_secs(3600))).expect("room");
     queue.push(frame(3)).expect("room");
     let mut out = VecDeque::from([frame(0).due(now)]);
     assert!(queue.claim(usize::MAX, &mut out));
