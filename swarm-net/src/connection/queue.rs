@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::time::Clock;
-use crate::wire::Frame;
+use crate::wire::{Frame, KIND_UPPER_MIN};
 
 /// Counts the frames that were accepted for a lane of a `Peer` over the peer's life, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,6 +76,7 @@ impl SendQueue {
 
     /// Accepts a frame, or gives it back.
     pub(crate) fn push(&self, frame: Frame) -> Result<FrameNo, Unsent> {
+        assert!(frame.kind() >= KIND_UPPER_MIN, "kinds below {KIND_UPPER_MIN} are the transport's own");
         if frame.body().len() > self.limits.frame_body {
             return Err(Unsent { frame, why: Why::TooLarge });
         }

@@ -67,6 +67,10 @@ impl Peer {
     /// # Errors
     ///
     /// [`Unsent`] with the frame: its lane is full, the peer is gone, or the frame is too large.
+    ///
+    /// # Panics
+    ///
+    /// If the frame's kind is below 16: those are the transport's own.
     pub fn send(self: &Arc<Self>, lane: Lane, frame: Frame) -> Result<FrameNo, Unsent> {
         let to = self.lane(lane);
         let no = to.queue.push(frame)?;

@@ -2,7 +2,14 @@
 //! Never decides anything; bytes from the network are not trusted here or anywhere.
 
 mod frame;
+mod greeting;
 mod header;
+mod packet;
+mod reassembly;
 
 pub use frame::{Frame, FrameRef};
+pub(crate) use greeting::kind;
+pub use greeting::{GREETING_BYTES_MAX, Greeting, PROTOCOL_VERSION, Reason, Reject};
 pub use header::{HEAD_BYTES, HEADER_BYTES, Header, KIND_UPPER_MIN, WireError};
+pub use packet::{ClusterHash, ENVELOPE_BYTES, Packet, PacketKind};
+pub use reassembly::{Progress, ReadError, Reassembly, Scratch, Sink};
