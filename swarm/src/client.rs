@@ -51,7 +51,7 @@ impl Handle {
         Calling {
             handle: self.clone(),
             timeout: <W as Call<M>>::TIMEOUT,
-            state: State::New(message),
+            state: State::<<W as Call<M>>::Reply, M>::New(message),
             worker: PhantomData,
         }
     }
@@ -186,7 +186,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let mut begun = match std::mem::replace(&mut this.state, State::Done) {
+        let mut begun = match std::mem::replace(&mut this.state, State::<R, M>::Done) {
             State::New(message) => {
                 let Some(node) = node_of(this.handle.on.as_ref()) else {
                     return Poll::Ready(Err(CallError::NoSwarm));
@@ -203,11 +203,16 @@ where
             State::Begun(begun) => begun,
             State::Done => panic!("a call was polled after its answer"),
         };
-        let polled = begun.poll(cx);
-        if polled.is_pending() {
-            this.state = State::Begun(begun);
+        match begun.poll(cx) {
+            Poll::Ready(result) => match node_of(this.handle.on.as_ref()) {
+                Some(node) => Poll::Ready(node.note_call(result)),
+                None => Poll::Ready(result),
+            },
+            Poll::Pending => {
+                this.state = State::Begun(begun);
+                Poll::Pending
+            }
         }
-        polled
     }
 }
 

@@ -11,7 +11,8 @@ use crate::builder::Builder;
 use crate::client::{Handle, Op};
 use crate::error::{LeaveError, Location, RegistryError};
 use crate::event::Events;
-use crate::group::{Crew, Group};
+use crate::crew::Crew;
+use crate::group::Group;
 use crate::name::Name;
 use crate::runtime::{Left, Node as Inner, Whom};
 use crate::stats::Stats;
@@ -167,8 +168,7 @@ impl fmt::Debug for Swarm {
 /// The node of the worker that this thread runs, else the process's default.
 pub(crate) fn current_node() -> Option<Arc<Inner>> {
     if let Some(host) = running::host() {
-        let any: Arc<dyn std::any::Any + Send + Sync> = host;
-        return any.downcast::<Inner>().ok();
+        return host.as_any().downcast_ref::<Inner>().map(Inner::this);
     }
     let default = DEFAULT.read().unwrap_or_else(PoisonError::into_inner).upgrade();
     default.map(|guard| guard.0.clone())

@@ -33,7 +33,7 @@ pub struct Stamp {
 pub struct Rid(pub Stamp);
 
 /// A group that workers can be in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 #[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
 pub struct GroupKey {
     /// The fingerprint of the group's type.

@@ -1,21 +1,25 @@
 //! Owns this node's part of a survey: who of its workers is meant, and what they answer. A slow worker never holds back
 //! what the others have answered.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
 use swarm_net::time::Clock;
-use tokio::sync::mpsc;
 
 use crate::call::frame::{answer_head, kind};
+use crate::call::pending::{Answer, Place, Ticket, Waiting};
 use crate::error::CallError;
 use crate::name::Name;
 use crate::runtime::Node;
+use crate::runtime::lanes::Turn;
 use crate::runtime::letter::Letter;
 use crate::runtime::survey::{Findings, Question, Whom};
-use crate::worker::{Deadline, Outlet, Parcel, Payload, ReplyTo};
+use crate::worker::{Deadline, Parcel, Payload};
 
 /// How long answers are gathered before they are sent: longer than quick handlers take, shorter than anyone notices.
 const GATHER: Duration = Duration::from_millis(5);
@@ -23,28 +27,11 @@ const GATHER: Duration = Duration::from_millis(5);
 /// How many names one part of an answer carries, so that no frame grows with the node.
 const PART_MAX: usize = 4096;
 
-/// Collects the replies of a multicall instead of sending each by itself.
-struct Gatherer {
-    node: NodeId,
-    names: Mutex<BTreeMap<u64, Name>>,
-    replies: mpsc::UnboundedSender<(Name, Result<Vec<u8>, CallError>)>,
-}
-
-impl Outlet for Gatherer {
-    fn reply(&self, _node: NodeId, request: u64, result: Result<Payload, CallError>) {
-        let name = self.names.lock().unwrap_or_else(PoisonError::into_inner).remove(&request);
-        if let Some(name) = name {
-            // The gathering ends at its deadline, and then nobody wants late ones.
-            let _ = self.replies.send((name, result.map(|reply| reply.to_vec())));
-        }
-    }
-}
-
 impl Node {
     /// Answers another node's question, or this node's own.
     pub(crate) fn survey(self: &Arc<Self>, to: NodeId, number: u64, question: Question) {
         match question {
-            Question::List(whom) => self.list(to, number, &whom),
+            Question::List(whom) => self.list_here(to, number, &whom),
             Question::Publish { whom, id, message, fingerprint, payload } => {
                 let delivered = self.publish_here(&whom, id, message, fingerprint, &payload);
                 self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
@@ -56,7 +43,7 @@ impl Node {
         }
     }
 
-    fn list(self: &Arc<Self>, to: NodeId, number: u64, whom: &Whom) {
+    fn list_here(self: &Arc<Self>, to: NodeId, number: u64, whom: &Whom) {
         let cells = self.meant(whom);
         let located = cells.iter().filter_map(|name| self.location_here(name).map(|at| (name.clone(), at)));
         let mut found: Vec<_> = located.collect();
@@ -89,7 +76,7 @@ impl Node {
                 unconfirmed: None,
             };
             let letter = Letter { name, parcel, kind: 0, hops: 0, from: None, from_queue: false };
-            match self.publish_to(letter) {
+            match self.route(letter, Turn::New) {
                 Ok(()) => delivered += u64::from(counts),
                 Err((letter, error)) => self.refuse(letter, error),
             }
@@ -113,45 +100,65 @@ impl Node {
             .into_iter()
             .filter_map(|name| self.location_here(&name).map(|location| (name, location)))
             .collect();
-        let (replies, mut gathered) = mpsc::unbounded_channel();
-        let numbered = (1..).zip(located.iter().map(|(name, _)| name.clone()));
-        let gatherer = Arc::new(Gatherer { node: self.id(), names: Mutex::new(numbered.collect()), replies });
         let deadline = Deadline::after(Clock::instant(), within);
-        for (request, (name, _)) in (1..).zip(&located) {
-            let parcel = Parcel {
-                method: message,
-                fingerprint,
-                payload: Payload::copy_of(payload),
-                deadline,
-                reply: Some(ReplyTo { outlet: gatherer.clone(), node: gatherer.node, request }),
-                publish: 0,
-                unconfirmed: None,
-            };
-            self.post(Letter { name: name.clone(), parcel, kind: 0, hops: 0, from: None, from_queue: false });
+        let mut findings = Findings { found: located.clone(), ..Findings::default() };
+        let mut waiting = Vec::with_capacity(located.len());
+        for (name, _) in located {
+            match self.post_survey(name.clone(), message, fingerprint, payload, deadline) {
+                Ok(ticket) => waiting.push((name, ticket)),
+                Err(error) => findings.replies.push((name, Err(error))),
+            }
         }
         let node = self.clone();
-        let mut missing = located.len();
         self.runtime().spawn(async move {
-            let mut part = Findings { found: located, ..Findings::default() };
-            while missing > 0 && Clock::instant() < deadline.due {
-                let until = Clock::instant() + GATHER;
-                while missing > 0 && Clock::instant() < until {
-                    match node.within(until.since(Clock::instant()), gathered.recv()).await {
-                        Some(Some(reply)) => {
-                            missing -= 1;
-                            part.replies.push(reply);
+            // One after the other, and now and then all at once: a task that every answer wakes to look at all of them
+            // would take the square of their number.
+            let mut waiting = VecDeque::from(waiting);
+            while let Some((name, ticket)) = waiting.front_mut() {
+                match node.within(GATHER, &mut *ticket).await {
+                    Some(answer) => {
+                        findings.replies.push((name.clone(), bytes_of(answer)));
+                        waiting.pop_front();
+                    }
+                    None => {
+                        findings.replies.extend(take_ready(&mut waiting));
+                        if !waiting.is_empty() && !(findings.found.is_empty() && findings.replies.is_empty()) {
+                            node.findings(to, number, std::mem::take(&mut findings));
                         }
-                        Some(None) => missing = 0,
-                        None => break,
                     }
                 }
-                if missing > 0 && (!part.found.is_empty() || !part.replies.is_empty()) {
-                    node.findings(to, number, std::mem::take(&mut part));
-                }
             }
-            part.last = true;
-            node.findings(to, number, part);
+            findings.last = true;
+            node.findings(to, number, findings);
         });
+    }
+
+    /// Calls one of this node's workers as part of a survey.
+    fn post_survey(
+        self: &Arc<Self>,
+        name: Name,
+        message: u64,
+        fingerprint: u32,
+        payload: &[u8],
+        deadline: Deadline,
+    ) -> Result<Ticket, CallError> {
+        let waiting = Waiting { name: name.clone(), deadline, place: Place::Here };
+        let ticket = self.pending.take(waiting).map_err(|exhausted| CallError::Overloaded {
+            name: name.clone(),
+            node: self.id(),
+            what: format!("the table of waiting calls ({exhausted})"),
+        })?;
+        let parcel = Parcel {
+            method: message,
+            fingerprint,
+            payload: Payload::copy_of(payload),
+            deadline,
+            reply: Some(self.reply_to(self.id(), ticket.request().0)),
+            publish: 0,
+            unconfirmed: None,
+        };
+        self.post(Letter { name, parcel, kind: 0, hops: 0, from: None, from_queue: false });
+        Ok(ticket)
     }
 
     /// The names of this node that are meant, in order.
@@ -179,4 +186,27 @@ impl Node {
             Err(error) => tracing::error!(peer = %to, %error, "an answer could not be encoded"),
         }
     }
+}
+
+type Reply = Result<Vec<u8>, CallError>;
+
+fn bytes_of(answer: Result<Answer, CallError>) -> Reply {
+    match answer? {
+        Answer::Payload(payload) => Ok(payload.to_vec()),
+        Answer::Value(_) => unreachable!("a message that came as bytes is answered in bytes"),
+    }
+}
+
+/// Takes out of `waiting` what has been answered.
+fn take_ready(waiting: &mut VecDeque<(Name, Ticket)>) -> Vec<(Name, Reply)> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut ready = Vec::new();
+    waiting.retain_mut(|(name, ticket)| match Pin::new(ticket).poll(&mut cx) {
+        Poll::Ready(answer) => {
+            ready.push((name.clone(), bytes_of(answer)));
+            false
+        }
+        Poll::Pending => true,
+    });
+    ready
 }

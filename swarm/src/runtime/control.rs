@@ -59,6 +59,8 @@ pub(crate) enum Input {
 pub(crate) struct Left {
     /// Workers that could not be handed over in time.
     pub(crate) workers: usize,
+    /// The time limit that it had.
+    pub(crate) after: Duration,
 }
 
 /// Everything that only the control thread touches.
@@ -265,7 +267,7 @@ impl Control {
             }
             Action::Notice(notice) => {
                 if let Notice::LeaveTimedOut { cells, .. } = notice {
-                    self.left.workers = cells;
+                    self.left = Left { workers: cells, after: self.node.config().leave_timeout() };
                 }
                 self.node.tell_notice(notice);
             }

@@ -68,6 +68,11 @@ impl Fetches {
         self.lock().open.retain(|_, (from, _)| *from != node);
     }
 
+    /// Nothing that was asked will come.
+    pub(crate) fn clear(&self) {
+        self.lock().open.clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
-use swarm_net::member::MemberEvent;
+use swarm_net::member::{MemberEvent, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::time::{Clock, Instant};
 use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Transport};
@@ -59,6 +59,7 @@ pub(crate) struct Node {
     routing: ArcSwap<Routing>,
     partitions: u64,
     this: Weak<Node>,
+    profile: Profile,
     guard: Mutex<Weak<Guard>>,
     pub(crate) kinds: Kinds,
     pub(crate) pending: Arc<Pending>,
@@ -105,11 +106,12 @@ pub(crate) struct Parts {
     pub(crate) tokio: tokio::runtime::Handle,
     pub(crate) timers: Timers,
     pub(crate) kinds: Kinds,
+    pub(crate) profile: Profile,
 }
 
 impl Node {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, control, transport, tokio, timers, kinds } = parts;
+        let Parts { config, control, transport, tokio, timers, kinds, profile } = parts;
         let me = transport.node();
         let partitions = config.partitions();
         let wake = control.clone();
@@ -126,6 +128,7 @@ impl Node {
             routing: ArcSwap::from_pointee(Routing::alone(me, partitions)),
             partitions: u64::from(partitions),
             this: this.clone(),
+            profile,
             guard: Mutex::default(),
             kinds,
             places: Places::new(),
@@ -169,9 +172,21 @@ impl Node {
         self.config.call_timeout()
     }
 
+    /// This node, for who has it only by reference.
+    pub(crate) fn this(&self) -> Arc<Self> {
+        self.this.upgrade().expect("somebody holds the node whose method runs")
+    }
+
     /// The node of the worker that runs on this thread, else the process's default.
     pub(crate) fn current() -> Option<Arc<Self>> {
         crate::swarm::current_node()
+    }
+
+    /// Counts a call that is over.
+    pub(crate) fn note_call<R>(&self, result: Result<R, CallError>) -> Result<R, CallError> {
+        self.counters.calls.add(1);
+        self.counters.calls_failed.add(u64::from(result.is_err()));
+        result
     }
 
     /// The users' handle on this node, while they hold one.
@@ -489,6 +504,11 @@ impl Node {
         }
     }
 
+    /// Tells everybody that this node begins to leave.
+    pub(crate) fn announce_leaving(&self) {
+        self.transport.set_profile(Profile { leaving: true, ..self.profile.clone() });
+    }
+
     pub(crate) fn joined(&self) {
         self.joined.send_replace(true);
     }
@@ -622,7 +642,7 @@ impl Host for Node {
     }
 
     fn outlet(&self) -> Arc<dyn Outlet> {
-        self.this.upgrade().expect("somebody holds the node whose method runs")
+        self.this()
     }
 
     fn ended(&self, name: &Name, _kind: KindId, epoch: crate::epoch::Epoch, end: End) {

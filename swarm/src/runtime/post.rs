@@ -11,6 +11,7 @@ use swarm_net::transport::Why;
 use swarm_net::wire::Frame;
 
 use crate::call::frame::{Envelope, kind};
+use crate::call::pending::{Place as Stand, RequestId};
 use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::runtime::control::Input;
@@ -18,7 +19,7 @@ use crate::runtime::lanes::{Lane, Passage, Turn};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{HELD_MAX, Place, Shard};
 use crate::runtime::routing::Hop;
-use crate::runtime::{Node, counted};
+use crate::runtime::Node;
 use crate::worker::{Deadline, Parcel, Undelivered};
 
 /// A letter that nobody takes, and why. Whoever posted it answers its caller.
@@ -141,17 +142,12 @@ impl Node {
         if letter.parcel.publish != 0 && cell.seen(letter.parcel.publish) {
             return Ok(());
         }
-        if let Some(reply) = letter.parcel.reply.as_ref().filter(|reply| reply.node == self.id()) {
-            self.pending.placed(reply.request);
-        }
-        counted(&self.counters.received, letter.from.is_some());
+        self.counters.received.add(u64::from(letter.from.is_some()));
         let Letter { name, parcel, kind, hops, from, from_queue } = letter;
         match cell.clone().deliver(parcel) {
             Ok(()) => Ok(()),
             Err((parcel, why)) => {
-                if let Some(reply) = parcel.reply.as_ref().filter(|reply| reply.node == self.id()) {
-                    self.pending.unplaced(reply.request);
-                }
+                self.held_here(&parcel);
                 let letter = Letter { name, parcel, kind, hops, from, from_queue };
                 Err(match why {
                     Undelivered::Full => {
@@ -177,20 +173,21 @@ impl Node {
         let frame = Frame::new(kind, envelope.head(), &[&prelude, &letter.parcel.payload]).due(letter.parcel.deadline.due);
         let own = letter.parcel.reply.as_ref().filter(|reply| reply.node == self.id()).map(|reply| reply.request);
         if let Some(request) = own {
-            self.pending.sending(request, to);
+            // Until its number is known: it may have gone, so it may run.
+            self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: 0 });
         }
         match peer.send(swarm_net::transport::Lane::Calls, frame) {
             Ok(no) => {
                 match own {
-                    Some(request) => self.pending.sent(request, no),
+                    Some(request) => {
+                        self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: no.0 });
+                    }
                     None => self.relays.passed_on(self, to, no, letter),
                 }
                 Ok(())
             }
             Err(unsent) => {
-                if let Some(request) = own {
-                    self.pending.unplaced(request);
-                }
+                self.held_here(&letter.parcel);
                 match unsent.why {
                     Why::Full if letter.from.is_none() && letter.parcel.reply.is_some() => self.park(letter, FULL_RETRY),
                     Why::Full => {
@@ -219,10 +216,15 @@ impl Node {
         if let Some(due) = frame.due {
             letter.parcel.deadline.due = due;
         }
-        if let Some(reply) = letter.parcel.reply.as_ref().filter(|reply| reply.node == self.id()) {
-            self.pending.unplaced(reply.request);
-        }
+        self.held_here(&letter.parcel);
         self.post(letter);
+    }
+
+    /// Notes that a call of this node is on this node, and has not run.
+    fn held_here(&self, parcel: &Parcel) {
+        if let Some(reply) = parcel.reply.as_ref().filter(|reply| reply.node == self.id()) {
+            self.pending.retarget(RequestId(reply.request), Stand::Here);
+        }
     }
 
     /// A letter from an envelope and its payload.

@@ -20,7 +20,7 @@ use crate::worker::ReplyTo;
 const REMEMBERED_MAX: usize = 65_536;
 
 /// Keeps a letter unconfirmed to the node that sent it here.
-type Token = Box<dyn Any + Send>;
+type Token = Box<dyn Any + Send + Sync>;
 
 /// The relayed letters of one node, by next hop.
 #[derive(Default)]
