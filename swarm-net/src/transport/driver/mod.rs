@@ -225,11 +225,11 @@ impl Driver {
         self.tell(Input::Leave);
     }
 
-    /// The others hang up when they have heard the goodbye.
+    /// The others hang up when they have heard the goodbye. Who is not connected hears of it by gossip.
     fn has_left(&self) -> bool {
-        self.leaving.as_ref().is_some_and(|leaving| {
-            leaving.until <= Clock::instant() || (self.links.is_empty() && self.dirty.is_empty())
-        })
+        let Some(leaving) = &self.leaving else { return false };
+        let told = self.pairs.iter().next().is_none() || self.membership.next_timeout().is_none();
+        leaving.until <= Clock::instant() || (told && self.links.is_empty())
     }
 
     /// Closes everything: first the listener, so that whoever loses us and dials again is refused.
