@@ -38,7 +38,7 @@ pub struct NetConfig {
 
     /// Longest body of one frame. A frame is read into memory whole, so this bounds what one peer can make us hold.
     pub frame_bytes_max: u32,
-    /// Longest body of a member list. Ten thousand members with their profiles stay below.
+    /// Longest body of a part of a member list. Membership sends at most 60 KiB in one.
     pub sync_bytes_max: u32,
     /// Frames that may wait for one peer on the calls lane. Above it, senders wait for room or are refused.
     pub calls_queue_frames_max: u32,
@@ -126,7 +126,7 @@ impl Default for NetConfig {
             heard_every_ms: 100,
             goodbye_ms: 500,
             frame_bytes_max: 4 << 20,
-            sync_bytes_max: 8 << 20,
+            sync_bytes_max: 256 << 10,
             calls_queue_frames_max: 16_384,
             calls_queue_bytes_max: 16 << 20,
             bulk_queue_frames_max: 256,

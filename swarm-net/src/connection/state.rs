@@ -66,6 +66,19 @@ impl Connection {
         self.phase
     }
 
+    /// When anything came in last.
+    pub(crate) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// Asks for a sign of life, if the connection is open and none is awaited.
+    pub(crate) fn ping(&mut self, now: Instant) {
+        if self.phase == Phase::Open && self.pinged.is_none() {
+            self.pinged = Some(now);
+            self.own(kind::PING, &[]);
+        }
+    }
+
     /// The socket of our dial is connected: say hello.
     pub(crate) fn dialled(&mut self, hello: &Greeting) {
         debug_assert_eq!(self.phase, Phase::Dialling);
@@ -140,9 +153,8 @@ impl Connection {
                 if self.pinged.is_some_and(|at| now.since(at) >= self.limits.ping_answer) {
                     return Err(Ended::Silent);
                 }
-                if self.pinged.is_none() && now.since(self.heard) >= self.limits.ping_after {
-                    self.pinged = Some(now);
-                    self.own(kind::PING, &[]);
+                if now.since(self.heard) >= self.limits.ping_after {
+                    self.ping(now);
                 }
             }
         }

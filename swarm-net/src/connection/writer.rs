@@ -11,8 +11,8 @@ use crate::wire::{Frame, KIND_UPPER_MIN};
 const SLICES_MAX: usize = 64;
 /// Bytes claimed at a time. What is claimed may have been sent if the connection is lost, so this is kept small.
 const CLAIM_BYTES: usize = 128 << 10;
-/// Own frames that may wait. Only one who pings and never reads lets more gather; the rest of them is dropped.
-const OWN_FRAMES_MAX: usize = 64;
+/// Own frames that may wait: the longest member list, in frames of 60 KiB. Who pings and never reads gets no more pongs.
+const OWN_FRAMES_MAX: usize = 512;
 
 /// What goes out over one connection.
 #[derive(Debug, Default)]

@@ -1,8 +1,13 @@
 //! How nodes find the first others. Never decides who is a member: an address found here is only dialled.
 
+mod multicast;
 mod search;
+mod seeds;
 
+pub use multicast::Multicast;
 pub use search::Search;
+pub(crate) use search::Sighting;
+pub use seeds::Seeds;
 
 use crate::error::NetError;
 

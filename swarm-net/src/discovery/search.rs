@@ -25,6 +25,7 @@ pub(crate) enum Sighting {
 struct Shared {
     node: NodeId,
     cluster: String,
+    local_addr: SocketAddr,
     report: Box<dyn Fn(Sighting) + Send + Sync>,
     state: Mutex<State>,
     changed: Condvar,
@@ -38,12 +39,18 @@ struct State {
 }
 
 impl Search {
-    pub(crate) fn new(node: NodeId, cluster: &str, report: impl Fn(Sighting) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        node: NodeId,
+        cluster: &str,
+        local_addr: SocketAddr,
+        report: impl Fn(Sighting) + Send + Sync + 'static,
+    ) -> Self {
         let state = State { alone: true, joined: false, stopped: false, hooks: Vec::new() };
         Self {
             shared: Arc::new(Shared {
                 node,
                 cluster: cluster.into(),
+                local_addr,
                 report: Box::new(report),
                 state: Mutex::new(state),
                 changed: Condvar::new(),
@@ -59,6 +66,11 @@ impl Search {
     /// The name of its cluster.
     pub fn cluster(&self) -> &str {
         &self.shared.cluster
+    }
+
+    /// Where the node listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.local_addr
     }
 
     /// Whether the node is connected to nobody: then search eagerly, else only now and then, to heal splits.

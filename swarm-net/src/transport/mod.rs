@@ -1,15 +1,19 @@
 //! The sockets of a node and the one thread that serves them. Never knows what a frame of the layers above means.
 
 mod command;
+mod dials;
+mod driver;
 mod inbox;
+mod links;
+mod pairs;
 mod peer;
+mod sockets;
+mod thread;
 mod wake;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 
 use crate::config::NetConfig;
@@ -19,6 +23,7 @@ use crate::filter::NodeFilter;
 use crate::member::Profile;
 use crate::node::NodeId;
 use command::Command;
+use pairs::Published;
 use wake::Commands;
 
 pub use crate::connection::{FrameNo, Unsent, Why};
@@ -53,22 +58,18 @@ struct Handle {
     node: NodeId,
     local_addr: SocketAddr,
     commands: Commands,
-    peers: Arc<Peers>,
+    peers: Arc<Published>,
 }
-
-/// The peers by node, published by the I/O thread.
-type Peers = ArcSwap<BTreeMap<NodeId, Arc<Peer>>>;
 
 impl Transport {
     /// Binds the sockets and starts the I/O thread. `inbox` may be called before this returns.
     ///
     /// # Errors
     ///
-    /// [`NetError`] if the setup is unusable or the address cannot be bound.
+    /// [`NetError`] if the setup is unusable, the address cannot be bound, or a discovery cannot work.
     pub fn start(setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Self, NetError> {
-        setup.config.check()?;
-        drop(inbox);
-        Err(NetError::System { problem: "being built".into() })
+        let started = thread::start(setup, inbox)?;
+        Ok(Self { handle: Arc::new(started) })
     }
 
     /// Who we are.

@@ -3,12 +3,15 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::{Registry, Token, Waker};
 
 use super::command::Command;
+
+/// Commands of the kind that comes from the network and may be lost that wait at most.
+const OFFERS_MAX: usize = 1_024;
 
 /// The senders' end. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,12 +30,18 @@ pub(crate) struct CommandQueue {
 #[derive(Debug)]
 struct Bell {
     asleep: AtomicBool,
+    /// Offers that wait.
+    offers: AtomicUsize,
     waker: Waker,
 }
 
-/// The two ends. The queue has no bound of its own: each command that senders can repeat is queued at most once.
+/// The two ends. The queue has no bound of its own: commands that senders can repeat are queued once, or are offers.
 pub(crate) fn commands(registry: &Registry, token: Token) -> io::Result<(Commands, CommandQueue)> {
-    let bell = Arc::new(Bell { asleep: AtomicBool::new(false), waker: Waker::new(registry, token)? });
+    let bell = Arc::new(Bell {
+        asleep: AtomicBool::new(false),
+        offers: AtomicUsize::new(0),
+        waker: Waker::new(registry, token)?,
+    });
     let (sender, receiver) = unbounded();
     Ok((Commands { queue: sender, bell: Arc::clone(&bell) }, CommandQueue { queue: receiver, bell }))
 }
@@ -47,10 +56,28 @@ impl Commands {
     }
 }
 
+impl Commands {
+    /// Hands over a command that is dropped if many like it wait: it will be repeated.
+    pub(crate) fn offer(&self, command: Command) {
+        if self.bell.offers.fetch_add(1, Ordering::Relaxed) < OFFERS_MAX {
+            self.send(command);
+        } else {
+            self.bell.offers.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl CommandQueue {
     /// The next command, if there is one.
     pub(crate) fn next(&self) -> Option<Command> {
-        self.queue.try_recv().ok()
+        let command = self.queue.try_recv().ok()?;
+        match command {
+            Command::Found(_) | Command::Heard { .. } => {
+                self.bell.offers.fetch_sub(1, Ordering::Relaxed);
+            }
+            Command::Ready(..) | Command::Profile(_) | Command::Leave(_) | Command::Stop => {}
+        }
+        Some(command)
     }
 
     /// Says that the I/O thread is about to sleep. False if it must not, because a command came in the meantime:
