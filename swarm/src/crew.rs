@@ -152,19 +152,20 @@ impl<G: Group> fmt::Debug for Crew<G> {
 }
 
 impl<W: Worker> Context<W> {
-    /// The node that this worker is on; `None` while it stops.
-    pub fn swarm(&self) -> Option<Swarm> {
-        Swarm::current()
+    /// The node that this worker is on.
+    pub fn swarm(&self) -> Swarm {
+        let node = self.host().as_any().downcast_ref::<Node>().map(Node::this);
+        Swarm::over(node.expect("cells are made by the runtime, whose host is its node"))
     }
 
     /// Puts this worker into a group.
     pub fn join<G: Group>(&self) -> Op<(), RegistryError> {
-        group::<G>().join(self.name())
+        group::<G>().on(&self.swarm()).join(self.name())
     }
 
     /// Takes this worker out of a group.
     pub fn leave<G: Group>(&self) -> Op<(), RegistryError> {
-        group::<G>().leave(self.name())
+        group::<G>().on(&self.swarm()).leave(self.name())
     }
 }
 

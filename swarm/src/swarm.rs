@@ -74,6 +74,13 @@ impl Swarm {
         swarm
     }
 
+    /// A handle on a node that has been started before.
+    pub(crate) fn over(node: Arc<Inner>) -> Self {
+        // Without a user's handle the node has stopped, and another stop does nothing.
+        let guard = node.guard().upgrade().unwrap_or_else(|| Arc::new(Guard(node)));
+        Self { guard }
+    }
+
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.guard.0
     }
@@ -81,7 +88,7 @@ impl Swarm {
     /// Inside a worker its own node, elsewhere the process's default: the first node that was started, unless
     /// [`Swarm::set_default`] chose another.
     pub fn current() -> Option<Self> {
-        current_node().and_then(|node| node.guard().upgrade()).map(|guard| Self { guard })
+        current_node().map(Self::over)
     }
 
     /// Makes this the node that free functions and clients without `.on(..)` use.
