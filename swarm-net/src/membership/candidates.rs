@@ -36,14 +36,20 @@ impl Candidates {
         }
     }
 
+    /// Somebody spoke from there, or a seed names it: it is tried soon, however long the pauses have become.
     pub(super) fn found(&mut self, addr: SocketAddr, now: Instant) {
-        if self.all.len() < CANDIDATES_MAX {
-            let first = Candidate {
-                next: now,
-                pause: self.pause_min,
-                tries: 0,
-            };
-            self.all.entry(addr).or_insert(first).tries = 0;
+        if let Some(candidate) = self.all.get_mut(&addr) {
+            candidate.tries = 0;
+            candidate.next = candidate.next.min(now + self.pause_min);
+        } else if self.all.len() < CANDIDATES_MAX {
+            self.all.insert(
+                addr,
+                Candidate {
+                    next: now,
+                    pause: self.pause_min,
+                    tries: 0,
+                },
+            );
         }
     }
 

@@ -279,7 +279,11 @@ impl Membership {
     fn exchanged(&mut self, now: Instant, from: NodeId, head: Head, out: &mut Vec<Output>) {
         match head.kind {
             Kind::Push => return,
-            Kind::Request => self.send_list(from, Kind::Reply, head.round, out),
+            Kind::Request => {
+                if self.peers.may_answer(from, now, self.config.retry_period) {
+                    self.send_list(from, Kind::Reply, head.round, out);
+                }
+            }
             Kind::Reply => {}
         }
         if head.joined && !self.joining.joined() {

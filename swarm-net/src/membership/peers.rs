@@ -1,6 +1,7 @@
 //! Owns which nodes we are connected to, and what came over those connections. Never opens or closes one.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::sync::Part;
 use crate::node::NodeId;
@@ -15,6 +16,8 @@ pub(super) struct Peer {
     pub(super) joined: bool,
     /// The exchange that is arriving, and the number of its next part.
     arriving: Option<(u32, u16)>,
+    /// When its last request was answered.
+    answered: Option<Instant>,
 }
 
 /// The connected nodes.
@@ -29,6 +32,7 @@ impl Peers {
                 heard: None,
                 joined,
                 arriving: None,
+                answered: None,
             },
         );
     }
@@ -41,6 +45,18 @@ impl Peers {
         if let Some(peer) = self.0.get_mut(&node) {
             peer.heard = Some(now);
         }
+    }
+
+    /// Says whether a request may be answered now: a whole list is costly, so only every `pause`.
+    pub(super) fn may_answer(&mut self, node: NodeId, now: Instant, pause: Duration) -> bool {
+        let Some(peer) = self.0.get_mut(&node) else {
+            return false;
+        };
+        let may = peer.answered.is_none_or(|at| now >= at + pause);
+        if may {
+            peer.answered = Some(now);
+        }
+        may
     }
 
     pub(super) fn is_connected(&self, node: NodeId) -> bool {

@@ -165,15 +165,17 @@ impl Swim {
     /// Fires what is due. `heard` says when a node last spoke over its connection.
     pub(super) fn timeout(&mut self, now: Instant, heard: impl Fn(NodeId) -> Option<Instant>) {
         // Timers made meanwhile are due later, so that the loop ends: no period may be zero.
+        let Some(first) = self.next_timeout().filter(|first| *first <= now) else {
+            return;
+        };
+        let late = self.health.fired(first, now);
         let mut due_now = Vec::new();
-        while let Some(Reverse(due)) = self.timers.peek().filter(|Reverse(due)| due.at <= now) {
-            let late = self.health.fired(due.at, now);
-            due_now.extend(self.timers.pop().map(|Reverse(due)| (due, late)));
+        while self.timers.peek().is_some_and(|Reverse(due)| due.at <= now) {
+            due_now.extend(self.timers.pop().map(|Reverse(due)| due));
         }
         // Late timers of different instants must still fire in foca's order.
-        due_now
-            .sort_by(|(a, _), (b, _)| (&a.timer, a.at, a.number).cmp(&(&b.timer, b.at, b.number)));
-        for (due, late) in due_now {
+        due_now.sort_by(|a, b| (&a.timer, a.at, a.number).cmp(&(&b.timer, b.at, b.number)));
+        for due in due_now {
             self.fire(now, due, late, &heard);
         }
         self.settle(now);

@@ -1,9 +1,11 @@
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::network::{Net, addr, profile};
 use crate::member::{Gone, MemberEvent};
-use crate::membership::{Input, MembershipConfig};
+use crate::membership::{Input, Membership, MembershipConfig, Output};
 use crate::node::NodeId;
+use crate::time::{Instant, Now};
 
 const MS: Duration = Duration::from_millis(1);
 const SEC: Duration = Duration::from_secs(1);
@@ -320,4 +322,87 @@ fn equal_seeds_run_alike() {
         )
     };
     assert_eq!(run(), run());
+}
+
+/// Two processes behind one address: node 0 is connected to both, and its packets reach both.
+#[test]
+fn two_processes_that_fight_for_one_address_end() {
+    let ids = [
+        NodeId::new(addr(0), 1),
+        NodeId::new(addr(1), 2),
+        NodeId::new(addr(1), 3),
+    ];
+    let mut now = Now::default();
+    let mut nodes =
+        ids.map(|id| Membership::new(id, profile(), "c", MembershipConfig::lan(), id.boot(), now));
+    let mut coming: VecDeque<(usize, Output)> = VecDeque::new();
+    let mut fatal = None;
+    let connect = |nodes: &mut [Membership; 3], now, at: usize, other: usize| {
+        let mut out = Vec::new();
+        let input = Input::Connected {
+            node: ids[other],
+            profile: profile(),
+            joined: false,
+        };
+        nodes[at].handle(now, input, &mut out);
+        out.into_iter()
+            .map(move |output| (at, output))
+            .collect::<Vec<_>>()
+    };
+    for (at, other) in [(0, 1), (1, 0), (0, 2), (2, 0)] {
+        coming.extend(connect(&mut nodes, now, at, other));
+    }
+    for _ in 0..20_000 {
+        let mut out = Vec::new();
+        let Some((from, output)) = coming.pop_front() else {
+            let next = nodes.iter().filter_map(Membership::next_timeout).min();
+            now.instant = next.expect("somebody waits").max(now.instant);
+            for (at, node) in nodes.iter_mut().enumerate() {
+                node.handle(now, Input::Timeout, &mut out);
+                coming.extend(out.drain(..).map(|output| (at, output)));
+            }
+            continue;
+        };
+        for (to, node) in nodes.iter_mut().enumerate() {
+            match &output {
+                Output::Packet { to: addr, bytes } if *addr == ids[to].addr() => {
+                    node.handle(
+                        now,
+                        Input::Packet {
+                            from: ids[from].addr(),
+                            bytes,
+                        },
+                        &mut out,
+                    );
+                }
+                Output::Sync { to: id, bytes } if *id == ids[to] => {
+                    node.handle(
+                        now,
+                        Input::Sync {
+                            from: ids[from],
+                            bytes,
+                        },
+                        &mut out,
+                    );
+                }
+                Output::Fatal(why) => fatal = Some(why.clone()),
+                Output::Packet { .. }
+                | Output::Sync { .. }
+                | Output::Goodbye { .. }
+                | Output::Dial(_)
+                | Output::Hangup(_)
+                | Output::Event(_) => {}
+            }
+            coming.extend(out.drain(..).map(|output| (to, output)));
+        }
+        if fatal.is_some() {
+            break;
+        }
+    }
+    assert!(
+        fatal
+            .expect("one of the two ends")
+            .contains("duplicate address")
+    );
+    assert!(now.instant < Instant::START + 60 * SEC);
 }
