@@ -3,14 +3,14 @@
 //!
 //! | part | owns |
 //! |---|---|
-//! | [`swim`] | foca, its timers, the guards against false suspicion |
-//! | [`candidates`] | addresses that discovery found |
-//! | [`peers`] | connections, as evidence of life |
-//! | [`sync`], [`codec`] | the bytes of frames and packets |
-//! | [`profiles`] | what nodes say of themselves |
-//! | [`joining`] | whether we are part of a cluster |
-//! | [`rival`] | other processes at our address |
-//! | [`roster`] | what is reported, and when |
+//! | `swim` | foca, its timers, the guards against false suspicion |
+//! | `candidates` | addresses that discovery found |
+//! | `peers` | connections, as evidence of life |
+//! | `sync`, `codec` | the bytes of frames and packets |
+//! | `profiles` | what nodes say of themselves |
+//! | `joining` | whether we are part of a cluster |
+//! | `rival` | other processes at our address |
+//! | `roster` | what is reported, and when |
 //!
 //! # Sync frames
 //!
@@ -213,6 +213,7 @@ impl Membership {
             Input::Heard(node) => self.peers.heard(node, now),
             Input::Profile(profile) => self.own_profile(profile, out),
             Input::Goodbye { from } => self.gone(now, from, Gone::Left),
+            Input::Exchange(node) => (self.exchange.with, self.exchange.at) = (Some(node), now),
             Input::Leave => self.leave(now, out),
             Input::Timeout => {
                 let peers = &self.peers;

@@ -1,8 +1,8 @@
 //! Owns the ring: the pure function from a set of weighted members to the nodes of each partition.
 //! Never looks at liveness, names or time.
 //!
-//! Every member scores every partition ([`score`]), the partitions are matched to the members by these scores under a
-//! bound on each member's load ([`matching`]), and the table of the owners is kept. Nothing in it is a float, random or
+//! Every member scores every partition (`score`), the partitions are matched to the members by these scores under a
+//! bound on each member's load (`matching`), and the table of the owners is kept. Nothing in it is a float, random or
 //! dependent on the order of the input, so equal sets give bit-identical tables on every machine.
 
 mod matching;

@@ -1,11 +1,17 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
 use super::network::{Net, addr, profile};
 use crate::member::{Gone, MemberEvent};
 use crate::membership::{Input, Membership, MembershipConfig, Output};
 use crate::node::NodeId;
 use crate::time::{Instant, Now};
+
+/// Enough to meet each kind of fault many times; raise it to search.
+const SEEDS: u64 = 30;
 
 const MS: Duration = Duration::from_millis(1);
 const SEC: Duration = Duration::from_secs(1);
@@ -199,6 +205,24 @@ fn a_beacon_heals_a_partition_at_once() {
     net.discover(0, 3);
     let took = net.run_while(30 * SEC, Net::all_see_all);
     assert!(took < SEC, "{took:?}");
+}
+
+#[test]
+fn lists_are_exchanged_on_demand() {
+    let mut net = cluster(3, MembershipConfig::lan(), 32);
+    let other = net.node(2).id;
+    net.run(10 * SEC);
+    let mut out = Vec::new();
+    let now = Now {
+        instant: net.now,
+        unix_ms: 0,
+    };
+    let asker = &mut net.nodes.get_mut(&addr(0)).expect("it runs").membership;
+    asker.handle(now, Input::Exchange(other), &mut out);
+    assert!(
+        matches!(&out[..], [Output::Sync { to, .. }] if *to == other),
+        "{out:?}"
+    );
 }
 
 #[test]
@@ -405,4 +429,50 @@ fn two_processes_that_fight_for_one_address_end() {
             .contains("duplicate address")
     );
     assert!(now.instant < Instant::START + 60 * SEC);
+}
+
+/// Crashes, restarts, cuts and loss; then calm, after which all see all.
+#[test]
+fn after_chaos_all_see_all() {
+    for seed in 0..SEEDS {
+        let mut net = Net::new(MembershipConfig::lan(), seed);
+        let mut dice = StdRng::seed_from_u64(seed);
+        (0..6).for_each(|i| {
+            net.start(i);
+        });
+        (1..6).for_each(|i| net.discover(i, 0));
+        net.loss_percent = 10;
+        for boot in 0..20 {
+            net.run(MS * dice.random_range(10..4000));
+            let one = dice.random_range(0..6);
+            match dice.random_range(0..5) {
+                0 if net.nodes.contains_key(&addr(one)) => {
+                    net.crash(one, dice.random_bool(0.5));
+                }
+                0 | 1 if !net.nodes.contains_key(&addr(one)) => {
+                    net.start_as(one, 10_000 + boot, "cluster");
+                    net.discover(one, (one + 1) % 6);
+                }
+                2 => {
+                    let (left, right): (Vec<_>, Vec<_>) = (0..6).partition(|i| *i < one);
+                    net.cut(&left, &right);
+                }
+                _ => net.heal(),
+            }
+        }
+        net.heal();
+        net.loss_percent = 0;
+        for i in 0..6 {
+            // What a beacon does for ever.
+            (0..6)
+                .filter(|other| *other != i)
+                .for_each(|other| net.discover(i, other));
+        }
+        net.run(30 * SEC);
+        assert!(net.all_see_all(), "seed {seed}");
+        assert!(
+            net.nodes.values().all(|node| node.fatal.is_none()),
+            "seed {seed}"
+        );
+    }
 }
