@@ -26,15 +26,7 @@ pub(super) struct Peers(pub(super) BTreeMap<NodeId, Peer>);
 
 impl Peers {
     pub(super) fn connected(&mut self, node: NodeId, joined: bool) {
-        self.0.insert(
-            node,
-            Peer {
-                heard: None,
-                joined,
-                arriving: None,
-                answered: None,
-            },
-        );
+        self.0.insert(node, Peer { heard: None, joined, arriving: None, answered: None });
     }
 
     pub(super) fn lost(&mut self, node: NodeId) {
@@ -69,23 +61,13 @@ impl Peers {
 
     /// The peers that were not part of a cluster when they last spoke.
     pub(super) fn unjoined(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.0
-            .iter()
-            .filter(|(_, peer)| !peer.joined)
-            .map(|(node, _)| *node)
+        self.0.iter().filter(|(_, peer)| !peer.joined).map(|(node, _)| *node)
     }
 
     /// The joined peer to ask next, after `last` in the order of ids.
     pub(super) fn joined_after(&self, last: Option<NodeId>) -> Option<NodeId> {
-        let joined = || {
-            self.0
-                .iter()
-                .filter(|(_, peer)| peer.joined)
-                .map(|(node, _)| *node)
-        };
-        joined()
-            .find(|node| Some(*node) > last)
-            .or_else(|| joined().next())
+        let joined = || self.0.iter().filter(|(_, peer)| peer.joined).map(|(node, _)| *node);
+        joined().find(|node| Some(*node) > last).or_else(|| joined().next())
     }
 
     /// Notes the arrival of a part. Says whether with it an exchange has arrived whole.
@@ -99,8 +81,7 @@ impl Peers {
             Some(_) | None => 0,
         };
         let in_order = part.number == expected;
-        peer.arriving =
-            (in_order && !part.last).then(|| (part.head.round, part.number.saturating_add(1)));
+        peer.arriving = (in_order && !part.last).then(|| (part.head.round, part.number.saturating_add(1)));
         in_order && part.last
     }
 }

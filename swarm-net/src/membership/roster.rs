@@ -102,21 +102,13 @@ impl Roster {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.window
-            .map(|(first, last)| (last + self.quiet).min(first + self.max))
+        self.window.map(|(first, last)| (last + self.quiet).min(first + self.max))
     }
 
     /// The deaths that are proven, at once.
     pub(super) fn proven(&mut self, events: &mut Vec<MemberEvent>) {
-        let proven: Vec<_> = self
-            .unsettled
-            .iter()
-            .copied()
-            .filter(|node| self.is_proven(*node))
-            .collect();
-        proven
-            .into_iter()
-            .for_each(|node| self.report_gone(node, events));
+        let proven: Vec<_> = self.unsettled.iter().copied().filter(|node| self.is_proven(*node)).collect();
+        proven.into_iter().for_each(|node| self.report_gone(node, events));
         self.close_window();
     }
 
@@ -136,19 +128,14 @@ impl Roster {
         if !over && now < last + self.quiet {
             return;
         }
-        let (leavers, comers): (Vec<_>, Vec<_>) = self
-            .unsettled
-            .iter()
-            .copied()
-            .partition(|node| self.view.contains_key(node));
+        let (leavers, comers): (Vec<_>, Vec<_>) =
+            self.unsettled.iter().copied().partition(|node| self.view.contains_key(node));
         for node in leavers {
             if over || !speaks(node) {
                 self.report_gone(node, events);
             }
         }
-        comers
-            .into_iter()
-            .for_each(|node| self.report_up(node, profiles, events));
+        comers.into_iter().for_each(|node| self.report_up(node, profiles, events));
         self.close_window();
         if let Some((first, last)) = &mut self.window {
             // What still waits does so for its own sake, and looks again after a further quiet time.
@@ -161,15 +148,8 @@ impl Roster {
 
     /// Everyone who is known to live, at once: the view is complete.
     pub(super) fn report_all(&mut self, profiles: &Profiles, events: &mut Vec<MemberEvent>) {
-        let comers: Vec<_> = self
-            .unsettled
-            .iter()
-            .copied()
-            .filter(|node| self.is_live(*node))
-            .collect();
-        comers
-            .into_iter()
-            .for_each(|node| self.report_up(node, profiles, events));
+        let comers: Vec<_> = self.unsettled.iter().copied().filter(|node| self.is_live(*node)).collect();
+        comers.into_iter().for_each(|node| self.report_up(node, profiles, events));
         self.close_window();
     }
 
@@ -190,10 +170,7 @@ impl Roster {
     fn report_up(&mut self, node: NodeId, profiles: &Profiles, events: &mut Vec<MemberEvent>) {
         self.unsettled.remove(&node);
         if let Some(profile) = profiles.get(node) {
-            let member = Member {
-                id: node,
-                profile: Arc::clone(profile),
-            };
+            let member = Member { id: node, profile: Arc::clone(profile) };
             self.view.insert(node, member.clone());
             events.push(MemberEvent::Up(member));
         }
@@ -222,21 +199,13 @@ mod tests {
 
     /// A roster of node 0, and the profiles of ten others.
     fn roster() -> (Roster, Profiles) {
-        let profile = Profile {
-            version: 1,
-            weight: 1,
-            leaving: false,
-            abilities: Vec::new(),
-            extra: Vec::new(),
-        };
+        let profile =
+            Profile { version: 1, weight: 1, leaving: false, abilities: Vec::new(), extra: Vec::new() };
         let mut profiles = Profiles::default();
         (0..10).for_each(|i| {
             profiles.learn(node(i), profile.clone());
         });
-        let me = Member {
-            id: node(0),
-            profile: profile.into(),
-        };
+        let me = Member { id: node(0), profile: profile.into() };
         (Roster::new(me, 150 * MS, 2000 * MS), profiles)
     }
 
@@ -307,13 +276,7 @@ mod tests {
         assert_eq!(roster.next_timeout(), None);
         profiles.learn(
             node(77),
-            Profile {
-                version: 1,
-                weight: 1,
-                leaving: false,
-                abilities: vec![],
-                extra: vec![],
-            },
+            Profile { version: 1, weight: 1, leaving: false, abilities: vec![], extra: vec![] },
         );
         roster.touch(node(77), at(2000));
         assert_eq!(settle(&mut roster, &profiles, 2150), [node(77)]);
