@@ -186,7 +186,12 @@ impl Cluster {
                     self.answers.entry(to).or_default().push(answer);
                 }
                 Action::Order { name, order } => self.order(n, name, order)?,
-                Action::Drained => self.nodes[n].drained = true,
+                Action::Drained if self.nodes[n].cells.is_empty() => self.nodes[n].drained = true,
+                Action::Drained => {
+                    // It knew nobody who could take over: all that it had ends with it.
+                    self.ghost.crashes += self.setup.replicas;
+                    self.crash(n);
+                }
                 Action::Notice(notice) => {
                     self.note(|| format!("   n{n}: {notice:?}"));
                     if let Notice::Forced { .. } = notice {

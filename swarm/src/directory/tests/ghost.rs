@@ -49,10 +49,9 @@ impl Cluster {
         }
     }
 
-    /// Acknowledged with too few copies, in a split: it may be lost by nature if there are crashes too.
+    /// Acknowledged with too few copies, for want of members: crashes may lose it by nature.
     fn weak(&self, n: usize, partition: PartitionId) -> bool {
-        let replicas = self.nodes[n].dir.world.replicas(partition).len();
-        self.ghost.imperfect && replicas + 1 < self.setup.replicas
+        self.nodes[n].dir.world.replicas(partition).len() + 1 < self.setup.replicas
     }
 
     pub(super) fn watch_answer(&mut self, n: usize, to: RequestId, answer: &Answer, before: &BTreeMap<Name, Vec<Rid>>) -> Check {
@@ -71,7 +70,7 @@ impl Cluster {
             Answer::Unregistered => {
                 let ids = self.ghost.ends.get(&to).or(before.get(&name)).cloned().unwrap_or_default();
                 self.ghost.ended.extend(ids.iter().map(|rid| (name.clone(), *rid)));
-                if !self.weak(n, partition) {
+                if !(self.ghost.imperfect && self.weak(n, partition)) {
                     self.ghost.unregistered.extend(ids.into_iter().map(|rid| (name.clone(), rid)));
                 }
             }

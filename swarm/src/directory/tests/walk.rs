@@ -27,6 +27,31 @@ impl Dice {
     }
 }
 
+/// What the walks met: a walk that meets nothing proves nothing.
+#[derive(Debug, Default)]
+struct Seen {
+    activations: usize,
+    registered: usize,
+    unregistered: usize,
+    crashes: usize,
+    imperfect: usize,
+    calls: usize,
+    gone: usize,
+}
+
+impl Seen {
+    fn add(&mut self, cluster: &Cluster) {
+        let ghost = &cluster.ghost;
+        self.activations += ghost.used.len();
+        self.registered += ghost.registered.len();
+        self.unregistered += ghost.unregistered.len();
+        self.crashes += ghost.crashes;
+        self.imperfect += usize::from(ghost.imperfect);
+        self.calls += ghost.ops.len();
+        self.gone += cluster.nodes.iter().filter(|node| node.gone).count();
+    }
+}
+
 /// How often each fault may still happen.
 struct Budget {
     crash: usize,
@@ -126,7 +151,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
     }
 }
 
-fn walk(seed: u64, traced: bool) -> (Check, u64, Vec<String>) {
+fn walk(seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Vec<String>) {
     let mut dice = Dice::new(seed);
     let formed = 1 + dice.roll(3);
     let force = dice.roll(8) == 0;
@@ -183,6 +208,7 @@ fn walk(seed: u64, traced: bool) -> (Check, u64, Vec<String>) {
             dice.roll(count)
         });
     }
+    seen.add(&cluster);
     (result, steps, cluster.trace.unwrap_or_default())
 }
 
@@ -193,19 +219,20 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn random_walks_keep_the_invariants() {
     if let Some(seed) = number("SWARM_SEED") {
-        let (result, _, trace) = walk(seed, true);
+        let (result, _, trace) = walk(seed, true, &mut Seen::default());
         trace.iter().for_each(|line| println!("{line}"));
         return result.expect("the invariants of protocol.md §14 hold");
     }
     let (walks, first) = (number("SWARM_WALKS").unwrap_or(400), number("SWARM_FIRST").unwrap_or(0));
     let (mut steps, mut bad) = (0, Vec::new());
+    let mut seen = Seen::default();
     for seed in first..first + walks {
-        let (result, taken, _) = walk(seed, false);
+        let (result, taken, _) = walk(seed, false, &mut seen);
         steps += taken;
         if let Err(text) = result {
             bad.push((seed, text));
         }
     }
-    println!("{walks} walks, {steps} steps, {} bad", bad.len());
+    println!("{walks} walks, {steps} steps, {} bad; {seen:?}", bad.len());
     assert!(bad.is_empty(), "{} of {walks} walks, as: {:#?}", bad.len(), &bad[..bad.len().min(8)]);
 }
