@@ -179,7 +179,7 @@ impl Partition {
     }
 
     fn start(&mut self, turn: &mut Turn<'_>, name: &Name, start: Start, last: (Term, DirectiveId)) {
-        if self.cells.contains_key(name) {
+        if self.cells.contains_key(name) || turn.world.refuses_starts() {
             return;
         }
         self.cells.insert(name.clone(), Cell::new(&start, last));

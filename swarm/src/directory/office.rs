@@ -82,6 +82,8 @@ pub(super) struct Work {
     pub(super) seen: Vec<(NodeId, CellReport)>,
     /// The one directive that is not yet reported.
     pub(super) out: Option<(NodeId, DirectiveId)>,
+    /// That one is a start.
+    pub(super) starting: bool,
     pub(super) plan: Option<Plan>,
     pub(super) waits: Waits,
     pub(super) trouble: Option<Box<Trouble>>,

@@ -53,7 +53,9 @@ impl Partition {
         let work = office.names.get(name);
         let trouble = work.and_then(|work| work.trouble.as_deref());
         let registrar = record.map(|record| record.head().registrar);
-        let first = work.is_some_and(|work| work.waits.starts.iter().any(|(to, _)| Some(*to) == registrar));
+        // A start that was not even tried, or was lost on its way, is no reason to give up.
+        let tried = trouble.is_some_and(|trouble| trouble.text.is_some());
+        let first = tried && work.is_some_and(|work| work.waits.starts.iter().any(|(to, _)| Some(*to) == registrar));
         let trial = Trial {
             failed: trouble.is_some_and(|trouble| trouble.failed),
             resting: trouble.is_some_and(|trouble| trouble.not_before > turn.now.instant),
@@ -166,7 +168,9 @@ impl Partition {
     fn direct_to(&mut self, turn: &mut Turn<'_>, name: &Name, to: NodeId, directive: Directive) {
         let Some(office) = &mut self.office else { return };
         let (term, id) = (office.term, office.next_directive());
-        office.work(name).out = Some((to, id));
+        let work = office.work(name);
+        work.out = Some((to, id));
+        work.starting = matches!(directive, Directive::Start(_));
         turn.send(to, self.id, Message::Do { term, id, name: name.clone(), directive });
     }
 
@@ -317,17 +321,20 @@ impl Partition {
         if let Some(work) = office.names.get_mut(name) {
             match work.out {
                 Some((node, out)) if node == from && out != id => return,
-                Some((node, _)) if node == from => work.out = None,
+                Some((node, _)) if node == from => {
+                    work.out = None;
+                    failed |= std::mem::take(&mut work.starting) && cell.is_none();
+                }
                 Some(_) | None => {}
             }
             failed |= cell.is_none() && work.cell(from).is_some_and(|before| before.phase == Phase::Starting);
         }
         office.see(from, name, cell);
         if failed {
-            let text = failure.unwrap_or_default();
+            let text = failure.clone().unwrap_or_else(|| "the host did not start it".into());
             let trouble = office.work(name).trouble.get_or_insert_with(|| Box::new(Trouble::default()));
             trouble.failed = true;
-            trouble.text = Some(text.clone());
+            trouble.text = failure;
             turn.notice(Notice::StartFailed { name: name.clone(), host: from, text });
             self.back_off(turn, name);
         }

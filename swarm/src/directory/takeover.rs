@@ -63,7 +63,10 @@ impl Partition {
         office.see_all(from, promise.cells);
         self.stale = true;
         let Some(theirs) = promise.copy else {
-            office.retired.insert(from);
+            // Unless it was sent one since it said so.
+            if office.ships.get(&from).is_none_or(|ship| ship.sent.is_none()) {
+                office.retired.insert(from);
+            }
             return;
         };
         office.retired.remove(&from);

@@ -73,6 +73,11 @@ impl World {
         self.view.contains_key(node) && !self.down.contains(node)
     }
 
+    /// Whether this node refuses to host more: it leaves, and others stay.
+    pub(super) fn refuses_starts(&self) -> bool {
+        self.leaving && self.weights.iter().all(|(node, _)| *node != self.me)
+    }
+
     /// Whether the node has begun to leave.
     pub(super) fn is_leaving(&self, node: &NodeId) -> bool {
         (*node == self.me && self.leaving) || self.view.get(node).is_some_and(|member| member.profile.leaving)

@@ -503,6 +503,8 @@ impl Cluster {
         self.note(|| format!("[n{n} leaves]"));
         self.nodes[n].leaving = true;
         self.nodes[n].leavers.insert(n);
+        let stay = self.alive().into_iter().filter(|m| !self.nodes[*m].leaving).count();
+        self.ghost.thin |= stay < self.setup.replicas;
         self.feed(n, Event::Leave)
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Ghost {
     /// A node was suspected falsely, or a claim forced.
     pub(super) imperfect: bool,
     pub(super) crashes: usize,
+    /// Nodes left so that fewer than R stay, which lowers R.
+    pub(super) thin: bool,
     op: u32,
 }
 
