@@ -20,6 +20,9 @@ impl<W> Context<W> {
 
 impl<W> Clone for Context<W> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), worker: PhantomData }
+        Self {
+            name: self.name.clone(),
+            worker: PhantomData,
+        }
     }
 }
