@@ -3,12 +3,14 @@
 
 use swarm_net::node::NodeId;
 
+use crate::directory::Happened;
 use crate::directory::action::{Action, Order};
-use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start};
+use crate::directory::message::{
+    CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start,
+};
 use crate::directory::partition::Partition;
 use crate::directory::record::{self, Rid};
 use crate::directory::turn::Turn;
-use crate::directory::Happened;
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::worker::Die;
@@ -44,7 +46,11 @@ impl Cell {
     fn new(start: &Start, last: (Term, DirectiveId)) -> Self {
         Self {
             ids: start.ids.clone(),
-            origin: Origin { spec: start.spec.clone(), registrar: start.registrar, groups: start.groups.clone() },
+            origin: Origin {
+                spec: start.spec.clone(),
+                registrar: start.registrar,
+                groups: start.groups.clone(),
+            },
             epoch: start.epoch,
             phase: Phase::Starting,
             pinned: false,
@@ -85,11 +91,16 @@ impl Cell {
             (Phase::Sealing, Happened::Ignored) => {
                 // A forced seal that is ignored leaves a sealed cell without state.
                 self.pinned = !self.forced;
-                self.phase = if self.forced { Phase::Sealed } else { Phase::Running };
+                self.phase = if self.forced {
+                    Phase::Sealed
+                } else {
+                    Phase::Running
+                };
             }
             (Phase::Sealing, Happened::SealTimedOut) => self.phase = Phase::Running,
             (Phase::Absorbing, Happened::Absorbed { from }) => {
-                if let Some(merging) = self.merging.take().filter(|merging| merging.loser == *from) {
+                if let Some(merging) = self.merging.take().filter(|merging| merging.loser == *from)
+                {
                     self.ids.extend(merging.ids);
                     self.ids.sort_unstable();
                     self.ids.dedup();
@@ -104,8 +115,14 @@ impl Cell {
             (Phase::Dropping, Happened::Stopped { .. }) | (_, Happened::Dropped) => return false,
             (_, Happened::Stopped { .. }) => self.phase = Phase::Ended,
             // A report about an order that was overtaken, such as a start that ended while the cell was dropped.
-            (_, Happened::Started | Happened::StartFailed(_) | Happened::Sealed | Happened::Ignored)
-            | (_, Happened::SealTimedOut | Happened::Absorbed { .. } | Happened::AbsorbFailed { .. }) => {}
+            (
+                _,
+                Happened::Started | Happened::StartFailed(_) | Happened::Sealed | Happened::Ignored,
+            )
+            | (
+                _,
+                Happened::SealTimedOut | Happened::Absorbed { .. } | Happened::AbsorbFailed { .. },
+            ) => {}
         }
         true
     }
@@ -125,12 +142,23 @@ impl From<Farewell> for Die {
 impl Partition {
     /// Everything that this node hosts of the partition.
     pub(super) fn all_cells(&self) -> Vec<(Name, CellReport)> {
-        self.cells.iter().map(|(name, cell)| (name.clone(), cell.report(true))).collect()
+        self.cells
+            .iter()
+            .map(|(name, cell)| (name.clone(), cell.report(true)))
+            .collect()
     }
 
     /// The runtime reports about a cell.
-    pub(super) fn on_happened(&mut self, turn: &mut Turn<'_>, name: &Name, epoch: Epoch, happened: Happened) {
-        let Some(cell) = self.cells.get_mut(name).filter(|cell| cell.epoch == epoch) else { return };
+    pub(super) fn on_happened(
+        &mut self,
+        turn: &mut Turn<'_>,
+        name: &Name,
+        epoch: Epoch,
+        happened: Happened,
+    ) {
+        let Some(cell) = self.cells.get_mut(name).filter(|cell| cell.epoch == epoch) else {
+            return;
+        };
         let before = cell.phase;
         let stays = cell.advance(&happened);
         let failure = match happened {
@@ -142,13 +170,23 @@ impl Partition {
             self.cells.remove(name);
         }
         if let Some(boss) = self.boss {
-            let report = Message::Report { term: self.promised, id, name: name.clone(), cell, failure };
+            let report = Message::Report {
+                term: self.promised,
+                id,
+                name: name.clone(),
+                cell,
+                failure,
+            };
             turn.send(boss, self.id, report);
         }
     }
 
     fn last_directive(&self, name: &Name) -> DirectiveId {
-        let last = self.cells.get(name).map(|cell| cell.last).filter(|(term, _)| *term == self.promised);
+        let last = self
+            .cells
+            .get(name)
+            .map(|cell| cell.last)
+            .filter(|(term, _)| *term == self.promised);
         last.map(|(_, id)| id).unwrap_or_default()
     }
 
@@ -175,11 +213,21 @@ impl Partition {
             cell.last = (term, id);
         }
         let cell = self.cells.get(&name).map(|cell| cell.report(false));
-        turn.send(from, self.id, Message::Report { term, id, name, cell, failure: None });
+        turn.send(
+            from,
+            self.id,
+            Message::Report {
+                term,
+                id,
+                name,
+                cell,
+                failure: None,
+            },
+        );
     }
 
     fn start(&mut self, turn: &mut Turn<'_>, name: &Name, start: Start, last: (Term, DirectiveId)) {
-        if self.cells.contains_key(name) {
+        if self.cells.contains_key(name) || turn.world.refuses_starts() {
             return;
         }
         self.cells.insert(name.clone(), Cell::new(&start, last));
@@ -190,29 +238,49 @@ impl Partition {
             source: start.source,
             registrar: start.registrar,
         };
-        turn.out.push(Action::Order { name: name.clone(), order });
+        turn.out.push(Action::Order {
+            name: name.clone(),
+            order,
+        });
         self.route(turn, name);
     }
 
     /// Does a directive about a cell that exists, if it is meant for its present activation.
     fn direct(&mut self, turn: &mut Turn<'_>, name: &Name, directive: Directive) {
-        let Some(cell) = self.cells.get_mut(name) else { return };
+        let Some(cell) = self.cells.get_mut(name) else {
+            return;
+        };
         let order = match directive {
-            Directive::Seal { epoch, forced } if cell.epoch == epoch && cell.phase == Phase::Running => {
+            Directive::Seal { epoch, forced }
+                if cell.epoch == epoch && cell.phase == Phase::Running =>
+            {
                 cell.phase = Phase::Sealing;
                 cell.forced = forced;
                 Order::Seal { epoch, forced }
             }
-            Directive::Unseal { epoch, new } if cell.epoch == epoch && cell.phase == Phase::Sealed => {
+            Directive::Unseal { epoch, new }
+                if cell.epoch == epoch && cell.phase == Phase::Sealed =>
+            {
                 cell.contain([epoch]);
                 cell.epoch = new;
                 cell.phase = Phase::Running;
                 Order::Unseal { epoch, new }
             }
-            Directive::Absorb { epoch, from, loser, ids, absorbed }
-                if cell.epoch == epoch && cell.phase == Phase::Running && !cell.absorbed.contains(&loser) =>
+            Directive::Absorb {
+                epoch,
+                from,
+                loser,
+                ids,
+                absorbed,
+            } if cell.epoch == epoch
+                && cell.phase == Phase::Running
+                && !cell.absorbed.contains(&loser) =>
             {
-                cell.merging = Some(Merging { loser, ids, absorbed });
+                cell.merging = Some(Merging {
+                    loser,
+                    ids,
+                    absorbed,
+                });
                 cell.phase = Phase::Absorbing;
                 Order::Absorb { epoch, from, loser }
             }
@@ -220,11 +288,21 @@ impl Partition {
                 self.cells.remove(name);
                 return;
             }
-            Directive::Drop { epoch, why, successor } if cell.epoch == epoch && cell.phase != Phase::Dropping => {
+            Directive::Drop {
+                epoch,
+                why,
+                successor,
+            } if cell.epoch == epoch && cell.phase != Phase::Dropping => {
                 cell.phase = Phase::Dropping;
-                Order::Drop { epoch, why: why.into(), successor }
+                Order::Drop {
+                    epoch,
+                    why: why.into(),
+                    successor,
+                }
             }
-            Directive::Groups { epoch, groups } if cell.epoch == epoch => {
+            Directive::Groups { epoch, groups }
+                if cell.epoch == epoch && !matches!(cell.phase, Phase::Dropping | Phase::Ended) =>
+            {
                 cell.origin.groups = groups.clone();
                 Order::Groups { epoch, groups }
             }
@@ -236,7 +314,10 @@ impl Partition {
             | Directive::Drop { .. }
             | Directive::Groups { .. } => return,
         };
-        turn.out.push(Action::Order { name: name.clone(), order });
+        turn.out.push(Action::Order {
+            name: name.clone(),
+            order,
+        });
     }
 
     /// An owner wants to know all cells, or only whether they are what it believes.
@@ -261,7 +342,10 @@ pub(super) fn cells_mark<'a>(cells: impl Iterator<Item = (&'a Name, &'a CellRepo
     let one = |(name, cell): (&Name, &CellReport)| {
         let bytes = cell.epoch.to_be_bytes();
         let seed = name.hash64().0 ^ cell.phase as u64;
-        xxhash_rust::xxh3::xxh3_64_with_seed(&bytes, seed ^ cell.groups_mark.rotate_left(8) ^ u64::from(cell.pinned) << 63)
+        xxhash_rust::xxh3::xxh3_64_with_seed(
+            &bytes,
+            seed ^ cell.groups_mark.rotate_left(8) ^ u64::from(cell.pinned) << 63,
+        )
     };
     cells.map(one).fold(0, u64::wrapping_add)
 }

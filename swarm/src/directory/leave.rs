@@ -3,8 +3,9 @@
 
 use swarm_net::time::{Instant, Now};
 
-use crate::directory::action::{Action, Notice};
 use crate::directory::Directory;
+use crate::directory::action::{Action, Notice};
+use crate::directory::partition::Partition;
 
 /// How far this node is with leaving.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,18 +37,32 @@ impl Departure {
 impl Directory {
     /// Says so when this node has nothing left that others would miss.
     pub(super) fn depart(&mut self, now: Now, out: &mut Vec<Action>) {
-        let Departure::Leaving(until) = self.departure else { return };
+        let Departure::Leaving(until) = self.departure else {
+            return;
+        };
         let stats = self.stats();
-        let roles = self.partitions.iter().filter(|partition| partition.office.is_some()).count();
+        let roles = self
+            .partitions
+            .iter()
+            .filter(|partition| partition.office.is_some())
+            .count();
         let alone = self.world.view.len() <= 1;
         if !alone && (stats.cells > 0 || stats.copies > 0 || roles > 0) {
             if now.instant < until {
                 return;
             }
             let (cells, copies) = (stats.cells, stats.copies);
-            out.push(Action::Notice(Notice::LeaveTimedOut { cells, roles, copies }));
+            out.push(Action::Notice(Notice::LeaveTimedOut {
+                cells,
+                roles,
+                copies,
+            }));
         }
         self.departure = Departure::Gone;
+        // Whatever comes between now and its end must not give it anything again.
+        self.world.joined = false;
+        self.each(now, out, Partition::lose);
+        self.settle(now, out);
         out.push(Action::Drained);
     }
 }

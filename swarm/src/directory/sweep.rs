@@ -4,13 +4,13 @@
 use swarm_net::ring::PartitionId;
 use swarm_net::time::Now;
 
+use crate::directory::Directory;
 use crate::directory::action::{Action, Role};
 use crate::directory::host::cells_mark;
 use crate::directory::message::Message;
 use crate::directory::office::Told;
 use crate::directory::partition::Partition;
 use crate::directory::turn::Turn;
-use crate::directory::Directory;
 
 /// Into how many parts a full sweep is cut, so that none of them is felt.
 const SLICES: u32 = 16;
@@ -65,7 +65,9 @@ impl Partition {
     fn count(&self, stats: &mut Stats, replicas: usize) {
         stats.cells += self.cells.len();
         stats.copies += usize::from(self.copy.is_some());
-        let Some(office) = self.office.as_ref().filter(|office| office.owner) else { return };
+        let Some(office) = self.office.as_ref().filter(|office| office.owner) else {
+            return;
+        };
         stats.owned += 1;
         stats.incomplete += usize::from(self.role() == Role::Owner { complete: false });
         stats.under_replicated += usize::from(office.replicas.len() + 1 < replicas);
@@ -77,9 +79,16 @@ impl Partition {
     }
 
     fn sweep(&mut self, turn: &mut Turn<'_>) {
-        let Some(office) = &mut self.office else { return };
+        let Some(office) = &mut self.office else {
+            return;
+        };
         // Who has not answered is asked again: to promise twice does no harm.
-        let silent = office.claim.asked.iter().filter(|node| !office.claim.covered.contains(node)).copied();
+        let silent = office
+            .claim
+            .asked
+            .iter()
+            .filter(|node| !office.claim.covered.contains(node))
+            .copied();
         for node in silent.collect::<Vec<_>>() {
             office.claim.asked.remove(&node);
             self.stale = true;
@@ -98,7 +107,9 @@ impl Partition {
         });
         let hosts: Vec<_> = hosts.map(|(node, _)| *node).collect();
         for node in hosts {
-            let there = office.names_at(node).filter_map(|name| Some((name, office.names.get(name)?.cell(node)?)));
+            let there = office
+                .names_at(node)
+                .filter_map(|name| Some((name, office.names.get(name)?.cell(node)?)));
             let mark = Some(cells_mark(there));
             let (term, id) = (office.term, office.next_directive());
             turn.send(node, self.id, Message::Survey { term, id, mark });

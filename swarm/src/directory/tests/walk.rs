@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::directory::tests::cluster::{spec, Check, Cluster, Setup};
+use crate::directory::tests::cluster::{Check, Cluster, Setup, spec};
 use crate::directory::{Ask, GroupKey};
 use crate::name::Name;
 
@@ -27,6 +27,31 @@ impl Dice {
     }
 }
 
+/// What the walks met: a walk that meets nothing proves nothing.
+#[derive(Debug, Default)]
+struct Seen {
+    activations: usize,
+    registered: usize,
+    unregistered: usize,
+    crashes: usize,
+    imperfect: usize,
+    calls: usize,
+    gone: usize,
+}
+
+impl Seen {
+    fn add(&mut self, cluster: &Cluster) {
+        let ghost = &cluster.ghost;
+        self.activations += ghost.used.len();
+        self.registered += ghost.registered.len();
+        self.unregistered += ghost.unregistered.len();
+        self.crashes += ghost.crashes;
+        self.imperfect += usize::from(ghost.imperfect);
+        self.calls += ghost.ops.len();
+        self.gone += cluster.nodes.iter().filter(|node| node.gone).count();
+    }
+}
+
 /// How often each fault may still happen.
 struct Budget {
     crash: usize,
@@ -44,7 +69,9 @@ struct Budget {
 fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
     let alive: Vec<usize> = cluster.alive().into_iter().collect();
     let names = ["x", "y"];
-    let Some(n) = dice.of(&alive) else { return Ok(()) };
+    let Some(n) = dice.of(&alive) else {
+        return Ok(());
+    };
     let m = dice.of(&alive).unwrap_or(n);
     match dice.roll(17) {
         0 if budget.crash > 0 && alive.len() > 1 => {
@@ -53,12 +80,15 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
             Ok(())
         }
         1 if budget.join > 0 && !cluster.nodes[n].leaving => {
-            let fresh = (0..cluster.nodes.len()).find(|i| !cluster.nodes[*i].up && !cluster.nodes[*i].gone);
+            let fresh =
+                (0..cluster.nodes.len()).find(|i| !cluster.nodes[*i].up && !cluster.nodes[*i].gone);
             budget.join -= 1;
             fresh.map_or(Ok(()), |fresh| cluster.join(fresh, n))
         }
         2 if budget.leave > 0 && cluster.nodes[n].joined && !cluster.nodes[n].leaving => {
-            let stay = alive.iter().filter(|i| !cluster.nodes[**i].leaving && cluster.setup.capable & (1 << **i) != 0);
+            let stay = alive
+                .iter()
+                .filter(|i| !cluster.nodes[**i].leaving && cluster.setup.capable & (1 << **i) != 0);
             if stay.filter(|i| **i != n).count() == 0 {
                 return Ok(());
             }
@@ -69,19 +99,28 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
             budget.suspect -= 1;
             cluster.suspect(n, m)
         }
-        4 => cluster.heals().first().map_or(Ok(()), |(n, m)| cluster.heal(*n, *m)),
+        4 => cluster
+            .heals()
+            .first()
+            .map_or(Ok(()), |(n, m)| cluster.heal(*n, *m)),
         5 if budget.reset > 0 && n != m => {
             budget.reset -= 1;
             cluster.reset(n, m)
         }
         6 if budget.fail > 0 => {
-            let Some((n, name)) = dice.of(&cluster.jobs()) else { return Ok(()) };
+            let Some((n, name)) = dice.of(&cluster.jobs()) else {
+                return Ok(());
+            };
             budget.fail -= 1;
             cluster.work(n, &name, false)
         }
         7 if budget.pin > 0 => {
             let name = Name::from(names[dice.roll(2)]);
-            if let Some(cell) = cluster.nodes[n].cells.get_mut(&name).filter(|cell| cell.running && cell.job.is_none()) {
+            if let Some(cell) = cluster.nodes[n]
+                .cells
+                .get_mut(&name)
+                .filter(|cell| cell.running && cell.job.is_none())
+            {
                 budget.pin -= 1;
                 cell.pin = true;
             }
@@ -89,7 +128,10 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         }
         8 if budget.stop > 0 => {
             let name = Name::from(names[dice.roll(2)]);
-            let runs = cluster.nodes[n].cells.get(&name).is_some_and(|cell| cell.running && cell.job.is_none());
+            let runs = cluster.nodes[n]
+                .cells
+                .get(&name)
+                .is_some_and(|cell| cell.running && cell.job.is_none());
             if !runs {
                 return Ok(());
             }
@@ -103,7 +145,11 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         10 => cluster.tick(Duration::from_millis(50 * (1 + dice.roll(8)) as u64)),
         11 => {
             let name = Name::from(names[dice.roll(2)]);
-            if cluster.nodes[n].cells.get(&name).is_some_and(|cell| cell.running && cell.job.is_none()) {
+            if cluster.nodes[n]
+                .cells
+                .get(&name)
+                .is_some_and(|cell| cell.running && cell.job.is_none())
+            {
                 cluster.call(n, &name);
             }
             Ok(())
@@ -111,7 +157,10 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         12..=16 if budget.asks > 0 => {
             let name = names[dice.roll(2)];
             let owner = cluster.owner(name).unwrap_or(n);
-            let group = GroupKey { tag: 5, key: Name::from(["a", "b"][dice.roll(2)]) };
+            let group = GroupKey {
+                tag: 5,
+                key: Name::from(["a", "b"][dice.roll(2)]),
+            };
             let ask = match dice.roll(10) {
                 0..=4 => Ask::Register(spec(false)),
                 5 | 6 => Ask::Unregister,
@@ -126,7 +175,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
     }
 }
 
-fn walk(seed: u64, traced: bool) -> (Check, u64, Vec<String>) {
+fn walk(seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Vec<String>) {
     let mut dice = Dice::new(seed);
     let formed = 1 + dice.roll(3);
     let force = dice.roll(8) == 0;
@@ -183,6 +232,7 @@ fn walk(seed: u64, traced: bool) -> (Check, u64, Vec<String>) {
             dice.roll(count)
         });
     }
+    seen.add(&cluster);
     (result, steps, cluster.trace.unwrap_or_default())
 }
 
@@ -193,19 +243,28 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn random_walks_keep_the_invariants() {
     if let Some(seed) = number("SWARM_SEED") {
-        let (result, _, trace) = walk(seed, true);
+        let (result, _, trace) = walk(seed, true, &mut Seen::default());
         trace.iter().for_each(|line| println!("{line}"));
         return result.expect("the invariants of protocol.md §14 hold");
     }
-    let (walks, first) = (number("SWARM_WALKS").unwrap_or(400), number("SWARM_FIRST").unwrap_or(0));
+    let (walks, first) = (
+        number("SWARM_WALKS").unwrap_or(400),
+        number("SWARM_FIRST").unwrap_or(0),
+    );
     let (mut steps, mut bad) = (0, Vec::new());
+    let mut seen = Seen::default();
     for seed in first..first + walks {
-        let (result, taken, _) = walk(seed, false);
+        let (result, taken, _) = walk(seed, false, &mut seen);
         steps += taken;
         if let Err(text) = result {
             bad.push((seed, text));
         }
     }
-    println!("{walks} walks, {steps} steps, {} bad", bad.len());
-    assert!(bad.is_empty(), "{} of {walks} walks, as: {:#?}", bad.len(), &bad[..bad.len().min(8)]);
+    println!("{walks} walks, {steps} steps, {} bad; {seen:?}", bad.len());
+    assert!(
+        bad.is_empty(),
+        "{} of {walks} walks, as: {:#?}",
+        bad.len(),
+        &bad[..bad.len().min(8)]
+    );
 }
