@@ -28,6 +28,9 @@ const TURN_MAX: usize = 512;
 /// The longest sleep of the control thread; it then only looks at its clocks.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
+/// How old the figures of the directory may be.
+const COUNT_EVERY: Duration = Duration::from_millis(500);
+
 /// What reaches the control thread.
 pub(crate) enum Input {
     /// Membership has changed.
@@ -78,17 +81,19 @@ pub(crate) struct Control {
     answers: BTreeMap<NodeId, Vec<(u64, Answer)>>,
     leaving: Option<oneshot::Sender<Left>>,
     left: Left,
+    count_at: Instant,
 }
 
 impl Control {
     pub(crate) fn new(node: Arc<Node>, inputs: Receiver<Input>, directory: Directory, routing: Routing) -> Self {
         let first_request = node.id().boot() << 20;
+        let view = View::from([(node.id(), node.member())]);
         Self {
             node,
             inputs,
             directory,
             requests: Requests::starting_at(first_request),
-            view: View::new(),
+            view,
             routing,
             routing_changed: false,
             actions: Vec::new(),
@@ -97,6 +102,7 @@ impl Control {
             answers: BTreeMap::new(),
             leaving: None,
             left: Left::default(),
+            count_at: Instant::START,
         }
     }
 
@@ -122,6 +128,7 @@ impl Control {
                 self.take(now, input);
             }
             self.timeouts(now);
+            self.count(now.instant);
             self.send();
             if stop {
                 break;
@@ -299,7 +306,14 @@ impl Control {
         for (to, batch) in std::mem::take(&mut self.answers) {
             batch::send(&self.node, to, kind::ANSWER, batch);
         }
-        self.node.note_directory(&self.directory, self.requests.len());
+    }
+
+    /// Counting looks at every partition, so it is done only now and then.
+    fn count(&mut self, now: Instant) {
+        if now >= self.count_at {
+            self.count_at = now + COUNT_EVERY;
+            self.node.note_directory(&self.directory, self.requests.len());
+        }
     }
 
     fn malformed(&self, from: NodeId, what: &str) {

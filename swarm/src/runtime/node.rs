@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
-use swarm_net::member::{MemberEvent, Profile};
+use swarm_net::member::{Member, MemberEvent, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::time::{Clock, Instant};
 use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Transport};
@@ -504,6 +504,11 @@ impl Node {
         }
     }
 
+    /// This node as a member.
+    pub(crate) fn member(&self) -> Member {
+        Member { id: self.me, profile: Arc::new(self.profile.clone()) }
+    }
+
     /// Tells everybody that this node begins to leave.
     pub(crate) fn announce_leaving(&self) {
         self.transport.set_profile(Profile { leaving: true, ..self.profile.clone() });
@@ -592,9 +597,9 @@ impl Node {
 
     /// What the control thread knows for [`Self::stats`].
     pub(crate) fn note_directory(&self, directory: &Directory, requests: usize) {
-        let figures = directory.figures();
-        self.gauges.partitions.store(figures.partitions, Ordering::Relaxed);
-        self.gauges.names.store(figures.names, Ordering::Relaxed);
+        let figures = directory.stats();
+        self.gauges.partitions.store(figures.owned, Ordering::Relaxed);
+        self.gauges.names.store(figures.records, Ordering::Relaxed);
         self.gauges.under_replicated.store(figures.under_replicated, Ordering::Relaxed);
         self.gauges.requests.store(requests, Ordering::Relaxed);
     }
