@@ -24,18 +24,12 @@ pub(crate) fn group(item: TokenStream) -> TokenStream {
     };
     let mut mistakes = Mistakes::default();
     let mut found = Options::default();
-    for attribute in input
-        .attrs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("group"))
-    {
+    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("group")) {
         let read = attribute.parse_args_with(|input: ParseStream<'_>| found.read(input));
         mistakes.take(read);
     }
     let private = options::private(found.krate.as_ref());
-    let name = found
-        .name
-        .map_or_else(|| input.ident.unraw().to_string(), |name| name.value());
+    let name = found.name.map_or_else(|| input.ident.unraw().to_string(), |name| name.value());
     let members = match &found.worker {
         Some(worker) => quote!(#private::Of<#worker>),
         None => quote!(#private::Anyone),

@@ -9,14 +9,8 @@
 //!
 //! Generated code names only `::swarm::__private`.
 
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "syn's enums are open; our own are matched in full"
-)]
-#![expect(
-    clippy::large_enum_variant,
-    reason = "a model lives for one expansion and is never in bulk"
-)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "syn's enums are open; our own are matched in full")]
+#![expect(clippy::large_enum_variant, reason = "a model lives for one expansion and is never in bulk")]
 
 mod group;
 mod message;

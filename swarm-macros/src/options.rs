@@ -15,10 +15,7 @@ pub(crate) fn text(input: ParseStream<'_>) -> syn::Result<LitStr> {
     input.parse::<Token![=]>()?;
     let text: LitStr = input.parse()?;
     if text.value().is_empty() {
-        return Err(Error::new(
-            text.span(),
-            "a name on the wire cannot be empty",
-        ));
+        return Err(Error::new(text.span(), "a name on the wire cannot be empty"));
     }
     Ok(text)
 }

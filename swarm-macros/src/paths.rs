@@ -20,26 +20,15 @@ struct Unself<'a> {
 impl VisitMut for Unself<'_> {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         visit_mut::visit_type_mut(self, ty);
-        let Type::Path(TypePath {
-            qself: None, path, ..
-        }) = &*ty
-        else {
+        let Type::Path(TypePath { qself: None, path, .. }) = &*ty else {
             return;
         };
-        if path
-            .segments
-            .first()
-            .is_none_or(|first| first.ident != "Self")
-        {
+        if path.segments.first().is_none_or(|first| first.ident != "Self") {
             return;
         }
         let own = self.own;
         let rest = path.segments.iter().skip(1);
-        let rewritten = if path.segments.len() == 1 {
-            quote!(#own)
-        } else {
-            quote!(<#own>#(::#rest)*)
-        };
+        let rewritten = if path.segments.len() == 1 { quote!(#own) } else { quote!(<#own>#(::#rest)*) };
         if let Ok(new) = parse2(rewritten) {
             *ty = new;
         }
@@ -47,12 +36,8 @@ impl VisitMut for Unself<'_> {
 }
 
 /// The types that Rust's prelude names: found without `super::`.
-const PRELUDE: [(&str, &str); 4] = [
-    ("String", "string"),
-    ("Vec", "vec"),
-    ("Option", "option"),
-    ("Result", "result"),
-];
+const PRELUDE: [(&str, &str); 4] =
+    [("String", "string"), ("Vec", "vec"), ("Option", "option"), ("Result", "result")];
 
 /// Rewrites for a module inside the user's, which defines the types `taken`.
 pub(crate) struct Inward<'a> {
@@ -70,11 +55,7 @@ impl Inward<'_> {
 
     /// How many segments stand before the path in the module.
     fn rewrite(&self, path: &mut Path) -> usize {
-        let Some(first) = path
-            .segments
-            .first()
-            .filter(|_| path.leading_colon.is_none())
-        else {
+        let Some(first) = path.segments.first().filter(|_| path.leading_colon.is_none()) else {
             return 0;
         };
         let (name, span) = (first.ident.to_string(), first.ident.span());
@@ -83,9 +64,7 @@ impl Inward<'_> {
             return 0;
         }
         if name == "super" || self.taken.contains(&name) {
-            let prelude = PRELUDE
-                .iter()
-                .find(|(known, _)| path.segments.len() == 1 && *known == name);
+            let prelude = PRELUDE.iter().find(|(known, _)| path.segments.len() == 1 && *known == name);
             let rest = std::mem::take(&mut path.segments);
             *path = match prelude {
                 Some((_, module)) => {
@@ -170,9 +149,7 @@ impl Cutter<'_> {
 impl VisitMut for Cutter<'_> {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         let index = match &*ty {
-            Type::Path(TypePath {
-                qself: None, path, ..
-            }) => self.index(path),
+            Type::Path(TypePath { qself: None, path, .. }) => self.index(path),
             _ => None,
         };
         match index {
@@ -188,18 +165,12 @@ impl VisitMut for Cutter<'_> {
 
 /// A path's names, without their arguments.
 fn bare(path: &Path) -> Vec<String> {
-    path.segments
-        .iter()
-        .map(|segment| segment.ident.to_string())
-        .collect()
+    path.segments.iter().map(|segment| segment.ident.to_string()).collect()
 }
 
 /// Whether these tokens name one of the generics' parameters.
 pub(crate) fn mentions(tokens: &impl ToTokens, generics: &Generics) -> bool {
-    generics
-        .params
-        .iter()
-        .any(|param| contains(tokens.to_token_stream(), &parameter(param)))
+    generics.params.iter().any(|param| contains(tokens.to_token_stream(), &parameter(param)))
 }
 
 /// The name of a generic parameter.

@@ -20,10 +20,7 @@ pub(crate) enum Fault {
 
 /// Reports everything in `ty` that cannot travel.
 pub(crate) fn check(ty: &Type, mistakes: &mut Mistakes) -> Result<(), Fault> {
-    let mut travel = Travel {
-        mistakes,
-        worst: None,
-    };
+    let mut travel = Travel { mistakes, worst: None };
     travel.visit_type(ty);
     travel.worst.map_or(Ok(()), Err)
 }
@@ -43,9 +40,7 @@ impl Travel<'_> {
 impl<'ast> Visit<'ast> for Travel<'_> {
     fn visit_type(&mut self, ty: &'ast Type) {
         match ty {
-            Type::Reference(reference) => {
-                self.fault(Fault::Hopeless, reference, refusal(reference))
-            }
+            Type::Reference(reference) => self.fault(Fault::Hopeless, reference, refusal(reference)),
             Type::ImplTrait(_) | Type::TraitObject(_) | Type::Infer(_) => {
                 self.fault(
                     Fault::Hopeless,
@@ -65,11 +60,7 @@ impl<'ast> Visit<'ast> for Travel<'_> {
                     let name = last.ident.to_string();
                     match (name.as_str(), &last.arguments) {
                         ("usize" | "isize", PathArguments::None) => {
-                            let fixed = if name == "usize" {
-                                ("u64", "u32")
-                            } else {
-                                ("i64", "i32")
-                            };
+                            let fixed = if name == "usize" { ("u64", "u32") } else { ("i64", "i32") };
                             let text = format!(
                                 "`{name}` has another size on another machine: write `{}` (or `{}`)",
                                 fixed.0, fixed.1
@@ -77,11 +68,7 @@ impl<'ast> Visit<'ast> for Travel<'_> {
                             return self.fault(Fault::Representable, ty, text);
                         }
                         ("Rc" | "Arc", PathArguments::AngleBracketed(_)) => {
-                            let fault = if name == "Rc" {
-                                Fault::Hopeless
-                            } else {
-                                Fault::Representable
-                            };
+                            let fault = if name == "Rc" { Fault::Hopeless } else { Fault::Representable };
                             let text = "shared pointers cannot travel: write `Box<_>`, or the value itself";
                             return self.fault(fault, ty, text);
                         }
@@ -112,18 +99,16 @@ fn refusal(reference: &TypeReference) -> String {
     let owned = match &*reference.elem {
         Type::Path(path) if path.path.is_ident("str") => "String".into(),
         Type::Slice(slice) => format!("Vec<{}>", show(&slice.elem)),
-        Type::Path(TypePath { path, .. }) => {
-            match path.segments.last().map(|last| last.ident.to_string()) {
-                Some(last) if last.len() > 8 && last.starts_with("Archived") => {
-                    return format!(
-                        "a message in place is written by its own type: write `&Archived<{}>`, and `#[call(..)]` or `#[cast(..)]` \
+        Type::Path(TypePath { path, .. }) => match path.segments.last().map(|last| last.ident.to_string()) {
+            Some(last) if last.len() > 8 && last.starts_with("Archived") => {
+                return format!(
+                    "a message in place is written by its own type: write `&Archived<{}>`, and `#[call(..)]` or `#[cast(..)]` \
                      with it",
-                        &last[8..]
-                    );
-                }
-                _ => show(&reference.elem),
+                    &last[8..]
+                );
             }
-        }
+            _ => show(&reference.elem),
+        },
         other => show(other),
     };
     format!("a message owns what it carries and cannot hold a reference: write `{owned}`")
@@ -149,11 +134,7 @@ pub(crate) fn archived(reference: &TypeReference) -> Option<&Type> {
 /// Whether the last segment of a type's path is `name`.
 pub(crate) fn named(ty: &Type, name: &str) -> bool {
     match ty {
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .is_some_and(|last| last.ident == name),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == name),
         _ => false,
     }
 }
@@ -161,14 +142,7 @@ pub(crate) fn named(ty: &Type, name: &str) -> bool {
 /// Tokens as a user would write them.
 pub(crate) fn show(tokens: &impl ToTokens) -> String {
     let mut text = tokens.to_token_stream().to_string();
-    for (wide, narrow) in [
-        (" :: ", "::"),
-        (" < ", "<"),
-        (" >", ">"),
-        ("< ", "<"),
-        (" ,", ","),
-        ("& ", "&"),
-    ] {
+    for (wide, narrow) in [(" :: ", "::"), (" < ", "<"), (" >", ">"), ("< ", "<"), (" ,", ","), ("& ", "&")] {
         text = text.replace(wide, narrow);
     }
     text

@@ -20,11 +20,7 @@ pub(crate) fn checks(message: &Message) -> TokenStream {
     });
     let checks = travel::travels(types, &message.private);
     let cfg = &message.cfg;
-    if checks.is_empty() {
-        checks
-    } else {
-        quote!(#(#cfg)* #checks)
-    }
+    if checks.is_empty() { checks } else { quote!(#(#cfg)* #checks) }
 }
 
 /// The item and its impls.
@@ -60,16 +56,10 @@ fn strip(item: &mut syn::DeriveInput) {
     let ours = |attribute: &syn::Attribute| !attribute.path().is_ident("rkyv");
     item.attrs.retain(ours);
     match &mut item.data {
-        syn::Data::Struct(data) => data
-            .fields
-            .iter_mut()
-            .for_each(|field| field.attrs.retain(ours)),
+        syn::Data::Struct(data) => data.fields.iter_mut().for_each(|field| field.attrs.retain(ours)),
         syn::Data::Enum(data) => {
             for variant in &mut data.variants {
-                variant
-                    .fields
-                    .iter_mut()
-                    .for_each(|field| field.attrs.retain(ours));
+                variant.fields.iter_mut().for_each(|field| field.attrs.retain(ours));
             }
         }
         syn::Data::Union(_) => {}
@@ -89,12 +79,9 @@ fn bounds(message: &Message) -> TokenStream {
             let ident = &param.ident;
             archive.extend(quote!(#ident: #rkyv::Archive,));
             serialize.extend(quote!(#ident: #rkyv::Serialize<__S>,));
-            deserialize.extend(
-                quote!(<#ident as #rkyv::Archive>::Archived: #rkyv::Deserialize<#ident, __D>,),
-            );
-            check.extend(
-                quote!(<#ident as #rkyv::Archive>::Archived: #rkyv::bytecheck::CheckBytes<__C>,),
-            );
+            deserialize
+                .extend(quote!(<#ident as #rkyv::Archive>::Archived: #rkyv::Deserialize<#ident, __D>,));
+            check.extend(quote!(<#ident as #rkyv::Archive>::Archived: #rkyv::bytecheck::CheckBytes<__C>,));
         }
         archive = quote!(#[rkyv(archive_bounds(#archive))]);
     }
@@ -127,21 +114,11 @@ fn travelling(message: &Message) -> Generics {
 }
 
 fn schema(message: &Message) -> TokenStream {
-    let Message {
-        private,
-        wire,
-        cycle,
-        cfg,
-        item,
-        ..
-    } = message;
+    let Message { private, wire, cycle, cfg, item, .. } = message;
     let ident = &item.ident;
     let generics = travelling(message);
     let (impls, types, bounds) = generics.split_for_impl();
-    let structure = message
-        .variants
-        .iter()
-        .map(|variant| structure(variant, private));
+    let structure = message.variants.iter().map(|variant| structure(variant, private));
     let layout = (!message.hopeless)
         .then(|| quote!(print = print.layout::<<Self as #private::rkyv::Archive>::Archived>();));
     let structure = quote! {{
@@ -166,11 +143,7 @@ fn schema(message: &Message) -> TokenStream {
             const CYCLE: &'static [#private::u64] = &[#(<#cycle as #private::Message>::ID),*];
         }
     };
-    let flats = message
-        .variants
-        .iter()
-        .flat_map(|variant| &variant.fields)
-        .map(|field| flat(field, private));
+    let flats = message.variants.iter().flat_map(|variant| &variant.fields).map(|field| flat(field, private));
     quote! {
         #(#cfg)*
         #[automatically_derived]
@@ -192,10 +165,7 @@ fn flat(Schema { of, cfg, .. }: &Schema, private: &syn::Path) -> TokenStream {
 
 fn structure(variant: &Variant, private: &syn::Path) -> TokenStream {
     let cfg = &variant.cfg;
-    let name = variant
-        .name
-        .as_ref()
-        .map(|name| quote!(print = print.variant(#name);));
+    let name = variant.name.as_ref().map(|name| quote!(print = print.variant(#name);));
     let fields = variant.fields.iter().map(|Schema { name, of, cfg }| {
         let of = match of {
             Of::Type { ty, .. } => quote!(<#ty as #private::Schema>::FINGERPRINT),
@@ -207,13 +177,7 @@ fn structure(variant: &Variant, private: &syn::Path) -> TokenStream {
 }
 
 fn impls(message: &Message) -> TokenStream {
-    let Message {
-        private,
-        wire,
-        cfg,
-        item,
-        ..
-    } = message;
+    let Message { private, wire, cfg, item, .. } = message;
     let ident = &item.ident;
     let generics = travelling(message);
     let (impls, types, bounds) = generics.split_for_impl();

@@ -108,21 +108,13 @@ pub(crate) enum Of {
 
 impl Message {
     /// Reads an item.
-    pub(crate) fn read(
-        item: TokenStream,
-        options: Options,
-        mistakes: &mut Mistakes,
-    ) -> syn::Result<Self> {
+    pub(crate) fn read(item: TokenStream, options: Options, mistakes: &mut Mistakes) -> syn::Result<Self> {
         let item: DeriveInput = syn::parse2(item)?;
         let private = options::private(options.krate.as_ref());
-        let wire = options
-            .name
-            .unwrap_or_else(|| item.ident.unraw().to_string());
-        if let Some(reply) = &options.reply {
-            _ = travel::check(reply, mistakes);
-        }
+        let wire = options.name.unwrap_or_else(|| item.ident.unraw().to_string());
+        let reply = options.reply.filter(|reply| travel::check(reply, mistakes).is_ok());
         let mut message = Self::of(item, wire, private, options.cycle, mistakes)?;
-        message.reply = options.reply;
+        message.reply = reply;
         Ok(message)
     }
 
@@ -140,12 +132,7 @@ impl Message {
             reply: None,
             cycle,
             variants: Vec::new(),
-            cfg: item
-                .attrs
-                .iter()
-                .filter(|attribute| is_cfg(attribute))
-                .cloned()
-                .collect(),
+            cfg: item.attrs.iter().filter(|attribute| is_cfg(attribute)).cloned().collect(),
             hopeless: false,
             recursive: false,
             item: item.clone(),
@@ -153,7 +140,10 @@ impl Message {
         for param in &item.generics.params {
             if let GenericParam::Lifetime(lifetime) = param {
                 message.hopeless = true;
-                mistakes.at(lifetime, "a message owns what it carries: remove the lifetime, and write `String` for `&str`");
+                mistakes.at(
+                    lifetime,
+                    "a message owns what it carries: remove the lifetime, and write `String` for `&str`",
+                );
             }
         }
         let mut variants = Vec::new();
@@ -168,12 +158,7 @@ impl Message {
                     variants.push(Variant {
                         name: Some(variant.ident.unraw().to_string()),
                         fields: message.fields(&mut variant.fields, mistakes),
-                        cfg: variant
-                            .attrs
-                            .iter()
-                            .filter(|attribute| is_cfg(attribute))
-                            .cloned()
-                            .collect(),
+                        cfg: variant.attrs.iter().filter(|attribute| is_cfg(attribute)).cloned().collect(),
                     });
                 }
             }
@@ -191,15 +176,9 @@ impl Message {
 
     fn fields(&mut self, fields: &mut Fields, mistakes: &mut Mistakes) -> Vec<Schema> {
         let read = |(index, field): (usize, &mut Field)| {
-            let name = field
-                .ident
-                .as_ref()
-                .map_or_else(|| index.to_string(), |ident| ident.unraw().to_string());
-            Schema {
-                name,
-                of: self.field(field, mistakes),
-                cfg: cfgs(&field.attrs),
-            }
+            let name =
+                field.ident.as_ref().map_or_else(|| index.to_string(), |ident| ident.unraw().to_string());
+            Schema { name, of: self.field(field, mistakes), cfg: cfgs(&field.attrs) }
         };
         fields.iter_mut().enumerate().map(read).collect()
     }
@@ -207,12 +186,7 @@ impl Message {
     fn field(&mut self, field: &mut Field, mistakes: &mut Mistakes) -> Of {
         let named = take_schema(&mut field.attrs, mistakes);
         let private = &self.private;
-        let mut cutter = paths::Cutter {
-            own: &self.item.ident,
-            cycle: &self.cycle,
-            private,
-            found: false,
-        };
+        let mut cutter = paths::Cutter { own: &self.item.ident, cycle: &self.cycle, private, found: false };
         let cut = cutter.cut(&field.ty);
         let circular = cutter.found;
         let generic = paths::mentions(&field.ty, &self.item.generics);
@@ -225,18 +199,12 @@ impl Message {
         }
         // A field that borrows is the same mistake as the type's lifetime.
         let mut same = Mistakes::default();
-        let mistakes = if self.item.generics.lifetimes().next().is_some() {
-            &mut same
-        } else {
-            mistakes
-        };
+        let mistakes = if self.item.generics.lifetimes().next().is_some() { &mut same } else { mistakes };
         match travel::check(&field.ty, mistakes) {
             Ok(()) => Of::Type { ty: cut, generic },
             Err(fault) => {
                 self.hopeless |= fault == Fault::Hopeless;
-                field
-                    .attrs
-                    .push(parse_quote!(#[rkyv(with = #private::Mistaken)]));
+                field.attrs.push(parse_quote!(#[rkyv(with = #private::Mistaken)]));
                 Of::Name("mistaken".into())
             }
         }
@@ -269,11 +237,7 @@ fn take_schema(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> Opti
 
 /// The `#[cfg]`s among attributes.
 pub(crate) fn cfgs(attributes: &[Attribute]) -> Vec<Attribute> {
-    attributes
-        .iter()
-        .filter(|attribute| is_cfg(attribute))
-        .cloned()
-        .collect()
+    attributes.iter().filter(|attribute| is_cfg(attribute)).cloned().collect()
 }
 
 fn is_cfg(attribute: &Attribute) -> bool {

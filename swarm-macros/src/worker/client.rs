@@ -12,24 +12,14 @@ use crate::{paths, travel};
 
 /// The client's struct and impls.
 pub(crate) fn expand(worker: &Worker) -> TokenStream {
-    let Worker {
-        client,
-        private: p,
-        generics,
-        ..
-    } = worker;
+    let Worker { client, private: p, generics, .. } = worker;
     let quiet = messages::quiet();
     let (impls, types, bounds) = generics.split_for_impl();
     let params = bare_params(worker);
     let marker = marker(worker);
     let doc = format!("Reaches workers of the type `{}`, by name.", worker.ident);
-    let (to_static, methods) = (
-        statics(worker),
-        worker
-            .handlers
-            .iter()
-            .filter_map(|handler| method(worker, handler)),
-    );
+    let (to_static, methods) =
+        (statics(worker), worker.handlers.iter().filter_map(|handler| method(worker, handler)));
     let client_name = client.to_string();
     quote! {
         #[doc = #doc]
@@ -77,11 +67,7 @@ fn bare_params(worker: &Worker) -> TokenStream {
         }
         GenericParam::Lifetime(lifetime) => quote!(#lifetime),
     });
-    if worker.generics.params.is_empty() {
-        TokenStream::new()
-    } else {
-        quote!(<#(#params),*>)
-    }
+    if worker.generics.params.is_empty() { TokenStream::new() } else { quote!(<#(#params),*>) }
 }
 
 /// A type that mentions the worker's type parameters.
@@ -92,26 +78,16 @@ fn marker(worker: &Worker) -> TokenStream {
 
 /// What is called with a name.
 fn statics(worker: &Worker) -> TokenStream {
-    let Worker {
-        private: p,
-        own,
-        ident,
-        ..
-    } = worker;
+    let Worker { private: p, own, ident, .. } = worker;
     let (init, encoded) = if worker.inits.is_empty() {
         (quote!(), quote!(#p::mistaken::<#p::Payload>()))
     } else {
-        (
-            quote!(: #p::Init<#own>),
-            quote!(<__Init as #p::Init<#own>>::encode(init)),
-        )
+        (quote!(: #p::Init<#own>), quote!(<__Init as #p::Init<#own>>::encode(init)))
     };
     let [register, find, local] = [
         format!("Starts a `{ident}` as `name` on the node that the ring chose."),
         format!("Finds the `{ident}` that is registered as `name`, or starts one."),
-        format!(
-            "Registers this `{ident}` as `name`, pinned to this node: nothing can start it again."
-        ),
+        format!("Registers this `{ident}` as `name`, pinned to this node: nothing can start it again."),
     ];
     quote! {
         /// The worker registered as `name`, now or later.
@@ -187,12 +163,7 @@ fn method(worker: &Worker, handler: &Handler) -> Option<TokenStream> {
     if handler.reserved {
         return None;
     }
-    let Worker {
-        private: p,
-        own,
-        module,
-        ..
-    } = worker;
+    let Worker { private: p, own, module, .. } = worker;
     let message = messages::of(worker, handler);
     let (arguments, value) = match &handler.message {
         Message::Owned(_) | Message::Archived(_) => (quote!(message: #message), quote!(message)),
@@ -201,14 +172,10 @@ fn method(worker: &Worker, handler: &Handler) -> Option<TokenStream> {
             let types = messages::types(worker, fields);
             let texts = types.iter().map(is_string);
             let arguments =
-                names
-                    .iter()
-                    .zip(&types)
-                    .zip(texts.clone())
-                    .map(|((name, ty), text)| match text {
-                        true => quote!(#name: impl #p::Into<#ty>),
-                        false => quote!(#name: #ty),
-                    });
+                names.iter().zip(&types).zip(texts.clone()).map(|((name, ty), text)| match text {
+                    true => quote!(#name: impl #p::Into<#ty>),
+                    false => quote!(#name: #ty),
+                });
             let arguments = quote!(#(#arguments),*);
             let values = names.iter().zip(texts).map(|(name, text)| match text {
                 true => quote!(#name: #p::Into::into(#name)),
@@ -217,11 +184,7 @@ fn method(worker: &Worker, handler: &Handler) -> Option<TokenStream> {
             (arguments, quote!(#module::#ident { #(#values),* }))
         }
     };
-    let (ident, docs, cfg) = (
-        &handler.shape.ident,
-        &handler.shape.docs,
-        handler.shape.cfg(),
-    );
+    let (ident, docs, cfg) = (&handler.shape.ident, &handler.shape.docs, handler.shape.cfg());
     Some(match &handler.answer {
         Answer::Call { reply, .. } => {
             let reply = paths::without_self(reply, own);

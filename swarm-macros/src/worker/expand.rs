@@ -23,16 +23,11 @@ pub(crate) fn checks(worker: &Worker) -> TokenStream {
         }
     };
     for init in &worker.inits {
-        init.shape
-            .arguments
-            .iter()
-            .for_each(|argument| add(&argument.ty, init.shape.cfg()));
+        init.shape.arguments.iter().for_each(|argument| add(&argument.ty, init.shape.cfg()));
     }
     for handler in &worker.handlers {
         if let Message::Generated { fields, .. } = &handler.message {
-            fields
-                .iter()
-                .for_each(|field| add(&field.ty, handler.shape.cfg()));
+            fields.iter().for_each(|field| add(&field.ty, handler.shape.cfg()));
         }
         if let Answer::Call { reply, .. } = &handler.answer {
             add(reply, handler.shape.cfg());
@@ -41,21 +36,12 @@ pub(crate) fn checks(worker: &Worker) -> TokenStream {
     if let Some(state) = worker.state() {
         add(state, TokenStream::new());
     }
-    travel::travels(
-        types.iter().map(|(ty, cfg)| (ty, cfg.clone())),
-        &worker.private,
-    )
+    travel::travels(types.iter().map(|(ty, cfg)| (ty, cfg.clone())), &worker.private)
 }
 
 /// The impls, and the link-time entry.
 pub(crate) fn expand(worker: &Worker) -> TokenStream {
-    let Worker {
-        private: p,
-        own,
-        wire,
-        generics,
-        ..
-    } = worker;
+    let Worker { private: p, own, wire, generics, .. } = worker;
     let (impls, _, bounds) = generics.split_for_impl();
     let quiet = messages::quiet();
     let (kind, options, client) = (kind(worker), options(worker), client(worker));
@@ -64,10 +50,7 @@ pub(crate) fn expand(worker: &Worker) -> TokenStream {
     let states = state(worker);
     let hooks = worker.hooks.iter().map(|hook| self::hook(worker, hook));
     let inits = worker.inits.iter().map(|init| starts(worker, init));
-    let handlers = worker
-        .handlers
-        .iter()
-        .map(|handler| self::handler(worker, handler));
+    let handlers = worker.handlers.iter().map(|handler| self::handler(worker, handler));
     let entry = entry(worker);
     quote! {
         #quiet
@@ -95,21 +78,17 @@ fn kind(worker: &Worker) -> TokenStream {
     if worker.generics.params.is_empty() {
         return TokenStream::new();
     }
-    let arguments = worker
-        .generics
-        .params
-        .iter()
-        .filter_map(|param| match param {
-            syn::GenericParam::Type(ty) => {
-                let ident = &ty.ident;
-                Some(quote!(<#ident as #p::Schema>::FINGERPRINT))
-            }
-            syn::GenericParam::Const(constant) => {
-                let ident = &constant.ident;
-                Some(quote!(#p::Fingerprint::of("const").number(#ident as #p::u64)))
-            }
-            syn::GenericParam::Lifetime(_) => None,
-        });
+    let arguments = worker.generics.params.iter().filter_map(|param| match param {
+        syn::GenericParam::Type(ty) => {
+            let ident = &ty.ident;
+            Some(quote!(<#ident as #p::Schema>::FINGERPRINT))
+        }
+        syn::GenericParam::Const(constant) => {
+            let ident = &constant.ident;
+            Some(quote!(#p::Fingerprint::of("const").number(#ident as #p::u64)))
+        }
+        syn::GenericParam::Lifetime(_) => None,
+    });
     quote! {
         const KIND: #p::KindId = #p::KindId::of(<Self as #p::Worker>::NAME, &[#(#arguments),*]);
     }
@@ -117,10 +96,7 @@ fn kind(worker: &Worker) -> TokenStream {
 
 fn options(worker: &Worker) -> TokenStream {
     let (p, options) = (&worker.private, &worker.options);
-    let mailbox = options
-        .mailbox
-        .as_ref()
-        .map(|bound| quote!(mailbox: #bound as #p::usize,));
+    let mailbox = options.mailbox.as_ref().map(|bound| quote!(mailbox: #bound as #p::usize,));
     let restart = options.restart.map(|variant| {
         let variant = syn::Ident::new(variant, proc_macro2::Span::call_site());
         quote!(restart: #p::Restart::#variant,)
@@ -140,11 +116,7 @@ fn client(worker: &Worker) -> TokenStream {
 }
 
 fn row(worker: &Worker, handler: &Handler) -> TokenStream {
-    let (p, cfg, message) = (
-        &worker.private,
-        handler.shape.cfg(),
-        messages::of(worker, handler),
-    );
+    let (p, cfg, message) = (&worker.private, handler.shape.cfg(), messages::of(worker, handler));
     match &handler.answer {
         Answer::Call { .. } => quote!(#cfg #p::Method::<Self>::call::<#message>()),
         Answer::Cast => quote!(#cfg #p::Method::<Self>::cast::<#message>()),
@@ -166,26 +138,16 @@ fn boots(worker: &Worker) -> TokenStream {
     worker.inits.iter().map(|init| boot(worker, init)).collect()
 }
 
-fn boot(
-    worker: &Worker,
-    Init {
-        shape,
-        arguments,
-        returns,
-    }: &Init,
-) -> TokenStream {
+fn boot(worker: &Worker, Init { shape, arguments, returns }: &Init) -> TokenStream {
     let (p, cfg) = (&worker.private, shape.cfg());
-    let names: Vec<_> = (0..shape.arguments.len())
-        .map(|at| quote::format_ident!("argument_{at}"))
-        .collect();
+    let names: Vec<_> = (0..shape.arguments.len()).map(|at| quote::format_ident!("argument_{at}")).collect();
     let pattern = match &names[..] {
         [one] => quote!(#one),
         _ => quote!((#(#names),*)),
     };
     let values: Vec<_> = names.iter().map(|name| quote!(#name)).collect();
     let made = shape.call(&values);
-    let made =
-        quote_spanned!(*returns=> { let made = #made; #p::IntoInit::<Self>::into_init(made) });
+    let made = quote_spanned!(*returns=> { let made = #made; #p::IntoInit::<Self>::into_init(made) });
     let boot = if shape.is_async {
         let span = shape.ident.span();
         let p = paths::at(span, p);
@@ -208,12 +170,7 @@ fn boot(
 
 /// What `register` takes.
 fn starts(worker: &Worker, init: &Init) -> TokenStream {
-    let Worker {
-        private: p,
-        own,
-        generics,
-        ..
-    } = worker;
+    let Worker { private: p, own, generics, .. } = worker;
     let (impls, _, bounds) = generics.split_for_impl();
     let (cfg, arguments) = (init.shape.cfg(), paths::without_self(&init.arguments, own));
     quote! {
@@ -253,10 +210,7 @@ fn state(worker: &Worker) -> TokenStream {
             }
         };
     }
-    worker
-        .state()
-        .map(|state| schema(quote!(#state)))
-        .unwrap_or_default()
+    worker.state().map(|state| schema(quote!(#state))).unwrap_or_default()
 }
 
 fn hook(worker: &Worker, Hook { shape, role }: &Hook) -> TokenStream {
@@ -264,10 +218,7 @@ fn hook(worker: &Worker, Hook { shape, role }: &Hook) -> TokenStream {
     match role {
         Role::Begin => {
             let answer = shape.call(&[]);
-            let span = shape
-                .output
-                .as_ref()
-                .map_or(shape.ident.span(), Spanned::span);
+            let span = shape.output.as_ref().map_or(shape.ident.span(), Spanned::span);
             let sealed = match worker.state() {
                 Some(state) => quote_spanned!(span=> #p::seal::<#state>(#answer)),
                 None => quote_spanned!(span=> #p::seal_stateless(#answer)),
@@ -306,12 +257,7 @@ fn hook(worker: &Worker, Hook { shape, role }: &Hook) -> TokenStream {
 }
 
 fn handler(worker: &Worker, handler: &Handler) -> TokenStream {
-    let Worker {
-        private: p,
-        own,
-        generics,
-        ..
-    } = worker;
+    let Worker { private: p, own, generics, .. } = worker;
     let (impls, _, bounds) = generics.split_for_impl();
     let (shape, message) = (&handler.shape, messages::of(worker, handler));
     let cfg = shape.cfg();
@@ -320,10 +266,7 @@ fn handler(worker: &Worker, handler: &Handler) -> TokenStream {
         Message::Owned(_) => (quote!(owned), vec![quote!(message)]),
         Message::Generated { fields, .. } => {
             let names = fields.iter().map(|field| &field.ident);
-            (
-                quote!(owned),
-                names.map(|name| quote!(message.#name)).collect(),
-            )
+            (quote!(owned), names.map(|name| quote!(message.#name)).collect())
         }
     };
     let call = shape.call(&arguments);
@@ -335,12 +278,7 @@ fn handler(worker: &Worker, handler: &Handler) -> TokenStream {
                     const TIMEOUT: #p::Option<#p::Duration> = #p::Some(#p::Duration::new(#seconds, #nanos));
                 }
             });
-            (
-                quote!(Call),
-                quote!(type Reply = #reply; #timeout),
-                quote!(Self::Reply),
-                call,
-            )
+            (quote!(Call), quote!(type Reply = #reply; #timeout), quote!(Self::Reply), call)
         }
         Answer::Cast => (quote!(Cast), quote!(), quote!(()), quote!({ #call; })),
     };
@@ -362,9 +300,7 @@ fn handler(worker: &Worker, handler: &Handler) -> TokenStream {
 
 /// The link-time entry. A static cannot be generic, so generic workers are registered by hand.
 fn entry(worker: &Worker) -> TokenStream {
-    let Worker {
-        private: p, own, ..
-    } = worker;
+    let Worker { private: p, own, .. } = worker;
     if worker.options.manual || !worker.generics.params.is_empty() || worker.inits.is_empty() {
         return TokenStream::new();
     }

@@ -35,11 +35,7 @@ pub(crate) struct Handler {
 /// What it handles.
 pub(crate) enum Message {
     /// Its arguments, as a generated struct.
-    Generated {
-        ident: Ident,
-        wire: String,
-        fields: Vec<Argument>,
-    },
+    Generated { ident: Ident, wire: String, fields: Vec<Argument> },
     /// The user's own type, by value.
     Owned(Type),
     /// The user's own type, read in place.
@@ -48,10 +44,7 @@ pub(crate) enum Message {
 
 /// What comes back.
 pub(crate) enum Answer {
-    Call {
-        reply: Type,
-        timeout: Option<Duration>,
-    },
+    Call { reply: Type, timeout: Option<Duration> },
     Cast,
 }
 
@@ -74,10 +67,8 @@ impl Handler {
         let options = mistakes.take(Options::read(mark)).unwrap_or_default();
         let reserved = RESERVED.contains(&shape.name().as_str());
         if reserved {
-            let text = format!(
-                "`{}` is something that every client has already: rename this method",
-                shape.name()
-            );
+            let text =
+                format!("`{}` is something that every client has already: rename this method", shape.name());
             mistakes.at(&shape.ident, text);
         }
         let answer = answer(&shape, cast, &options, mistakes);
@@ -94,41 +85,23 @@ impl Handler {
             }
             None => generated(&shape, options.name.as_ref(), worker, mistakes),
         };
-        Some(Self {
-            message: message?,
-            answer: answer?,
-            shape,
-            reserved,
-        })
+        Some(Self { message: message?, answer: answer?, shape, reserved })
     }
 }
 
 fn answer(shape: &Shape, cast: bool, options: &Options, mistakes: &mut Mistakes) -> Option<Answer> {
     if cast {
-        if let Some(reply) = shape
-            .output
-            .as_ref()
-            .filter(|output| !shape::is_unit(output))
-        {
-            mistakes.at(
-                reply,
-                "a `#[cast]` has no reply: remove it, or write `#[call]`",
-            );
+        if let Some(reply) = shape.output.as_ref().filter(|output| !shape::is_unit(output)) {
+            mistakes.at(reply, "a `#[cast]` has no reply: remove it, or write `#[call]`");
         }
         if let Some((keyword, _)) = &options.timeout {
             mistakes.at(keyword, "nobody waits for a `#[cast]`: remove the timeout");
         }
         return Some(Answer::Cast);
     }
-    let reply = shape
-        .output
-        .clone()
-        .unwrap_or_else(|| syn::parse_quote!(()));
+    let reply = shape.output.clone().unwrap_or_else(|| syn::parse_quote!(()));
     travel::check(&reply, mistakes).ok()?;
-    Some(Answer::Call {
-        reply,
-        timeout: options.timeout.as_ref().map(|(_, timeout)| *timeout),
-    })
+    Some(Answer::Call { reply, timeout: options.timeout.as_ref().map(|(_, timeout)| *timeout) })
 }
 
 fn own(shape: &Shape, ty: Type, cast: bool, mistakes: &mut Mistakes) -> Option<Message> {
@@ -158,19 +131,11 @@ fn own(shape: &Shape, ty: Type, cast: bool, mistakes: &mut Mistakes) -> Option<M
     message
 }
 
-fn generated(
-    shape: &Shape,
-    name: Option<&LitStr>,
-    worker: &str,
-    mistakes: &mut Mistakes,
-) -> Option<Message> {
+fn generated(shape: &Shape, name: Option<&LitStr>, worker: &str, mistakes: &mut Mistakes) -> Option<Message> {
     let mut usable = true;
     for argument in &shape.arguments {
         if shape::is_context_by_value(&argument.ty) {
-            mistakes.at(
-                &argument.ty,
-                "the context is lent: write `&Context<Self>`, as the first argument",
-            );
+            mistakes.at(&argument.ty, "the context is lent: write `&Context<Self>`, as the first argument");
             usable = false;
             continue;
         }
@@ -180,19 +145,14 @@ fn generated(
     let name_in_rust = camel(&shape.name());
     // rkyv's derives mean Rust's own `Sized` by that name.
     if name_in_rust == "Sized" || syn::parse_str::<Ident>(&name_in_rust).is_err() {
-        let text = format!(
-            "the message of `{}` cannot be called `{name_in_rust}`: rename this method",
-            shape.ident
-        );
+        let text =
+            format!("the message of `{}` cannot be called `{name_in_rust}`: rename this method", shape.ident);
         mistakes.at(&shape.ident, text);
         return None;
     }
     usable.then(|| Message::Generated {
         ident: Ident::new(&name_in_rust, shape.ident.span()),
-        wire: format!(
-            "{worker}/{}",
-            name.map_or_else(|| shape.name(), LitStr::value)
-        ),
+        wire: format!("{worker}/{}", name.map_or_else(|| shape.name(), LitStr::value)),
         fields,
     })
 }
@@ -248,9 +208,7 @@ impl Options {
 /// `200ms`, `1s`: a whole number and its unit.
 fn duration(text: &LitStr) -> syn::Result<Duration> {
     let value = text.value();
-    let digits = value
-        .find(|letter: char| !letter.is_ascii_digit())
-        .unwrap_or(value.len());
+    let digits = value.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(value.len());
     let number: Option<u64> = value[..digits].parse().ok();
     let duration = match (number, value[digits..].trim()) {
         (Some(number), "us") => Some(Duration::from_micros(number)),
@@ -259,14 +217,9 @@ fn duration(text: &LitStr) -> syn::Result<Duration> {
         (Some(number), "min") => number.checked_mul(60).map(Duration::from_secs),
         _ => None,
     };
-    duration
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| {
-            Error::new(
-                text.span(),
-                "write a duration as `200ms`, `5s` or `1min` (`us`, `ms`, `s`, `min`)",
-            )
-        })
+    duration.filter(|duration| !duration.is_zero()).ok_or_else(|| {
+        Error::new(text.span(), "write a duration as `200ms`, `5s` or `1min` (`us`, `ms`, `s`, `min`)")
+    })
 }
 
 /// `register_all` as a type's name: `RegisterAll`.
@@ -286,12 +239,7 @@ mod tests {
 
     #[test]
     fn messages_are_named_in_camel_case() {
-        let names = [
-            ("get", "Get"),
-            ("register_all", "RegisterAll"),
-            ("_x", "X"),
-            ("a__b", "AB"),
-        ];
+        let names = [("get", "Get"), ("register_all", "RegisterAll"), ("_x", "X"), ("a__b", "AB")];
         for (snake, name) in names {
             assert_eq!(camel(snake), name);
         }
@@ -304,17 +252,9 @@ mod tests {
         assert_eq!(read("3 s"), Some(Duration::from_secs(3)));
         assert_eq!(read("2min"), Some(Duration::from_secs(120)));
         assert_eq!(read("7us"), Some(Duration::from_micros(7)));
-        for bad in [
-            "",
-            "5",
-            "s",
-            "-1s",
-            "1.5s",
-            "0ms",
-            "1h",
-            "99999999999999999999s",
-            "400000000000000000min",
-        ] {
+        for bad in
+            ["", "5", "s", "-1s", "1.5s", "0ms", "1h", "99999999999999999999s", "400000000000000000min"]
+        {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -26,30 +26,28 @@ impl Init {
         let mut usable = true;
         for argument in &shape.arguments {
             if shape::is_context_by_value(&argument.ty) {
-                mistakes.at(
-                    &argument.ty,
-                    "the context is lent: write `&Context<Self>`, as the first argument",
-                );
+                mistakes
+                    .at(&argument.ty, "the context is lent: write `&Context<Self>`, as the first argument");
                 usable = false;
             } else {
                 usable &= travel::check(&argument.ty, mistakes).is_ok();
             }
         }
         if let Some(seventh) = shape.arguments.get(INIT_ARGUMENTS_MAX) {
-            let text = "an `#[init]` has up to six arguments: put them into a struct with `#[swarm::message]`";
+            let text =
+                "an `#[init]` has up to six arguments: put them into a struct with `#[swarm::message]`";
             mistakes.at(seventh, text);
             usable = false;
         }
         let Some(output) = &shape.output else {
-            mistakes.at(&shape.ident, "`#[init]` makes the worker: write `-> Self` or `-> Result<Self, E>` with `E: Display`");
+            mistakes.at(
+                &shape.ident,
+                "`#[init]` makes the worker: write `-> Self` or `-> Result<Self, E>` with `E: Display`",
+            );
             return None;
         };
         let returns = output.span();
-        let types: Vec<&Type> = shape
-            .arguments
-            .iter()
-            .map(|argument| &*argument.ty)
-            .collect();
+        let types: Vec<&Type> = shape.arguments.iter().map(|argument| &*argument.ty).collect();
         let arguments: Type = match types[..] {
             [] => parse_quote!(()),
             [one] => {
@@ -62,11 +60,7 @@ impl Init {
             }
             _ => parse_quote!((#(#types),*)),
         };
-        usable.then_some(Self {
-            shape,
-            arguments,
-            returns,
-        })
+        usable.then_some(Self { shape, arguments, returns })
     }
 }
 
@@ -89,27 +83,18 @@ impl Hook {
     pub(crate) fn of(shape: Shape, mark: &str, mistakes: &mut Mistakes) -> Option<Self> {
         if mark == "begin_handoff" {
             if let Some(first) = shape.arguments.first() {
-                mistakes.at(
-                    first,
-                    "`#[begin_handoff]` takes nothing but `&mut self` and the context",
-                );
+                mistakes.at(first, "`#[begin_handoff]` takes nothing but `&mut self` and the context");
                 return None;
             }
             if shape.output.is_none() {
-                let text = "`#[begin_handoff]` decides about the move: write `-> Handoff<State>` (or `-> Handoff`)";
+                let text =
+                    "`#[begin_handoff]` decides about the move: write `-> Handoff<State>` (or `-> Handoff`)";
                 mistakes.at(&shape.ident, text);
                 return None;
             }
-            return Some(Self {
-                shape,
-                role: Role::Begin,
-            });
+            return Some(Self { shape, role: Role::Begin });
         }
-        if let Some(output) = shape
-            .output
-            .as_ref()
-            .filter(|output| !shape::is_unit(output))
-        {
+        if let Some(output) = shape.output.as_ref().filter(|output| !shape::is_unit(output)) {
             mistakes.at(output, format!("`#[{mark}]` returns nothing: remove this"));
             return None;
         }
@@ -117,25 +102,16 @@ impl Hook {
             ("die", []) => Role::Die { reason: false },
             ("die", [_]) => Role::Die { reason: true },
             ("die", [_, second, ..]) => {
-                mistakes.at(
-                    second,
-                    "`#[die]` takes the reason alone: `fn die(&mut self, reason: Die)`",
-                );
+                mistakes.at(second, "`#[die]` takes the reason alone: `fn die(&mut self, reason: Die)`");
                 return None;
             }
             (_, [state]) => {
                 let state = (*state.ty).clone();
                 travel::check(&state, mistakes).ok()?;
-                if mark == "end_handoff" {
-                    Role::End { state }
-                } else {
-                    Role::Resolve { state }
-                }
+                if mark == "end_handoff" { Role::End { state } } else { Role::Resolve { state } }
             }
             _ => {
-                let text = format!(
-                    "`#[{mark}]` takes the state alone: `fn {mark}(&mut self, state: State)`"
-                );
+                let text = format!("`#[{mark}]` takes the state alone: `fn {mark}(&mut self, state: State)`");
                 mistakes.at(&shape.ident, text);
                 return None;
             }

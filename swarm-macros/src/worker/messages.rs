@@ -49,10 +49,7 @@ pub(crate) fn of(worker: &Worker, handler: &Handler) -> Type {
 
 /// The types of arguments, without `Self`.
 pub(crate) fn types(worker: &Worker, fields: &[Argument]) -> Vec<Type> {
-    fields
-        .iter()
-        .map(|field| paths::without_self(&field.ty, &worker.own))
-        .collect()
+    fields.iter().map(|field| paths::without_self(&field.ty, &worker.own)).collect()
 }
 
 /// Those of the worker's parameters that the types mention.
@@ -92,19 +89,11 @@ pub(crate) fn expand(worker: &Worker) -> TokenStream {
     if taken.is_empty() {
         return TokenStream::new();
     }
-    let structs = worker
-        .handlers
-        .iter()
-        .filter_map(|handler| message(worker, handler, &taken));
-    let answers = worker
-        .handlers
-        .iter()
-        .filter_map(|handler| answered(worker, handler));
+    let structs = worker.handlers.iter().filter_map(|handler| message(worker, handler, &taken));
+    let answers = worker.handlers.iter().filter_map(|handler| answered(worker, handler));
     let (module, quiet) = (&worker.module, quiet());
-    let doc = format!(
-        "The messages of `{}`: one for each method that takes arguments of its own.",
-        worker.ident
-    );
+    let doc =
+        format!("The messages of `{}`: one for each method that takes arguments of its own.", worker.ident);
     quote! {
         #[doc = #doc]
         #quiet
@@ -118,12 +107,7 @@ pub(crate) fn expand(worker: &Worker) -> TokenStream {
 }
 
 fn message(worker: &Worker, handler: &Handler, taken: &[String]) -> Option<TokenStream> {
-    let Message::Generated {
-        ident,
-        wire,
-        fields,
-    } = &handler.message
-    else {
+    let Message::Generated { ident, wire, fields } = &handler.message else {
         return None;
     };
     let mut inward = Inward { taken };
@@ -134,15 +118,8 @@ fn message(worker: &Worker, handler: &Handler, taken: &[String]) -> Option<Token
     let names = fields.iter().map(|field| &field.ident);
     let (_, _, bounds) = generics.split_for_impl();
     let cfg = handler.shape.cfg();
-    let doc = format!(
-        "The message that `{}::{}` handles.",
-        worker.ident, handler.shape.ident
-    );
-    let body = if fields.is_empty() {
-        quote!(;)
-    } else {
-        quote!(#bounds { #(pub #names: #types),* })
-    };
+    let doc = format!("The message that `{}::{}` handles.", worker.ident, handler.shape.ident);
+    let body = if fields.is_empty() { quote!(;) } else { quote!(#bounds { #(pub #names: #types),* }) };
     let item: DeriveInput = parse_quote! {
         #cfg
         #[doc = #doc]
@@ -150,20 +127,13 @@ fn message(worker: &Worker, handler: &Handler, taken: &[String]) -> Option<Token
     };
     let private = paths::inward_crate(&worker.private);
     // Mistakes in the arguments were reported with the handler.
-    let message = parse::Message::of(
-        item,
-        wire.clone(),
-        private,
-        Vec::new(),
-        &mut Mistakes::default(),
-    )
-    .ok()?;
+    let message =
+        parse::Message::of(item, wire.clone(), private, Vec::new(), &mut Mistakes::default()).ok()?;
     Some(expand::expand(&message))
 }
 
 fn answered(worker: &Worker, handler: &Handler) -> Option<TokenStream> {
-    let (Message::Generated { fields, .. }, Answer::Call { reply, .. }) =
-        (&handler.message, &handler.answer)
+    let (Message::Generated { fields, .. }, Answer::Call { reply, .. }) = (&handler.message, &handler.answer)
     else {
         return None;
     };

@@ -17,15 +17,7 @@ use quote::quote;
 use crate::mistakes::Mistakes;
 
 /// The attributes of methods that mean something inside a worker.
-const INNER: [&str; 7] = [
-    "init",
-    "call",
-    "cast",
-    "begin_handoff",
-    "end_handoff",
-    "resolve_conflict",
-    "die",
-];
+const INNER: [&str; 7] = ["init", "call", "cast", "begin_handoff", "end_handoff", "resolve_conflict", "die"];
 
 /// The block without our attributes, and everything that makes it a worker.
 pub(crate) fn worker(options: TokenStream, block: TokenStream) -> TokenStream {

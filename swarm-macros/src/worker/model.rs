@@ -33,10 +33,7 @@ impl Worker {
     /// The worker that a block describes; none if the block is not a type's.
     pub(crate) fn of(block: &Block, options: Options, mistakes: &mut Mistakes) -> Option<Self> {
         let Type::Path(path) = &block.own else {
-            mistakes.at(
-                &block.own,
-                "a worker is a struct or an enum of yours: write `impl Account { .. }`",
-            );
+            mistakes.at(&block.own, "a worker is a struct or an enum of yours: write `impl Account { .. }`");
             return None;
         };
         let ident = path.path.segments.last()?.ident.clone();
@@ -55,10 +52,7 @@ impl Worker {
             private: options::private(options.krate.as_ref()),
             wire: options.name.clone().unwrap_or_else(|| plain.clone()),
             client: Ident::new(&format!("{plain}Client"), span),
-            module: options
-                .module
-                .clone()
-                .unwrap_or_else(|| module(&plain, span)),
+            module: options.module.clone().unwrap_or_else(|| module(&plain, span)),
             own: block.own.clone(),
             generics: block.generics.clone(),
             options,
@@ -85,13 +79,7 @@ impl Worker {
         Some(worker)
     }
 
-    fn add(
-        &mut self,
-        function: &Function,
-        mark: &str,
-        attribute: &Attribute,
-        mistakes: &mut Mistakes,
-    ) {
+    fn add(&mut self, function: &Function, mark: &str, attribute: &Attribute, mistakes: &mut Mistakes) {
         let Some(shape) = Shape::of(function, mark, mistakes) else {
             return;
         };
@@ -103,10 +91,7 @@ impl Worker {
             return;
         }
         if !matches!(attribute.meta, Meta::Path(_)) {
-            mistakes.at(
-                attribute,
-                format!("`#[{mark}]` has no options: write just that"),
-            );
+            mistakes.at(attribute, format!("`#[{mark}]` has no options: write just that"));
         }
         let twice = |shape: &Shape, other: &Shape| shape.cfg.is_empty() || other.cfg.is_empty();
         if mark == "init" {
@@ -119,19 +104,9 @@ impl Worker {
         let Some(hook) = Hook::of(shape, mark, mistakes) else {
             return;
         };
-        let same = |other: &&Hook| {
-            std::mem::discriminant(&other.role) == std::mem::discriminant(&hook.role)
-        };
-        if self
-            .hooks
-            .iter()
-            .filter(same)
-            .any(|other| twice(&hook.shape, &other.shape))
-        {
-            return mistakes.at(
-                attribute,
-                format!("a worker has one `#[{mark}]`: remove this one"),
-            );
+        let same = |other: &&Hook| std::mem::discriminant(&other.role) == std::mem::discriminant(&hook.role);
+        if self.hooks.iter().filter(same).any(|other| twice(&hook.shape, &other.shape)) {
+            return mistakes.at(attribute, format!("a worker has one `#[{mark}]`: remove this one"));
         }
         self.hooks.push(hook);
     }
@@ -149,9 +124,8 @@ impl Worker {
         };
         match &handler.message {
             Message::Owned(ty) | Message::Archived(ty) => {
-                let text = format!(
-                    "{what} is already handled by `{other}`: a worker has one method for a message"
-                );
+                let text =
+                    format!("{what} is already handled by `{other}`: a worker has one method for a message");
                 mistakes.at(ty, text);
             }
             Message::Generated { ident, .. } => {
@@ -188,10 +162,7 @@ impl Worker {
 fn mark<'a>(function: &'a Function, mistakes: &mut Mistakes) -> Option<(String, &'a Attribute)> {
     let (first, others) = function.marks.split_first()?;
     for other in others {
-        mistakes.at(
-            other,
-            "a function has one meaning to its worker: remove one of the attributes",
-        );
+        mistakes.at(other, "a function has one meaning to its worker: remove one of the attributes");
     }
     Some((first.path().segments.last()?.ident.to_string(), first))
 }
@@ -201,11 +172,7 @@ fn clash(one: &Message, other: &Message) -> Option<String> {
     match (one, other) {
         (
             Message::Generated { ident, wire, .. },
-            Message::Generated {
-                ident: other,
-                wire: other_wire,
-                ..
-            },
+            Message::Generated { ident: other, wire: other_wire, .. },
         ) => {
             if ident == other {
                 Some(format!("the message `{ident}`"))
@@ -213,10 +180,7 @@ fn clash(one: &Message, other: &Message) -> Option<String> {
                 (wire == other_wire).then(|| format!("the wire name `{wire}`"))
             }
         }
-        (
-            Message::Owned(one) | Message::Archived(one),
-            Message::Owned(other) | Message::Archived(other),
-        ) => {
+        (Message::Owned(one) | Message::Archived(one), Message::Owned(other) | Message::Archived(other)) => {
             let show = travel::show(one);
             (show == travel::show(other)).then(|| format!("`{show}`"))
         }
@@ -253,9 +217,7 @@ fn module(camel: &str, span: Span) -> Ident {
 impl Worker {
     /// The type that the hooks name as the state.
     pub(crate) fn state(&self) -> Option<&Type> {
-        let of = |wanted: fn(&Role) -> Option<&Type>| {
-            self.hooks.iter().find_map(|hook| wanted(&hook.role))
-        };
+        let of = |wanted: fn(&Role) -> Option<&Type>| self.hooks.iter().find_map(|hook| wanted(&hook.role));
         of(|role| match role {
             Role::End { state } => Some(state),
             Role::Begin | Role::Resolve { .. } | Role::Die { .. } => None,

@@ -90,10 +90,7 @@ impl Options {
             "register" => {
                 let (ident, word) = word(input)?;
                 if word != "manual" {
-                    return Err(Error::new(
-                        ident.span(),
-                        "write `register = manual`, or leave it out",
-                    ));
+                    return Err(Error::new(ident.span(), "write `register = manual`, or leave it out"));
                 }
                 self.manual = true;
             }
@@ -105,10 +102,7 @@ impl Options {
                 input.parse::<Token![=]>()?;
                 let text: LitStr = input.parse()?;
                 if text.value() != "pool" {
-                    return Err(Error::new(
-                        text.span(),
-                        "write `dispatch = \"pool\"`, or leave it out",
-                    ));
+                    return Err(Error::new(text.span(), "write `dispatch = \"pool\"`, or leave it out"));
                 }
                 self.pool = true;
             }

@@ -44,9 +44,8 @@ impl Parse for Block {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;
         if !input.peek(Token![impl]) {
-            return Err(input.error(
-                "`#[swarm::worker]` stands above the impl block of a worker: `impl Account { .. }`",
-            ));
+            return Err(input
+                .error("`#[swarm::worker]` stands above the impl block of a worker: `impl Account { .. }`"));
         }
         let impl_token = input.parse()?;
         let mut generics: Generics = input.parse()?;
@@ -62,13 +61,7 @@ impl Parse for Block {
         while !content.is_empty() {
             items.push(content.parse()?);
         }
-        Ok(Self {
-            attributes,
-            generics,
-            own,
-            items,
-            impl_token,
-        })
+        Ok(Self { attributes, generics, own, items, impl_token })
     }
 }
 
@@ -78,10 +71,7 @@ impl Parse for Item {
         ahead.call(Attribute::parse_outer)?;
         ahead.parse::<Visibility>()?;
         if ahead.parse::<Signature>().is_ok() && ahead.peek(syn::token::Brace) {
-            let (marks, attributes) = input
-                .call(Attribute::parse_outer)?
-                .into_iter()
-                .partition(is_mark);
+            let (marks, attributes) = input.call(Attribute::parse_outer)?.into_iter().partition(is_mark);
             return Ok(Self::Function(Function {
                 marks,
                 attributes,
@@ -111,31 +101,17 @@ impl Parse for Item {
 /// Whether an attribute is one of ours: `#[call]`, `#[swarm::prelude::call]`, and so in a renamed crate.
 fn is_mark(attribute: &Attribute) -> bool {
     let segments = &attribute.path().segments;
-    let ours = segments
-        .last()
-        .is_some_and(|last| INNER.iter().any(|inner| last.ident == inner));
+    let ours = segments.last().is_some_and(|last| INNER.iter().any(|inner| last.ident == inner));
     let module = segments.len().checked_sub(2).map(|at| &segments[at].ident);
     ours && module.is_none_or(|module| module == "prelude" || module == "swarm")
 }
 
 impl ToTokens for Block {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self {
-            attributes,
-            generics,
-            own,
-            items,
-            impl_token,
-        } = self;
+        let Self { attributes, generics, own, items, impl_token } = self;
         let bounds = &generics.where_clause;
         let items = items.iter().map(|item| match item {
-            Item::Function(Function {
-                attributes,
-                visibility,
-                signature,
-                body,
-                ..
-            }) => {
+            Item::Function(Function { attributes, visibility, signature, body, .. }) => {
                 quote!(#(#attributes)* #visibility #signature #body)
             }
             Item::Other(tokens) => tokens.clone(),
@@ -152,8 +128,7 @@ pub(crate) fn without_inner(tokens: TokenStream) -> TokenStream {
             TokenTree::Group(group) => {
                 let first = group.stream().into_iter().next();
                 let ours = matches!(&first, Some(TokenTree::Ident(ident)) if INNER.iter().any(|inner| ident == inner));
-                let hash =
-                    matches!(kept.last(), Some(TokenTree::Punct(punct)) if punct.as_char() == '#');
+                let hash = matches!(kept.last(), Some(TokenTree::Punct(punct)) if punct.as_char() == '#');
                 if group.delimiter() == Delimiter::Bracket && ours && hash {
                     kept.pop();
                 } else {

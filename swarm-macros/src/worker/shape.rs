@@ -5,8 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Signature;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, FnArg, GenericParam, Ident, Pat, PatType, Path, ReceiverKind, ReturnType, Safety,
-    Type,
+    Attribute, FnArg, GenericParam, Ident, Pat, PatType, Path, ReceiverKind, ReturnType, Safety, Type,
 };
 
 use super::parse::Function;
@@ -138,17 +137,12 @@ impl Shape {
 }
 
 /// How the function takes its worker: `#[init]` does not, all others must. `None` is a mistake, which is noted.
-fn receiver(
-    signature: &Signature,
-    mark: &str,
-    mistakes: &mut Mistakes,
-) -> Option<Option<Receiver>> {
+fn receiver(signature: &Signature, mark: &str, mistakes: &mut Mistakes) -> Option<Option<Receiver>> {
     let Some(receiver) = signature.receiver() else {
         if mark == "init" {
             return Some(None);
         }
-        let text =
-            format!("a `#[{mark}]` method runs on its worker: write `&self` or `&mut self` first");
+        let text = format!("a `#[{mark}]` method runs on its worker: write `&self` or `&mut self` first");
         mistakes.at(&signature.ident, text);
         return None;
     };
@@ -171,17 +165,11 @@ pub(crate) fn named(arguments: &[PatType], mistakes: &mut Mistakes) -> Option<Ve
     for argument in arguments {
         match (&*argument.pat, &mut all) {
             (Pat::Ident(pat), Some(all)) if pat.by_ref.is_none() && pat.subpat.is_none() => {
-                all.push(Argument {
-                    ident: pat.ident.clone(),
-                    ty: (*argument.ty).clone(),
-                });
+                all.push(Argument { ident: pat.ident.clone(), ty: (*argument.ty).clone() });
             }
             (Pat::Ident(pat), None) if pat.by_ref.is_none() && pat.subpat.is_none() => {}
             (pat, _) => {
-                mistakes.at(
-                    pat,
-                    "an argument becomes a field of the message: give it a name",
-                );
+                mistakes.at(pat, "an argument becomes a field of the message: give it a name");
                 all = None;
             }
         }
