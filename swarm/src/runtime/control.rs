@@ -108,6 +108,7 @@ impl Control {
 
     /// Runs until the node stops.
     pub(crate) fn run(mut self) {
+        self.view_changed(Clock::now());
         loop {
             let before = Clock::instant();
             let sleep = self.next_timeout().map_or(SLEEP_MAX, |at| at.since(before)).min(SLEEP_MAX);
@@ -206,6 +207,10 @@ impl Control {
                 return;
             }
         }
+        self.view_changed(now);
+    }
+
+    fn view_changed(&mut self, now: Now) {
         let view = Arc::new(self.view.clone());
         self.routing.set_view(view.clone());
         self.routing_changed = true;
