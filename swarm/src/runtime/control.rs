@@ -191,8 +191,7 @@ impl Control {
     }
 
     fn member(&mut self, now: Now, event: MemberEvent) {
-        self.node.tell_member(&event);
-        match event {
+        match event.clone() {
             MemberEvent::Up(member) | MemberEvent::Changed(member) => {
                 self.view.insert(member.id, member);
             }
@@ -204,10 +203,12 @@ impl Control {
             MemberEvent::Joined => {
                 self.feed(now, Event::Joined);
                 self.node.joined();
-                return;
             }
         }
         self.view_changed(now);
+        // Who hears of it finds the new view in place.
+        self.publish();
+        self.node.tell_member(&event);
     }
 
     fn view_changed(&mut self, now: Now) {
