@@ -154,7 +154,7 @@ impl Node {
             Seen::Reset { node, lane, claimed, unsent } if *node == of && *lane == of_lane => {
                 Some((*claimed, unsent.iter().map(|frame| frame.tag).collect()))
             }
-            _ => None,
+            Seen::Frame { .. } | Seen::Member(_) | Seen::Connected(_) | Seen::Reset { .. } | Seen::Fatal(_) => None,
         })
     }
 
@@ -165,7 +165,7 @@ impl Node {
     pub(crate) fn wait_down(&mut self, node: NodeId) -> Gone {
         self.wait("down", |seen| match seen {
             Seen::Member(MemberEvent::Down(gone, why)) if *gone == node => Some(*why),
-            _ => None,
+            Seen::Frame { .. } | Seen::Member(_) | Seen::Connected(_) | Seen::Reset { .. } | Seen::Fatal(_) => None,
         })
     }
 
@@ -180,7 +180,7 @@ impl Node {
     pub(crate) fn wait_fatal(&mut self) -> NetError {
         self.wait("fatal", |seen| match seen {
             Seen::Fatal(error) => Some(error.clone()),
-            _ => None,
+            Seen::Frame { .. } | Seen::Member(_) | Seen::Connected(_) | Seen::Reset { .. } => None,
         })
     }
 
@@ -190,7 +190,9 @@ impl Node {
             .map(|_| {
                 self.wait("a frame", |seen| match seen {
                     Seen::Frame { from, lane, number } if *from == sender && *lane == on => Some(*number),
-                    _ => None,
+                    Seen::Frame { .. } | Seen::Member(_) | Seen::Connected(_) | Seen::Reset { .. } | Seen::Fatal(_) => {
+                        None
+                    }
                 })
             })
             .collect()

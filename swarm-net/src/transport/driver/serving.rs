@@ -20,11 +20,12 @@ const DATAGRAM_BYTES_MAX: usize = 64 << 10;
 
 impl Driver {
     pub(super) fn read_packets(&mut self) {
+        let Some(udp) = self.udp.take() else { return };
         let mut buffer = std::mem::take(&mut self.datagram);
         buffer.resize(DATAGRAM_BYTES_MAX, 0);
         self.unfinished.insert(UDP);
         for _ in 0..self.config.packets_per_turn {
-            match self.udp.recv_from(&mut buffer) {
+            match udp.recv_from(&mut buffer) {
                 Ok((length, from)) => self.packet(from, &buffer[..length]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.unfinished.remove(&UDP);
@@ -35,6 +36,7 @@ impl Driver {
             }
         }
         self.datagram = buffer;
+        self.udp = Some(udp);
     }
 
     fn packet(&mut self, from: SocketAddr, bytes: &[u8]) {
@@ -57,7 +59,9 @@ impl Driver {
         let packet = Packet { kind: PacketKind::Gossip, cluster: self.cluster_hash, sender: self.me, body };
         self.packet.reserve(ENVELOPE_BYTES + body.len());
         packet.encode(&mut self.packet);
-        if let Err(error) = self.udp.send_to(&self.packet, to) {
+        if let Some(udp) = &self.udp
+            && let Err(error) = udp.send_to(&self.packet, to)
+        {
             // Gossip survives lost packets, whoever lost them.
             tracing::trace!(%to, %error, "a packet was not sent");
         }
