@@ -3,7 +3,8 @@
 mod node;
 
 use std::future::poll_fn;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -42,6 +43,36 @@ fn seeds_form_a_cluster() {
 }
 
 #[test]
+fn of_crossing_dials_one_stays_and_nothing_is_lost() {
+    let addrs = free_addrs::<6>();
+    let mut nodes = addrs.map(|addr| Node::start_at(addr, Plan::default().seeds(&addrs)));
+    wait_formed(&mut nodes);
+    nodes.iter_mut().for_each(Node::assert_nothing_lost);
+}
+
+#[test]
+fn strangers_are_few_and_have_little_time() {
+    let config = NetConfig { strangers_per_ip_max: 2, handshake_ms: 300, ..NetConfig::local() };
+    let node = Node::start(Plan { config, ..Plan::default() });
+    let connect = || {
+        let stream = TcpStream::connect(node.addr()).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a span above zero");
+        stream
+    };
+    let ended = |mut stream: TcpStream| matches!(stream.read(&mut [0; 8]), Ok(0) | Err(_));
+    let begun = Instant::now();
+    let silent = [connect(), connect()];
+    assert!(ended(connect()), "the third is turned away");
+    assert!(begun.elapsed() < PATIENCE);
+    assert!(silent.into_iter().all(ended), "silence ends by its deadline");
+    assert!(begun.elapsed() < PATIENCE);
+    let mut rude = connect();
+    rude.write_all(&[0x55; 64]).expect("it is connected");
+    assert!(ended(rude), "garbage ends it at once");
+    assert!(begun.elapsed() < PATIENCE);
+}
+
+#[test]
 fn beacons_on_loopback_form_a_cluster() {
     // A port and a group of this process's own: no other test and no other process uses them.
     let pid = std::process::id();
@@ -76,6 +107,7 @@ fn frames_come_in_order_both_ways_though_both_nodes_dial() {
     for (node, from) in [(first, b), (second, a)] {
         assert_eq!(node.wait_frames(COUNT as usize, from, Lane::Calls), (0..COUNT).collect::<Vec<_>>());
         assert_eq!(node.wait_frames(40, from, Lane::Bulk), (0..40).collect::<Vec<_>>());
+        node.assert_nothing_lost();
     }
 }
 

@@ -184,6 +184,13 @@ impl Node {
         })
     }
 
+    /// Panics if a connection that was used was lost by now.
+    pub(crate) fn assert_nothing_lost(&mut self) {
+        self.kept.extend(self.pages.try_iter());
+        let lost = self.kept.iter().find(|seen| matches!(seen, Seen::Reset { .. }));
+        assert!(lost.is_none(), "{}: {lost:?}", self.id());
+    }
+
     /// Waits for frames of a lane, in whatever order they come.
     pub(crate) fn wait_frames(&mut self, count: usize, sender: NodeId, on: Lane) -> Vec<u64> {
         (0..count)

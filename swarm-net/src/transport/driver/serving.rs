@@ -44,7 +44,8 @@ impl Driver {
         let addr = packet.sender.addr();
         // Answers go to the claimed address. Unless that is where the packet came from, or the claim was proved by a
         // connection (as behind address translation), anybody could make us flood anybody.
-        let proved = from == addr || self.pairs.get(packet.sender).is_some_and(|pair| pair.calls.open.is_some());
+        let direct = (from.ip().to_canonical(), from.port()) == (addr.ip().to_canonical(), addr.port());
+        let proved = direct || self.pairs.get(packet.sender).is_some_and(|pair| pair.calls.open.is_some());
         let ours = packet.cluster == self.cluster_hash && packet.sender != self.me;
         match packet.kind {
             PacketKind::Gossip if ours && proved && self.filter.admits(addr) => {
