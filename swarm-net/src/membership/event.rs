@@ -49,6 +49,8 @@ pub enum Input<'a> {
         /// The node that leaves.
         from: NodeId,
     },
+    /// The layers above found that this node sees other members than we do: exchange the lists at once.
+    Exchange(NodeId),
     /// We leave, now.
     Leave,
     /// The instant that `next_timeout` named has come.

@@ -44,35 +44,22 @@ mod tests {
     use crate::node::NodeId;
 
     fn claim(boot: u64, generation: u64) -> Identity {
-        Identity {
-            generation,
-            ..Identity::first(NodeId::new(([10, 0, 0, 1], 7000).into(), boot), 1)
-        }
+        Identity { generation, ..Identity::first(NodeId::new(([10, 0, 0, 1], 7000).into(), boot), 1) }
     }
 
     #[test]
     fn old_news_of_the_dead_are_no_double() {
         let mut rival = Rival::default();
-        let seen = [
-            (1, 50),
-            (1, 50),
-            (1, 40),
-            (2, 60),
-            (2, 60),
-            (1, 50),
-            (2, 60),
-        ];
+        let seen = [(1, 50), (1, 50), (1, 40), (2, 60), (2, 60), (1, 50), (2, 60)];
         assert!(
-            seen.into_iter()
-                .all(|(boot, generation)| !rival.seen(&claim(boot, generation), Instant::START))
+            seen.into_iter().all(|(boot, generation)| !rival.seen(&claim(boot, generation), Instant::START))
         );
     }
 
     #[test]
     fn a_process_that_keeps_rising_is_alive() {
         let mut rival = Rival::default();
-        let proven =
-            (1..10).position(|generation| rival.seen(&claim(1, generation), Instant::START));
+        let proven = (1..10).position(|generation| rival.seen(&claim(1, generation), Instant::START));
         assert_eq!(proven, Some(RISES_MAX as usize));
         let mut slow = Rival::default();
         let rare = (1..10).map(|i| (claim(1, i), Instant::START + RISES_WITHIN * 2 * i as u32));

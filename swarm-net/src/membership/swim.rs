@@ -84,8 +84,7 @@ impl Swim {
 
     /// What is known of the claims to an address.
     pub(super) fn at(&self, addr: SocketAddr) -> Option<&Member> {
-        self.members()
-            .find(|member| member.id().node.addr() == addr)
+        self.members().find(|member| member.id().node.addr() == addr)
     }
 
     /// Takes in a packet. The packets that it refuses change nothing.
@@ -98,31 +97,19 @@ impl Swim {
 
     /// Asks whoever is at `addr` to take us in.
     pub(super) fn announce(&mut self, now: Instant, addr: SocketAddr) {
-        self.logged("announce", |foca, effects| {
-            foca.announce(Identity::whoever(addr), effects)
-        });
+        self.logged("announce", |foca, effects| foca.announce(Identity::whoever(addr), effects));
         self.settle(now);
     }
 
     /// Takes in what another node knows; `tell` passes on what is new.
-    pub(super) fn learn(
-        &mut self,
-        now: Instant,
-        members: impl Iterator<Item = Member>,
-        tell: bool,
-    ) {
-        self.logged("learn", |foca, effects| {
-            foca.apply_many(members, tell, effects)
-        });
+    pub(super) fn learn(&mut self, now: Instant, members: impl Iterator<Item = Member>, tell: bool) {
+        self.logged("learn", |foca, effects| foca.apply_many(members, tell, effects));
         self.settle(now);
     }
 
     /// A node is gone for certain: everyone hears of it at once.
     pub(super) fn declare_down(&mut self, now: Instant, node: NodeId) {
-        let known = self
-            .at(node.addr())
-            .filter(|member| member.id().node == node)
-            .cloned();
+        let known = self.at(node.addr()).filter(|member| member.id().node == node).cloned();
         if let Some(member) = known.filter(|member| member.state() != State::Down) {
             let down = Member::new(*member.id(), member.incarnation(), State::Down);
             self.logged("declare down", |foca, effects| {
@@ -165,15 +152,17 @@ impl Swim {
     /// Fires what is due. `heard` says when a node last spoke over its connection.
     pub(super) fn timeout(&mut self, now: Instant, heard: impl Fn(NodeId) -> Option<Instant>) {
         // Timers made meanwhile are due later, so that the loop ends: no period may be zero.
+        let Some(first) = self.next_timeout().filter(|first| *first <= now) else {
+            return;
+        };
+        let late = self.health.fired(first, now);
         let mut due_now = Vec::new();
-        while let Some(Reverse(due)) = self.timers.peek().filter(|Reverse(due)| due.at <= now) {
-            let late = self.health.fired(due.at, now);
-            due_now.extend(self.timers.pop().map(|Reverse(due)| (due, late)));
+        while self.timers.peek().is_some_and(|Reverse(due)| due.at <= now) {
+            due_now.extend(self.timers.pop().map(|Reverse(due)| due));
         }
         // Late timers of different instants must still fire in foca's order.
-        due_now
-            .sort_by(|(a, _), (b, _)| (&a.timer, a.at, a.number).cmp(&(&b.timer, b.at, b.number)));
-        for (due, late) in due_now {
+        due_now.sort_by(|a, b| (&a.timer, a.at, a.number).cmp(&(&b.timer, b.at, b.number)));
+        for due in due_now {
             self.fire(now, due, late, &heard);
         }
         self.settle(now);
@@ -181,25 +170,11 @@ impl Swim {
 
     /// What is to be sent and what has changed since the last call.
     pub(super) fn take(&mut self) -> (Vec<(SocketAddr, Vec<u8>)>, Vec<Note>) {
-        (
-            std::mem::take(&mut self.effects.packets),
-            std::mem::take(&mut self.effects.notes),
-        )
+        (std::mem::take(&mut self.effects.packets), std::mem::take(&mut self.effects.notes))
     }
 
-    fn fire(
-        &mut self,
-        now: Instant,
-        due: Due,
-        late: bool,
-        heard: &impl Fn(NodeId) -> Option<Instant>,
-    ) {
-        if let Timer::ChangeSuspectToDown {
-            member_id,
-            incarnation,
-            token,
-        } = &due.timer
-        {
+    fn fire(&mut self, now: Instant, due: Due, late: bool, heard: &impl Fn(NodeId) -> Option<Instant>) {
+        if let Timer::ChangeSuspectToDown { member_id, incarnation, token } = &due.timer {
             let key = (*member_id, *incarnation, *token);
             match self.verdict(now, &due, late, heard) {
                 Verdict::Wait { at, extended } => return self.arm(at, due.timer, extended),
@@ -212,9 +187,7 @@ impl Swim {
                 }
             }
         }
-        self.logged("timer", |foca, effects| {
-            foca.handle_timer(due.timer, effects)
-        });
+        self.logged("timer", |foca, effects| foca.handle_timer(due.timer, effects));
     }
 
     /// What becomes of a suspicion whose time is up.
@@ -225,12 +198,7 @@ impl Swim {
         late: bool,
         heard: &impl Fn(NodeId) -> Option<Instant>,
     ) -> Verdict {
-        let Timer::ChangeSuspectToDown {
-            member_id,
-            incarnation,
-            ..
-        } = &due.timer
-        else {
+        let Timer::ChangeSuspectToDown { member_id, incarnation, .. } = &due.timer else {
             return Verdict::Convict;
         };
         // Foca 2.0.0 tells a member that has long refuted that it is down, which makes it renew for nothing.
@@ -243,45 +211,28 @@ impl Swim {
             return Verdict::Drop;
         }
         // Whoever speaks over its connection lives, even if its datagrams are lost on the way.
-        let vetoed = heard(member_id.node)
-            .map(|at| at + self.config.heard_veto)
-            .filter(|until| *until > now);
+        let vetoed = heard(member_id.node).map(|at| at + self.config.heard_veto).filter(|until| *until > now);
         if let Some(until) = vetoed {
-            return Verdict::Wait {
-                at: until,
-                extended: due.extended,
-            };
+            return Verdict::Wait { at: until, extended: due.extended };
         }
         // We were not run ourselves: the refutation may lie unread in our socket. Once only, or a node that is always
         // late would never notice a death.
         if !due.extended && (late || self.health.extra() > 0) {
             let patience = suspicion(&self.config, self.sized_for) * self.health.extra();
-            return Verdict::Wait {
-                at: now + patience.max(self.config.probe_period),
-                extended: true,
-            };
+            return Verdict::Wait { at: now + patience.max(self.config.probe_period), extended: true };
         }
         Verdict::Convict
     }
 
     fn arm(&mut self, at: Instant, timer: Timer<Identity>, extended: bool) {
         self.timers_made += 1;
-        self.timers.push(Reverse(Due {
-            at,
-            timer,
-            number: self.timers_made,
-            extended,
-        }));
+        self.timers.push(Reverse(Due { at, timer, number: self.timers_made, extended }));
     }
 
     /// Arms the timers that foca asked for, and fits it to the size of the cluster.
     fn settle(&mut self, now: Instant) {
         for (after, timer) in std::mem::take(&mut self.effects.timers) {
-            if let Timer::ChangeSuspectToDown {
-                member_id,
-                incarnation,
-                token,
-            } = &timer
+            if let Timer::ChangeSuspectToDown { member_id, incarnation, token } = &timer
                 && !self.suspected.insert((*member_id, *incarnation, *token))
             {
                 continue;
@@ -369,29 +320,20 @@ impl foca::Runtime<Identity> for Effects {
 
 fn suspicion(config: &MembershipConfig, members: usize) -> Duration {
     let decades = (members as f64).log10();
-    config
-        .suspicion_min
-        .max(config.suspicion_per_decade.mul_f64(decades))
+    config.suspicion_min.max(config.suspicion_per_decade.mul_f64(decades))
 }
 
 fn foca_config(config: &MembershipConfig, members: usize) -> foca::Config {
     let at_least = |count: usize| NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN);
     let every = |frequency: Duration, count: u8| {
-        Some(PeriodicParams {
-            frequency: frequency.max(PERIOD_MIN),
-            num_members: at_least(count.into()),
-        })
+        Some(PeriodicParams { frequency: frequency.max(PERIOD_MIN), num_members: at_least(count.into()) })
     };
     let rounds = 4 * (members + 1).ilog10().saturating_add(1);
-    let transmissions = u32::from(config.transmissions_min)
-        .max(rounds)
-        .clamp(1, 255) as u8;
+    let transmissions = u32::from(config.transmissions_min).max(rounds).clamp(1, 255) as u8;
     foca::Config {
         probe_period: config.probe_period.max(PERIOD_MIN * 2),
         // The indirect probe must begin before the next period does.
-        probe_rtt: config
-            .probe_rtt
-            .clamp(PERIOD_MIN, config.probe_period.max(PERIOD_MIN * 2) / 2),
+        probe_rtt: config.probe_rtt.clamp(PERIOD_MIN, config.probe_period.max(PERIOD_MIN * 2) / 2),
         num_indirect_probes: at_least(config.indirect_probes.into()),
         max_transmissions: NonZeroU8::new(transmissions).unwrap_or(NonZeroU8::MIN),
         suspect_to_down_after: suspicion(config, members),
@@ -414,54 +356,34 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn identity(i: u8) -> Identity {
-        Identity::first(
-            NodeId::new(SocketAddr::from(([10, 0, 0, i], 7000)), i.into()),
-            1000,
-        )
+        Identity::first(NodeId::new(SocketAddr::from(([10, 0, 0, i], 7000)), i.into()), 1000)
     }
 
     /// Node 1, which knows node 2 and hears nothing of it.
     fn watcher() -> Swim {
-        let mut swim = Swim::new(
-            identity(1),
-            Codec::new("c"),
-            &MembershipConfig::lan(),
-            1,
-            Instant::START,
-        );
-        swim.learn(
-            Instant::START,
-            [Member::alive(identity(2))].into_iter(),
-            true,
-        );
+        let mut swim = Swim::new(identity(1), Codec::new("c"), &MembershipConfig::lan(), 1, Instant::START);
+        swim.learn(Instant::START, [Member::alive(identity(2))].into_iter(), true);
         assert_eq!(swim.take().1, [Note::Up(identity(2))]);
         swim
     }
 
     /// Runs all timers until `until`, each `lag` late, and says when node 2 was declared down.
     fn run(swim: &mut Swim, until: Duration, lag: Duration) -> Option<Duration> {
-        while let Some(due) = swim
-            .next_timeout()
-            .filter(|due| *due <= Instant::START + until)
-        {
+        while let Some(due) = swim.next_timeout().filter(|due| *due <= Instant::START + until) {
             swim.timeout(due + lag, |_| None);
             let (packets, notes) = swim.take();
             if notes == [Note::Down(identity(2))] {
                 return Some((due + lag).since(Instant::START));
             }
             assert_eq!(notes, []);
-            let turned = packets
-                .iter()
-                .filter(|(_, bytes)| is_turn_undead(bytes))
-                .count();
+            let turned = packets.iter().filter(|(_, bytes)| is_turn_undead(bytes)).count();
             assert_eq!(turned, 0, "node 2 is told that it is down, and it is not");
         }
         None
     }
 
     fn is_turn_undead(mut bytes: &[u8]) -> bool {
-        let header =
-            foca::Codec::decode_header(&mut Codec::new("c"), &mut bytes).expect("our own packet");
+        let header = foca::Codec::decode_header(&mut Codec::new("c"), &mut bytes).expect("our own packet");
         header.message == foca::Message::TurnUndead
     }
 
@@ -479,11 +401,7 @@ mod tests {
         swim.learn(Instant::START + 1200 * MS, [refuted].into_iter(), true);
         // Foca would tell node 2 now that it is down, although it holds it to be alive.
         let down = run(&mut swim, 10_000 * MS, Duration::ZERO);
-        assert_eq!(
-            down,
-            Some(3500 * MS),
-            "only the suspicion of the new incarnation counts"
-        );
+        assert_eq!(down, Some(3500 * MS), "only the suspicion of the new incarnation counts");
     }
 
     #[test]

@@ -20,26 +20,15 @@ fn member(i: u32) -> Member {
     Member::new(
         Identity::first(node(i), 1000),
         i as u16,
-        if i.is_multiple_of(2) {
-            State::Alive
-        } else {
-            State::Down
-        },
+        if i.is_multiple_of(2) { State::Alive } else { State::Down },
     )
 }
 
 fn list(count: u32) -> (Vec<Member>, Vec<(NodeId, Arc<Profile>)>) {
-    (
-        (0..count).map(member).collect(),
-        (0..count).map(|i| (node(i), Arc::new(profile()))).collect(),
-    )
+    ((0..count).map(member).collect(), (0..count).map(|i| (node(i), Arc::new(profile()))).collect())
 }
 
-const HEAD: Head = Head {
-    kind: Kind::Request,
-    joined: true,
-    round: 7,
-};
+const HEAD: Head = Head { kind: Kind::Request, joined: true, round: 7 };
 
 fn frames(count: u32) -> Vec<Vec<u8>> {
     let (members, profiles) = list(count);
@@ -49,22 +38,11 @@ fn frames(count: u32) -> Vec<Vec<u8>> {
 
 /// A node that is connected to node 1, and what it says at once.
 fn target() -> (Membership, Vec<Output>) {
-    let mut membership = Membership::new(
-        node(0),
-        profile(),
-        "c",
-        MembershipConfig::lan(),
-        1,
-        Now::default(),
-    );
+    let mut membership = Membership::new(node(0), profile(), "c", MembershipConfig::lan(), 1, Now::default());
     let mut out = Vec::new();
     membership.handle(
         Now::default(),
-        Input::Connected {
-            node: node(1),
-            profile: profile(),
-            joined: true,
-        },
+        Input::Connected { node: node(1), profile: profile(), joined: true },
         &mut out,
     );
     membership.handle(Now::default(), Input::Discovered(addr(1)), &mut out);
@@ -86,31 +64,18 @@ fn bytes_of(output: &Output) -> Option<Vec<u8>> {
 fn lists_survive_the_wire_in_bounded_frames() {
     for count in [0, 1, 100, 3000] {
         let frames = frames(count);
-        assert!(
-            frames
-                .iter()
-                .all(|frame| frame.len() <= sync::FRAME_BYTES_MAX)
-        );
-        let parts: Vec<_> = frames
-            .iter()
-            .map(|frame| sync::read(&Codec::new("c"), frame).expect("it is ours"))
-            .collect();
+        assert!(frames.iter().all(|frame| frame.len() <= sync::FRAME_BYTES_MAX));
+        let parts: Vec<_> =
+            frames.iter().map(|frame| sync::read(&Codec::new("c"), frame).expect("it is ours")).collect();
         let (members, profiles) = list(count);
-        assert_eq!(
-            parts
-                .iter()
-                .flat_map(|part| part.members.clone())
-                .collect::<Vec<_>>(),
-            members
-        );
+        assert_eq!(parts.iter().flat_map(|part| part.members.clone()).collect::<Vec<_>>(), members);
         let read = parts
             .iter()
             .flat_map(|part| part.profiles.clone())
             .map(|(node, profile)| (node, Arc::new(profile)));
         assert_eq!(read.collect::<Vec<_>>(), profiles);
         assert!(
-            parts.iter().rev().skip(1).all(|part| !part.last)
-                && parts.last().is_some_and(|part| part.last)
+            parts.iter().rev().skip(1).all(|part| !part.last) && parts.last().is_some_and(|part| part.last)
         );
     }
 }
@@ -119,10 +84,7 @@ fn lists_survive_the_wire_in_bounded_frames() {
 fn strangers_and_torn_frames_are_refused() {
     let codec = Codec::new("c");
     let frame = &frames(3)[0];
-    assert_eq!(
-        sync::read(&Codec::new("d"), frame),
-        Err(CodecError::Foreign)
-    );
+    assert_eq!(sync::read(&Codec::new("d"), frame), Err(CodecError::Foreign));
     for end in 0..frame.len() {
         assert!(sync::read(&codec, &frame[..end]).is_err(), "cut at {end}");
     }
@@ -138,59 +100,16 @@ fn a_packet_with_a_false_sender_changes_nothing() {
     let packet = packet.expect("it announced itself");
     let mut answers = Vec::new();
     // The packet says that it comes from node 0.
-    let mut other = Membership::new(
-        node(1),
-        profile(),
-        "c",
-        MembershipConfig::lan(),
-        1,
-        Now::default(),
-    );
-    other.handle(
-        Now::default(),
-        Input::Packet {
-            from: addr(5),
-            bytes: &packet,
-        },
-        &mut answers,
-    );
+    let mut other = Membership::new(node(1), profile(), "c", MembershipConfig::lan(), 1, Now::default());
+    other.handle(Now::default(), Input::Packet { from: addr(5), bytes: &packet }, &mut answers);
     assert_eq!(answers, []);
-    other.handle(
-        Now::default(),
-        Input::Packet {
-            from: addr(0),
-            bytes: &packet,
-        },
-        &mut answers,
-    );
-    assert!(
-        answers
-            .iter()
-            .any(|output| matches!(output, Output::Packet { to, .. } if *to == addr(0)))
-    );
+    other.handle(Now::default(), Input::Packet { from: addr(0), bytes: &packet }, &mut answers);
+    assert!(answers.iter().any(|output| matches!(output, Output::Packet { to, .. } if *to == addr(0))));
     // And our own packets, sent back to us, are nothing new.
     answers.clear();
-    victim.handle(
-        Now::default(),
-        Input::Packet {
-            from: addr(0),
-            bytes: &packet,
-        },
-        &mut answers,
-    );
-    liar.handle(
-        Now::default(),
-        Input::Packet {
-            from: addr(0),
-            bytes: &packet,
-        },
-        &mut answers,
-    );
-    assert!(
-        answers
-            .iter()
-            .all(|output| !matches!(output, Output::Event(_)))
-    );
+    victim.handle(Now::default(), Input::Packet { from: addr(0), bytes: &packet }, &mut answers);
+    liar.handle(Now::default(), Input::Packet { from: addr(0), bytes: &packet }, &mut answers);
+    assert!(answers.iter().all(|output| !matches!(output, Output::Event(_))));
 }
 
 proptest! {
