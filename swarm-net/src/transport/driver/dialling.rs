@@ -68,9 +68,10 @@ impl Driver {
             return Err(Ended::Unwanted);
         }
         link.stream.set_nodelay(true)?;
-        let count = self.pairs.at(remote).map(|pair| pair.strand(lane).count).max().unwrap_or(0);
-        link.about.links_told = count;
-        link.connection.dialled(&self.greeting(lane, count));
+        let expected = self.pairs.at(remote).map(|pair| (pair.strand(lane).count, pair.peer.node())).max();
+        let (count, expects) = expected.map_or((0, None), |(count, node)| (count, Some(node)));
+        (link.about.expects, link.about.links_told) = (expects, count);
+        link.connection.dialled(&self.greeting(lane, expects, count));
         Ok(true)
     }
 
