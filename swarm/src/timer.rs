@@ -91,7 +91,10 @@ impl Timers {
             return;
         };
         let end = self.now() + span;
-        while let Some((due, armed)) = self.0.0.lock().take_due(end) {
+        loop {
+            // A statement of its own, so that the lock is free again when the alarm arms another timer.
+            let next = self.0.0.lock().take_due(end);
+            let Some((due, armed)) = next else { break };
             clock.fetch_max(due.as_nanos(), Ordering::SeqCst);
             armed.ring();
         }
