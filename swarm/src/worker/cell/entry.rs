@@ -35,6 +35,7 @@ pub(super) enum Work<W: 'static> {
 pub(super) struct Row<W> {
     method: u64,
     fingerprint: u32,
+    #[expect(clippy::type_complexity, reason = "it is the type of one function, written once")]
     pub(super) run: fn(Active<W>, Box<dyn Any + Send>) -> Step<W, Answer>,
     encode: fn(Box<dyn Any + Send>) -> Payload,
 }

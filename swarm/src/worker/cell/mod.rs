@@ -164,7 +164,10 @@ impl<W: Worker> AnyCell for Cell<W> {
             deadline,
         }) {
             // Only now the message stands in the queue, and no lock is held.
-            Ok(()) => Ok(drop(unconfirmed)),
+            Ok(()) => {
+                drop(unconfirmed);
+                Ok(())
+            }
             Err((entry, why)) => Err((
                 Parcel {
                     unconfirmed,

@@ -261,7 +261,6 @@ impl<W: Worker> Cell<W> {
     }
 
     #[expect(
-        clippy::type_complexity,
         clippy::result_large_err,
         reason = "the message goes back to its caller"
     )]
