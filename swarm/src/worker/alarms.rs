@@ -55,6 +55,7 @@ impl Message {
             payload: self.payload,
             deadline: Deadline::NEVER,
             reply: None,
+            publish: 0,
             unconfirmed: None,
         }
     }

@@ -43,7 +43,7 @@ pub enum Restart {
     #[default]
     Permanent,
     /// As permanent, but a worker that stopped itself stays stopped and its name is free. (A permanent one that stops
-    /// itself starts again: its cell ends, and the node that owns the name makes a new one under a new epoch.)
+    /// itself starts again.)
     Transient,
     /// It ends and its name is free.
     Temporary,
@@ -62,7 +62,11 @@ pub struct Options {
 
 impl Options {
     /// What holds where nothing is said.
-    pub const DEFAULT: Self = Self { mailbox: 256, restart: Restart::Permanent, pool: false };
+    pub const DEFAULT: Self = Self {
+        mailbox: 256,
+        restart: Restart::Permanent,
+        pool: false,
+    };
 }
 
 /// A worker type. `#[swarm::worker]` implements it; it can be implemented by hand.
@@ -172,7 +176,9 @@ impl<W: Worker> Call<Nothing> for W {
     fn run(_: Active<Self>, input: Input<Nothing>) -> Step<Self, ()> {
         match input {
             Input::Value(nothing) => match nothing {},
-            Input::Bytes(_) => unreachable!("no method table has a row for a message that cannot be made"),
+            Input::Bytes(_) => {
+                unreachable!("no method table has a row for a message that cannot be made")
+            }
         }
     }
 }
@@ -181,7 +187,9 @@ impl<W: Worker> Cast<Nothing> for W {
     fn run(_: Active<Self>, input: Input<Nothing>) -> Step<Self, ()> {
         match input {
             Input::Value(nothing) => match nothing {},
-            Input::Bytes(_) => unreachable!("no method table has a row for a message that cannot be made"),
+            Input::Bytes(_) => {
+                unreachable!("no method table has a row for a message that cannot be made")
+            }
         }
     }
 }
@@ -215,7 +223,9 @@ impl<W: Worker> Method<W> {
             request: M::FINGERPRINT,
             reply: <<W as Call<M>>::Reply as crate::message::Schema>::FINGERPRINT,
             run: |at, payload| {
-                map(<W as Call<M>>::run(at, Input::Bytes(payload)), |reply| crate::message::encode(&reply))
+                map(<W as Call<M>>::run(at, Input::Bytes(payload)), |reply| {
+                    crate::message::encode(&reply)
+                })
             },
         }
     }
@@ -231,12 +241,19 @@ impl<W: Worker> Method<W> {
             cast: true,
             request: M::FINGERPRINT,
             reply: <() as crate::message::Schema>::FINGERPRINT,
-            run: |at, payload| map(<W as Cast<M>>::run(at, Input::Bytes(payload)), |()| Payload::empty()),
+            run: |at, payload| {
+                map(<W as Cast<M>>::run(at, Input::Bytes(payload)), |()| {
+                    Payload::empty()
+                })
+            },
         }
     }
 }
 
-fn map<W: Worker, R: Send + 'static, T: 'static>(step: Step<W, R>, encode: fn(R) -> T) -> Step<W, T> {
+fn map<W: Worker, R: Send + 'static, T: 'static>(
+    step: Step<W, R>,
+    encode: fn(R) -> T,
+) -> Step<W, T> {
     match step {
         Step::Done(at, reply) => Step::Done(at, encode(reply)),
         Step::Refused(at, malformed) => Step::Refused(at, malformed),

@@ -27,6 +27,7 @@ pub(super) enum Work<W: 'static> {
         method: u64,
         fingerprint: u32,
         payload: Payload,
+        publish: u64,
     },
     Value(Box<dyn Any + Send>, &'static Row<W>),
 }
@@ -150,13 +151,14 @@ impl Reply {
 impl<W: Worker> Entry<W> {
     /// The entry as it goes to another cell of the name. A local caller's slot becomes a call of this node.
     pub(super) fn into_parcel(self, core: &Core) -> Parcel {
-        let (method, fingerprint, payload) = match self.work {
+        let (method, fingerprint, payload, publish) = match self.work {
             Work::Bytes {
                 method,
                 fingerprint,
                 payload,
-            } => (method, fingerprint, payload),
-            Work::Value(message, row) => (row.method, row.fingerprint, (row.encode)(message)),
+                publish,
+            } => (method, fingerprint, payload, publish),
+            Work::Value(message, row) => (row.method, row.fingerprint, (row.encode)(message), 0),
         };
         let reply = match self.reply {
             Reply::Nobody => None,
@@ -177,6 +179,7 @@ impl<W: Worker> Entry<W> {
             payload,
             deadline: self.deadline,
             reply,
+            publish,
             unconfirmed: None,
         }
     }

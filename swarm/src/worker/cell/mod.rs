@@ -27,8 +27,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use any::{AnyCell, Phase, Sealing, Underway};
-pub use typed::Called;
+pub use typed::{Answered, Called};
 
+use crate::call::pending::RequestId;
 use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::worker::core::Core;
@@ -150,14 +151,21 @@ impl<W: Worker> AnyCell for Cell<W> {
             payload,
             deadline,
             reply,
+            publish,
             unconfirmed,
         } = parcel;
         let work = Work::Bytes {
             method,
             fingerprint,
             payload,
+            publish,
         };
-        let reply = reply.map_or(Reply::Nobody, Reply::To);
+        // A caller of this node waits in a slot, where the cell notes whether the handler has begun.
+        let reply = match reply {
+            None => Reply::Nobody,
+            Some(reply) if reply.node == self.core.host.node() => Reply::Slot(RequestId(reply.request)),
+            Some(reply) => Reply::To(reply),
+        };
         match self.push(Entry {
             work,
             reply,

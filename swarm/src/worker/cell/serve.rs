@@ -60,6 +60,7 @@ impl<W: Worker> Cell<W> {
                 method,
                 fingerprint,
                 payload,
+                publish: _,
             } => match self.method(method, fingerprint) {
                 Ok(run) => guarded(&self.core, Awaited::Nobody, || {
                     answer(run(at, payload), Answer::Payload)

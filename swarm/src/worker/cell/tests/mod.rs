@@ -136,6 +136,7 @@ impl Bench {
             payload: encode(message),
             deadline: self.deadline(),
             reply: request.map(|request| ReplyTo { outlet, node: elsewhere, request }),
+            publish: 0,
             unconfirmed: None,
         }
     }

@@ -1,0 +1,1 @@
+//! The schedules of protocol.md §15.
