@@ -158,10 +158,7 @@ impl Pending {
             (self.sooner)(Instant::from_nanos(due));
         }
         let request = RequestId(u64::from(generation) << 32 | u64::from(index));
-        Ok(Ticket {
-            pending: self.clone(),
-            request,
-        })
+        Ok(Ticket { pending: self.clone(), request })
     }
 
     /// Answers the call, unless it has an answer already or nobody waits any more. Says whether it did.
@@ -249,9 +246,7 @@ impl Pending {
 
     /// Ends every call for which `error` gives one, and says how many.
     pub fn fail_where(&self, mut error: impl FnMut(&Waiting) -> Option<CallError>) -> usize {
-        (0..self.grown.load(Ordering::SeqCst))
-            .filter(|&index| self.end_if(index, &mut error))
-            .count()
+        (0..self.grown.load(Ordering::SeqCst)).filter(|&index| self.end_if(index, &mut error)).count()
     }
 
     fn end_if(&self, index: u32, mut error: impl FnMut(&Waiting) -> Option<CallError>) -> bool {
@@ -323,9 +318,7 @@ impl Pending {
     }
 
     fn shard(&self, shard: usize) -> MutexGuard<'_, Vec<u32>> {
-        self.free[shard]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.free[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn chunk(&self, index: u32) -> &Chunk {
@@ -335,9 +328,7 @@ impl Pending {
     }
 
     fn slot(&self, index: u32) -> MutexGuard<'_, Slot> {
-        self.chunk(index).slots[index as usize % CHUNK]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.chunk(index).slots[index as usize % CHUNK].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn due(&self, index: u32) -> &AtomicU64 {
@@ -357,14 +348,7 @@ impl Pending {
 impl Chunk {
     fn new() -> Self {
         Self {
-            slots: (0..CHUNK)
-                .map(|_| {
-                    Mutex::new(Slot {
-                        generation: 0,
-                        state: State::Free,
-                    })
-                })
-                .collect(),
+            slots: (0..CHUNK).map(|_| Mutex::new(Slot { generation: 0, state: State::Free })).collect(),
             dues: (0..CHUNK).map(|_| AtomicU64::new(NEVER)).collect(),
         }
     }
@@ -419,7 +403,11 @@ mod tests {
 
     fn waiting(due_ms: u64) -> Waiting {
         let limit = Duration::from_millis(due_ms);
-        Waiting { name: "acct/1".into(), deadline: Deadline::after(Instant::START, limit), place: Place::Here }
+        Waiting {
+            name: "acct/1".into(),
+            deadline: Deadline::after(Instant::START, limit),
+            place: Place::Here,
+        }
     }
 
     fn at(ms: u64) -> Instant {

@@ -12,13 +12,13 @@ async fn a_move_takes_state_timers_and_queue_along_in_order() {
     call(&bench, &old, Every(10)).await.expect("it answers");
     assert!(!old.seen(77) && old.seen(77));
     let mut held = Box::pin(call(&bench, &old, Hold(1)));
-    poll_fn(|cx| Poll::Ready(assert!(held.as_mut().poll(cx).is_pending()))).await;
+    waits(&mut held).await;
     let sealing = AnyCell::seal(old.clone(), false);
     assert_eq!(old.phase(), Phase::Sealing);
     old.cast(Note(1, 1)).expect("it queues");
     AnyCell::deliver(old.clone(), bench.parcel(&Note(1, 2), None)).expect("it queues");
     let mut waiting = Box::pin(call(&bench, &old, Ask(1, 3)));
-    poll_fn(|cx| Poll::Ready(assert!(waiting.as_mut().poll(cx).is_pending()))).await;
+    waits(&mut waiting).await;
     shared.gate.add_permits(1);
     assert_eq!(sealing.await, Sealing::Sealed);
     held.await.expect("the message in hand is answered");
@@ -64,7 +64,7 @@ async fn unsealed_it_goes_on_as_it_was() {
     assert_eq!(AnyCell::seal(cell.clone(), false).await, Sealing::Sealed);
     assert_eq!(AnyCell::seal(cell.clone(), false).await, Sealing::Ended);
     let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
-    poll_fn(|cx| Poll::Ready(assert!(waiting.as_mut().poll(cx).is_pending()))).await;
+    waits(&mut waiting).await;
     assert!(AnyCell::unseal(cell.clone(), epoch(3)));
     assert!(!AnyCell::unseal(cell.clone(), epoch(4)));
     assert_eq!(waiting.await.expect("it answers").0, 6);
@@ -98,7 +98,7 @@ async fn a_hook_that_takes_too_long_seals_nothing() {
         sealing = &mut sealing => panic!("{sealing:?}"),
     }
     let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
-    poll_fn(|cx| Poll::Ready(assert!(waiting.as_mut().poll(cx).is_pending()))).await;
+    waits(&mut waiting).await;
     let sealing = loop {
         tokio::select! {
             biased;

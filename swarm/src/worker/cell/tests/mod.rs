@@ -25,8 +25,8 @@ use crate::message::{Fingerprint, Message, Schema, decode, encode};
 use crate::name::Name;
 use crate::timer::Timers;
 use crate::worker::{
-    Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Host, Input, KindId,
-    Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
+    Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Host, Input,
+    KindId, Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
 };
 
 /// A node that notes what its cells tell it.
@@ -143,7 +143,11 @@ impl Bench {
 }
 
 /// Calls as a client would.
-async fn call<M: Message>(bench: &Bench, cell: &Arc<Cell<Probe>>, message: M) -> Result<<Probe as Call<M>>::Reply, CallError>
+async fn call<M: Message>(
+    bench: &Bench,
+    cell: &Arc<Cell<Probe>>,
+    message: M,
+) -> Result<<Probe as Call<M>>::Reply, CallError>
 where
     Probe: Call<M>,
 {
@@ -177,6 +181,12 @@ where
         }),
         Called::Yield(_) => unreachable!("a call that yields is repeated"),
     }
+}
+
+/// Polls `future` once: it must not be ready.
+async fn waits(future: &mut (impl Future + Unpin)) {
+    let pending = poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx).is_pending())).await;
+    assert!(pending, "it was to wait");
 }
 
 fn epoch(n: u32) -> Epoch {
@@ -314,7 +324,10 @@ impl Worker for Probe {
         shared.boots.fetch_add(1, Ordering::SeqCst);
         Boot::Later(Box::pin(async move {
             tokio::task::yield_now().await;
-            let fails = shared.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
+            let fails = shared
+                .failures
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                .is_ok();
             if fails { Err("not today".into()) } else { Ok(Self { shared, total: 0 }) }
         }))
     }
@@ -412,7 +425,11 @@ handler!(Call, Hold, Count, async |at, m| {
     at.worker.shared.log().push((u64::MAX, m.0));
     Count(m.0)
 });
-handler!(Call, Boom, Count, |at, m| if m.0 < u64::MAX { panic!("boom {}", m.0) } else { Count(at.worker.total) });
+handler!(Call, Boom, Count, |at, m| if m.0 < u64::MAX {
+    panic!("boom {}", m.0)
+} else {
+    Count(at.worker.total)
+});
 handler!(Call, BoomLater, Count, async |at, m| {
     tokio::task::yield_now().await;
     if m.0 < u64::MAX { panic!("later {}", m.0) } else { Count(at.worker.total) }
@@ -430,7 +447,8 @@ handler!(Call, Deep, Count, async |at, m| {
     match m.0 {
         0 => Count(0),
         n => {
-            let next = at.worker.shared.peers.lock().unwrap_or_else(PoisonError::into_inner)[n as usize - 1].clone();
+            let next =
+                at.worker.shared.peers.lock().unwrap_or_else(PoisonError::into_inner)[n as usize - 1].clone();
             let below = call_within(&next, Deep(n - 1), Deadline::NEVER).await.expect("the next one answers");
             Count(below.0 + 1)
         }

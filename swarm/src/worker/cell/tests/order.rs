@@ -17,7 +17,9 @@ async fn sixteen_callers_lose_nothing_and_overtake_nothing() {
                 for n in 0..EACH {
                     match n % 16 {
                         0 => assert_eq!(call(&bench, &cell, Slow(caller, n)).await.expect("it answers").0, n),
-                        1..8 => assert_eq!(call(&bench, &cell, Ask(caller, n)).await.expect("it answers").0, n),
+                        1..8 => {
+                            assert_eq!(call(&bench, &cell, Ask(caller, n)).await.expect("it answers").0, n)
+                        }
                         _ => cell.cast(Note(caller, n)).expect("there is room"),
                     }
                 }
@@ -122,7 +124,7 @@ async fn a_call_that_is_due_in_its_handler_says_that_it_began() {
     let cell = bench.cell(&shared);
     let soon = Deadline::after(bench.node.timers.now(), Duration::from_millis(50));
     let mut held = Box::pin(call_within(&cell, Hold(1), soon));
-    poll_fn(|cx| Poll::Ready(assert!(held.as_mut().poll(cx).is_pending()))).await;
+    waits(&mut held).await;
     bench.advance(Duration::from_secs(1));
     let error = held.await.expect_err("it is due");
     assert!(matches!(error, CallError::Timeout { executed: crate::Executed::Yes, .. }), "{error:?}");
@@ -167,7 +169,7 @@ async fn a_full_queue_gives_the_message_and_its_token_back() {
     let shared = Shared::new();
     let cell = bench.cell(&shared);
     let mut held = Box::pin(call(&bench, &cell, Hold(1)));
-    poll_fn(|cx| Poll::Ready(assert!(held.as_mut().poll(cx).is_pending()))).await;
+    waits(&mut held).await;
     for n in 0..Probe::OPTIONS.mailbox as u64 {
         cell.cast(Note(1, n)).expect("there is room");
     }

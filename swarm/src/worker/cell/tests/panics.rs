@@ -37,7 +37,7 @@ async fn too_many_panics_end_the_cell() {
             0 | 1 => call(&bench, &cell, Boom(n)).await,
             _ => {
                 let mut boom = Box::pin(call(&bench, &cell, Boom(n)));
-                poll_fn(|cx| Poll::Ready(assert!(boom.as_mut().poll(cx).is_pending()))).await;
+                waits(&mut boom).await;
                 settle(&bench, &mut boom).await
             }
         };
