@@ -16,7 +16,7 @@ use crate::worker::{Cast, Host, TimerId, Undelivered, Worker, alarms};
 
 /// What a worker knows of itself and may ask of its node. Cheap to clone; a clone that outlives the worker is harmless.
 pub struct Context<W> {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     worker: PhantomData<fn() -> Box<W>>,
 }
 

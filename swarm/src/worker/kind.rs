@@ -43,7 +43,7 @@ pub enum Restart {
     #[default]
     Permanent,
     /// As permanent, but a worker that stopped itself stays stopped and its name is free. (A permanent one that stops
-    /// itself starts again.)
+    /// itself starts again: its cell ends, and the owner of the name starts a new one under a new epoch.)
     Transient,
     /// It ends and its name is free.
     Temporary,
