@@ -11,8 +11,8 @@
 
 mod group;
 mod message;
-mod mistakes;
 mod misplaced;
+mod mistakes;
 mod options;
 mod paths;
 mod travel;

@@ -187,9 +187,7 @@ impl Shared {
             }
             let wait = state.armed.first_key_value().map(|(key, _)| key.due.since(now));
             state = match wait {
-                Some(span) => {
-                    self.changed.wait_timeout(state, span).unwrap_or_else(PoisonError::into_inner).0
-                }
+                Some(span) => self.changed.wait_timeout(state, span).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }

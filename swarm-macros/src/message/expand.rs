@@ -118,8 +118,8 @@ fn schema(message: &Message) -> TokenStream {
     let generics = travelling(message);
     let (impls, types, bounds) = generics.split_for_impl();
     let structure = message.variants.iter().map(|variant| structure(variant, private));
-    let layout = (!message.hopeless)
-        .then(|| quote!(print = print.layout::<<Self as #private::rkyv::Archive>::Archived>();));
+    let layout =
+        (!message.hopeless).then(|| quote!(print = print.layout::<<Self as #private::rkyv::Archive>::Archived>();));
     let structure = quote! {{
         let mut print = #private::Fingerprint::of(#wire);
         #(#structure)*

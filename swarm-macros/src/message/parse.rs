@@ -59,7 +59,8 @@ impl Options {
                 self.cycle.extend(types);
             }
             _ => {
-                let text = "a message has the options `name = \"..\"`, `reply = Type`, `cycle(Type, ..)` and `crate = path`";
+                let text =
+                    "a message has the options `name = \"..\"`, `reply = Type`, `cycle(Type, ..)` and `crate = path`";
                 return Err(Error::new(keyword.span(), text));
             }
         }
@@ -142,7 +143,8 @@ impl Message {
         for param in &item.generics.params {
             if let GenericParam::Lifetime(lifetime) = param {
                 message.hopeless = true;
-                mistakes.at(lifetime, "a message owns what it carries: remove the lifetime, and write `String` for `&str`");
+                mistakes
+                    .at(lifetime, "a message owns what it carries: remove the lifetime, and write `String` for `&str`");
             }
         }
         let mut variants = Vec::new();
@@ -181,8 +183,7 @@ impl Message {
     fn field(&mut self, field: &mut Field, mistakes: &mut Mistakes) -> Of {
         let named = take_schema(&mut field.attrs, mistakes);
         let private = &self.private;
-        let mut cutter =
-            paths::Cutter { own: &self.item.ident, cycle: &self.cycle, private, found: false };
+        let mut cutter = paths::Cutter { own: &self.item.ident, cycle: &self.cycle, private, found: false };
         let cut = cutter.cut(&field.ty);
         let circular = cutter.found;
         let generic = paths::mentions(&field.ty, &self.item.generics);

@@ -11,17 +11,8 @@ use crate::options;
 use crate::travel::{self, Fault};
 
 /// Names that generated clients have themselves.
-const RESERVED: [&str; 9] = [
-    "at",
-    "on",
-    "call",
-    "cast",
-    "register",
-    "register_local",
-    "whereis_or_register",
-    "whereis",
-    "unregister",
-];
+const RESERVED: [&str; 9] =
+    ["at", "on", "call", "cast", "register", "register_local", "whereis_or_register", "whereis", "unregister"];
 
 /// A method that handles a message.
 pub(crate) struct Handler {
@@ -57,7 +48,13 @@ struct Options {
 
 impl Handler {
     /// The handler under `mark`, if it can be used at all.
-    pub(crate) fn of(shape: Shape, mark: &Attribute, cast: bool, worker: &str, mistakes: &mut Mistakes) -> Option<Self> {
+    pub(crate) fn of(
+        shape: Shape,
+        mark: &Attribute,
+        cast: bool,
+        worker: &str,
+        mistakes: &mut Mistakes,
+    ) -> Option<Self> {
         let options = mistakes.take(Options::read(mark)).unwrap_or_default();
         let reserved = RESERVED.contains(&shape.name().as_str());
         if reserved {
@@ -68,7 +65,10 @@ impl Handler {
         let message = match options.message {
             Some(ty) => {
                 if let Some(name) = &options.name {
-                    let text = format!("`{0}` has a name of its own: write `#[swarm::message(name = ..)]` above `{0}`", travel::show(&ty));
+                    let text = format!(
+                        "`{0}` has a name of its own: write `#[swarm::message(name = ..)]` above `{0}`",
+                        travel::show(&ty)
+                    );
                     mistakes.at(name, text);
                 }
                 own(&shape, ty, cast, mistakes)
@@ -175,7 +175,8 @@ impl Options {
                 self.timeout = Some((keyword, duration(&text)?));
             }
             _ => {
-                let text = "a method has the options `name = \"..\"` and `timeout = \"200ms\"`, after the type of its message";
+                let text =
+                    "a method has the options `name = \"..\"` and `timeout = \"200ms\"`, after the type of its message";
                 return Err(Error::new(keyword.span(), text));
             }
         }

@@ -64,9 +64,10 @@ pub(crate) fn generics(worker: &Worker, types: &[Type]) -> Generics {
         }
     }
     if let Some(bounds) = generics.where_clause.take() {
-        let kept = bounds.predicates.into_iter().filter(|predicate| {
-            !paths::mentions(predicate, &dropped) && paths::mentions(predicate, &generics)
-        });
+        let kept = bounds
+            .predicates
+            .into_iter()
+            .filter(|predicate| !paths::mentions(predicate, &dropped) && paths::mentions(predicate, &generics));
         let kept: Vec<_> = kept.collect();
         if !kept.is_empty() {
             generics.where_clause = Some(parse_quote!(where #(#kept),*));

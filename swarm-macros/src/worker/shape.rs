@@ -52,7 +52,8 @@ impl Shape {
             }
         }
         if !matches!(signature.safety, Safety::Default) {
-            mistakes.at(&signature.safety, format!("the framework calls `#[{mark}]`, so it cannot be `unsafe`: remove it"));
+            mistakes
+                .at(&signature.safety, format!("the framework calls `#[{mark}]`, so it cannot be `unsafe`: remove it"));
             usable = false;
         }
         let mut inputs = signature.inputs.iter().peekable();
@@ -82,15 +83,20 @@ impl Shape {
             }
             _ if mark == "init" => None,
             _ => {
-                mistakes.at(&signature.ident, format!("a `#[{mark}]` method runs on its worker: write `&self` or `&mut self` first"));
+                mistakes.at(
+                    &signature.ident,
+                    format!("a `#[{mark}]` method runs on its worker: write `&self` or `&mut self` first"),
+                );
                 usable = false;
                 None
             }
         };
-        let mut arguments: Vec<PatType> = inputs.filter_map(|input| match input {
-            FnArg::Typed(argument) => Some(argument.clone()),
-            FnArg::Receiver(_) => None,
-        }).collect();
+        let mut arguments: Vec<PatType> = inputs
+            .filter_map(|input| match input {
+                FnArg::Typed(argument) => Some(argument.clone()),
+                FnArg::Receiver(_) => None,
+            })
+            .collect();
         let context = arguments.first().is_some_and(|first| is_context(&first.ty));
         if context {
             arguments.remove(0);

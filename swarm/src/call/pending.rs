@@ -322,9 +322,7 @@ impl Pending {
     }
 
     fn chunk(&self, index: u32) -> &Chunk {
-        self.chunks[index as usize / CHUNK]
-            .get()
-            .expect("a chunk is made before one of its indices is handed out")
+        self.chunks[index as usize / CHUNK].get().expect("a chunk is made before one of its indices is handed out")
     }
 
     fn slot(&self, index: u32) -> MutexGuard<'_, Slot> {
@@ -403,11 +401,7 @@ mod tests {
 
     fn waiting(due_ms: u64) -> Waiting {
         let limit = Duration::from_millis(due_ms);
-        Waiting {
-            name: "acct/1".into(),
-            deadline: Deadline::after(Instant::START, limit),
-            place: Place::Here,
-        }
+        Waiting { name: "acct/1".into(), deadline: Deadline::after(Instant::START, limit), place: Place::Here }
     }
 
     fn at(ms: u64) -> Instant {

@@ -20,14 +20,12 @@ use crate::worker::Payload;
     label = "this cannot travel between nodes",
     note = "if `{Self}` is yours, write `#[swarm::message]` above it; a type parameter needs the bound `swarm::Wire`"
 )]
-pub trait Wire:
-    Sized
+pub trait Wire: Sized
     + Schema
     + Send
     + 'static
-    + Archive<
-        Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
-    > + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
+    + Archive<Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync>
+    + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
 
@@ -39,7 +37,8 @@ impl<T> Wire for T where
         + 'static
         + Archive<
             Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
-        > + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
+        >
+        + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
 

@@ -65,10 +65,7 @@ pub(super) fn value<R: Send + 'static>(reply: R) -> Answer {
 }
 
 /// A run whose reply's type is forgotten.
-pub(super) fn answer<W: Worker, R: Send + 'static>(
-    step: Step<W, R>,
-    wrap: fn(R) -> Answer,
-) -> Step<W, Answer> {
+pub(super) fn answer<W: Worker, R: Send + 'static>(step: Step<W, R>, wrap: fn(R) -> Answer) -> Step<W, Answer> {
     match step {
         Step::Done(at, reply) => Step::Done(at, wrap(reply)),
         Step::Refused(at, malformed) => Step::Refused(at, malformed),
@@ -77,10 +74,7 @@ pub(super) fn answer<W: Worker, R: Send + 'static>(
 }
 
 /// A handler under way whose reply's type is forgotten.
-pub(super) fn forget<W: Worker, R: Send + 'static>(
-    later: Later<W, R>,
-    wrap: fn(R) -> Answer,
-) -> Later<W, Answer> {
+pub(super) fn forget<W: Worker, R: Send + 'static>(later: Later<W, R>, wrap: fn(R) -> Answer) -> Later<W, Answer> {
     Box::pin(Forgetful { later, wrap })
 }
 
@@ -148,8 +142,7 @@ impl<W: Worker> Entry<W> {
     /// Answers it unrun, since it is due.
     pub(super) fn expire(self, core: &Core) {
         let after = self.deadline.limit;
-        self.reply
-            .send(core, Err(CallError::Timeout { name: core.name.clone(), after, executed: Executed::No }));
+        self.reply.send(core, Err(CallError::Timeout { name: core.name.clone(), after, executed: Executed::No }));
     }
 
     /// Answers it unrun, since the cell ended.

@@ -106,9 +106,8 @@ impl<W: Worker> Cell<W> {
         };
         self.underway(Sealing::Ended, move |cell| async move {
             let (begun, begins) = oneshot::channel();
-            let mut hook = pin!(
-                cell.clone().underway(Sealing::Ended, move |cell| { cell.hand_off(forced, seal, begun) })
-            );
+            let mut hook =
+                pin!(cell.clone().underway(Sealing::Ended, move |cell| { cell.hand_off(forced, seal, begun) }));
             let timers = cell.core.host.timers().clone();
             // The hook's end closes the channel as well, so this wait is over in each case.
             if within(timers.delay(HAND_WAIT), begins).await.is_none() && cell.give_up_sealing(seal) {
@@ -147,13 +146,7 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    fn handed_off(
-        self: &Arc<Self>,
-        at: Active<W>,
-        answer: Handoff<Payload>,
-        forced: bool,
-        seal: u64,
-    ) -> Sealing {
+    fn handed_off(self: &Arc<Self>, at: Active<W>, answer: Handoff<Payload>, forced: bool, seal: u64) -> Sealing {
         let mut state = self.lock();
         let stays = matches!(answer, Handoff::Ignore) && !forced;
         let sealing = match state.sealing == Some(seal) {
@@ -292,11 +285,7 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    async fn hook<R: Send + 'static>(
-        &self,
-        at: Active<W>,
-        hook: impl FnOnce(Active<W>) -> Step<W, R>,
-    ) -> Hooked<W, R> {
+    async fn hook<R: Send + 'static>(&self, at: Active<W>, hook: impl FnOnce(Active<W>) -> Step<W, R>) -> Hooked<W, R> {
         self.core.set_due(Deadline::NEVER.due);
         match guarded(&self.core, Awaited::Nobody, || hook(at)) {
             Ok(Step::Done(at, answer)) => Hooked::Done(at, answer),
@@ -326,10 +315,7 @@ impl<W: Worker> Cell<W> {
 }
 
 /// What `future` gives, unless `limit` is over first.
-async fn within<F: Future + Unpin>(
-    limit: impl Future<Output = ()> + Unpin,
-    mut future: F,
-) -> Option<F::Output> {
+async fn within<F: Future + Unpin>(limit: impl Future<Output = ()> + Unpin, mut future: F) -> Option<F::Output> {
     let mut limit = pin!(limit);
     poll_fn(|cx| {
         if let Poll::Ready(output) = pin!(&mut future).poll(cx) {

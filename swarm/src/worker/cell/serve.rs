@@ -50,17 +50,13 @@ impl<W: Worker> Cell<W> {
         self.core.set_due(deadline.due);
         let step = match work {
             Work::Value(message, row) => guarded(&self.core, Awaited::Nobody, || (row.run)(at, message)),
-            Work::Bytes { method, fingerprint, payload, publish: _ } => {
-                match self.method(method, fingerprint) {
-                    Ok(run) => {
-                        guarded(&self.core, Awaited::Nobody, || answer(run(at, payload), Answer::Payload))
-                    }
-                    Err(error) => {
-                        reply.send(&self.core, Err(error));
-                        return Some(at);
-                    }
+            Work::Bytes { method, fingerprint, payload, publish: _ } => match self.method(method, fingerprint) {
+                Ok(run) => guarded(&self.core, Awaited::Nobody, || answer(run(at, payload), Answer::Payload)),
+                Err(error) => {
+                    reply.send(&self.core, Err(error));
+                    return Some(at);
                 }
-            }
+            },
         };
         match step {
             Ok(Step::Done(at, answer)) => {
@@ -106,11 +102,7 @@ impl<W: Worker> Cell<W> {
     }
 
     #[expect(clippy::type_complexity, reason = "it is the type of a row of the method table")]
-    fn method(
-        &self,
-        id: u64,
-        fingerprint: u32,
-    ) -> Result<fn(Active<W>, Payload) -> Step<W, Payload>, CallError> {
+    fn method(&self, id: u64, fingerprint: u32) -> Result<fn(Active<W>, Payload) -> Step<W, Payload>, CallError> {
         let Some(method) = W::METHODS.iter().find(|method| method.id == id) else {
             return Err(CallError::Unhandled {
                 name: self.core.name.clone(),

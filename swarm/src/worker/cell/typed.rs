@@ -221,11 +221,7 @@ impl<W: Worker> Cell<W> {
     }
 
     /// A handler that waits goes on as a task, whatever becomes of its caller.
-    fn move_to_task(
-        self: &Arc<Self>,
-        later: Later<W, Answer>,
-        deadline: Deadline,
-    ) -> Result<Ticket, CallError> {
+    fn move_to_task(self: &Arc<Self>, later: Later<W, Answer>, deadline: Deadline) -> Result<Ticket, CallError> {
         let name = self.core.name.clone();
         match self.core.host.pending().take_begun(Waiting { name, deadline, place: Place::Begun }) {
             Ok(ticket) => {

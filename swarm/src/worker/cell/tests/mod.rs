@@ -25,8 +25,8 @@ use crate::message::{Fingerprint, Message, Schema, decode, encode};
 use crate::name::Name;
 use crate::timer::Timers;
 use crate::worker::{
-    Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Host, Input,
-    KindId, Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
+    Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Host, Input, KindId, Method,
+    Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
 };
 
 /// A node that notes what its cells tell it.
@@ -324,10 +324,7 @@ impl Worker for Probe {
         shared.boots.fetch_add(1, Ordering::SeqCst);
         Boot::Later(Box::pin(async move {
             tokio::task::yield_now().await;
-            let fails = shared
-                .failures
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
-                .is_ok();
+            let fails = shared.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
             if fails { Err("not today".into()) } else { Ok(Self { shared, total: 0 }) }
         }))
     }
@@ -425,11 +422,7 @@ handler!(Call, Hold, Count, async |at, m| {
     at.worker.shared.log().push((u64::MAX, m.0));
     Count(m.0)
 });
-handler!(Call, Boom, Count, |at, m| if m.0 < u64::MAX {
-    panic!("boom {}", m.0)
-} else {
-    Count(at.worker.total)
-});
+handler!(Call, Boom, Count, |at, m| if m.0 < u64::MAX { panic!("boom {}", m.0) } else { Count(at.worker.total) });
 handler!(Call, BoomLater, Count, async |at, m| {
     tokio::task::yield_now().await;
     if m.0 < u64::MAX { panic!("later {}", m.0) } else { Count(at.worker.total) }
@@ -447,8 +440,7 @@ handler!(Call, Deep, Count, async |at, m| {
     match m.0 {
         0 => Count(0),
         n => {
-            let next =
-                at.worker.shared.peers.lock().unwrap_or_else(PoisonError::into_inner)[n as usize - 1].clone();
+            let next = at.worker.shared.peers.lock().unwrap_or_else(PoisonError::into_inner)[n as usize - 1].clone();
             let below = call_within(&next, Deep(n - 1), Deadline::NEVER).await.expect("the next one answers");
             Count(below.0 + 1)
         }
