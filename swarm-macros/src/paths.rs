@@ -36,8 +36,7 @@ impl VisitMut for Unself<'_> {
 }
 
 /// The types that Rust's prelude names: found without `super::`.
-const PRELUDE: [(&str, &str); 4] =
-    [("String", "string"), ("Vec", "vec"), ("Option", "option"), ("Result", "result")];
+const PRELUDE: [(&str, &str); 4] = [("String", "string"), ("Vec", "vec"), ("Option", "option"), ("Result", "result")];
 
 /// Rewrites for a module inside the user's, which defines the types `taken`.
 pub(crate) struct Inward<'a> {

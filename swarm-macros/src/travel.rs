@@ -42,18 +42,10 @@ impl<'ast> Visit<'ast> for Travel<'_> {
         match ty {
             Type::Reference(reference) => self.fault(Fault::Hopeless, reference, refusal(reference)),
             Type::ImplTrait(_) | Type::TraitObject(_) | Type::Infer(_) => {
-                self.fault(
-                    Fault::Hopeless,
-                    ty,
-                    "what travels has one type, known to both nodes: name it here",
-                );
+                self.fault(Fault::Hopeless, ty, "what travels has one type, known to both nodes: name it here");
             }
             Type::Ptr(_) | Type::FnPtr(_) => {
-                self.fault(
-                    Fault::Hopeless,
-                    ty,
-                    "a pointer means nothing on another node: write the value itself",
-                );
+                self.fault(Fault::Hopeless, ty, "a pointer means nothing on another node: write the value itself");
             }
             Type::Path(path) if path.qself.is_none() => {
                 if let Some(last) = path.path.segments.last() {
@@ -150,10 +142,7 @@ pub(crate) fn show(tokens: &impl ToTokens) -> String {
 
 /// Items that the compiler refuses, in our words and at the user's tokens, if one of these types cannot travel. They
 /// stand before everything else, since errors come in the order of items.
-pub(crate) fn travels<'a>(
-    types: impl Iterator<Item = (&'a Type, TokenStream)>,
-    private: &Path,
-) -> TokenStream {
+pub(crate) fn travels<'a>(types: impl Iterator<Item = (&'a Type, TokenStream)>, private: &Path) -> TokenStream {
     let mut seen = Vec::new();
     let mut checks = TokenStream::new();
     for (ty, cfg) in types {

@@ -126,15 +126,8 @@ impl Builder {
         if discovery.is_empty() {
             discovery.push(Box::new(Multicast::default()));
         }
-        let plan = Plan {
-            cluster: self.cluster,
-            bind,
-            advertise,
-            discovery,
-            nodes: self.nodes,
-            config: self.config,
-            kinds,
-        };
+        let plan =
+            Plan { cluster: self.cluster, bind, advertise, discovery, nodes: self.nodes, config: self.config, kinds };
         start(plan).await.map(Swarm::of)
     }
 }

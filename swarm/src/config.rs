@@ -57,7 +57,7 @@ impl Default for Config {
             replicas: 3,
             call_timeout_ms: 5_000,
             cast_wait_ms: 5_000,
-            message_bytes_max: 4 << 20,
+            message_bytes_max: (4 << 20) - (4 << 10),
             calls_open_max: 1 << 20,
             claim_wait_ms: 2_000,
             reconcile_every_ms: 1_000,

@@ -25,11 +25,7 @@ pub struct Location {
 
 impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "worker `{}` on {} at epoch {}",
-            self.worker, self.node, self.epoch
-        )
+        write!(f, "worker `{}` on {} at epoch {}", self.worker, self.node, self.epoch)
     }
 }
 
@@ -49,9 +45,7 @@ pub enum Executed {
 #[non_exhaustive]
 pub enum CallError {
     /// No worker has the name.
-    #[error(
-        "no worker is registered as `{name}` (said {node}): register it first, or use whereis_or_register"
-    )]
+    #[error("no worker is registered as `{name}` (said {node}): register it first, or use whereis_or_register")]
     NotRegistered {
         /// The name called.
         name: Name,
@@ -59,9 +53,7 @@ pub enum CallError {
         node: NodeId,
     },
     /// The name belongs to another worker type.
-    #[error(
-        "`{name}` on {node} is a `{found}`, not a `{expected}`: call it with the client of its own type"
-    )]
+    #[error("`{name}` on {node} is a `{found}`, not a `{expected}`: call it with the client of its own type")]
     WrongWorker {
         /// The name called.
         name: Name,
@@ -111,9 +103,7 @@ pub enum CallError {
         executed: Executed,
     },
     /// A queue on the way is full.
-    #[error(
-        "{what} for `{name}` on {node} is full: call again later, send less, or raise its limit"
-    )]
+    #[error("{what} for `{name}` on {node} is full: call again later, send less, or raise its limit")]
     Overloaded {
         /// The name called.
         name: Name,
@@ -198,9 +188,7 @@ pub enum CallError {
         node: NodeId,
     },
     /// No node could be found that owns the name, because the members' views differ. The framework tries again by itself.
-    #[error(
-        "{node} does not own `{name}` and knows nobody better: the cluster is changing, call again"
-    )]
+    #[error("{node} does not own `{name}` and knows nobody better: the cluster is changing, call again")]
     NotOwner {
         /// The name called.
         name: Name,
@@ -258,7 +246,9 @@ pub enum CastError {
         found: String,
     },
     /// The message exceeds the frame limit.
-    #[error("a message of {bytes} bytes for `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node")]
+    #[error(
+        "a message of {bytes} bytes for `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node"
+    )]
     TooLarge {
         /// The name cast to.
         name: Name,
@@ -268,7 +258,9 @@ pub enum CastError {
         limit: u64,
     },
     /// There is no node in this process.
-    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with at(..).on(&swarm)")]
+    #[error(
+        "no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with at(..).on(&swarm)"
+    )]
     NoSwarm,
     /// The node stops.
     #[error("{node} is stopping, `{name}` was not cast to: use another node")]
@@ -301,7 +293,9 @@ pub enum RegisterError {
         text: String,
     },
     /// No node of the cluster knows the worker's type.
-    #[error("no node of the cluster can host `{name}`: none knows the worker type `{worker}`; link its crate into a node (`use its_crate as _;`) or register it with Swarm::builder().worker::<W>()")]
+    #[error(
+        "no node of the cluster can host `{name}`: none knows the worker type `{worker}`; link its crate into a node (`use its_crate as _;`) or register it with Swarm::builder().worker::<W>()"
+    )]
     NoCapableNode {
         /// The name.
         name: Name,
@@ -309,7 +303,9 @@ pub enum RegisterError {
         worker: String,
     },
     /// No answer by the deadline. The registration may still happen.
-    #[error("no answer about `{name}` within {after:?}: it may or may not be registered by now; ask with whereis, or register again with a longer .timeout(..)")]
+    #[error(
+        "no answer about `{name}` within {after:?}: it may or may not be registered by now; ask with whereis, or register again with a longer .timeout(..)"
+    )]
     Timeout {
         /// The name.
         name: Name,
@@ -325,7 +321,9 @@ pub enum RegisterError {
         limit: usize,
     },
     /// The init arguments exceed the message limit.
-    #[error("the init arguments of `{name}` take {bytes} bytes, the limit is {limit}: pass less, or raise `Config::message_bytes_max` on every node")]
+    #[error(
+        "the init arguments of `{name}` take {bytes} bytes, the limit is {limit}: pass less, or raise `Config::message_bytes_max` on every node"
+    )]
     TooLarge {
         /// The name.
         name: Name,
@@ -335,7 +333,9 @@ pub enum RegisterError {
         limit: u64,
     },
     /// There is no node in this process.
-    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with .on(&swarm)")]
+    #[error(
+        "no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with .on(&swarm)"
+    )]
     NoSwarm,
     /// The node stops.
     #[error("{node} is stopping and registers nothing: use another node")]
@@ -374,7 +374,9 @@ pub enum RegistryError {
         after: Duration,
     },
     /// There is no node in this process.
-    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with .on(&swarm)")]
+    #[error(
+        "no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with .on(&swarm)"
+    )]
     NoSwarm,
     /// The node stops.
     #[error("{node} is stopping: ask another node")]
@@ -397,7 +399,9 @@ pub enum StartError {
         text: String,
     },
     /// A node without a secret would be reachable from other machines.
-    #[error("{addr} can be reached by other machines and the cluster has no secret: bind to a loopback address, or accept it with .insecure()")]
+    #[error(
+        "{addr} can be reached by other machines and the cluster has no secret: bind to a loopback address, or accept it with .insecure()"
+    )]
     NoSecret {
         /// The bind address.
         addr: std::net::SocketAddr,
@@ -412,7 +416,9 @@ pub enum StartError {
         name: String,
     },
     /// The call was made outside a tokio runtime, which workers run on.
-    #[error("a node starts inside a tokio runtime, on which its workers run: call it from #[tokio::main] or Runtime::block_on")]
+    #[error(
+        "a node starts inside a tokio runtime, on which its workers run: call it from #[tokio::main] or Runtime::block_on"
+    )]
     NoRuntime,
     /// The sockets could not be opened.
     #[error("the node's sockets could not be opened: {0}")]
@@ -427,7 +433,9 @@ pub enum StartError {
 #[non_exhaustive]
 pub enum LeaveError {
     /// Not everything could be moved in time.
-    #[error("the node left after {after:?} with {workers} workers not handed over: they start again elsewhere from their init arguments")]
+    #[error(
+        "the node left after {after:?} with {workers} workers not handed over: they start again elsewhere from their init arguments"
+    )]
     Incomplete {
         /// The time limit.
         after: Duration,

@@ -1,6 +1,9 @@
 #![forbid(unsafe_code)]
 //! Skeleton.
 
+#[doc(hidden)]
+#[path = "expansion.rs"]
+pub mod __private;
 pub mod builder;
 pub mod call;
 pub mod client;
@@ -10,9 +13,6 @@ pub mod directory;
 pub mod epoch;
 pub mod error;
 pub mod event;
-#[doc(hidden)]
-#[path = "expansion.rs"]
-pub mod __private;
 pub mod group;
 pub mod message;
 pub mod name;
@@ -26,10 +26,10 @@ pub mod worker;
 
 pub use builder::Builder;
 pub use config::Config;
+pub use crew::{Crew, group};
 pub use epoch::Epoch;
 pub use error::{CallError, CastError, Executed, LeaveError, Location, RegisterError, RegistryError, StartError};
 pub use event::{Event, Events};
-pub use crew::{Crew, group};
 pub use group::Group;
 pub use message::{Message, Schema, Wire};
 pub use name::Name;

@@ -3,9 +3,9 @@
 pub use std::time::Duration;
 
 pub use rkyv::Archived;
+pub use swarm_macros::{begin_handoff, call, cast, die, end_handoff, init, resolve_conflict};
 pub use swarm_net::discovery::{Multicast, Seeds};
 pub use swarm_net::node::NodeId;
-pub use swarm_macros::{begin_handoff, call, cast, die, end_handoff, init, resolve_conflict};
 
 pub use crate::builder::Placement;
 pub use crate::config::Config;

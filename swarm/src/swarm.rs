@@ -9,9 +9,9 @@ use swarm_net::node::NodeId;
 
 use crate::builder::Builder;
 use crate::client::{Handle, Op};
+use crate::crew::Crew;
 use crate::error::{LeaveError, Location, RegistryError};
 use crate::event::Events;
-use crate::crew::Crew;
 use crate::group::Group;
 use crate::name::Name;
 use crate::runtime::{Left, Node as Inner, Whom};

@@ -44,17 +44,13 @@ impl Timers {
     pub fn start() -> std::io::Result<Self> {
         let shared = Arc::new(Shared::new(None));
         let thread = shared.clone();
-        std::thread::Builder::new()
-            .name("swarm-timer".into())
-            .spawn(move || thread.run())?;
+        std::thread::Builder::new().name("swarm-timer".into()).spawn(move || thread.run())?;
         Ok(Self(Arc::new(Owner(shared))))
     }
 
     /// Timers without a thread, on a clock that only [`Timers::advance`] moves: for tests and simulations.
     pub fn manual() -> Self {
-        Self(Arc::new(Owner(Arc::new(Shared::new(Some(
-            AtomicU64::new(0),
-        ))))))
+        Self(Arc::new(Owner(Arc::new(Shared::new(Some(AtomicU64::new(0)))))))
     }
 
     /// The present instant of the clock that these timers go by.
@@ -77,12 +73,7 @@ impl Timers {
 
     /// A future that is ready after `span`. It needs no runtime.
     pub fn delay(&self, span: Duration) -> Delay {
-        Delay {
-            timers: self.clone(),
-            due: self.now() + span,
-            bell: Arc::default(),
-            key: None,
-        }
+        Delay { timers: self.clone(), due: self.now() + span, bell: Arc::default(), key: None }
     }
 
     /// Moves a manual clock by `span`, ringing what becomes due in order. Does nothing to a real clock.
@@ -91,7 +82,10 @@ impl Timers {
             return;
         };
         let end = self.now() + span;
-        while let Some((due, armed)) = self.0.0.lock().take_due(end) {
+        loop {
+            // A statement of its own, so that the lock is free again when the alarm arms another timer.
+            let next = self.0.0.lock().take_due(end);
+            let Some((due, armed)) = next else { break };
             clock.fetch_max(due.as_nanos(), Ordering::SeqCst);
             armed.ring();
         }
@@ -148,11 +142,7 @@ impl State {
 
 impl Shared {
     fn new(manual: Option<AtomicU64>) -> Self {
-        Self {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            manual,
-        }
+        Self { state: Mutex::default(), changed: Condvar::new(), manual }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -172,14 +162,8 @@ impl Shared {
             return Err(TooMany);
         }
         state.armings += 1;
-        let key = Key {
-            due,
-            order: state.armings,
-        };
-        let sooner = state
-            .armed
-            .first_key_value()
-            .is_none_or(|(first, _)| key < *first);
+        let key = Key { due, order: state.armings };
+        let sooner = state.armed.first_key_value().is_none_or(|(first, _)| key < *first);
         state.armed.insert(key, Armed { alarm, id });
         drop(state);
         if sooner {
@@ -195,28 +179,16 @@ impl Shared {
             let now = self.now();
             if let Some((_, armed)) = state.take_due(now) {
                 drop(state);
-                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| armed.ring())).is_err()
-                {
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| armed.ring())).is_err() {
                     tracing::error!("an alarm panicked on the timer thread");
                 }
                 state = self.lock();
                 continue;
             }
-            let wait = state
-                .armed
-                .first_key_value()
-                .map(|(key, _)| key.due.since(now));
+            let wait = state.armed.first_key_value().map(|(key, _)| key.due.since(now));
             state = match wait {
-                Some(span) => {
-                    self.changed
-                        .wait_timeout(state, span)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-                None => self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
+                Some(span) => self.changed.wait_timeout(state, span).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
     }
@@ -302,11 +274,7 @@ mod tests {
         let mut keys = Vec::new();
         for (ms, id) in [(30, 3), (10, 1), (20, 2), (10, 11)] {
             let due = timers.now() + Duration::from_millis(ms);
-            keys.push(
-                timers
-                    .arm(due, Arc::downgrade(&alarm), id)
-                    .expect("there is room"),
-            );
+            keys.push(timers.arm(due, Arc::downgrade(&alarm), id).expect("there is room"));
         }
         timers.cancel(keys[2]);
         timers.advance(Duration::from_millis(9));
@@ -321,11 +289,7 @@ mod tests {
         let far = timers.delay(Duration::from_secs(3600));
         let near = timers.delay(Duration::from_millis(1));
         let mut far = std::pin::pin!(far);
-        assert!(
-            far.as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-                .is_pending()
-        );
+        assert!(far.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         crate::call::wait::wait(near);
     }
 }

@@ -64,7 +64,10 @@ async fn a_worker_is_registered_called_and_unregistered() {
     assert_eq!(location.node, swarm.node());
     assert_eq!(location.worker, "Counter");
     let again = CounterClient::register("page/42", 1).on(&swarm).await;
-    assert!(matches!(&again, Err(RegisterError::AlreadyRegistered { location: at, .. }) if *at == location), "{again:?}");
+    assert!(
+        matches!(&again, Err(RegisterError::AlreadyRegistered { location: at, .. }) if *at == location),
+        "{again:?}"
+    );
     let names = swarm.registered().await.expect("an answer");
     assert_eq!(names, [(Name::from("page/42"), location)]);
 

@@ -79,8 +79,7 @@ fn bounds(message: &Message) -> TokenStream {
             let ident = &param.ident;
             archive.extend(quote!(#ident: #rkyv::Archive,));
             serialize.extend(quote!(#ident: #rkyv::Serialize<__S>,));
-            deserialize
-                .extend(quote!(<#ident as #rkyv::Archive>::Archived: #rkyv::Deserialize<#ident, __D>,));
+            deserialize.extend(quote!(<#ident as #rkyv::Archive>::Archived: #rkyv::Deserialize<#ident, __D>,));
             check.extend(quote!(<#ident as #rkyv::Archive>::Archived: #rkyv::bytecheck::CheckBytes<__C>,));
         }
         archive = quote!(#[rkyv(archive_bounds(#archive))]);
@@ -119,8 +118,8 @@ fn schema(message: &Message) -> TokenStream {
     let generics = travelling(message);
     let (impls, types, bounds) = generics.split_for_impl();
     let structure = message.variants.iter().map(|variant| structure(variant, private));
-    let layout = (!message.hopeless)
-        .then(|| quote!(print = print.layout::<<Self as #private::rkyv::Archive>::Archived>();));
+    let layout =
+        (!message.hopeless).then(|| quote!(print = print.layout::<<Self as #private::rkyv::Archive>::Archived>();));
     let structure = quote! {{
         let mut print = #private::Fingerprint::of(#wire);
         #(#structure)*

@@ -5,8 +5,8 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, Data, DeriveInput, Error, Field, Fields, GenericParam, LitStr, Path, Token, Type,
-    parenthesized, parse_quote,
+    Attribute, Data, DeriveInput, Error, Field, Fields, GenericParam, LitStr, Path, Token, Type, parenthesized,
+    parse_quote,
 };
 
 use crate::mistakes::Mistakes;
@@ -59,7 +59,8 @@ impl Options {
                 self.cycle.extend(types);
             }
             _ => {
-                let text = "a message has the options `name = \"..\"`, `reply = Type`, `cycle(Type, ..)` and `crate = path`";
+                let text =
+                    "a message has the options `name = \"..\"`, `reply = Type`, `cycle(Type, ..)` and `crate = path`";
                 return Err(Error::new(keyword.span(), text));
             }
         }
@@ -140,10 +141,8 @@ impl Message {
         for param in &item.generics.params {
             if let GenericParam::Lifetime(lifetime) = param {
                 message.hopeless = true;
-                mistakes.at(
-                    lifetime,
-                    "a message owns what it carries: remove the lifetime, and write `String` for `&str`",
-                );
+                mistakes
+                    .at(lifetime, "a message owns what it carries: remove the lifetime, and write `String` for `&str`");
             }
         }
         let mut variants = Vec::new();
@@ -163,10 +162,7 @@ impl Message {
                 }
             }
             Data::Union(data) => {
-                return Err(Error::new(
-                    data.union_token.span,
-                    "a union does not say what it holds: write an enum",
-                ));
+                return Err(Error::new(data.union_token.span, "a union does not say what it holds: write an enum"));
             }
         }
         message.variants = variants;
@@ -176,8 +172,7 @@ impl Message {
 
     fn fields(&mut self, fields: &mut Fields, mistakes: &mut Mistakes) -> Vec<Schema> {
         let read = |(index, field): (usize, &mut Field)| {
-            let name =
-                field.ident.as_ref().map_or_else(|| index.to_string(), |ident| ident.unraw().to_string());
+            let name = field.ident.as_ref().map_or_else(|| index.to_string(), |ident| ident.unraw().to_string());
             Schema { name, of: self.field(field, mistakes), cfg: cfgs(&field.attrs) }
         };
         fields.iter_mut().enumerate().map(read).collect()
@@ -221,10 +216,7 @@ fn take_schema(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> Opti
         let read = attribute.parse_args_with(|input: ParseStream<'_>| {
             let keyword = options::keyword(input)?;
             if keyword != "schema" {
-                return Err(Error::new(
-                    keyword.span(),
-                    "a field has the option `#[swarm(schema = \"name@1\")]`",
-                ));
+                return Err(Error::new(keyword.span(), "a field has the option `#[swarm(schema = \"name@1\")]`"));
             }
             let text: LitStr = options::text(input)?;
             Ok(text.value())

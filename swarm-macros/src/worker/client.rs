@@ -18,8 +18,7 @@ pub(crate) fn expand(worker: &Worker) -> TokenStream {
     let params = bare_params(worker);
     let marker = marker(worker);
     let doc = format!("Reaches workers of the type `{}`, by name.", worker.ident);
-    let (to_static, methods) =
-        (statics(worker), worker.handlers.iter().filter_map(|handler| method(worker, handler)));
+    let (to_static, methods) = (statics(worker), worker.handlers.iter().filter_map(|handler| method(worker, handler)));
     let client_name = client.to_string();
     quote! {
         #[doc = #doc]
@@ -171,11 +170,10 @@ fn method(worker: &Worker, handler: &Handler) -> Option<TokenStream> {
             let names: Vec<_> = fields.iter().map(|field| &field.ident).collect();
             let types = messages::types(worker, fields);
             let texts = types.iter().map(is_string);
-            let arguments =
-                names.iter().zip(&types).zip(texts.clone()).map(|((name, ty), text)| match text {
-                    true => quote!(#name: impl #p::Into<#ty>),
-                    false => quote!(#name: #ty),
-                });
+            let arguments = names.iter().zip(&types).zip(texts.clone()).map(|((name, ty), text)| match text {
+                true => quote!(#name: impl #p::Into<#ty>),
+                false => quote!(#name: #ty),
+            });
             let arguments = quote!(#(#arguments),*);
             let values = names.iter().zip(texts).map(|(name, text)| match text {
                 true => quote!(#name: #p::Into::into(#name)),

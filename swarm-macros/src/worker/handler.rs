@@ -11,17 +11,8 @@ use crate::options;
 use crate::travel::{self, Fault};
 
 /// Names that generated clients have themselves.
-const RESERVED: [&str; 9] = [
-    "at",
-    "on",
-    "call",
-    "cast",
-    "register",
-    "register_local",
-    "whereis_or_register",
-    "whereis",
-    "unregister",
-];
+const RESERVED: [&str; 9] =
+    ["at", "on", "call", "cast", "register", "register_local", "whereis_or_register", "whereis", "unregister"];
 
 /// A method that handles a message.
 pub(crate) struct Handler {
@@ -67,8 +58,7 @@ impl Handler {
         let options = mistakes.take(Options::read(mark)).unwrap_or_default();
         let reserved = RESERVED.contains(&shape.name().as_str());
         if reserved {
-            let text =
-                format!("`{}` is something that every client has already: rename this method", shape.name());
+            let text = format!("`{}` is something that every client has already: rename this method", shape.name());
             mistakes.at(&shape.ident, text);
         }
         let answer = answer(&shape, cast, &options, mistakes);
@@ -145,8 +135,7 @@ fn generated(shape: &Shape, name: Option<&LitStr>, worker: &str, mistakes: &mut 
     let name_in_rust = camel(&shape.name());
     // rkyv's derives mean Rust's own `Sized` by that name.
     if name_in_rust == "Sized" || syn::parse_str::<Ident>(&name_in_rust).is_err() {
-        let text =
-            format!("the message of `{}` cannot be called `{name_in_rust}`: rename this method", shape.ident);
+        let text = format!("the message of `{}` cannot be called `{name_in_rust}`: rename this method", shape.ident);
         mistakes.at(&shape.ident, text);
         return None;
     }
@@ -169,10 +158,9 @@ impl Options {
                 }
                 Ok(found)
             }),
-            Meta::NameValue(meta) => Err(Error::new_spanned(
-                meta,
-                "write `#[call]`, `#[call(Message)]` or `#[call(name = \"..\")]`",
-            )),
+            Meta::NameValue(meta) => {
+                Err(Error::new_spanned(meta, "write `#[call]`, `#[call(Message)]` or `#[call(name = \"..\")]`"))
+            }
         }
     }
 
@@ -180,10 +168,7 @@ impl Options {
         if !input.peek2(Token![=]) {
             let ty: Type = input.parse()?;
             if self.message.is_some() {
-                return Err(Error::new_spanned(
-                    ty,
-                    "a method handles one message: write another method for this one",
-                ));
+                return Err(Error::new_spanned(ty, "a method handles one message: write another method for this one"));
             }
             self.message = Some(ty);
             return Ok(());
@@ -197,7 +182,8 @@ impl Options {
                 self.timeout = Some((keyword, duration(&text)?));
             }
             _ => {
-                let text = "a method has the options `name = \"..\"` and `timeout = \"200ms\"`, after the type of its message";
+                let text =
+                    "a method has the options `name = \"..\"` and `timeout = \"200ms\"`, after the type of its message";
                 return Err(Error::new(keyword.span(), text));
             }
         }
@@ -217,9 +203,9 @@ fn duration(text: &LitStr) -> syn::Result<Duration> {
         (Some(number), "min") => number.checked_mul(60).map(Duration::from_secs),
         _ => None,
     };
-    duration.filter(|duration| !duration.is_zero()).ok_or_else(|| {
-        Error::new(text.span(), "write a duration as `200ms`, `5s` or `1min` (`us`, `ms`, `s`, `min`)")
-    })
+    duration
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| Error::new(text.span(), "write a duration as `200ms`, `5s` or `1min` (`us`, `ms`, `s`, `min`)"))
 }
 
 /// `register_all` as a type's name: `RegisterAll`.
@@ -252,9 +238,7 @@ mod tests {
         assert_eq!(read("3 s"), Some(Duration::from_secs(3)));
         assert_eq!(read("2min"), Some(Duration::from_secs(120)));
         assert_eq!(read("7us"), Some(Duration::from_micros(7)));
-        for bad in
-            ["", "5", "s", "-1s", "1.5s", "0ms", "1h", "99999999999999999999s", "400000000000000000min"]
-        {
+        for bad in ["", "5", "s", "-1s", "1.5s", "0ms", "1h", "99999999999999999999s", "400000000000000000min"] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -26,16 +26,14 @@ impl Init {
         let mut usable = true;
         for argument in &shape.arguments {
             if shape::is_context_by_value(&argument.ty) {
-                mistakes
-                    .at(&argument.ty, "the context is lent: write `&Context<Self>`, as the first argument");
+                mistakes.at(&argument.ty, "the context is lent: write `&Context<Self>`, as the first argument");
                 usable = false;
             } else {
                 usable &= travel::check(&argument.ty, mistakes).is_ok();
             }
         }
         if let Some(seventh) = shape.arguments.get(INIT_ARGUMENTS_MAX) {
-            let text =
-                "an `#[init]` has up to six arguments: put them into a struct with `#[swarm::message]`";
+            let text = "an `#[init]` has up to six arguments: put them into a struct with `#[swarm::message]`";
             mistakes.at(seventh, text);
             usable = false;
         }
@@ -53,7 +51,10 @@ impl Init {
             [one] => {
                 let bare = |name: String| name == one.to_token_stream().to_string();
                 if generics.params.iter().map(paths::parameter).any(bare) {
-                    mistakes.at(one, "a worker cannot be started with just any type (Rust's orphan rule): take a tuple, `(T,)`");
+                    mistakes.at(
+                        one,
+                        "a worker cannot be started with just any type (Rust's orphan rule): take a tuple, `(T,)`",
+                    );
                     return None;
                 }
                 one.clone()
@@ -87,8 +88,7 @@ impl Hook {
                 return None;
             }
             if shape.output.is_none() {
-                let text =
-                    "`#[begin_handoff]` decides about the move: write `-> Handoff<State>` (or `-> Handoff`)";
+                let text = "`#[begin_handoff]` decides about the move: write `-> Handoff<State>` (or `-> Handoff`)";
                 mistakes.at(&shape.ident, text);
                 return None;
             }

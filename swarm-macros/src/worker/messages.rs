@@ -65,9 +65,10 @@ pub(crate) fn generics(worker: &Worker, types: &[Type]) -> Generics {
         }
     }
     if let Some(bounds) = generics.where_clause.take() {
-        let kept = bounds.predicates.into_iter().filter(|predicate| {
-            !paths::mentions(predicate, &dropped) && paths::mentions(predicate, &generics)
-        });
+        let kept = bounds
+            .predicates
+            .into_iter()
+            .filter(|predicate| !paths::mentions(predicate, &dropped) && paths::mentions(predicate, &generics));
         let kept: Vec<_> = kept.collect();
         if !kept.is_empty() {
             generics.where_clause = Some(parse_quote!(where #(#kept),*));
@@ -92,8 +93,7 @@ pub(crate) fn expand(worker: &Worker) -> TokenStream {
     let structs = worker.handlers.iter().filter_map(|handler| message(worker, handler, &taken));
     let answers = worker.handlers.iter().filter_map(|handler| answered(worker, handler));
     let (module, quiet) = (&worker.module, quiet());
-    let doc =
-        format!("The messages of `{}`: one for each method that takes arguments of its own.", worker.ident);
+    let doc = format!("The messages of `{}`: one for each method that takes arguments of its own.", worker.ident);
     quote! {
         #[doc = #doc]
         #quiet
@@ -127,14 +127,12 @@ fn message(worker: &Worker, handler: &Handler, taken: &[String]) -> Option<Token
     };
     let private = paths::inward_crate(&worker.private);
     // Mistakes in the arguments were reported with the handler.
-    let message =
-        parse::Message::of(item, wire.clone(), private, Vec::new(), &mut Mistakes::default()).ok()?;
+    let message = parse::Message::of(item, wire.clone(), private, Vec::new(), &mut Mistakes::default()).ok()?;
     Some(expand::expand(&message))
 }
 
 fn answered(worker: &Worker, handler: &Handler) -> Option<TokenStream> {
-    let (Message::Generated { fields, .. }, Answer::Call { reply, .. }) = (&handler.message, &handler.answer)
-    else {
+    let (Message::Generated { fields, .. }, Answer::Call { reply, .. }) = (&handler.message, &handler.answer) else {
         return None;
     };
     let message = of(worker, handler);

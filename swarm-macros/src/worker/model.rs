@@ -39,10 +39,7 @@ impl Worker {
         let ident = path.path.segments.last()?.ident.clone();
         for param in &block.generics.params {
             if let GenericParam::Lifetime(lifetime) = param {
-                mistakes.at(
-                    lifetime,
-                    "a worker lives as long as its node and cannot borrow: remove the lifetime",
-                );
+                mistakes.at(lifetime, "a worker lives as long as its node and cannot borrow: remove the lifetime");
                 return None;
             }
         }
@@ -124,8 +121,7 @@ impl Worker {
         };
         match &handler.message {
             Message::Owned(ty) | Message::Archived(ty) => {
-                let text =
-                    format!("{what} is already handled by `{other}`: a worker has one method for a message");
+                let text = format!("{what} is already handled by `{other}`: a worker has one method for a message");
                 mistakes.at(ty, text);
             }
             Message::Generated { ident, .. } => {
@@ -170,10 +166,7 @@ fn mark<'a>(function: &'a Function, mistakes: &mut Mistakes) -> Option<(String, 
 /// What two messages have in common that must be one method's own.
 fn clash(one: &Message, other: &Message) -> Option<String> {
     match (one, other) {
-        (
-            Message::Generated { ident, wire, .. },
-            Message::Generated { ident: other, wire: other_wire, .. },
-        ) => {
+        (Message::Generated { ident, wire, .. }, Message::Generated { ident: other, wire: other_wire, .. }) => {
             if ident == other {
                 Some(format!("the message `{ident}`"))
             } else {

@@ -58,7 +58,8 @@ impl Options {
                 let ty: Type = input.parse()?;
                 let own = matches!(&ty, Type::Path(path) if path.path.is_ident("Self"));
                 if !own {
-                    let text = "the state that moves is the whole worker, `state = Self`, or what `#[begin_handoff]` returns";
+                    let text =
+                        "the state that moves is the whole worker, `state = Self`, or what `#[begin_handoff]` returns";
                     return Err(Error::new_spanned(ty, text));
                 }
                 self.whole_state = Some(keyword.clone());
@@ -80,10 +81,7 @@ impl Options {
                     (_, word) if word == "transient" => "Transient",
                     (_, word) if word == "temporary" => "Temporary",
                     (ident, _) => {
-                        return Err(Error::new(
-                            ident.span(),
-                            "write `permanent`, `transient` or `temporary`",
-                        ));
+                        return Err(Error::new(ident.span(), "write `permanent`, `transient` or `temporary`"));
                     }
                 });
             }

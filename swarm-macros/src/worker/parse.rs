@@ -44,8 +44,9 @@ impl Parse for Block {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;
         if !input.peek(Token![impl]) {
-            return Err(input
-                .error("`#[swarm::worker]` stands above the impl block of a worker: `impl Account { .. }`"));
+            return Err(
+                input.error("`#[swarm::worker]` stands above the impl block of a worker: `impl Account { .. }`")
+            );
         }
         let impl_token = input.parse()?;
         let mut generics: Generics = input.parse()?;

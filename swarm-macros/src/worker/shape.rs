@@ -4,9 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Signature;
 use syn::ext::IdentExt;
-use syn::{
-    Attribute, FnArg, GenericParam, Ident, Pat, PatType, Path, ReceiverKind, ReturnType, Safety, Type,
-};
+use syn::{Attribute, FnArg, GenericParam, Ident, Pat, PatType, Path, ReceiverKind, ReturnType, Safety, Type};
 
 use super::parse::Function;
 use crate::message::parse::cfgs;
@@ -55,10 +53,8 @@ impl Shape {
             }
         }
         if !matches!(signature.safety, Safety::Default) {
-            mistakes.at(
-                &signature.safety,
-                format!("the framework calls `#[{mark}]`, so it cannot be `unsafe`: remove it"),
-            );
+            mistakes
+                .at(&signature.safety, format!("the framework calls `#[{mark}]`, so it cannot be `unsafe`: remove it"));
             usable = false;
         }
         let receiver = receiver(signature, mark, mistakes);
@@ -87,12 +83,7 @@ impl Shape {
             arguments,
             output,
             cfg: cfgs(&function.attributes),
-            docs: function
-                .attributes
-                .iter()
-                .filter(|attribute| attribute.path().is_ident("doc"))
-                .cloned()
-                .collect(),
+            docs: function.attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect(),
         })
     }
 

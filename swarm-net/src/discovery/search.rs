@@ -99,7 +99,7 @@ impl Search {
     }
 
     /// `hook` is called at every change of [`Search::alone`] and at the stop, on another thread: for discoveries that wait
-    /// for sockets instead of [`Search::wait`]. It must not block.
+    /// for sockets instead of [`Search::wait`]. It must not block, nor use the search.
     pub fn on_change(&self, hook: impl Fn() + Send + 'static) {
         self.state().hooks.push(Box::new(hook));
     }

@@ -57,7 +57,7 @@ mod tests {
         let (sender, receiver) = unbounded();
         let addr = ([127, 0, 0, 1], 7).into();
         let search = Search::new(NodeId::new(addr, 1), "test", addr, move |sighting| {
-            drop(sender.send(sighting));
+            let _ = sender.send(sighting);
         });
         let seeds = Box::new(Seeds::new(["127.0.0.1:7", "[::1]:8", "no address"]));
         let running = std::thread::spawn({

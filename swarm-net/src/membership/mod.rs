@@ -110,14 +110,7 @@ enum Phase {
 
 impl Membership {
     /// A node that knows nobody yet. `seed` decides everything that is random.
-    pub fn new(
-        me: NodeId,
-        mut profile: Profile,
-        cluster: &str,
-        config: MembershipConfig,
-        seed: u64,
-        now: Now,
-    ) -> Self {
+    pub fn new(me: NodeId, mut profile: Profile, cluster: &str, config: MembershipConfig, seed: u64, now: Now) -> Self {
         profile.version = profile.version.max(1);
         let codec = Codec::new(cluster);
         let mut profiles = Profiles::default();
@@ -280,14 +273,7 @@ impl Membership {
         }
     }
 
-    fn connected(
-        &mut self,
-        now: Instant,
-        node: NodeId,
-        profile: Profile,
-        joined: bool,
-        out: &mut Vec<Output>,
-    ) {
+    fn connected(&mut self, now: Instant, node: NodeId, profile: Profile, joined: bool, out: &mut Vec<Output>) {
         if node == self.me {
             return;
         }
@@ -345,8 +331,7 @@ impl Membership {
 
     /// Claims of other processes to our address: ours must be above all of them, or nobody would talk to us.
     fn face_rivals(&mut self, now: Instant, claims: &[Identity], out: &mut Vec<Output>) {
-        let rivals =
-            claims.iter().filter(|claim| claim.node.addr() == self.me.addr() && claim.node != self.me);
+        let rivals = claims.iter().filter(|claim| claim.node.addr() == self.me.addr() && claim.node != self.me);
         for claim in rivals {
             if self.rival.seen(claim, now) {
                 return self.fatal(claim.node, out);
@@ -474,8 +459,7 @@ impl Membership {
     }
 
     fn join(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let live: BTreeSet<_> =
-            if self.joining.joined() { BTreeSet::new() } else { self.roster.live().collect() };
+        let live: BTreeSet<_> = if self.joining.joined() { BTreeSet::new() } else { self.roster.live().collect() };
         match self.joining.step(now, self.me, &self.peers, &live) {
             Step::Wait => {}
             Step::Ask(node) => self.request(node, out),
@@ -517,8 +501,7 @@ impl Membership {
         self.roster.proven(&mut events);
         let speaks_since = now - self.config.heard_veto;
         let peers = &self.peers;
-        let speaks =
-            |node| peers.0.get(&node).and_then(|peer| peer.heard).is_some_and(|at| at > speaks_since);
+        let speaks = |node| peers.0.get(&node).and_then(|peer| peer.heard).is_some_and(|at| at > speaks_since);
         self.roster.settle(now, &self.profiles, speaks, &mut events);
         for event in events {
             let hangup = match &event {
@@ -543,8 +526,7 @@ impl Membership {
         let head = Head { kind, joined: self.joining.joined(), round };
         let me = foca::Member::alive(self.swim.identity());
         let members = std::iter::once(&me).chain(self.swim.members());
-        let profiles =
-            self.profiles.iter().filter(|(node, _)| *node == self.me || self.roster.is_live(*node));
+        let profiles = self.profiles.iter().filter(|(node, _)| *node == self.me || self.roster.is_live(*node));
         let frames = sync::write(&self.codec, head, members, profiles);
         out.extend(frames.into_iter().map(|bytes| Output::Sync { to, bytes }));
     }
@@ -564,9 +546,7 @@ impl Membership {
     }
 
     fn holds_down(&self, claim: &Identity) -> bool {
-        self.swim
-            .at(claim.node.addr())
-            .is_some_and(|known| known.id() == claim && known.state() == State::Down)
+        self.swim.at(claim.node.addr()).is_some_and(|known| known.id() == claim && known.state() == State::Down)
     }
 
     fn crowded(&self) -> bool {

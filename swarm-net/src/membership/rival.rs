@@ -51,9 +51,7 @@ mod tests {
     fn old_news_of_the_dead_are_no_double() {
         let mut rival = Rival::default();
         let seen = [(1, 50), (1, 50), (1, 40), (2, 60), (2, 60), (1, 50), (2, 60)];
-        assert!(
-            seen.into_iter().all(|(boot, generation)| !rival.seen(&claim(boot, generation), Instant::START))
-        );
+        assert!(seen.into_iter().all(|(boot, generation)| !rival.seen(&claim(boot, generation), Instant::START)));
     }
 
     #[test]

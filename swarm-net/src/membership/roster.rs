@@ -199,8 +199,7 @@ mod tests {
 
     /// A roster of node 0, and the profiles of ten others.
     fn roster() -> (Roster, Profiles) {
-        let profile =
-            Profile { version: 1, weight: 1, leaving: false, abilities: Vec::new(), extra: Vec::new() };
+        let profile = Profile { version: 1, weight: 1, leaving: false, abilities: Vec::new(), extra: Vec::new() };
         let mut profiles = Profiles::default();
         (0..10).for_each(|i| {
             profiles.learn(node(i), profile.clone());
@@ -274,10 +273,7 @@ mod tests {
         roster.alive(node(77), at(0));
         assert_eq!(settle(&mut roster, &profiles, 1000), []);
         assert_eq!(roster.next_timeout(), None);
-        profiles.learn(
-            node(77),
-            Profile { version: 1, weight: 1, leaving: false, abilities: vec![], extra: vec![] },
-        );
+        profiles.learn(node(77), Profile { version: 1, weight: 1, leaving: false, abilities: vec![], extra: vec![] });
         roster.touch(node(77), at(2000));
         assert_eq!(settle(&mut roster, &profiles, 2150), [node(77)]);
     }

@@ -52,13 +52,7 @@ pub(super) struct Swim {
 }
 
 impl Swim {
-    pub(super) fn new(
-        me: Identity,
-        codec: Codec,
-        config: &MembershipConfig,
-        seed: u64,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(me: Identity, codec: Codec, config: &MembershipConfig, seed: u64, now: Instant) -> Self {
         let rng = StdRng::seed_from_u64(seed);
         Self {
             foca: Foca::new(me, foca_config(config, 1), rng, codec),
@@ -191,21 +185,13 @@ impl Swim {
     }
 
     /// What becomes of a suspicion whose time is up.
-    fn verdict(
-        &self,
-        now: Instant,
-        due: &Due,
-        late: bool,
-        heard: &impl Fn(NodeId) -> Option<Instant>,
-    ) -> Verdict {
+    fn verdict(&self, now: Instant, due: &Due, late: bool, heard: &impl Fn(NodeId) -> Option<Instant>) -> Verdict {
         let Timer::ChangeSuspectToDown { member_id, incarnation, .. } = &due.timer else {
             return Verdict::Convict;
         };
         // Foca 2.0.0 tells a member that has long refuted that it is down, which makes it renew for nothing.
         let suspect = |member: &&Member| {
-            member.id() == member_id
-                && member.incarnation() == *incarnation
-                && member.state() == State::Suspect
+            member.id() == member_id && member.incarnation() == *incarnation && member.state() == State::Suspect
         };
         if self.members().find(suspect).is_none() {
             return Verdict::Drop;
@@ -250,10 +236,7 @@ impl Swim {
     fn logged(
         &mut self,
         what: &str,
-        act: impl FnOnce(
-            &mut Foca<Identity, Codec, StdRng, NoCustomBroadcast>,
-            &mut Effects,
-        ) -> Result<(), foca::Error>,
+        act: impl FnOnce(&mut Foca<Identity, Codec, StdRng, NoCustomBroadcast>, &mut Effects) -> Result<(), foca::Error>,
     ) {
         if let Err(error) = act(&mut self.foca, &mut self.effects) {
             tracing::debug!(%error, what, "gossip failed");
@@ -341,10 +324,7 @@ fn foca_config(config: &MembershipConfig, members: usize) -> foca::Config {
         max_packet_size: at_least(config.packet_bytes_max.max(PACKET_BYTES_MIN).into()),
         notify_down_members: true,
         periodic_announce: every(config.announce_period, 1),
-        periodic_announce_to_down_members: every(
-            config.announce_to_down_period,
-            config.announce_to_down_fanout,
-        ),
+        periodic_announce_to_down_members: every(config.announce_to_down_period, config.announce_to_down_fanout),
         periodic_gossip: every(config.gossip_period, config.gossip_fanout),
     }
 }

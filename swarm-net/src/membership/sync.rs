@@ -68,8 +68,7 @@ pub(super) fn write<'a>(
         codec::put_member(member, &mut scratch);
         room(&mut parts, scratch.len()).put_member(&scratch);
     }
-    for (node, profile) in profiles.filter(|(_, profile)| codec::profile_bytes(profile) <= PROFILE_BYTES_MAX)
-    {
+    for (node, profile) in profiles.filter(|(_, profile)| codec::profile_bytes(profile) <= PROFILE_BYTES_MAX) {
         scratch.clear();
         codec::put_profile(node, profile, &mut scratch);
         room(&mut parts, scratch.len()).put_profile(&scratch);
@@ -160,9 +159,8 @@ impl Body {
 
 /// The body that has room for `size` more bytes: the last one, or a new one.
 fn room(parts: &mut Vec<Body>, size: usize) -> &mut Body {
-    let full = parts
-        .last()
-        .is_none_or(|body| HEAD_BYTES + body.members.len() + body.profiles.len() + size > FRAME_BYTES_MAX);
+    let full =
+        parts.last().is_none_or(|body| HEAD_BYTES + body.members.len() + body.profiles.len() + size > FRAME_BYTES_MAX);
     // 65,536 parts would be 4 GB; a list is bounded far below that.
     if full && parts.len() < usize::from(u16::MAX) {
         parts.push(Body::default());

@@ -55,8 +55,6 @@ pub(super) fn owners(seats: &[Seat], partitions: u32, heads: &[u32], head: usize
 /// The most partitions that each seat may own: `⌈P · w/W · 1.05⌉`.
 fn bounds(seats: &[Seat], partitions: u32) -> Vec<u64> {
     let total: u64 = seats.iter().map(|seat| u64::from(seat.weight)).sum();
-    let bound = |seat: &Seat| {
-        (u64::from(partitions) * u64::from(seat.weight) * LOAD_MAX_PERCENT).div_ceil(total * 100)
-    };
+    let bound = |seat: &Seat| (u64::from(partitions) * u64::from(seat.weight) * LOAD_MAX_PERCENT).div_ceil(total * 100);
     seats.iter().map(bound).collect()
 }

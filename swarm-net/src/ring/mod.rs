@@ -68,8 +68,7 @@ impl Ring {
         let head = seats.len().min(Self::HEAD);
         let mut ring = Self { seats, owners: Vec::new(), heads: Vec::new(), head, partitions };
         if !ring.seats.is_empty() {
-            ring.heads =
-                (0..partitions).flat_map(|p| score::best(&ring.seats, p, partitions, head)).collect();
+            ring.heads = (0..partitions).flat_map(|p| score::best(&ring.seats, p, partitions, head)).collect();
             ring.owners = matching::owners(&ring.seats, partitions, &ring.heads, head);
         }
         ring
@@ -98,8 +97,7 @@ impl Ring {
         let head = if owner.is_some() { &self.heads[at * self.head..][..self.head] } else { &[] };
         let tail = std::iter::once_with(move || match owner {
             Some(_) if self.head < self.seats.len() => {
-                score::best(&self.seats, u32::from(p.0), self.partitions, self.seats.len())
-                    .split_off(self.head)
+                score::best(&self.seats, u32::from(p.0), self.partitions, self.seats.len()).split_off(self.head)
             }
             Some(_) | None => Vec::new(),
         });

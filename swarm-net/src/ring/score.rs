@@ -45,8 +45,7 @@ impl Seat {
 
 /// The `count` seats that suit `p` best, best first.
 pub(super) fn best(seats: &[Seat], p: u32, partitions: u32, count: usize) -> Vec<u32> {
-    let mut costs: Vec<Cost> =
-        (0u32..).zip(seats).map(|(number, seat)| seat.cost(number, p, partitions)).collect();
+    let mut costs: Vec<Cost> = (0u32..).zip(seats).map(|(number, seat)| seat.cost(number, p, partitions)).collect();
     if count < costs.len() {
         costs.select_nth_unstable(count);
         costs.truncate(count);

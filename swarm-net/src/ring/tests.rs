@@ -38,8 +38,8 @@ fn moved(before: &Ring, after: &Ring) -> f64 {
 
 /// The mean of [`moved`] over 12 joins to `count` members, which are leaves as well when read backwards.
 fn moved_mean(count: u32) -> f64 {
-    let joins = (0..12)
-        .map(|seed| moved(&ring(seed * 1000..seed * 1000 + count), &ring(seed * 1000..=seed * 1000 + count)));
+    let joins =
+        (0..12).map(|seed| moved(&ring(seed * 1000..seed * 1000 + count), &ring(seed * 1000..=seed * 1000 + count)));
     joins.sum::<f64>() / 12.0
 }
 

@@ -12,6 +12,7 @@ use crate::wire::{Frame, FrameRef};
 /// every peer and the failure detector.
 pub trait Inbox: Send + Sync + 'static {
     /// A frame of kind 16 or above arrived. Frames of one lane come in the order in which they were sent.
+    /// The sender has proved who it is, but membership may not have reported it yet, or no more.
     fn frame(&self, from: &Arc<Peer>, lane: Lane, frame: FrameRef<'_>);
 
     /// Everything that could be read at once was delivered. Called only after [`Inbox::frame`] was.

@@ -11,6 +11,7 @@ use mio::net::TcpStream;
 use super::dials::Target;
 use super::peer::{Lane, Peer};
 use crate::connection::Connection;
+use crate::node::NodeId;
 use crate::wire::Greeting;
 
 /// A connection with its socket.
@@ -27,7 +28,8 @@ pub(crate) struct About {
     pub(crate) origin: Origin,
     /// What the other node said of itself.
     pub(crate) greeting: Option<Greeting>,
-    /// The count of connections that we told the other node.
+    /// Whom we expect at the other end of our dial, and the count of connections with it that we told.
+    pub(crate) expects: Option<NodeId>,
     pub(crate) links_told: u64,
     /// The lane of which peer it carries, once it does.
     pub(crate) carries: Option<(Arc<Peer>, Lane)>,
@@ -53,7 +55,7 @@ pub(crate) struct Links {
 
 impl About {
     pub(crate) fn new(origin: Origin) -> Self {
-        Self { origin, greeting: None, links_told: 0, carries: None }
+        Self { origin, greeting: None, expects: None, links_told: 0, carries: None }
     }
 }
 

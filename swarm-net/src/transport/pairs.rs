@@ -89,8 +89,9 @@ impl Pairs {
 
     /// The pair of a node, made if it is new.
     pub(crate) fn entry(&mut self, node: NodeId, make: impl FnOnce() -> Peer) -> &mut Pair {
-        if !self.table.contains_key(&node) {
-            self.table.insert(node, Pair::new(Arc::new(make())));
+        let before = self.table.len();
+        self.table.entry(node).or_insert_with(|| Pair::new(Arc::new(make())));
+        if self.table.len() != before {
             self.publish();
         }
         self.table.get_mut(&node).expect("it was put there if it was missing")

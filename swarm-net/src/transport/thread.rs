@@ -61,7 +61,7 @@ pub(super) fn start(setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Handle, NetEr
         inbox: Arc::clone(&inbox),
         poll,
         listener: Some(listener),
-        udp,
+        udp: Some(udp),
         commands: commands.clone(),
         queue,
         search: search.clone(),

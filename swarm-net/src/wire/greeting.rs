@@ -59,7 +59,9 @@ pub struct Greeting {
     pub joined: bool,
     /// The connection is for bulk.
     pub bulk: bool,
-    /// How many connections of this lane the two have had, as far as it knows. Tells a dial that replaces a lost
+    /// Whom it expects at the other end, if anybody: after a restart another process may be there.
+    pub expects: Option<NodeId>,
+    /// How many connections of this lane it has had with the one that it expects. Tells a dial that replaces a lost
     /// connection from one that has crossed another.
     pub links: u64,
 }
@@ -194,6 +196,7 @@ mod tests {
             profile: Profile { version: 1, weight: 100, leaving: false, abilities: vec![1, 2], extra: vec![3; 100] },
             joined: true,
             bulk: false,
+            expects: None,
             links: 2,
         }
     }

@@ -3,10 +3,11 @@
 mod node;
 
 use std::future::poll_fn;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
@@ -16,13 +17,20 @@ use swarm_net::discovery::Multicast;
 use swarm_net::error::NetError;
 use swarm_net::filter::NodeFilter;
 use swarm_net::member::Gone;
-use swarm_net::transport::{Lane, Why};
+use swarm_net::transport::{FrameNo, Lane, Peer, Why};
 use swarm_net::wire::Frame;
 
 /// Loopback addresses that were free a moment ago.
 fn free_addrs<const N: usize>() -> [SocketAddr; N] {
     let listeners: [_; N] = std::array::from_fn(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
     listeners.map(|listener| listener.local_addr().expect("it is bound"))
+}
+
+/// Membership that does not give up a node whose inbox the test blocks.
+fn patient() -> NetConfig {
+    let mut config = NetConfig::local();
+    config.membership.suspicion_min = PATIENCE;
+    config
 }
 
 #[test]
@@ -32,6 +40,36 @@ fn seeds_form_a_cluster() {
     let mut nodes = vec![first];
     nodes.extend((0..3).map(|_| Node::start(Plan::default().seeds(&seeds))));
     wait_formed(&mut nodes);
+}
+
+#[test]
+fn of_crossing_dials_one_stays_and_nothing_is_lost() {
+    let addrs = free_addrs::<6>();
+    let mut nodes = addrs.map(|addr| Node::start_at(addr, Plan::default().seeds(&addrs)));
+    wait_formed(&mut nodes);
+    nodes.iter_mut().for_each(Node::assert_nothing_lost);
+}
+
+#[test]
+fn strangers_are_few_and_have_little_time() {
+    let config = NetConfig { strangers_per_ip_max: 2, handshake_ms: 300, ..NetConfig::local() };
+    let node = Node::start(Plan { config, ..Plan::default() });
+    let connect = || {
+        let stream = TcpStream::connect(node.addr()).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a span above zero");
+        stream
+    };
+    let ended = |mut stream: TcpStream| matches!(stream.read(&mut [0; 8]), Ok(0) | Err(_));
+    let begun = Instant::now();
+    let silent = [connect(), connect()];
+    assert!(ended(connect()), "the third is turned away");
+    assert!(begun.elapsed() < PATIENCE);
+    assert!(silent.into_iter().all(ended), "silence ends by its deadline");
+    assert!(begun.elapsed() < PATIENCE);
+    let mut rude = connect();
+    rude.write_all(&[0x55; 64]).expect("it is connected");
+    assert!(ended(rude), "garbage ends it at once");
+    assert!(begun.elapsed() < PATIENCE);
 }
 
 #[test]
@@ -69,6 +107,7 @@ fn frames_come_in_order_both_ways_though_both_nodes_dial() {
     for (node, from) in [(first, b), (second, a)] {
         assert_eq!(node.wait_frames(COUNT as usize, from, Lane::Calls), (0..COUNT).collect::<Vec<_>>());
         assert_eq!(node.wait_frames(40, from, Lane::Bulk), (0..40).collect::<Vec<_>>());
+        node.assert_nothing_lost();
     }
 }
 
@@ -98,7 +137,7 @@ fn a_restarted_process_at_the_same_address_is_another_node() {
 
 #[test]
 fn a_full_queue_refuses_and_tells_of_room() {
-    let config = NetConfig { calls_queue_frames_max: 8, ..NetConfig::local() };
+    let config = NetConfig { calls_queue_frames_max: 8, ..patient() };
     let mut a = Node::start(Plan { config, ..Plan::default() });
     let mut b = Node::start(Plan::default().seeds(&[a.addr()]));
     a.wait_connected(b.id());
@@ -114,7 +153,10 @@ fn a_full_queue_refuses_and_tells_of_room() {
 
 #[test]
 fn what_was_not_claimed_is_given_back_once() {
-    let [mut a, b] = pair();
+    let mut a = Node::start(Plan { config: patient(), ..Plan::default() });
+    let mut b = Node::start(Plan::default().seeds(&[a.addr()]));
+    a.wait_connected(b.id());
+    b.wait_connected(a.id());
     let peer = a.peer(b.id());
     peer.send(Lane::Calls, Frame::new(GATE, [0; 24], &[])).expect("there is room");
     let sent = fill(&peer);
@@ -128,21 +170,23 @@ fn what_was_not_claimed_is_given_back_once() {
     a.wait_down(b.id());
 }
 
-/// Sends large frames until the queue is full; the receiver does not read.
-fn fill(peer: &Arc<swarm_net::transport::Peer>) -> u64 {
-    // More than any kernel takes in: the bound only keeps a broken test from running for ever.
-    for number in 0..100_000 {
+/// Sends large frames until the queue is full and stays so, as the receiver does not read.
+fn fill(peer: &Arc<Peer>) -> u64 {
+    // Far more than any kernel takes in: the bounds only keep a broken test from running for ever.
+    let until = Instant::now() + PATIENCE;
+    let mut number = 0;
+    let (mut full_at, mut since) = (FrameNo(0), Instant::now());
+    while Instant::now() < until && number < 100_000 {
         match peer.send(Lane::Calls, frame(number, 100_000)) {
-            Ok(_) => {}
+            Ok(_) => (number, since) = (number + 1, Instant::now()),
             Err(unsent) => {
                 assert_eq!((unsent.why, unsent.frame.tag), (Why::Full, number));
-                // The I/O thread may just be emptying it.
                 let claimed = peer.claimed(Lane::Calls);
-                let retry = peer.send(Lane::Calls, frame(number, 100_000));
-                if retry.is_err() && claimed == peer.claimed(Lane::Calls) {
+                if claimed == full_at && since.elapsed() > Duration::from_millis(100) {
                     return number;
                 }
-                assert!(retry.is_err(), "a full queue does not empty between two sends to a stopped receiver");
+                full_at = claimed;
+                std::thread::yield_now();
             }
         }
     }
@@ -157,12 +201,12 @@ impl Wake for Ring {
     }
 }
 
-fn block_on_room(peer: &swarm_net::transport::Peer) {
+fn block_on_room(peer: &Peer) {
     let (ring, rung) = bounded(1);
     let waker = Waker::from(Arc::new(Ring(ring)));
     let mut cx = Context::from_waker(&waker);
     let mut room = pin!(poll_fn(|cx| peer.poll_room(Lane::Calls, cx)));
-    while let Poll::Pending = room.as_mut().poll(&mut cx) {
+    while room.as_mut().poll(&mut cx).is_pending() {
         rung.recv_timeout(PATIENCE).expect("room comes");
     }
 }

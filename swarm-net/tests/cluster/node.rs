@@ -154,7 +154,7 @@ impl Node {
             Seen::Reset { node, lane, claimed, unsent } if *node == of && *lane == of_lane => {
                 Some((*claimed, unsent.iter().map(|frame| frame.tag).collect()))
             }
-            _ => None,
+            Seen::Frame { .. } | Seen::Member(_) | Seen::Connected(_) | Seen::Reset { .. } | Seen::Fatal(_) => None,
         })
     }
 
@@ -165,7 +165,7 @@ impl Node {
     pub(crate) fn wait_down(&mut self, node: NodeId) -> Gone {
         self.wait("down", |seen| match seen {
             Seen::Member(MemberEvent::Down(gone, why)) if *gone == node => Some(*why),
-            _ => None,
+            Seen::Frame { .. } | Seen::Member(_) | Seen::Connected(_) | Seen::Reset { .. } | Seen::Fatal(_) => None,
         })
     }
 
@@ -180,8 +180,15 @@ impl Node {
     pub(crate) fn wait_fatal(&mut self) -> NetError {
         self.wait("fatal", |seen| match seen {
             Seen::Fatal(error) => Some(error.clone()),
-            _ => None,
+            Seen::Frame { .. } | Seen::Member(_) | Seen::Connected(_) | Seen::Reset { .. } => None,
         })
+    }
+
+    /// Panics if a connection that was used was lost by now.
+    pub(crate) fn assert_nothing_lost(&mut self) {
+        self.kept.extend(self.pages.try_iter());
+        let lost = self.kept.iter().find(|seen| matches!(seen, Seen::Reset { .. }));
+        assert!(lost.is_none(), "{}: {lost:?}", self.id());
     }
 
     /// Waits for frames of a lane, in whatever order they come.
@@ -190,7 +197,9 @@ impl Node {
             .map(|_| {
                 self.wait("a frame", |seen| match seen {
                     Seen::Frame { from, lane, number } if *from == sender && *lane == on => Some(*number),
-                    _ => None,
+                    Seen::Frame { .. } | Seen::Member(_) | Seen::Connected(_) | Seen::Reset { .. } | Seen::Fatal(_) => {
+                        None
+                    }
                 })
             })
             .collect()

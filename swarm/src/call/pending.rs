@@ -158,10 +158,7 @@ impl Pending {
             (self.sooner)(Instant::from_nanos(due));
         }
         let request = RequestId(u64::from(generation) << 32 | u64::from(index));
-        Ok(Ticket {
-            pending: self.clone(),
-            request,
-        })
+        Ok(Ticket { pending: self.clone(), request })
     }
 
     /// Answers the call, unless it has an answer already or nobody waits any more. Says whether it did.
@@ -249,9 +246,7 @@ impl Pending {
 
     /// Ends every call for which `error` gives one, and says how many.
     pub fn fail_where(&self, mut error: impl FnMut(&Waiting) -> Option<CallError>) -> usize {
-        (0..self.grown.load(Ordering::SeqCst))
-            .filter(|&index| self.end_if(index, &mut error))
-            .count()
+        (0..self.grown.load(Ordering::SeqCst)).filter(|&index| self.end_if(index, &mut error)).count()
     }
 
     fn end_if(&self, index: u32, mut error: impl FnMut(&Waiting) -> Option<CallError>) -> bool {
@@ -323,21 +318,15 @@ impl Pending {
     }
 
     fn shard(&self, shard: usize) -> MutexGuard<'_, Vec<u32>> {
-        self.free[shard]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.free[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn chunk(&self, index: u32) -> &Chunk {
-        self.chunks[index as usize / CHUNK]
-            .get()
-            .expect("a chunk is made before one of its indices is handed out")
+        self.chunks[index as usize / CHUNK].get().expect("a chunk is made before one of its indices is handed out")
     }
 
     fn slot(&self, index: u32) -> MutexGuard<'_, Slot> {
-        self.chunk(index).slots[index as usize % CHUNK]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.chunk(index).slots[index as usize % CHUNK].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn due(&self, index: u32) -> &AtomicU64 {
@@ -357,14 +346,7 @@ impl Pending {
 impl Chunk {
     fn new() -> Self {
         Self {
-            slots: (0..CHUNK)
-                .map(|_| {
-                    Mutex::new(Slot {
-                        generation: 0,
-                        state: State::Free,
-                    })
-                })
-                .collect(),
+            slots: (0..CHUNK).map(|_| Mutex::new(Slot { generation: 0, state: State::Free })).collect(),
             dues: (0..CHUNK).map(|_| AtomicU64::new(NEVER)).collect(),
         }
     }
@@ -408,4 +390,135 @@ fn shard_of_thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local!(static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
     MINE.with(|mine| *mine)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::call::wait::wait;
+
+    fn waiting(due_ms: u64) -> Waiting {
+        let limit = Duration::from_millis(due_ms);
+        Waiting { name: "acct/1".into(), deadline: Deadline::after(Instant::START, limit), place: Place::Here }
+    }
+
+    fn at(ms: u64) -> Instant {
+        Instant::START + Duration::from_millis(ms)
+    }
+
+    fn table(limit: usize) -> Arc<Pending> {
+        Arc::new(Pending::new(limit, |_| {}))
+    }
+
+    #[test]
+    fn a_call_is_answered_once_and_a_late_answer_finds_nobody() {
+        let pending = table(10);
+        let ticket = pending.take(waiting(10)).expect("there is room");
+        let request = ticket.request();
+        assert!(pending.complete(request, Ok(Answer::Payload(Payload::copy_of(&[1])))));
+        assert!(!pending.complete(request, Err(CallError::NoSwarm)));
+        assert!(matches!(wait(ticket), Ok(Answer::Payload(payload)) if payload[..] == [1]));
+        let next = pending.take(waiting(10)).expect("there is room");
+        assert_ne!(next.request(), request, "the same slot in another generation");
+        assert!(!pending.complete(request, Err(CallError::NoSwarm)));
+        assert!(!pending.complete(RequestId(u64::MAX), Err(CallError::NoSwarm)));
+        drop(next);
+        assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn what_is_due_ends_and_says_what_is_known_of_it() {
+        let pending = table(10);
+        let places = [
+            (Place::Here, Executed::No),
+            (Place::Begun, Executed::Yes),
+            (Place::Away, Executed::Maybe),
+            (Place::Sent { peer: NodeId::new(([127, 0, 0, 1], 1).into(), 1), frame: 3 }, Executed::No),
+        ];
+        let late = pending.take(waiting(50)).expect("there is room");
+        let tickets: Vec<_> = places
+            .into_iter()
+            .map(|(place, executed)| {
+                let ticket = pending.take(waiting(10)).expect("there is room");
+                assert!(pending.retarget(ticket.request(), place));
+                (ticket, executed)
+            })
+            .collect();
+        assert_eq!(pending.next_due(), Some(at(10)));
+        assert_eq!(pending.expire(at(9), |_| Executed::No), 0);
+        assert_eq!(pending.expire(at(10), |_| Executed::No), 4);
+        assert_eq!(pending.next_due(), Some(at(50)));
+        for (ticket, expected) in tickets {
+            assert!(!pending.begin(ticket.request()), "it has ended");
+            match wait(ticket) {
+                Err(CallError::Timeout { executed, .. }) => assert_eq!(executed, expected),
+                Err(error) => panic!("{error}"),
+                Ok(_) => panic!("nobody answered"),
+            }
+        }
+        drop(late);
+        assert_eq!(pending.expire(at(60), |_| Executed::No), 0);
+        assert_eq!(pending.next_due(), None);
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_gives_slots_back() {
+        let pending = table(2);
+        let first = pending.take(waiting(1)).expect("there is room");
+        let _second = pending.take(waiting(1)).expect("there is room");
+        assert_eq!(pending.take(waiting(1)).err(), Some(Exhausted { limit: 2 }));
+        drop(first);
+        let _third = pending.take(waiting(1)).expect("there is room again");
+        let _begun = pending.take_begun(waiting(1)).expect("one that has begun goes beyond the limit");
+    }
+
+    #[test]
+    fn those_sent_to_a_lost_node_fail() {
+        let pending = table(10);
+        let peer = NodeId::new(([127, 0, 0, 1], 1).into(), 1);
+        let sent = pending.take(waiting(10)).expect("there is room");
+        pending.retarget(sent.request(), Place::Sent { peer, frame: 1 });
+        let here = pending.take(waiting(10)).expect("there is room");
+        let failed = pending.fail_where(|waiting| match waiting.place {
+            Place::Sent { peer: to, .. } if to == peer => Some(CallError::NoSwarm),
+            Place::Sent { .. } | Place::Here | Place::Begun | Place::Away => None,
+        });
+        assert_eq!(failed, 1);
+        assert!(matches!(wait(sent), Err(CallError::NoSwarm)));
+        assert!(pending.begin(here.request()));
+    }
+
+    #[test]
+    fn threads_that_answer_and_wait_meet_exactly_once() {
+        let pending = table(10_000);
+        let (send, receive) = std::sync::mpsc::channel::<RequestId>();
+        let answering = pending.clone();
+        let answerer = std::thread::spawn(move || {
+            for request in receive {
+                let payload = Payload::copy_of(&request.0.to_le_bytes());
+                assert!(answering.complete(request, Ok(Answer::Payload(payload))));
+            }
+        });
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let (pending, send) = (&pending, send.clone());
+                scope.spawn(move || {
+                    for _ in 0..5_000 {
+                        let ticket = pending.take(waiting(10)).expect("there is room");
+                        let request = ticket.request();
+                        send.send(request).expect("the answerer lives");
+                        match wait(ticket) {
+                            Ok(Answer::Payload(payload)) => assert_eq!(payload[..], request.0.to_le_bytes()),
+                            Ok(Answer::Value(_)) | Err(_) => panic!("not what was sent"),
+                        }
+                    }
+                });
+            }
+        });
+        drop(send);
+        answerer.join().expect("each was answered once");
+        assert!(pending.is_empty());
+    }
 }

@@ -38,19 +38,13 @@ impl Claim {
 
     /// Whether everybody was asked.
     pub(super) fn complete(&self, need: &BTreeSet<NodeId>) -> bool {
-        need.iter().all(|node| {
-            self.covered.contains(node)
-                || self.inherited.contains(node)
-                || self.forced.contains(node)
-        })
+        need.iter()
+            .all(|node| self.covered.contains(node) || self.inherited.contains(node) || self.forced.contains(node))
     }
 
     /// Who has not been heard: neither covered nor given up.
     pub(super) fn unheard(&self, need: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
-        need.iter()
-            .filter(|node| !self.covered.contains(node) && !self.forced.contains(node))
-            .copied()
-            .collect()
+        need.iter().filter(|node| !self.covered.contains(node) && !self.forced.contains(node)).copied().collect()
     }
 
     /// Everything known about the node's answers is void: it was away, or owned the partition itself.

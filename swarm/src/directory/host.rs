@@ -5,9 +5,7 @@ use swarm_net::node::NodeId;
 
 use crate::directory::Happened;
 use crate::directory::action::{Action, Order};
-use crate::directory::message::{
-    CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start,
-};
+use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start};
 use crate::directory::partition::Partition;
 use crate::directory::record::{self, Rid};
 use crate::directory::turn::Turn;
@@ -46,11 +44,7 @@ impl Cell {
     fn new(start: &Start, last: (Term, DirectiveId)) -> Self {
         Self {
             ids: start.ids.clone(),
-            origin: Origin {
-                spec: start.spec.clone(),
-                registrar: start.registrar,
-                groups: start.groups.clone(),
-            },
+            origin: Origin { spec: start.spec.clone(), registrar: start.registrar, groups: start.groups.clone() },
             epoch: start.epoch,
             phase: Phase::Starting,
             pinned: false,
@@ -91,16 +85,11 @@ impl Cell {
             (Phase::Sealing, Happened::Ignored) => {
                 // A forced seal that is ignored leaves a sealed cell without state.
                 self.pinned = !self.forced;
-                self.phase = if self.forced {
-                    Phase::Sealed
-                } else {
-                    Phase::Running
-                };
+                self.phase = if self.forced { Phase::Sealed } else { Phase::Running };
             }
             (Phase::Sealing, Happened::SealTimedOut) => self.phase = Phase::Running,
             (Phase::Absorbing, Happened::Absorbed { from }) => {
-                if let Some(merging) = self.merging.take().filter(|merging| merging.loser == *from)
-                {
+                if let Some(merging) = self.merging.take().filter(|merging| merging.loser == *from) {
                     self.ids.extend(merging.ids);
                     self.ids.sort_unstable();
                     self.ids.dedup();
@@ -115,14 +104,8 @@ impl Cell {
             (Phase::Dropping, Happened::Stopped { .. }) | (_, Happened::Dropped) => return false,
             (_, Happened::Stopped { .. }) => self.phase = Phase::Ended,
             // A report about an order that was overtaken, such as a start that ended while the cell was dropped.
-            (
-                _,
-                Happened::Started | Happened::StartFailed(_) | Happened::Sealed | Happened::Ignored,
-            )
-            | (
-                _,
-                Happened::SealTimedOut | Happened::Absorbed { .. } | Happened::AbsorbFailed { .. },
-            ) => {}
+            (_, Happened::Started | Happened::StartFailed(_) | Happened::Sealed | Happened::Ignored)
+            | (_, Happened::SealTimedOut | Happened::Absorbed { .. } | Happened::AbsorbFailed { .. }) => {}
         }
         true
     }
@@ -142,20 +125,11 @@ impl From<Farewell> for Die {
 impl Partition {
     /// Everything that this node hosts of the partition.
     pub(super) fn all_cells(&self) -> Vec<(Name, CellReport)> {
-        self.cells
-            .iter()
-            .map(|(name, cell)| (name.clone(), cell.report(true)))
-            .collect()
+        self.cells.iter().map(|(name, cell)| (name.clone(), cell.report(true))).collect()
     }
 
     /// The runtime reports about a cell.
-    pub(super) fn on_happened(
-        &mut self,
-        turn: &mut Turn<'_>,
-        name: &Name,
-        epoch: Epoch,
-        happened: Happened,
-    ) {
+    pub(super) fn on_happened(&mut self, turn: &mut Turn<'_>, name: &Name, epoch: Epoch, happened: Happened) {
         let Some(cell) = self.cells.get_mut(name).filter(|cell| cell.epoch == epoch) else {
             return;
         };
@@ -170,23 +144,13 @@ impl Partition {
             self.cells.remove(name);
         }
         if let Some(boss) = self.boss {
-            let report = Message::Report {
-                term: self.promised,
-                id,
-                name: name.clone(),
-                cell,
-                failure,
-            };
+            let report = Message::Report { term: self.promised, id, name: name.clone(), cell, failure };
             turn.send(boss, self.id, report);
         }
     }
 
     fn last_directive(&self, name: &Name) -> DirectiveId {
-        let last = self
-            .cells
-            .get(name)
-            .map(|cell| cell.last)
-            .filter(|(term, _)| *term == self.promised);
+        let last = self.cells.get(name).map(|cell| cell.last).filter(|(term, _)| *term == self.promised);
         last.map(|(_, id)| id).unwrap_or_default()
     }
 
@@ -213,17 +177,7 @@ impl Partition {
             cell.last = (term, id);
         }
         let cell = self.cells.get(&name).map(|cell| cell.report(false));
-        turn.send(
-            from,
-            self.id,
-            Message::Report {
-                term,
-                id,
-                name,
-                cell,
-                failure: None,
-            },
-        );
+        turn.send(from, self.id, Message::Report { term, id, name, cell, failure: None });
     }
 
     fn start(&mut self, turn: &mut Turn<'_>, name: &Name, start: Start, last: (Term, DirectiveId)) {
@@ -238,10 +192,7 @@ impl Partition {
             source: start.source,
             registrar: start.registrar,
         };
-        turn.out.push(Action::Order {
-            name: name.clone(),
-            order,
-        });
+        turn.out.push(Action::Order { name: name.clone(), order });
         self.route(turn, name);
     }
 
@@ -251,36 +202,21 @@ impl Partition {
             return;
         };
         let order = match directive {
-            Directive::Seal { epoch, forced }
-                if cell.epoch == epoch && cell.phase == Phase::Running =>
-            {
+            Directive::Seal { epoch, forced } if cell.epoch == epoch && cell.phase == Phase::Running => {
                 cell.phase = Phase::Sealing;
                 cell.forced = forced;
                 Order::Seal { epoch, forced }
             }
-            Directive::Unseal { epoch, new }
-                if cell.epoch == epoch && cell.phase == Phase::Sealed =>
-            {
+            Directive::Unseal { epoch, new } if cell.epoch == epoch && cell.phase == Phase::Sealed => {
                 cell.contain([epoch]);
                 cell.epoch = new;
                 cell.phase = Phase::Running;
                 Order::Unseal { epoch, new }
             }
-            Directive::Absorb {
-                epoch,
-                from,
-                loser,
-                ids,
-                absorbed,
-            } if cell.epoch == epoch
-                && cell.phase == Phase::Running
-                && !cell.absorbed.contains(&loser) =>
+            Directive::Absorb { epoch, from, loser, ids, absorbed }
+                if cell.epoch == epoch && cell.phase == Phase::Running && !cell.absorbed.contains(&loser) =>
             {
-                cell.merging = Some(Merging {
-                    loser,
-                    ids,
-                    absorbed,
-                });
+                cell.merging = Some(Merging { loser, ids, absorbed });
                 cell.phase = Phase::Absorbing;
                 Order::Absorb { epoch, from, loser }
             }
@@ -288,17 +224,9 @@ impl Partition {
                 self.cells.remove(name);
                 return;
             }
-            Directive::Drop {
-                epoch,
-                why,
-                successor,
-            } if cell.epoch == epoch && cell.phase != Phase::Dropping => {
+            Directive::Drop { epoch, why, successor } if cell.epoch == epoch && cell.phase != Phase::Dropping => {
                 cell.phase = Phase::Dropping;
-                Order::Drop {
-                    epoch,
-                    why: why.into(),
-                    successor,
-                }
+                Order::Drop { epoch, why: why.into(), successor }
             }
             Directive::Groups { epoch, groups }
                 if cell.epoch == epoch && !matches!(cell.phase, Phase::Dropping | Phase::Ended) =>
@@ -314,10 +242,7 @@ impl Partition {
             | Directive::Drop { .. }
             | Directive::Groups { .. } => return,
         };
-        turn.out.push(Action::Order {
-            name: name.clone(),
-            order,
-        });
+        turn.out.push(Action::Order { name: name.clone(), order });
     }
 
     /// An owner wants to know all cells, or only whether they are what it believes.

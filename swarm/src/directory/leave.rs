@@ -41,22 +41,14 @@ impl Directory {
             return;
         };
         let stats = self.stats();
-        let roles = self
-            .partitions
-            .iter()
-            .filter(|partition| partition.office.is_some())
-            .count();
+        let roles = self.partitions.iter().filter(|partition| partition.office.is_some()).count();
         let alone = self.world.view.len() <= 1;
         if !alone && (stats.cells > 0 || stats.copies > 0 || roles > 0) {
             if now.instant < until {
                 return;
             }
             let (cells, copies) = (stats.cells, stats.copies);
-            out.push(Action::Notice(Notice::LeaveTimedOut {
-                cells,
-                roles,
-                copies,
-            }));
+            out.push(Action::Notice(Notice::LeaveTimedOut { cells, roles, copies }));
         }
         self.departure = Departure::Gone;
         // Whatever comes between now and its end must not give it anything again.

@@ -83,12 +83,7 @@ impl Partition {
             return;
         };
         // Who has not answered is asked again: to promise twice does no harm.
-        let silent = office
-            .claim
-            .asked
-            .iter()
-            .filter(|node| !office.claim.covered.contains(node))
-            .copied();
+        let silent = office.claim.asked.iter().filter(|node| !office.claim.covered.contains(node)).copied();
         for node in silent.collect::<Vec<_>>() {
             office.claim.asked.remove(&node);
             self.stale = true;
@@ -107,9 +102,7 @@ impl Partition {
         });
         let hosts: Vec<_> = hosts.map(|(node, _)| *node).collect();
         for node in hosts {
-            let there = office
-                .names_at(node)
-                .filter_map(|name| Some((name, office.names.get(name)?.cell(node)?)));
+            let there = office.names_at(node).filter_map(|name| Some((name, office.names.get(name)?.cell(node)?)));
             let mark = Some(cells_mark(there));
             let (term, id) = (office.term, office.next_directive());
             turn.send(node, self.id, Message::Survey { term, id, mark });

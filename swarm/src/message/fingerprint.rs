@@ -43,7 +43,6 @@ impl Fingerprint {
 
     /// This, followed by the size and the alignment that `A`, an archived form, has in memory.
     pub const fn layout<A>(self) -> Self {
-        self.number(size_of::<A>() as u64)
-            .number(align_of::<A>() as u64)
+        self.number(size_of::<A>() as u64).number(align_of::<A>() as u64)
     }
 }

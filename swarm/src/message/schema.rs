@@ -50,10 +50,7 @@ pub const fn closed(own: u64, named: &[u64], theirs: &[&[u64]]) {
                 found |= named[k] == wanted;
                 k += 1;
             }
-            assert!(
-                found,
-                "types that contain each other name each other: `cycle(..)` must name all of the circle"
-            );
+            assert!(found, "types that contain each other name each other: `cycle(..)` must name all of the circle");
             j += 1;
         }
         i += 1;
@@ -91,9 +88,7 @@ impl<T: Schema> Schema for Option<T> {
 }
 
 impl<T: Schema, E: Schema> Schema for Result<T, E> {
-    const FINGERPRINT: Fingerprint = Fingerprint::of("result")
-        .with(T::FINGERPRINT)
-        .with(E::FINGERPRINT);
+    const FINGERPRINT: Fingerprint = Fingerprint::of("result").with(T::FINGERPRINT).with(E::FINGERPRINT);
     const FLAT: bool = T::FLAT && E::FLAT;
 }
 
@@ -120,9 +115,7 @@ impl<T: Schema> Schema for Box<[T]> {
 }
 
 impl<K: Schema, V: Schema, H> Schema for HashMap<K, V, H> {
-    const FINGERPRINT: Fingerprint = Fingerprint::of("hashmap")
-        .with(K::FINGERPRINT)
-        .with(V::FINGERPRINT);
+    const FINGERPRINT: Fingerprint = Fingerprint::of("hashmap").with(K::FINGERPRINT).with(V::FINGERPRINT);
 }
 
 impl<T: Schema, H> Schema for HashSet<T, H> {
@@ -130,9 +123,7 @@ impl<T: Schema, H> Schema for HashSet<T, H> {
 }
 
 impl<T: Schema, const N: usize> Schema for [T; N] {
-    const FINGERPRINT: Fingerprint = Fingerprint::of("array")
-        .number(N as u64)
-        .with(T::FINGERPRINT);
+    const FINGERPRINT: Fingerprint = Fingerprint::of("array").number(N as u64).with(T::FINGERPRINT);
     const FLAT: bool = T::FLAT;
 }
 

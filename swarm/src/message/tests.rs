@@ -6,10 +6,7 @@ use crate::worker::Payload;
 #[test]
 fn fingerprints_are_fixed_for_ever() {
     assert_eq!(Fingerprint::of("u64"), Fingerprint(0xa2481493b9362ff3));
-    assert_eq!(
-        <Vec<(u8, String)>>::FINGERPRINT,
-        Fingerprint(0xe270b2a76585d4fc)
-    );
+    assert_eq!(<Vec<(u8, String)>>::FINGERPRINT, Fingerprint(0xe270b2a76585d4fc));
 }
 
 #[test]
@@ -43,15 +40,8 @@ fn types_that_are_encoded_differently_differ() {
 
 #[test]
 fn what_is_encoded_comes_back() {
-    let value = (
-        7_u64,
-        String::from("a text longer than what is stored inline"),
-        vec![Some(1_u8), None],
-    );
-    assert_eq!(
-        decode::<(u64, String, Vec<Option<u8>>)>(&encode(&value)),
-        Ok(value)
-    );
+    let value = (7_u64, String::from("a text longer than what is stored inline"), vec![Some(1_u8), None]);
+    assert_eq!(decode::<(u64, String, Vec<Option<u8>>)>(&encode(&value)), Ok(value));
     assert_eq!(encode(&()), Payload::empty());
     assert_eq!(decode::<()>(&Payload::empty()), Ok(()));
 }
@@ -60,13 +50,8 @@ fn what_is_encoded_comes_back() {
 fn bytes_of_another_length_are_refused() {
     let payload = encode(&7_u64);
     let longer = Payload::copy_of(&[&payload[..], &[0; 8]].concat());
-    let text = decode::<u64>(&longer)
-        .expect_err("8 bytes too many")
-        .to_string();
-    assert!(
-        text.starts_with("the 16 bytes of a `u64` cannot be read (its archive has exactly 8 bytes"),
-        "{text}"
-    );
+    let text = decode::<u64>(&longer).expect_err("8 bytes too many").to_string();
+    assert!(text.starts_with("the 16 bytes of a `u64` cannot be read (its archive has exactly 8 bytes"), "{text}");
     let texts = encode(&vec![String::from("one"), String::from("two")]);
     assert!(decode::<Vec<String>>(&Payload::copy_of(&texts[..texts.len() - 2])).is_err());
     assert!(decode::<u64>(&Payload::copy_of(&payload[..4])).is_err());

@@ -20,16 +20,11 @@ use crate::worker::Payload;
     label = "this cannot travel between nodes",
     note = "if `{Self}` is yours, write `#[swarm::message]` above it; a type parameter needs the bound `swarm::Wire`"
 )]
-pub trait Wire:
-    Sized
+pub trait Wire: Sized
     + Schema
     + Send
     + 'static
-    + Archive<
-        Archived: for<'a> CheckBytes<HighValidator<'a, Error>>
-                      + Deserialize<Self, HighDeserializer<Error>>
-                      + Sync,
-    >
+    + Archive<Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync>
     + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
@@ -41,9 +36,7 @@ impl<T> Wire for T where
         + Send
         + 'static
         + Archive<
-            Archived: for<'a> CheckBytes<HighValidator<'a, Error>>
-                          + Deserialize<Self, HighDeserializer<Error>>
-                          + Sync,
+            Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
         >
         + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
@@ -51,9 +44,7 @@ impl<T> Wire for T where
 
 /// Bytes that are not what they should be: they were made by another version of the type, or damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the {bytes} bytes of a `{of}` cannot be read ({what}): both nodes must have the same version of it"
-)]
+#[error("the {bytes} bytes of a `{of}` cannot be read ({what}): both nodes must have the same version of it")]
 pub struct Malformed {
     of: &'static str,
     bytes: usize,
@@ -62,25 +53,18 @@ pub struct Malformed {
 
 impl Malformed {
     fn new<T>(payload: &Payload, what: impl fmt::Display) -> Self {
-        Self {
-            of: std::any::type_name::<T>(),
-            bytes: payload.len(),
-            what: what.to_string(),
-        }
+        Self { of: std::any::type_name::<T>(), bytes: payload.len(), what: what.to_string() }
     }
 }
 
 /// The encoded form of `value`.
 pub fn encode<T: Wire>(value: &T) -> Payload {
-    rkyv::to_bytes::<Error>(value)
-        .expect("serialising into memory does not fail")
-        .into()
+    rkyv::to_bytes::<Error>(value).expect("serialising into memory does not fail").into()
 }
 
 /// The value that `payload` encodes, after validation.
 pub fn decode<T: Wire>(payload: &Payload) -> Result<T, Malformed> {
-    rkyv::deserialize::<T, Error>(access::<T>(payload)?)
-        .map_err(|error| Malformed::new::<T>(payload, error))
+    rkyv::deserialize::<T, Error>(access::<T>(payload)?).map_err(|error| Malformed::new::<T>(payload, error))
 }
 
 /// The validated archived form that `payload` is.
@@ -91,11 +75,8 @@ pub fn decode<T: Wire>(payload: &Payload) -> Result<T, Malformed> {
 /// and of fingerprints, since a payload of another schema never comes here.
 fn access<T: Wire>(payload: &Payload) -> Result<&Archived<T>, Malformed> {
     let (size, align) = (size_of::<Archived<T>>(), align_of::<Archived<T>>());
-    let fits = if T::FLAT {
-        payload.len() == size
-    } else {
-        payload.len() >= size && payload.len().is_multiple_of(align)
-    };
+    let fits =
+        if T::FLAT { payload.len() == size } else { payload.len() >= size && payload.len().is_multiple_of(align) };
     if !fits {
         let bound = if T::FLAT { "exactly" } else { "at least" };
         let what = format_args!("its archive has {bound} {size} bytes, aligned to {align}");
@@ -114,10 +95,7 @@ impl<M: Wire> Checked<M> {
     /// Validates `payload`.
     pub fn new(payload: Payload) -> Result<Self, Malformed> {
         access::<M>(&payload)?;
-        Ok(Self {
-            payload,
-            message: PhantomData,
-        })
+        Ok(Self { payload, message: PhantomData })
     }
 
     /// The message in place.

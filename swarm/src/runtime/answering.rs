@@ -55,14 +55,7 @@ impl Node {
         self.findings(to, number, Findings { found, last: true, ..Findings::default() });
     }
 
-    fn publish_here(
-        self: &Arc<Self>,
-        whom: &Whom,
-        id: u64,
-        message: u64,
-        fingerprint: u32,
-        payload: &[u8],
-    ) -> u64 {
+    fn publish_here(self: &Arc<Self>, whom: &Whom, id: u64, message: u64, fingerprint: u32, payload: &[u8]) -> u64 {
         let mut delivered = 0;
         for name in self.meant(whom) {
             let counts = self.location_here(&name).is_some();

@@ -108,6 +108,7 @@ impl Control {
 
     /// Runs until the node stops.
     pub(crate) fn run(mut self) {
+        self.view_changed(Clock::now());
         loop {
             let before = Clock::instant();
             let sleep = self.next_timeout().map_or(SLEEP_MAX, |at| at.since(before)).min(SLEEP_MAX);
@@ -190,8 +191,7 @@ impl Control {
     }
 
     fn member(&mut self, now: Now, event: MemberEvent) {
-        self.node.tell_member(&event);
-        match event {
+        match event.clone() {
             MemberEvent::Up(member) | MemberEvent::Changed(member) => {
                 self.view.insert(member.id, member);
             }
@@ -203,9 +203,15 @@ impl Control {
             MemberEvent::Joined => {
                 self.feed(now, Event::Joined);
                 self.node.joined();
-                return;
             }
         }
+        self.view_changed(now);
+        // Who hears of it finds the new view in place.
+        self.publish();
+        self.node.tell_member(&event);
+    }
+
+    fn view_changed(&mut self, now: Now) {
         let view = Arc::new(self.view.clone());
         self.routing.set_view(view.clone());
         self.routing_changed = true;

@@ -233,11 +233,9 @@ impl Node {
                 for letter in queue {
                     let error = match why {
                         Die::Unregistered => CallError::NotRegistered { name: name.clone(), node: self.id() },
-                        Die::Moved | Die::Conflict | Die::Stopped | Die::NodeLeaving => CallError::Ended {
-                            name: name.clone(),
-                            node: self.id(),
-                            text: why.to_string(),
-                        },
+                        Die::Moved | Die::Conflict | Die::Stopped | Die::NodeLeaving => {
+                            CallError::Ended { name: name.clone(), node: self.id(), text: why.to_string() }
+                        }
                     };
                     self.refuse(letter, error);
                 }

@@ -36,11 +36,7 @@ pub(crate) enum Begun<R> {
     /// From a cell of this node.
     Here(Answered<R>),
     /// From wherever its letter goes.
-    Posted {
-        ticket: Ticket,
-        name: Name,
-        node: NodeId,
-    },
+    Posted { ticket: Ticket, name: Name, node: NodeId },
 }
 
 impl<R: Wire> Begun<R> {

@@ -320,11 +320,7 @@ impl Node {
     }
 
     /// Lets a letter wait and posts it anew then.
-    pub(crate) fn park(
-        self: &Arc<Self>,
-        letter: Letter,
-        after: Duration,
-    ) -> Result<(), (Letter, CallError)> {
+    pub(crate) fn park(self: &Arc<Self>, letter: Letter, after: Duration) -> Result<(), (Letter, CallError)> {
         let letter = self.keep_if(letter, true);
         let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
         if parked.len() >= PARKED_MAX {

@@ -14,12 +14,12 @@ use crate::call::frame::{Envelope, kind};
 use crate::call::pending::{Place as Stand, RequestId};
 use crate::error::{CallError, Executed};
 use crate::name::Name;
+use crate::runtime::Node;
 use crate::runtime::control::Input;
 use crate::runtime::lanes::{Lane, Passage, Turn};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{HELD_MAX, Place, Shard};
 use crate::runtime::routing::Hop;
-use crate::runtime::Node;
 use crate::worker::{Deadline, Parcel, Undelivered};
 
 /// A letter that nobody takes, and why. Whoever posted it answers its caller.
@@ -47,12 +47,7 @@ impl Node {
     }
 
     /// Posts a letter whose name is in `shard`.
-    pub(crate) fn route_in(
-        self: &Arc<Self>,
-        shard: &mut Shard,
-        letter: Letter,
-        turn: Turn,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn route_in(self: &Arc<Self>, shard: &mut Shard, letter: Letter, turn: Turn) -> Result<(), Refusal> {
         if letter.overdue(Clock::instant()) {
             return Err(self.timed_out(letter));
         }
@@ -73,12 +68,19 @@ impl Node {
         let lane = Lane { from: letter.from, partition };
         let mut result = Ok(());
         let letter = self.keep_if(letter, !self.lanes.home(partition));
-        let passage = self.lanes.pass(lane, hop, letter, turn, || self.number_flush(lane), |letter| {
-            result = match hop {
-                Some(to) => self.write(to, letter),
-                None => self.place(shard, letter),
-            };
-        });
+        let passage = self.lanes.pass(
+            lane,
+            hop,
+            letter,
+            turn,
+            || self.number_flush(lane),
+            |letter| {
+                result = match hop {
+                    Some(to) => self.write(to, letter),
+                    None => self.place(shard, letter),
+                };
+            },
+        );
         match passage {
             Passage::Gone | Passage::Waits => {}
             Passage::Flush(of, id) => self.flush(of, id),
@@ -150,9 +152,7 @@ impl Node {
                 self.held_here(&parcel);
                 let letter = Letter { name, parcel, kind, hops, from, from_queue };
                 Err(match why {
-                    Undelivered::Full => {
-                        Undeliverable::Refused(Box::new(self.overloaded(letter, "the mailbox")))
-                    }
+                    Undelivered::Full => Undeliverable::Refused(Box::new(self.overloaded(letter, "the mailbox"))),
                     Undelivered::Moved => Undeliverable::Moved(Box::new(letter)),
                 })
             }
@@ -170,7 +170,8 @@ impl Node {
         let envelope = letter.envelope(self.id(), now);
         let kind = if letter.parcel.reply.is_some() { kind::CALL } else { kind::CAST };
         let prelude = envelope.prelude(letter.parcel.payload.len());
-        let frame = Frame::new(kind, envelope.head(), &[&prelude, &letter.parcel.payload]).due(letter.parcel.deadline.due);
+        let frame =
+            Frame::new(kind, envelope.head(), &[&prelude, &letter.parcel.payload]).due(letter.parcel.deadline.due);
         let own = letter.parcel.reply.as_ref().filter(|reply| reply.node == self.id()).map(|reply| reply.request);
         if let Some(request) = own {
             // Until its number is known: it may have gone, so it may run.
@@ -189,7 +190,9 @@ impl Node {
             Err(unsent) => {
                 self.held_here(&letter.parcel);
                 match unsent.why {
-                    Why::Full if letter.from.is_none() && letter.parcel.reply.is_some() => self.park(letter, FULL_RETRY),
+                    Why::Full if letter.from.is_none() && letter.parcel.reply.is_some() => {
+                        self.park(letter, FULL_RETRY)
+                    }
                     Why::Full => {
                         letter = self.keep_if(letter, false);
                         Err(self.overloaded(letter, "the connection's queue"))

@@ -38,9 +38,7 @@ impl Node {
         worker: W,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
-        let key = self.instances.keep(Box::new(move |name, epoch, host| {
-            Cell::with_worker(name, epoch, host, worker)
-        }));
+        let key = self.instances.keep(Box::new(move |name, epoch, host| Cell::with_worker(name, epoch, host, worker)));
         let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: key.to_vec(), local: true };
         let registered = self.clone().register_spec(name, spec, limit).await;
         // If it was not started by now it never will be.
@@ -48,7 +46,12 @@ impl Node {
         registered
     }
 
-    async fn register_spec(self: Arc<Self>, name: Name, spec: Spec, limit: Duration) -> Result<Location, RegisterError> {
+    async fn register_spec(
+        self: Arc<Self>,
+        name: Name,
+        spec: Spec,
+        limit: Duration,
+    ) -> Result<Location, RegisterError> {
         let bytes = name.as_str().len();
         if bytes > Name::BYTES_MAX {
             return Err(RegisterError::NameTooLong { bytes, limit: Name::BYTES_MAX });
@@ -67,11 +70,7 @@ impl Node {
                 Refusal::Overloaded => RegisterError::Timeout { name, after: limit },
             }),
             Outcome::Answered(
-                Answer::Unregistered
-                | Answer::Whereis(_)
-                | Answer::Done
-                | Answer::NotRegistered
-                | Answer::NotOwner(_),
+                Answer::Unregistered | Answer::Whereis(_) | Answer::Done | Answer::NotRegistered | Answer::NotOwner(_),
             )
             | Outcome::TimedOut => Err(RegisterError::Timeout { name, after: limit }),
             Outcome::Stopping => Err(RegisterError::Stopping { node: self.id() }),
@@ -79,7 +78,11 @@ impl Node {
     }
 
     /// Where `name` is.
-    pub(crate) async fn whereis(self: Arc<Self>, name: Name, limit: Duration) -> Result<Option<Location>, RegistryError> {
+    pub(crate) async fn whereis(
+        self: Arc<Self>,
+        name: Name,
+        limit: Duration,
+    ) -> Result<Option<Location>, RegistryError> {
         match self.ask(name, Ask::Whereis, limit).await {
             Outcome::Answered(Answer::Whereis(location)) => Ok(location),
             Outcome::Answered(Answer::NotRegistered) => Ok(None),
@@ -113,7 +116,11 @@ impl Node {
     }
 
     /// Which workers there are, in the order of their names.
-    pub(crate) async fn list(self: Arc<Self>, whom: Whom, limit: Duration) -> Result<Vec<(Name, Location)>, RegistryError> {
+    pub(crate) async fn list(
+        self: Arc<Self>,
+        whom: Whom,
+        limit: Duration,
+    ) -> Result<Vec<(Name, Location)>, RegistryError> {
         let due = Clock::instant() + limit;
         let mut answers = self.surveys.ask(&self, &Question::List(whom));
         let mut found = std::collections::BTreeMap::<Name, Location>::new();

@@ -38,8 +38,7 @@ impl Routing {
 
     /// The same with other members.
     pub(crate) fn set_view(&mut self, view: Arc<View>) {
-        let members: Vec<_> =
-            view.values().filter(|m| !m.profile.leaving).map(|m| (m.id, m.profile.weight)).collect();
+        let members: Vec<_> = view.values().filter(|m| !m.profile.leaving).map(|m| (m.id, m.profile.weight)).collect();
         self.ring = Arc::new(Ring::new(self.ring.partitions(), &members));
         self.view = view;
     }

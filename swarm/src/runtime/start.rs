@@ -90,8 +90,8 @@ pub(crate) async fn leave(node: &Arc<Node>) -> Option<Left> {
     let (gone, goodbye) = crossbeam_channel::bounded(1);
     node.transport().leave(gone);
     // The channel is closed when the sockets are; either way it is over.
-    let waited = tokio::task::spawn_blocking(move || drop(goodbye.recv_timeout(GOODBYE_WAIT))).await;
-    drop(waited);
+    let closed = tokio::task::spawn_blocking(move || goodbye.recv_timeout(GOODBYE_WAIT)).await;
+    tracing::debug!(node = %node.id(), ?closed, "said goodbye");
     node.stop();
     Some(left)
 }

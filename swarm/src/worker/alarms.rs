@@ -21,17 +21,7 @@ const RETRY: Duration = Duration::from_millis(20);
 
 /// The number of a worker's timer. It stays the same when the worker moves, and may be part of its handoff state.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    rkyv::Archive,
-    rkyv::Serialize,
-    rkyv::Deserialize,
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
 )]
 pub struct TimerId(pub(crate) u64);
 
@@ -80,13 +70,7 @@ impl Alarms {
     ///
     /// # Panics
     /// If the worker, or the node, has as many as it may have.
-    pub(crate) fn arm(
-        &mut self,
-        message: Message,
-        due: Instant,
-        every: Option<Duration>,
-        core: &Arc<Core>,
-    ) -> TimerId {
+    pub(crate) fn arm(&mut self, message: Message, due: Instant, every: Option<Duration>, core: &Arc<Core>) -> TimerId {
         assert!(
             self.armed.len() < WORKER_TIMERS_MAX,
             "`{}` has {WORKER_TIMERS_MAX} timers armed, the limit of a worker: cancel those that are not needed",
@@ -97,24 +81,9 @@ impl Alarms {
         TimerId(self.last)
     }
 
-    fn insert(
-        &mut self,
-        id: u64,
-        message: Message,
-        due: Instant,
-        every: Option<Duration>,
-        core: &Arc<Core>,
-    ) {
+    fn insert(&mut self, id: u64, message: Message, due: Instant, every: Option<Duration>, core: &Arc<Core>) {
         let key = set(due, id, core);
-        self.armed.insert(
-            id,
-            Armed {
-                message,
-                due,
-                every,
-                key,
-            },
-        );
+        self.armed.insert(id, Armed { message, due, every, key });
     }
 
     /// Takes a timer back. Says whether it was armed.
@@ -130,10 +99,7 @@ impl Alarms {
 
     /// Takes all timers back.
     pub(crate) fn clear(&mut self, timers: &Timers) {
-        for key in std::mem::take(&mut self.armed)
-            .into_values()
-            .filter_map(|armed| armed.key)
-        {
+        for key in std::mem::take(&mut self.armed).into_values().filter_map(|armed| armed.key) {
             timers.cancel(key);
         }
     }
@@ -194,11 +160,7 @@ impl Alarms {
         for timer in saved {
             let due = now + timer.remaining;
             let (_, every, message) = timer.into_message();
-            if !self
-                .armed
-                .values()
-                .any(|armed| armed.message == message && armed.every == every)
-            {
+            if !self.armed.values().any(|armed| armed.message == message && armed.every == every) {
                 self.arm(message, due, every, core);
             }
         }
@@ -207,11 +169,7 @@ impl Alarms {
 
 impl SavedTimer {
     fn into_message(self) -> (TimerId, Option<Duration>, Message) {
-        let message = Message {
-            method: self.method,
-            fingerprint: self.fingerprint,
-            payload: self.payload,
-        };
+        let message = Message { method: self.method, fingerprint: self.fingerprint, payload: self.payload };
         (self.id, self.every, message)
     }
 }

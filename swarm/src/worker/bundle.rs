@@ -75,11 +75,7 @@ impl Bundle {
     pub fn encode(&self) -> Payload {
         let timers = self.timers.iter().map(SavedTimer::packed).collect();
         let state = self.state.as_ref().map(|state| state.to_vec());
-        encode(&Packed {
-            state,
-            timers,
-            publishes: self.publishes.clone(),
-        })
+        encode(&Packed { state, timers, publishes: self.publishes.clone() })
     }
 
     /// The bundle that these bytes encode.
@@ -90,11 +86,7 @@ impl Bundle {
         let packed: Packed = decode(payload)?;
         Ok(Self {
             state: packed.state.map(|state| Payload::copy_of(&state)),
-            timers: packed
-                .timers
-                .into_iter()
-                .map(PackedTimer::unpacked)
-                .collect(),
+            timers: packed.timers.into_iter().map(PackedTimer::unpacked).collect(),
             publishes: packed.publishes,
         })
     }

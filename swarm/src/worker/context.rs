@@ -16,16 +16,13 @@ use crate::worker::{Cast, Host, TimerId, Undelivered, Worker, alarms};
 
 /// What a worker knows of itself and may ask of its node. Cheap to clone; a clone that outlives the worker is harmless.
 pub struct Context<W> {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     worker: PhantomData<fn() -> Box<W>>,
 }
 
 impl<W> Context<W> {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self {
-            core,
-            worker: PhantomData,
-        }
+        Self { core, worker: PhantomData }
     }
 
     /// The name that this worker is registered under.
@@ -79,18 +76,10 @@ impl<W: Worker> Context<W> {
     {
         let name = self.core.name.clone();
         let node = self.core.host.node();
-        let ended = || CallError::Ended {
-            name: name.clone(),
-            node,
-            text: "it has moved or stopped".into(),
-        };
+        let ended = || CallError::Ended { name: name.clone(), node, text: "it has moved or stopped".into() };
         let cell = self.core.cell_as::<Cell<W>>().ok_or_else(ended)?;
         cell.enqueue_cast(message).map_err(|(_, why)| match why {
-            Undelivered::Full => CallError::Overloaded {
-                name: name.clone(),
-                node,
-                what: "the worker's queue".into(),
-            },
+            Undelivered::Full => CallError::Overloaded { name: name.clone(), node, what: "the worker's queue".into() },
             Undelivered::Moved => ended(),
         })
     }
@@ -120,11 +109,7 @@ impl<W: Worker> Context<W> {
     }
 
     fn arm<M: Message>(&self, span: Duration, every: Option<Duration>, message: &M) -> TimerId {
-        let message = alarms::Message {
-            method: M::ID,
-            fingerprint: M::FINGERPRINT.0 as u32,
-            payload: encode(message),
-        };
+        let message = alarms::Message { method: M::ID, fingerprint: M::FINGERPRINT.0 as u32, payload: encode(message) };
         let due = self.core.now() + span;
         self.core.alarms().arm(message, due, every, &self.core)
     }
@@ -132,18 +117,12 @@ impl<W: Worker> Context<W> {
 
 impl<W> Clone for Context<W> {
     fn clone(&self) -> Self {
-        Self {
-            core: self.core.clone(),
-            worker: PhantomData,
-        }
+        Self { core: self.core.clone(), worker: PhantomData }
     }
 }
 
 impl<W> fmt::Debug for Context<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("name", self.name())
-            .field("epoch", &self.epoch())
-            .finish()
+        f.debug_struct("Context").field("name", self.name()).field("epoch", &self.epoch()).finish()
     }
 }

@@ -28,12 +28,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(
-        name: Name,
-        epoch: Epoch,
-        host: Arc<dyn Host>,
-        cell: Weak<dyn AnyCell>,
-    ) -> Self {
+    pub(crate) fn new(name: Name, epoch: Epoch, host: Arc<dyn Host>, cell: Weak<dyn AnyCell>) -> Self {
         Self {
             name,
             host,
@@ -79,29 +74,17 @@ impl Core {
 
     /// The error of a call that waited in the queue of a cell that ended.
     pub(crate) fn ended(&self, why: &str) -> CallError {
-        CallError::Ended {
-            name: self.name.clone(),
-            node: self.host.node(),
-            text: why.to_owned(),
-        }
+        CallError::Ended { name: self.name.clone(), node: self.host.node(), text: why.to_owned() }
     }
 
     /// The error of a call whose handler panicked.
     pub(crate) fn panicked(&self, text: String) -> CallError {
-        CallError::Panicked {
-            name: self.name.clone(),
-            node: self.host.node(),
-            text,
-        }
+        CallError::Panicked { name: self.name.clone(), node: self.host.node(), text }
     }
 
     /// The error of a call whose message the cell cannot read.
     pub(crate) fn mismatch(&self, what: String) -> CallError {
-        CallError::SchemaMismatch {
-            name: self.name.clone(),
-            node: self.host.node(),
-            what,
-        }
+        CallError::SchemaMismatch { name: self.name.clone(), node: self.host.node(), what }
     }
 
     /// The cell as its own type, if that is `C` and it still exists.

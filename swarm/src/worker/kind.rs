@@ -9,17 +9,7 @@ use crate::worker::{Active, Boot, Context, Die, Handoff, Input, Payload, Step};
 
 /// The wire identity of a worker type: the hash of its name, mixed with the fingerprints of its type arguments.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    rkyv::Archive,
-    rkyv::Serialize,
-    rkyv::Deserialize,
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
 )]
 pub struct KindId(pub u64);
 
@@ -43,7 +33,7 @@ pub enum Restart {
     #[default]
     Permanent,
     /// As permanent, but a worker that stopped itself stays stopped and its name is free. (A permanent one that stops
-    /// itself starts again.)
+    /// itself starts again: its cell ends, and the owner of the name starts a new one under a new epoch.)
     Transient,
     /// It ends and its name is free.
     Temporary,
@@ -62,11 +52,7 @@ pub struct Options {
 
 impl Options {
     /// What holds where nothing is said.
-    pub const DEFAULT: Self = Self {
-        mailbox: 256,
-        restart: Restart::Permanent,
-        pool: false,
-    };
+    pub const DEFAULT: Self = Self { mailbox: 256, restart: Restart::Permanent, pool: false };
 }
 
 /// A worker type. `#[swarm::worker]` implements it; it can be implemented by hand.
@@ -234,9 +220,7 @@ impl<W: Worker> Method<W> {
             request: M::FINGERPRINT,
             reply: <<W as Call<M>>::Reply as crate::message::Schema>::FINGERPRINT,
             run: |at, payload| {
-                map(<W as Call<M>>::run(at, Input::Bytes(payload)), |reply| {
-                    crate::message::encode(&reply)
-                })
+                map(<W as Call<M>>::run(at, Input::Bytes(payload)), |reply| crate::message::encode(&reply))
             },
         }
     }
@@ -252,19 +236,12 @@ impl<W: Worker> Method<W> {
             cast: true,
             request: M::FINGERPRINT,
             reply: <() as crate::message::Schema>::FINGERPRINT,
-            run: |at, payload| {
-                map(<W as Cast<M>>::run(at, Input::Bytes(payload)), |()| {
-                    Payload::empty()
-                })
-            },
+            run: |at, payload| map(<W as Cast<M>>::run(at, Input::Bytes(payload)), |()| Payload::empty()),
         }
     }
 }
 
-fn map<W: Worker, R: Send + 'static, T: 'static>(
-    step: Step<W, R>,
-    encode: fn(R) -> T,
-) -> Step<W, T> {
+fn map<W: Worker, R: Send + 'static, T: 'static>(step: Step<W, R>, encode: fn(R) -> T) -> Step<W, T> {
     match step {
         Step::Done(at, reply) => Step::Done(at, encode(reply)),
         Step::Refused(at, malformed) => Step::Refused(at, malformed),

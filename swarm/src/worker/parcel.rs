@@ -20,17 +20,11 @@ pub struct Deadline {
 
 impl Deadline {
     /// For messages that may wait as long as they like.
-    pub const NEVER: Self = Self {
-        due: Instant::from_nanos(u64::MAX),
-        limit: Duration::MAX,
-    };
+    pub const NEVER: Self = Self { due: Instant::from_nanos(u64::MAX), limit: Duration::MAX };
 
     /// `limit` from `now` on.
     pub fn after(now: Instant, limit: Duration) -> Self {
-        Self {
-            due: now + limit,
-            limit,
-        }
+        Self { due: now + limit, limit }
     }
 }
 

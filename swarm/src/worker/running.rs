@@ -32,12 +32,7 @@ pub(crate) struct Entered(());
 
 /// Notes that this thread runs the worker of `core` until the guard is dropped.
 pub(crate) fn enter(core: &Arc<Core>, awaited: Awaited) -> Entered {
-    STACK.with_borrow_mut(|stack| {
-        stack.push(Frame {
-            core: core.clone(),
-            awaited,
-        })
-    });
+    STACK.with_borrow_mut(|stack| stack.push(Frame { core: core.clone(), awaited }));
     Entered(())
 }
 

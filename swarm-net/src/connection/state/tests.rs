@@ -79,6 +79,7 @@ fn greeting(port: u16) -> Greeting {
         profile: Profile { version: 1, weight: 100, leaving: false, abilities: vec![], extra: vec![] },
         joined: false,
         bulk: false,
+        expects: None,
         links: 0,
     }
 }

@@ -17,11 +17,7 @@ fn node(i: u32) -> NodeId {
 }
 
 fn member(i: u32) -> Member {
-    Member::new(
-        Identity::first(node(i), 1000),
-        i as u16,
-        if i.is_multiple_of(2) { State::Alive } else { State::Down },
-    )
+    Member::new(Identity::first(node(i), 1000), i as u16, if i.is_multiple_of(2) { State::Alive } else { State::Down })
 }
 
 fn list(count: u32) -> (Vec<Member>, Vec<(NodeId, Arc<Profile>)>) {
@@ -40,11 +36,7 @@ fn frames(count: u32) -> Vec<Vec<u8>> {
 fn target() -> (Membership, Vec<Output>) {
     let mut membership = Membership::new(node(0), profile(), "c", MembershipConfig::lan(), 1, Now::default());
     let mut out = Vec::new();
-    membership.handle(
-        Now::default(),
-        Input::Connected { node: node(1), profile: profile(), joined: true },
-        &mut out,
-    );
+    membership.handle(Now::default(), Input::Connected { node: node(1), profile: profile(), joined: true }, &mut out);
     membership.handle(Now::default(), Input::Discovered(addr(1)), &mut out);
     (membership, out)
 }
@@ -52,11 +44,7 @@ fn target() -> (Membership, Vec<Output>) {
 fn bytes_of(output: &Output) -> Option<Vec<u8>> {
     match output {
         Output::Packet { bytes, .. } | Output::Sync { bytes, .. } => Some(bytes.clone()),
-        Output::Goodbye { .. }
-        | Output::Dial(_)
-        | Output::Hangup(_)
-        | Output::Event(_)
-        | Output::Fatal(_) => None,
+        Output::Goodbye { .. } | Output::Dial(_) | Output::Hangup(_) | Output::Event(_) | Output::Fatal(_) => None,
     }
 }
 
@@ -69,14 +57,9 @@ fn lists_survive_the_wire_in_bounded_frames() {
             frames.iter().map(|frame| sync::read(&Codec::new("c"), frame).expect("it is ours")).collect();
         let (members, profiles) = list(count);
         assert_eq!(parts.iter().flat_map(|part| part.members.clone()).collect::<Vec<_>>(), members);
-        let read = parts
-            .iter()
-            .flat_map(|part| part.profiles.clone())
-            .map(|(node, profile)| (node, Arc::new(profile)));
+        let read = parts.iter().flat_map(|part| part.profiles.clone()).map(|(node, profile)| (node, Arc::new(profile)));
         assert_eq!(read.collect::<Vec<_>>(), profiles);
-        assert!(
-            parts.iter().rev().skip(1).all(|part| !part.last) && parts.last().is_some_and(|part| part.last)
-        );
+        assert!(parts.iter().rev().skip(1).all(|part| !part.last) && parts.last().is_some_and(|part| part.last));
     }
 }
 

@@ -81,14 +81,8 @@ impl Net {
 
     pub(super) fn start_as(&mut self, i: u32, boot: u64, cluster: &str) -> NodeId {
         let id = NodeId::new(addr(i), boot);
-        let membership = Membership::new(
-            id,
-            profile(),
-            cluster,
-            self.config.clone(),
-            boot ^ u64::from(i) << 20,
-            self.time(),
-        );
+        let membership =
+            Membership::new(id, profile(), cluster, self.config.clone(), boot ^ u64::from(i) << 20, self.time());
         let timeout = membership.next_timeout();
         let node = Node { id, membership, events: Vec::new(), fatal: None, profile: profile(), timeout };
         self.nodes.insert(addr(i), node);
@@ -111,9 +105,7 @@ impl Net {
     /// The process dies. With `refused`, its host lives on and refuses connections; without, nothing is heard of it again.
     pub(super) fn crash(&mut self, i: u32, refused: bool) -> NodeId {
         let id = self.nodes.remove(&addr(i)).expect("the node runs").id;
-        for other in
-            self.unlink(|a, b| a == id || b == id).into_iter().filter_map(|(a, b)| (a == id).then_some(b))
-        {
+        for other in self.unlink(|a, b| a == id || b == id).into_iter().filter_map(|(a, b)| (a == id).then_some(b)) {
             if refused {
                 self.send(Delivery::Lost { to: other, node: id, refused });
             }
@@ -148,9 +140,7 @@ impl Net {
             };
             self.now = self.now.max(next);
             match timeout {
-                Some((at, addr)) if delivery.is_none_or(|delivery| at < delivery) => {
-                    self.feed(addr, Input::Timeout)
-                }
+                Some((at, addr)) if delivery.is_none_or(|delivery| at < delivery) => self.feed(addr, Input::Timeout),
                 Some(_) | None => {
                     if let Some((_, delivery)) = self.coming.pop_first() {
                         self.deliver(delivery);
@@ -182,9 +172,7 @@ impl Net {
     }
 
     pub(super) fn downs(&self) -> Vec<(NodeId, NodeId, Gone)> {
-        let downs = |node: &Node| {
-            node.downs().into_iter().map(|(gone, why)| (node.id, gone, why)).collect::<Vec<_>>()
-        };
+        let downs = |node: &Node| node.downs().into_iter().map(|(gone, why)| (node.id, gone, why)).collect::<Vec<_>>();
         self.nodes.values().flat_map(downs).collect()
     }
 
@@ -242,10 +230,9 @@ impl Net {
         // Connections keep the order of what they carry; packets may overtake each other.
         let latency = match &delivery {
             Delivery::Packet { .. } => Duration::from_micros(self.rng.random_range(200..2000)),
-            Delivery::Sync { .. }
-            | Delivery::Goodbye { .. }
-            | Delivery::Dial { .. }
-            | Delivery::Lost { .. } => Duration::from_millis(1),
+            Delivery::Sync { .. } | Delivery::Goodbye { .. } | Delivery::Dial { .. } | Delivery::Lost { .. } => {
+                Duration::from_millis(1)
+            }
         };
         self.coming.insert((self.now + latency, self.sent), delivery);
     }

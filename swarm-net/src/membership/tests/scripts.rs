@@ -34,10 +34,7 @@ fn a_lone_node_forms_a_cluster() {
     net.run(999 * MS);
     assert!(!net.node(0).membership.joined());
     net.run(2 * MS);
-    assert_eq!(
-        net.node(0).events.iter().map(|(_, event)| event.clone()).collect::<Vec<_>>(),
-        [MemberEvent::Joined]
-    );
+    assert_eq!(net.node(0).events.iter().map(|(_, event)| event.clone()).collect::<Vec<_>>(), [MemberEvent::Joined]);
 }
 
 #[test]
@@ -124,14 +121,10 @@ fn a_leaving_flag_reaches_all() {
     let mut net = cluster(4, MembershipConfig::lan(), 21);
     net.input(1, Input::Profile(crate::member::Profile { leaving: true, ..profile() }));
     let id = net.node(1).id;
-    let took =
-        net.run_while(SEC, |net| net.nodes.values().all(|node| node.membership.view()[&id].profile.leaving));
+    let took = net.run_while(SEC, |net| net.nodes.values().all(|node| node.membership.view()[&id].profile.leaving));
     assert!(took < 10 * MS, "{took:?}");
     assert!(
-        net.node(0)
-            .events
-            .iter()
-            .any(|(_, event)| matches!(event, MemberEvent::Changed(member) if member.id == id))
+        net.node(0).events.iter().any(|(_, event)| matches!(event, MemberEvent::Changed(member) if member.id == id))
     );
 }
 
@@ -282,8 +275,7 @@ fn equal_seeds_run_alike() {
 fn two_processes_that_fight_for_one_address_end() {
     let ids = [NodeId::new(addr(0), 1), NodeId::new(addr(1), 2), NodeId::new(addr(1), 3)];
     let mut now = Now::default();
-    let mut nodes =
-        ids.map(|id| Membership::new(id, profile(), "c", MembershipConfig::lan(), id.boot(), now));
+    let mut nodes = ids.map(|id| Membership::new(id, profile(), "c", MembershipConfig::lan(), id.boot(), now));
     let mut coming: VecDeque<(usize, Output)> = VecDeque::new();
     let mut fatal = None;
     let connect = |nodes: &mut [Membership; 3], now, at: usize, other: usize| {

@@ -60,11 +60,18 @@ impl Driver {
         if link.stream.local_addr()? == remote {
             return Err(io::Error::from(ErrorKind::ConnectionRefused).into());
         }
+        let Origin::Dialled(target) = link.about.origin else { return Err(Ended::Unwanted) };
+        let lane = target.1;
+        if let Some(pair) = self.pairs.at(remote).find(|pair| pair.strand(lane).open.is_some()) {
+            // Their dial was quicker. A hello that counts it would say that we have lost it.
+            self.dials.reached(target, pair.peer.node(), Clock::instant());
+            return Err(Ended::Unwanted);
+        }
         link.stream.set_nodelay(true)?;
-        let Origin::Dialled((_, lane)) = link.about.origin else { return Err(Ended::Unwanted) };
-        let count = self.pairs.at(remote).map(|pair| pair.strand(lane).count).max().unwrap_or(0);
-        link.about.links_told = count;
-        link.connection.dialled(&self.greeting(lane, count));
+        let expected = self.pairs.at(remote).map(|pair| (pair.strand(lane).count, pair.peer.node())).max();
+        let (count, expects) = expected.map_or((0, None), |(count, node)| (count, Some(node)));
+        (link.about.expects, link.about.links_told) = (expects, count);
+        link.connection.dialled(&self.greeting(lane, expects, count));
         Ok(true)
     }
 

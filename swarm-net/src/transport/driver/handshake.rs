@@ -46,7 +46,7 @@ impl Driver {
     }
 
     /// What we say of ourselves.
-    pub(super) fn greeting(&self, lane: Lane, links: u64) -> Greeting {
+    pub(super) fn greeting(&self, lane: Lane, expects: Option<NodeId>, links: u64) -> Greeting {
         let me = self.membership.view().get(&self.me).expect("a node is in its own view");
         Greeting {
             cluster: self.cluster.clone(),
@@ -55,16 +55,20 @@ impl Driver {
             profile: (*me.profile).clone(),
             joined: self.membership.joined(),
             bulk: lane == Lane::Bulk,
+            expects,
             links,
         }
     }
 
-    fn hello(&mut self, about: &mut About, hello: Greeting) -> Answer {
+    fn hello(&mut self, about: &mut About, mut hello: Greeting) -> Answer {
         if let Some(reason) = self.objection(&hello) {
             return self.reject(reason);
         }
         if let Some(answer) = self.rival(&hello) {
             return answer;
+        }
+        if hello.expects != Some(self.me) {
+            hello.links = 0;
         }
         let (node, lane) = (hello.node, lane(&hello));
         if lane == Lane::Bulk && self.pairs.get(node).is_none_or(|pair| pair.calls.open.is_none()) {
@@ -73,7 +77,7 @@ impl Driver {
         let strand = self.pairs.get(node).map(|pair| pair.strand(lane));
         let (open, count) = strand.map_or((None, 0), |strand| (strand.open, strand.count));
         if let Some(open) = open {
-            // Who dials again although it knew of the open connection has lost it.
+            // Who dials again although it knows of the open connection has lost it.
             if hello.links < count {
                 return self.reject(Reason::Crossed);
             }
@@ -81,7 +85,7 @@ impl Driver {
         }
         about.links_told = count;
         about.greeting = Some(hello);
-        Answer::Welcome(self.greeting(lane, count))
+        Answer::Welcome(self.greeting(lane, Some(node), count))
     }
 
     fn welcome(&mut self, token: Token, about: &mut About, welcome: Greeting) -> Answer {
@@ -106,6 +110,9 @@ impl Driver {
             return Answer::Close;
         }
         self.dials.reached(target, node, now);
+        if about.expects != Some(node) {
+            about.links_told = 0;
+        }
         about.greeting = Some(welcome);
         self.open(token, about);
         Answer::Confirm

@@ -56,7 +56,8 @@ pub(crate) struct Driver {
     pub(crate) poll: Poll,
     /// Gone as soon as the node stops, so that a new dial is refused.
     pub(crate) listener: Option<TcpListener>,
-    pub(crate) udp: UdpSocket,
+    /// Gone with the listener, so that whoever sees a connection end may use the port.
+    pub(crate) udp: Option<UdpSocket>,
     pub(crate) commands: Commands,
     pub(crate) queue: CommandQueue,
     pub(crate) search: Search,
@@ -232,9 +233,9 @@ impl Driver {
         leaving.until <= Clock::instant() || (told && self.links.is_empty())
     }
 
-    /// Closes everything: first the listener, so that whoever loses us and dials again is refused.
+    /// Closes everything: first what is bound to the port, so that whoever loses us and dials again is refused.
     pub(crate) fn close(&mut self) {
-        self.listener = None;
+        (self.listener, self.udp) = (None, None);
         self.links.clear();
         self.search.stop();
         for node in self.pairs.nodes() {

@@ -20,11 +20,12 @@ const DATAGRAM_BYTES_MAX: usize = 64 << 10;
 
 impl Driver {
     pub(super) fn read_packets(&mut self) {
+        let Some(udp) = self.udp.take() else { return };
         let mut buffer = std::mem::take(&mut self.datagram);
         buffer.resize(DATAGRAM_BYTES_MAX, 0);
         self.unfinished.insert(UDP);
         for _ in 0..self.config.packets_per_turn {
-            match self.udp.recv_from(&mut buffer) {
+            match udp.recv_from(&mut buffer) {
                 Ok((length, from)) => self.packet(from, &buffer[..length]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.unfinished.remove(&UDP);
@@ -35,6 +36,7 @@ impl Driver {
             }
         }
         self.datagram = buffer;
+        self.udp = Some(udp);
     }
 
     fn packet(&mut self, from: SocketAddr, bytes: &[u8]) {
@@ -42,7 +44,8 @@ impl Driver {
         let addr = packet.sender.addr();
         // Answers go to the claimed address. Unless that is where the packet came from, or the claim was proved by a
         // connection (as behind address translation), anybody could make us flood anybody.
-        let proved = from == addr || self.pairs.get(packet.sender).is_some_and(|pair| pair.calls.open.is_some());
+        let direct = (from.ip().to_canonical(), from.port()) == (addr.ip().to_canonical(), addr.port());
+        let proved = direct || self.pairs.get(packet.sender).is_some_and(|pair| pair.calls.open.is_some());
         let ours = packet.cluster == self.cluster_hash && packet.sender != self.me;
         match packet.kind {
             PacketKind::Gossip if ours && proved && self.filter.admits(addr) => {
@@ -57,7 +60,9 @@ impl Driver {
         let packet = Packet { kind: PacketKind::Gossip, cluster: self.cluster_hash, sender: self.me, body };
         self.packet.reserve(ENVELOPE_BYTES + body.len());
         packet.encode(&mut self.packet);
-        if let Err(error) = self.udp.send_to(&self.packet, to) {
+        if let Some(udp) = &self.udp
+            && let Err(error) = udp.send_to(&self.packet, to)
+        {
             // Gossip survives lost packets, whoever lost them.
             tracing::trace!(%to, %error, "a packet was not sent");
         }

@@ -62,10 +62,7 @@ pub trait AnyCell: Any + Send + Sync {
     ///
     /// # Errors
     /// Gives the parcel back, with its token, if the queue is full or the cell is dead.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the parcel goes on to another cell or node"
-    )]
+    #[expect(clippy::result_large_err, reason = "the parcel goes on to another cell or node")]
     fn deliver(self: Arc<Self>, parcel: Parcel) -> Result<(), (Parcel, Undelivered)>;
 
     /// Starts the worker of a cell that is [`Phase::Starting`]: `init`, then `end_handoff` with the bundle's state, then

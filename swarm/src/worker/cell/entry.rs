@@ -10,9 +10,7 @@ use crate::call::pending::{Answer, Place, RequestId};
 use crate::error::{CallError, Executed};
 use crate::message::{Message, encode};
 use crate::worker::core::Core;
-use crate::worker::{
-    Active, Call, Cast, Deadline, Input, Later, Parcel, Payload, ReplyTo, Step, Worker,
-};
+use crate::worker::{Active, Call, Cast, Deadline, Input, Later, Parcel, Payload, ReplyTo, Step, Worker};
 
 /// One message that waits.
 pub(super) struct Entry<W: 'static> {
@@ -23,12 +21,7 @@ pub(super) struct Entry<W: 'static> {
 
 /// What is to be run.
 pub(super) enum Work<W: 'static> {
-    Bytes {
-        method: u64,
-        fingerprint: u32,
-        payload: Payload,
-        publish: u64,
-    },
+    Bytes { method: u64, fingerprint: u32, payload: Payload, publish: u64 },
     Value(Box<dyn Any + Send>, &'static Row<W>),
 }
 
@@ -36,6 +29,7 @@ pub(super) enum Work<W: 'static> {
 pub(super) struct Row<W> {
     method: u64,
     fingerprint: u32,
+    #[expect(clippy::type_complexity, reason = "it is the type of one function, written once")]
     pub(super) run: fn(Active<W>, Box<dyn Any + Send>) -> Step<W, Answer>,
     encode: fn(Box<dyn Any + Send>) -> Payload,
 }
@@ -47,12 +41,7 @@ impl<W: Call<M>, M: Message> Rows<W, M> {
     pub(super) const CALL: &'static Row<W> = &Row {
         method: M::ID,
         fingerprint: M::FINGERPRINT.0 as u32,
-        run: |at, message| {
-            answer(
-                <W as Call<M>>::run(at, Input::Value(typed(message))),
-                value::<W::Reply>,
-            )
-        },
+        run: |at, message| answer(<W as Call<M>>::run(at, Input::Value(typed(message))), value::<W::Reply>),
         encode: |message| encode(&typed::<M>(message)),
     };
 }
@@ -61,21 +50,14 @@ impl<W: Cast<M>, M: Message> Rows<W, M> {
     pub(super) const CAST: &'static Row<W> = &Row {
         method: M::ID,
         fingerprint: M::FINGERPRINT.0 as u32,
-        run: |at, message| {
-            answer(
-                <W as Cast<M>>::run(at, Input::Value(typed(message))),
-                value::<()>,
-            )
-        },
+        run: |at, message| answer(<W as Cast<M>>::run(at, Input::Value(typed(message))), value::<()>),
         encode: |message| encode(&typed::<M>(message)),
     };
 }
 
 /// A message back in its own type.
 pub(super) fn typed<M: 'static>(message: Box<dyn Any + Send>) -> M {
-    *message
-        .downcast::<M>()
-        .expect("a row is used with messages of its own type only")
+    *message.downcast::<M>().expect("a row is used with messages of its own type only")
 }
 
 pub(super) fn value<R: Send + 'static>(reply: R) -> Answer {
@@ -83,10 +65,7 @@ pub(super) fn value<R: Send + 'static>(reply: R) -> Answer {
 }
 
 /// A run whose reply's type is forgotten.
-pub(super) fn answer<W: Worker, R: Send + 'static>(
-    step: Step<W, R>,
-    wrap: fn(R) -> Answer,
-) -> Step<W, Answer> {
+pub(super) fn answer<W: Worker, R: Send + 'static>(step: Step<W, R>, wrap: fn(R) -> Answer) -> Step<W, Answer> {
     match step {
         Step::Done(at, reply) => Step::Done(at, wrap(reply)),
         Step::Refused(at, malformed) => Step::Refused(at, malformed),
@@ -95,10 +74,7 @@ pub(super) fn answer<W: Worker, R: Send + 'static>(
 }
 
 /// A handler under way whose reply's type is forgotten.
-pub(super) fn forget<W: Worker, R: Send + 'static>(
-    later: Later<W, R>,
-    wrap: fn(R) -> Answer,
-) -> Later<W, Answer> {
+pub(super) fn forget<W: Worker, R: Send + 'static>(later: Later<W, R>, wrap: fn(R) -> Answer) -> Later<W, Answer> {
     Box::pin(Forgetful { later, wrap })
 }
 
@@ -112,10 +88,7 @@ impl<W, R> Future for Forgetful<W, R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let wrap = self.wrap;
-        self.later
-            .as_mut()
-            .poll(cx)
-            .map(|(at, reply)| (at, wrap(reply)))
+        self.later.as_mut().poll(cx).map(|(at, reply)| (at, wrap(reply)))
     }
 }
 
@@ -151,12 +124,7 @@ impl<W: Worker> Entry<W> {
     /// The entry as it goes to another cell of the name. A local caller's slot becomes a call of this node.
     pub(super) fn into_parcel(self, core: &Core) -> Parcel {
         let (method, fingerprint, payload, publish) = match self.work {
-            Work::Bytes {
-                method,
-                fingerprint,
-                payload,
-                publish,
-            } => (method, fingerprint, payload, publish),
+            Work::Bytes { method, fingerprint, payload, publish } => (method, fingerprint, payload, publish),
             Work::Value(message, row) => (row.method, row.fingerprint, (row.encode)(message), 0),
         };
         let reply = match self.reply {
@@ -165,35 +133,16 @@ impl<W: Worker> Entry<W> {
             Reply::Slot(request) => {
                 core.host.pending().retarget(request, Place::Away);
                 let outlet = core.host.outlet();
-                Some(ReplyTo {
-                    outlet,
-                    node: core.host.node(),
-                    request: request.0,
-                })
+                Some(ReplyTo { outlet, node: core.host.node(), request: request.0 })
             }
         };
-        Parcel {
-            method,
-            fingerprint,
-            payload,
-            deadline: self.deadline,
-            reply,
-            publish,
-            unconfirmed: None,
-        }
+        Parcel { method, fingerprint, payload, deadline: self.deadline, reply, publish, unconfirmed: None }
     }
 
     /// Answers it unrun, since it is due.
     pub(super) fn expire(self, core: &Core) {
         let after = self.deadline.limit;
-        self.reply.send(
-            core,
-            Err(CallError::Timeout {
-                name: core.name.clone(),
-                after,
-                executed: Executed::No,
-            }),
-        );
+        self.reply.send(core, Err(CallError::Timeout { name: core.name.clone(), after, executed: Executed::No }));
     }
 
     /// Answers it unrun, since the cell ended.

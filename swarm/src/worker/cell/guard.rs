@@ -12,11 +12,7 @@ use crate::worker::running::{self, Awaited};
 
 /// Runs `code` as the worker of `core`; a panic gives its text. What `code` owned is dropped by the unwinding, so
 /// nothing half-changed is seen again.
-pub(super) fn guarded<T>(
-    core: &Arc<Core>,
-    awaited: Awaited,
-    code: impl FnOnce() -> T,
-) -> Result<T, String> {
+pub(super) fn guarded<T>(core: &Arc<Core>, awaited: Awaited, code: impl FnOnce() -> T) -> Result<T, String> {
     let _frame = running::enter(core, awaited);
     catch_unwind(AssertUnwindSafe(code)).map_err(|panic| text_of(&*panic))
 }
@@ -29,10 +25,7 @@ pub(super) struct Guarded<T> {
 
 impl<T> Guarded<T> {
     pub(super) fn new(core: &Arc<Core>, future: Pin<Box<dyn Future<Output = T> + Send>>) -> Self {
-        Self {
-            core: core.clone(),
-            future: Some(future),
-        }
+        Self { core: core.clone(), future: Some(future) }
     }
 }
 
@@ -41,10 +34,7 @@ impl<T> Future for Guarded<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let future = this
-            .future
-            .as_mut()
-            .expect("a guarded future is not polled after it was ready");
+        let future = this.future.as_mut().expect("a guarded future is not polled after it was ready");
         let result = match guarded(&this.core, Awaited::Nobody, || future.as_mut().poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),
@@ -70,6 +60,5 @@ pub(super) fn discard<T>(core: &Arc<Core>, value: T) {
 
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a text".into())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a text".into())
 }

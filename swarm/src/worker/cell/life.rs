@@ -13,9 +13,7 @@ use super::guard::{Guarded, discard, guarded};
 use super::{Cell, Phase, Sealing, Underway};
 use crate::epoch::Epoch;
 use crate::worker::running::Awaited;
-use crate::worker::{
-    Active, Boot, Bundle, Context, Deadline, Die, Handoff, Payload, Start, Step, Worker,
-};
+use crate::worker::{Active, Boot, Bundle, Context, Deadline, Die, Handoff, Payload, Start, Step, Worker};
 
 /// A move waits so long for the message in hand; then the worker goes on and the owner of the name tries again later.
 const HAND_WAIT: Duration = Duration::from_secs(30);
@@ -35,32 +33,29 @@ enum Hooked<W, R> {
 
 impl<W: Worker> Cell<W> {
     pub(super) fn start(self: Arc<Self>, start: Start) -> Underway<Result<(), String>> {
-        self.underway(
-            Err("the node's runtime has stopped".into()),
-            |cell| async move {
-                let args = start.args.clone();
-                match cell.bring_up(start).await {
-                    Ok(at) => {
-                        {
-                            let mut state = cell.lock();
-                            state.args = Some(args);
-                            if state.phase == Phase::Starting {
-                                state.phase = Phase::Running;
-                            }
-                        }
-                        cell.spawn(cell.clone().drain(at));
-                        Ok(())
-                    }
-                    Err(text) => {
-                        cell.core.alarms().clear(cell.core.host.timers());
+        self.underway(Err("the node's runtime has stopped".into()), |cell| async move {
+            let args = start.args.clone();
+            match cell.bring_up(start).await {
+                Ok(at) => {
+                    {
                         let mut state = cell.lock();
-                        state.phase = Phase::Dead;
-                        state.lose();
-                        Err(text)
+                        state.args = Some(args);
+                        if state.phase == Phase::Starting {
+                            state.phase = Phase::Running;
+                        }
                     }
+                    cell.spawn(cell.clone().drain(at));
+                    Ok(())
                 }
-            },
-        )
+                Err(text) => {
+                    cell.core.alarms().clear(cell.core.host.timers());
+                    let mut state = cell.lock();
+                    state.phase = Phase::Dead;
+                    state.lose();
+                    Err(text)
+                }
+            }
+        })
     }
 
     async fn bring_up(self: &Arc<Self>, start: Start) -> Result<Active<W>, String> {
@@ -95,10 +90,7 @@ impl<W: Worker> Cell<W> {
             Boot::Refused(malformed) => return Err(malformed.into()),
             Boot::Later(later) => Guarded::new(core, later).await??,
         };
-        Ok(Active {
-            worker: Box::new(worker),
-            context,
-        })
+        Ok(Active { worker: Box::new(worker), context })
     }
 
     pub(super) fn begin_seal(self: Arc<Self>, forced: bool) -> Underway<Sealing> {
@@ -114,13 +106,11 @@ impl<W: Worker> Cell<W> {
         };
         self.underway(Sealing::Ended, move |cell| async move {
             let (begun, begins) = oneshot::channel();
-            let mut hook = pin!(cell.clone().underway(Sealing::Ended, move |cell| {
-                cell.hand_off(forced, seal, begun)
-            }));
+            let mut hook =
+                pin!(cell.clone().underway(Sealing::Ended, move |cell| { cell.hand_off(forced, seal, begun) }));
             let timers = cell.core.host.timers().clone();
             // The hook's end closes the channel as well, so this wait is over in each case.
-            if within(timers.delay(HAND_WAIT), begins).await.is_none() && cell.give_up_sealing(seal)
-            {
+            if within(timers.delay(HAND_WAIT), begins).await.is_none() && cell.give_up_sealing(seal) {
                 return Sealing::TimedOut;
             }
             match within(timers.delay(HANDOFF_LIMIT), &mut hook).await {
@@ -132,12 +122,7 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Waits for the worker, asks it, and seals.
-    async fn hand_off(
-        self: Arc<Self>,
-        forced: bool,
-        seal: u64,
-        begun: oneshot::Sender<()>,
-    ) -> Sealing {
+    async fn hand_off(self: Arc<Self>, forced: bool, seal: u64, begun: oneshot::Sender<()>) -> Sealing {
         let Some(at) = self.claim().await else {
             return Sealing::Ended;
         };
@@ -161,13 +146,7 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    fn handed_off(
-        self: &Arc<Self>,
-        at: Active<W>,
-        answer: Handoff<Payload>,
-        forced: bool,
-        seal: u64,
-    ) -> Sealing {
+    fn handed_off(self: &Arc<Self>, at: Active<W>, answer: Handoff<Payload>, forced: bool, seal: u64) -> Sealing {
         let mut state = self.lock();
         let stays = matches!(answer, Handoff::Ignore) && !forced;
         let sealing = match state.sealing == Some(seal) {
@@ -181,20 +160,13 @@ impl<W: Worker> Cell<W> {
                 Sealing::Ignored
             }
             true => {
-                let timers = self
-                    .core
-                    .alarms()
-                    .save(self.core.now(), self.core.host.timers());
+                let timers = self.core.alarms().save(self.core.now(), self.core.host.timers());
                 let given = match answer {
                     Handoff::Resume(given) => Some(given),
                     Handoff::Restart | Handoff::Ignore => None,
                 };
                 let publishes = state.publishes();
-                state.bundle = Some(Bundle {
-                    state: given,
-                    timers,
-                    publishes,
-                });
+                state.bundle = Some(Bundle { state: given, timers, publishes });
                 state.phase = Phase::Sealed;
                 state.sealing = None;
                 state.pinned = false;
@@ -225,9 +197,7 @@ impl<W: Worker> Cell<W> {
         }
         let bundle = state.bundle.take().expect("a sealed cell has a bundle");
         self.core.set_epoch(epoch);
-        self.core
-            .alarms()
-            .replace(bundle.timers, self.core.now(), &self.core);
+        self.core.alarms().replace(bundle.timers, self.core.now(), &self.core);
         state.phase = Phase::Running;
         if let Some(at) = state.worker.take() {
             drop(state);
@@ -237,39 +207,36 @@ impl<W: Worker> Cell<W> {
     }
 
     pub(super) fn resolve(self: Arc<Self>, other: Bundle) -> Underway<Result<(), String>> {
-        self.underway(
-            Err("the node's runtime has stopped".into()),
-            |cell| async move {
-                let Some(at) = cell.claim().await else {
-                    return Err("the worker has ended".into());
-                };
-                if cell.phase() == Phase::Sealed {
-                    cell.lock().worker = Some(at);
-                    return Err("the worker is sealed".into());
-                }
-                for publish in other.publishes {
-                    cell.lock().seen(publish);
-                }
-                let Some(state) = other.state else {
+        self.underway(Err("the node's runtime has stopped".into()), |cell| async move {
+            let Some(at) = cell.claim().await else {
+                return Err("the worker has ended".into());
+            };
+            if cell.phase() == Phase::Sealed {
+                cell.lock().worker = Some(at);
+                return Err("the worker is sealed".into());
+            }
+            for publish in other.publishes {
+                cell.lock().seen(publish);
+            }
+            let Some(state) = other.state else {
+                cell.spawn(cell.clone().drain(at));
+                return Ok(());
+            };
+            match cell.hook(at, |at| W::resolve_conflict(at, state)).await {
+                Hooked::Done(at, ()) => {
                     cell.spawn(cell.clone().drain(at));
-                    return Ok(());
-                };
-                match cell.hook(at, |at| W::resolve_conflict(at, state)).await {
-                    Hooked::Done(at, ()) => {
-                        cell.spawn(cell.clone().drain(at));
-                        Ok(())
-                    }
-                    Hooked::Refused(at, text) => {
-                        cell.spawn(cell.clone().drain(at));
-                        Err(text)
-                    }
-                    Hooked::Panicked(text) => {
-                        cell.crashed(&text);
-                        Err(text)
-                    }
+                    Ok(())
                 }
-            },
-        )
+                Hooked::Refused(at, text) => {
+                    cell.spawn(cell.clone().drain(at));
+                    Err(text)
+                }
+                Hooked::Panicked(text) => {
+                    cell.crashed(&text);
+                    Err(text)
+                }
+            }
+        })
     }
 
     pub(super) fn end_with(self: Arc<Self>, reason: Die) -> Underway<()> {
@@ -318,11 +285,7 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    async fn hook<R: Send + 'static>(
-        &self,
-        at: Active<W>,
-        hook: impl FnOnce(Active<W>) -> Step<W, R>,
-    ) -> Hooked<W, R> {
+    async fn hook<R: Send + 'static>(&self, at: Active<W>, hook: impl FnOnce(Active<W>) -> Step<W, R>) -> Hooked<W, R> {
         self.core.set_due(Deadline::NEVER.due);
         match guarded(&self.core, Awaited::Nobody, || hook(at)) {
             Ok(Step::Done(at, answer)) => Hooked::Done(at, answer),
@@ -352,10 +315,7 @@ impl<W: Worker> Cell<W> {
 }
 
 /// What `future` gives, unless `limit` is over first.
-async fn within<F: Future + Unpin>(
-    limit: impl Future<Output = ()> + Unpin,
-    mut future: F,
-) -> Option<F::Output> {
+async fn within<F: Future + Unpin>(limit: impl Future<Output = ()> + Unpin, mut future: F) -> Option<F::Output> {
     let mut limit = pin!(limit);
     poll_fn(|cx| {
         if let Poll::Ready(output) = pin!(&mut future).poll(cx) {

@@ -54,10 +54,7 @@ impl<W: Worker> Cell<W> {
     /// A running cell around an existing worker. Nothing can start it again: a panic ends it.
     pub fn with_worker(name: Name, epoch: Epoch, host: Arc<dyn Host>, worker: W) -> Arc<Self> {
         let cell = Self::new(name, epoch, host, Phase::Running);
-        let at = Active {
-            worker: Box::new(worker),
-            context: Context::new(cell.core.clone()),
-        };
+        let at = Active { worker: Box::new(worker), context: Context::new(cell.core.clone()) };
         cell.lock().worker = Some(at);
         cell
     }
@@ -98,10 +95,7 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Queues a message. If the worker was idle, tokio runs it.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the message goes back to whoever sent it"
-    )]
+    #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
     fn push(self: &Arc<Self>, entry: Entry<W>) -> Result<(), (Entry<W>, Undelivered)> {
         if let Some(at) = self.lock().push(entry)? {
             self.spawn(self.clone().drain(at));
@@ -145,41 +139,21 @@ impl<W: Worker> AnyCell for Cell<W> {
 
     /// Here a policy may one day run cheap handlers on the I/O thread; now all that comes as bytes goes to tokio.
     fn deliver(self: Arc<Self>, parcel: Parcel) -> Result<(), (Parcel, Undelivered)> {
-        let Parcel {
-            method,
-            fingerprint,
-            payload,
-            deadline,
-            reply,
-            publish,
-            unconfirmed,
-        } = parcel;
-        let work = Work::Bytes {
-            method,
-            fingerprint,
-            payload,
-            publish,
-        };
+        let Parcel { method, fingerprint, payload, deadline, reply, publish, unconfirmed } = parcel;
+        let work = Work::Bytes { method, fingerprint, payload, publish };
         // A caller of this node waits in a slot, where the cell notes whether the handler has begun.
         let reply = match reply {
             None => Reply::Nobody,
             Some(reply) if reply.node == self.core.host.node() => Reply::Slot(RequestId(reply.request)),
             Some(reply) => Reply::To(reply),
         };
-        match self.push(Entry {
-            work,
-            reply,
-            deadline,
-        }) {
+        match self.push(Entry { work, reply, deadline }) {
             // Only now the message stands in the queue, and no lock is held.
-            Ok(()) => Ok(drop(unconfirmed)),
-            Err((entry, why)) => Err((
-                Parcel {
-                    unconfirmed,
-                    ..entry.into_parcel(&self.core)
-                },
-                why,
-            )),
+            Ok(()) => {
+                drop(unconfirmed);
+                Ok(())
+            }
+            Err((entry, why)) => Err((Parcel { unconfirmed, ..entry.into_parcel(&self.core) }, why)),
         }
     }
 
@@ -206,10 +180,7 @@ impl<W: Worker> AnyCell for Cell<W> {
     fn close(&self) -> Vec<Parcel> {
         let waiting = self.lock().shut();
         self.core.alarms().clear(self.core.host.timers());
-        waiting
-            .into_iter()
-            .map(|entry| entry.into_parcel(&self.core))
-            .collect()
+        waiting.into_iter().map(|entry| entry.into_parcel(&self.core)).collect()
     }
 
     fn die(self: Arc<Self>, reason: crate::worker::Die) -> Underway<()> {

@@ -46,25 +46,12 @@ impl<W: Worker> Cell<W> {
             entry.expire(&self.core);
             return Some(at);
         }
-        let Entry {
-            work,
-            reply,
-            deadline,
-        } = entry;
+        let Entry { work, reply, deadline } = entry;
         self.core.set_due(deadline.due);
         let step = match work {
-            Work::Value(message, row) => {
-                guarded(&self.core, Awaited::Nobody, || (row.run)(at, message))
-            }
-            Work::Bytes {
-                method,
-                fingerprint,
-                payload,
-                publish: _,
-            } => match self.method(method, fingerprint) {
-                Ok(run) => guarded(&self.core, Awaited::Nobody, || {
-                    answer(run(at, payload), Answer::Payload)
-                }),
+            Work::Value(message, row) => guarded(&self.core, Awaited::Nobody, || (row.run)(at, message)),
+            Work::Bytes { method, fingerprint, payload, publish: _ } => match self.method(method, fingerprint) {
+                Ok(run) => guarded(&self.core, Awaited::Nobody, || answer(run(at, payload), Answer::Payload)),
                 Err(error) => {
                     reply.send(&self.core, Err(error));
                     return Some(at);
@@ -85,11 +72,7 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    async fn complete(
-        self: &Arc<Self>,
-        later: Later<W, Answer>,
-        reply: Reply,
-    ) -> Option<Active<W>> {
+    async fn complete(self: &Arc<Self>, later: Later<W, Answer>, reply: Reply) -> Option<Active<W>> {
         match Guarded::new(&self.core, later).await {
             Ok((at, answer)) => {
                 reply.send(&self.core, Ok(answer));
@@ -113,22 +96,13 @@ impl<W: Worker> Cell<W> {
             return false;
         }
         match entry.reply {
-            Reply::Slot(request) => {
-                self.core.host.pending().begin(request) || self.core.now() < due
-            }
+            Reply::Slot(request) => self.core.host.pending().begin(request) || self.core.now() < due,
             Reply::Nobody | Reply::To(_) => true,
         }
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "it is the type of a row of the method table"
-    )]
-    fn method(
-        &self,
-        id: u64,
-        fingerprint: u32,
-    ) -> Result<fn(Active<W>, Payload) -> Step<W, Payload>, CallError> {
+    #[expect(clippy::type_complexity, reason = "it is the type of a row of the method table")]
+    fn method(&self, id: u64, fingerprint: u32) -> Result<fn(Active<W>, Payload) -> Step<W, Payload>, CallError> {
         let Some(method) = W::METHODS.iter().find(|method| method.id == id) else {
             return Err(CallError::Unhandled {
                 name: self.core.name.clone(),
@@ -138,9 +112,7 @@ impl<W: Worker> Cell<W> {
             });
         };
         if method.request.0 as u32 != fingerprint {
-            return Err(self
-                .core
-                .mismatch(format!("the fields of `{}` differ", method.name)));
+            return Err(self.core.mismatch(format!("the fields of `{}` differ", method.name)));
         }
         Ok(method.run)
     }

@@ -69,10 +69,7 @@ impl<W: Worker> State<W> {
 
     pub(super) fn check_out(&mut self) -> CheckedOut<W> {
         match self.phase {
-            Phase::Running => self
-                .worker
-                .take()
-                .map_or(CheckedOut::Busy, CheckedOut::Worker),
+            Phase::Running => self.worker.take().map_or(CheckedOut::Busy, CheckedOut::Worker),
             Phase::Starting | Phase::Sealing | Phase::Sealed => CheckedOut::Busy,
             Phase::Dead => CheckedOut::Dead,
         }
@@ -99,14 +96,8 @@ impl<W: Worker> State<W> {
     }
 
     /// Queues a message. If the worker was idle it comes back, to be run with the queue.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the message goes back to whoever sent it"
-    )]
-    pub(super) fn push(
-        &mut self,
-        entry: Entry<W>,
-    ) -> Result<Option<Active<W>>, (Entry<W>, Undelivered)> {
+    #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
+    pub(super) fn push(&mut self, entry: Entry<W>) -> Result<Option<Active<W>>, (Entry<W>, Undelivered)> {
         if self.phase == Phase::Dead {
             return Err((entry, Undelivered::Moved));
         }

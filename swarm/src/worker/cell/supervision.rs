@@ -22,8 +22,7 @@ impl<W: Worker> Cell<W> {
         self.core.alarms().clear(self.core.host.timers());
         let now = self.core.now();
         let mut state = self.lock();
-        self.inline
-            .store(false, std::sync::atomic::Ordering::Release);
+        self.inline.store(false, std::sync::atomic::Ordering::Release);
         if state.phase == Phase::Dead {
             state.lose();
             return;
@@ -32,9 +31,7 @@ impl<W: Worker> Cell<W> {
         state.crashes.push(now);
         let crashes = state.crashes.len();
         let restarts = match W::OPTIONS.restart {
-            Restart::Permanent | Restart::Transient => {
-                state.args.is_some() && crashes <= RESTARTS_MAX
-            }
+            Restart::Permanent | Restart::Transient => state.args.is_some() && crashes <= RESTARTS_MAX,
             Restart::Temporary => false,
         };
         drop(state);
@@ -53,9 +50,7 @@ impl<W: Worker> Cell<W> {
         let args = {
             let mut state = self.lock();
             match (state.phase, state.args.clone()) {
-                (Phase::Starting | Phase::Running | Phase::Sealing | Phase::Sealed, Some(args)) => {
-                    args
-                }
+                (Phase::Starting | Phase::Running | Phase::Sealing | Phase::Sealed, Some(args)) => args,
                 (Phase::Dead, _) | (_, None) => return state.lose(),
             }
         };
@@ -110,9 +105,7 @@ impl<W: Worker> Cell<W> {
     }
 
     fn tell(&self, why: End) {
-        self.core
-            .host
-            .ended(self.name(), W::KIND, self.core.epoch(), why);
+        self.core.host.ended(self.name(), W::KIND, self.core.epoch(), why);
     }
 }
 

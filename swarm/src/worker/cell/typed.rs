@@ -53,13 +53,12 @@ impl<R: crate::message::Wire> Future for Answered<R> {
     type Output = Result<R, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.ticket)
-            .poll(cx)
-            .map(|result| match result? {
-                Answer::Value(reply) => Ok(typed(reply)),
-                Answer::Payload(payload) => decode(&payload)
-                    .map_err(|malformed| self.core.mismatch(format!("its reply: {malformed}"))),
-            })
+        Pin::new(&mut self.ticket).poll(cx).map(|result| match result? {
+            Answer::Value(reply) => Ok(typed(reply)),
+            Answer::Payload(payload) => {
+                decode(&payload).map_err(|malformed| self.core.mismatch(format!("its reply: {malformed}")))
+            }
+        })
     }
 }
 
@@ -99,12 +98,10 @@ impl<W: Worker> Cell<W> {
                     return match self.run_here(at, deadline, Awaited::Below, cx, run) {
                         Polled::Done(reply) => Called::Done(Ok(reply)),
                         Polled::Failed(error) => Called::Done(Err(error)),
-                        Polled::Later(later) => {
-                            match self.move_to_task(forget(later, value), deadline) {
-                                Ok(ticket) => Called::Waiting(self.answered(ticket)),
-                                Err(error) => Called::Done(Err(error)),
-                            }
-                        }
+                        Polled::Later(later) => match self.move_to_task(forget(later, value), deadline) {
+                            Ok(ticket) => Called::Waiting(self.answered(ticket)),
+                            Err(error) => Called::Done(Err(error)),
+                        },
                     };
                 }
                 CheckedOut::Dead => return Called::Refused(message, Undelivered::Moved),
@@ -150,20 +147,13 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Casts to the worker without running it here.
-    pub(crate) fn enqueue_cast<M: Message>(
-        self: &Arc<Self>,
-        message: M,
-    ) -> Result<(), (M, Undelivered)>
+    pub(crate) fn enqueue_cast<M: Message>(self: &Arc<Self>, message: M) -> Result<(), (M, Undelivered)>
     where
         W: Cast<M>,
     {
         let work = Work::Value(Box::new(message), Rows::<W, M>::CAST);
-        self.push(Entry {
-            work,
-            reply: Reply::Nobody,
-            deadline: Deadline::NEVER,
-        })
-        .map_err(|(entry, why)| (entry.into_message(), why))
+        self.push(Entry { work, reply: Reply::Nobody, deadline: Deadline::NEVER })
+            .map_err(|(entry, why)| (entry.into_message(), why))
     }
 
     /// Takes the worker out, waiting a moment for a caller who has it.
@@ -194,19 +184,17 @@ impl<W: Worker> Cell<W> {
         let _runtime = self.runtime_if_none();
         self.core.set_due(deadline.due);
         let step = match guarded(&self.core, awaited, move || run(at)) {
-            Ok(Step::Later(mut later)) => {
-                match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
-                    Ok(Poll::Pending) => {
-                        self.inline.store(false, Ordering::Release);
-                        return Polled::Later(later);
-                    }
-                    Ok(Poll::Ready((at, reply))) => Ok(Step::Done(at, reply)),
-                    Err(text) => {
-                        discard(&self.core, later);
-                        Err(text)
-                    }
+            Ok(Step::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
+                Ok(Poll::Pending) => {
+                    self.inline.store(false, Ordering::Release);
+                    return Polled::Later(later);
                 }
-            }
+                Ok(Poll::Ready((at, reply))) => Ok(Step::Done(at, reply)),
+                Err(text) => {
+                    discard(&self.core, later);
+                    Err(text)
+                }
+            },
             step => step,
         };
         match step {
@@ -233,17 +221,9 @@ impl<W: Worker> Cell<W> {
     }
 
     /// A handler that waits goes on as a task, whatever becomes of its caller.
-    fn move_to_task(
-        self: &Arc<Self>,
-        later: Later<W, Answer>,
-        deadline: Deadline,
-    ) -> Result<Ticket, CallError> {
+    fn move_to_task(self: &Arc<Self>, later: Later<W, Answer>, deadline: Deadline) -> Result<Ticket, CallError> {
         let name = self.core.name.clone();
-        match self.core.host.pending().take_begun(Waiting {
-            name,
-            deadline,
-            place: Place::Begun,
-        }) {
+        match self.core.host.pending().take_begun(Waiting { name, deadline, place: Place::Begun }) {
             Ok(ticket) => {
                 self.spawn(self.clone().finish(later, Reply::Slot(ticket.request())));
                 Ok(ticket)
@@ -251,31 +231,19 @@ impl<W: Worker> Cell<W> {
             Err(_) => {
                 self.spawn(self.clone().finish(later, Reply::Nobody));
                 let (name, after) = (self.core.name.clone(), deadline.limit);
-                Err(CallError::Timeout {
-                    name,
-                    after,
-                    executed: Executed::Yes,
-                })
+                Err(CallError::Timeout { name, after, executed: Executed::Yes })
             }
         }
     }
 
-    #[expect(
-        clippy::type_complexity,
-        clippy::result_large_err,
-        reason = "the message goes back to its caller"
-    )]
+    #[expect(clippy::result_large_err, reason = "the message goes back to its caller")]
     fn enqueue_call(
         self: &Arc<Self>,
         work: Work<W>,
         deadline: Deadline,
     ) -> Result<Result<Ticket, CallError>, (Entry<W>, Undelivered)> {
         let name = self.core.name.clone();
-        let ticket = match self.core.host.pending().take(Waiting {
-            name,
-            deadline,
-            place: Place::Here,
-        }) {
+        let ticket = match self.core.host.pending().take(Waiting { name, deadline, place: Place::Here }) {
             Ok(ticket) => ticket,
             Err(exhausted) => {
                 let (name, node) = (self.core.name.clone(), self.core.host.node());
@@ -283,27 +251,17 @@ impl<W: Worker> Cell<W> {
                 return Ok(Err(CallError::Overloaded { name, node, what }));
             }
         };
-        self.push(Entry {
-            work,
-            reply: Reply::Slot(ticket.request()),
-            deadline,
-        })?;
+        self.push(Entry { work, reply: Reply::Slot(ticket.request()), deadline })?;
         Ok(Ok(ticket))
     }
 
     fn answered<R>(&self, ticket: Ticket) -> Answered<R> {
-        Answered {
-            ticket,
-            core: self.core.clone(),
-            reply: PhantomData,
-        }
+        Answered { ticket, core: self.core.clone(), reply: PhantomData }
     }
 
     /// Handlers find a tokio runtime around them, also when a plain thread calls.
     fn runtime_if_none(&self) -> Option<EnterGuard<'_>> {
-        Handle::try_current()
-            .is_err()
-            .then(|| self.core.host.runtime().enter())
+        Handle::try_current().is_err().then(|| self.core.host.runtime().enter())
     }
 }
 
