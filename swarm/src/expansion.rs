@@ -18,15 +18,13 @@ pub use rkyv;
 pub use crate::client::{Calling, Handle, Op};
 pub use crate::error::{CastError, Location, RegisterError, RegistryError};
 pub use crate::group::{Anyone, Group, Of};
-pub use crate::message::{
-    Answered, Cut, Fingerprint, Message, Schema, Wire, closed, decode, encode,
-};
+pub use crate::message::{Answered, Cut, Fingerprint, Message, Schema, Wire, closed, decode, encode};
 pub use crate::name::Name;
 pub use crate::registration::{Entry, WORKERS};
 pub use crate::swarm::Swarm;
 pub use crate::worker::{
-    Active, Boot, Call, Cast, Context, Die, Handoff, Init, Input, IntoInit, KindId, Method,
-    Options, Payload, Restart, Step, Worker,
+    Active, Boot, Call, Cast, Context, Die, Handoff, Init, Input, IntoInit, KindId, Method, Options, Payload, Restart,
+    Step, Worker,
 };
 
 /// Says that a type travels, at the user's own token. Bounded by [`Schema`] alone, since rkyv's words would win over ours.

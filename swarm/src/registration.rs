@@ -67,20 +67,7 @@ impl Entry {
 
 impl MethodInfo {
     fn of<W>(method: &Method<W>) -> Self {
-        let Method {
-            id,
-            name,
-            cast,
-            request,
-            reply,
-            run: _,
-        } = *method;
-        Self {
-            id,
-            name,
-            cast,
-            request,
-            reply,
-        }
+        let Method { id, name, cast, request, reply, run: _ } = *method;
+        Self { id, name, cast, request, reply }
     }
 }

@@ -109,6 +109,7 @@ impl Control {
     /// Runs until the node stops.
     pub(crate) fn run(mut self) {
         self.view_changed(Clock::now());
+        self.publish();
         loop {
             let before = Clock::instant();
             let sleep = self.next_timeout().map_or(SLEEP_MAX, |at| at.since(before)).min(SLEEP_MAX);
@@ -202,13 +203,15 @@ impl Control {
             }
             MemberEvent::Joined => {
                 self.feed(now, Event::Joined);
-                self.node.joined();
             }
         }
         self.view_changed(now);
         // Who hears of it finds the new view in place.
         self.publish();
         self.node.tell_member(&event);
+        if event == MemberEvent::Joined {
+            self.node.joined();
+        }
     }
 
     fn view_changed(&mut self, now: Now) {

@@ -496,7 +496,7 @@ impl Node {
             Notice::LeaveTimedOut { cells, roles, copies } => {
                 tracing::warn!(node = %self.me, cells, roles, copies, "leaving took too long: not everything was handed over");
             }
-            other => tracing::debug!(node = %self.me, notice = ?other, "directory"),
+            other => tracing::trace!(node = %self.me, notice = ?other, "directory"),
         }
     }
 
