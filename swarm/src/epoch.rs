@@ -9,18 +9,7 @@ use swarm_net::node::Tag;
 /// The number of one ownership of a partition: lexicographic, and never held by two nodes, since it ends in the
 /// claimant's tag (as ballots do in Paxos).
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Archive,
-    Serialize,
-    Deserialize,
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
 )]
 #[rkyv(derive(PartialEq, Eq, Hash, PartialOrd, Ord))]
 pub struct Term {
@@ -33,18 +22,7 @@ pub struct Term {
 /// The fencing token of one activation of a name. Every later activation of the name has a larger one
 /// (see Chubby's sequencers): give it to a database and refuse smaller ones there.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Archive,
-    Serialize,
-    Deserialize,
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
 )]
 #[rkyv(derive(PartialEq, Eq, Hash, PartialOrd, Ord))]
 pub struct Epoch {

@@ -1,7 +1,4 @@
-#![allow(
-    missing_docs,
-    reason = "the resolvers that rkyv derives have no place for docs; everything else here has them"
-)]
+#![allow(missing_docs, reason = "the resolvers that rkyv derives have no place for docs; everything else here has them")]
 //! Owns the errors that users meet. Each says what happened, to which name, on which node, and what to do about it.
 
 use std::time::Duration;
@@ -25,11 +22,7 @@ pub struct Location {
 
 impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "worker `{}` on {} at epoch {}",
-            self.worker, self.node, self.epoch
-        )
+        write!(f, "worker `{}` on {} at epoch {}", self.worker, self.node, self.epoch)
     }
 }
 
@@ -49,9 +42,7 @@ pub enum Executed {
 #[non_exhaustive]
 pub enum CallError {
     /// No worker has the name.
-    #[error(
-        "no worker is registered as `{name}` (said {node}): register it first, or use whereis_or_register"
-    )]
+    #[error("no worker is registered as `{name}` (said {node}): register it first, or use whereis_or_register")]
     NotRegistered {
         /// The name called.
         name: Name,
@@ -59,9 +50,7 @@ pub enum CallError {
         node: NodeId,
     },
     /// The name belongs to another worker type.
-    #[error(
-        "`{name}` on {node} is a `{found}`, not a `{expected}`: call it with the client of its own type"
-    )]
+    #[error("`{name}` on {node} is a `{found}`, not a `{expected}`: call it with the client of its own type")]
     WrongWorker {
         /// The name called.
         name: Name,
@@ -73,9 +62,7 @@ pub enum CallError {
         found: String,
     },
     /// The worker has no method for the message.
-    #[error(
-        "`{name}` on {node}, a `{worker}`, has no method for message {message:#018x}: mark one of its methods with `#[call(..)]` or `#[cast(..)]`"
-    )]
+    #[error("`{name}` on {node}, a `{worker}`, has no method for message {message:#018x}: mark one of its methods with `#[call(..)]` or `#[cast(..)]`")]
     Unhandled {
         /// The name called.
         name: Name,
@@ -87,9 +74,7 @@ pub enum CallError {
         message: u64,
     },
     /// The deadline passed.
-    #[error(
-        "no answer from `{name}` within {after:?} (executed: {executed:?}): raise the deadline with .timeout(..), or look for a slow handler"
-    )]
+    #[error("no answer from `{name}` within {after:?} (executed: {executed:?}): raise the deadline with .timeout(..), or look for a slow handler")]
     Timeout {
         /// The name called.
         name: Name,
@@ -99,9 +84,7 @@ pub enum CallError {
         executed: Executed,
     },
     /// A node that the call was given to, or its connection, was lost.
-    #[error(
-        "the connection to {node} was lost while `{name}` was called (executed: {executed:?}): after `No` call again; else find out first whether it ran"
-    )]
+    #[error("the connection to {node} was lost while `{name}` was called (executed: {executed:?}): after `No` call again; else find out first whether it ran")]
     NodeDown {
         /// The name called.
         name: Name,
@@ -111,9 +94,7 @@ pub enum CallError {
         executed: Executed,
     },
     /// A queue on the way is full.
-    #[error(
-        "{what} for `{name}` on {node} is full: call again later, send less, or raise its limit"
-    )]
+    #[error("{what} for `{name}` on {node} is full: call again later, send less, or raise its limit")]
     Overloaded {
         /// The name called.
         name: Name,
@@ -133,9 +114,7 @@ pub enum CallError {
         text: String,
     },
     /// The two nodes do not have the same version of the message or reply.
-    #[error(
-        "`{name}` on {node} has another version of the message: {what}; deploy the same message types on both nodes"
-    )]
+    #[error("`{name}` on {node} has another version of the message: {what}; deploy the same message types on both nodes")]
     SchemaMismatch {
         /// The name called.
         name: Name,
@@ -153,9 +132,7 @@ pub enum CallError {
         node: NodeId,
     },
     /// The message or reply exceeds the frame limit.
-    #[error(
-        "a message of {bytes} bytes for `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node"
-    )]
+    #[error("a message of {bytes} bytes for `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node")]
     TooLarge {
         /// The name called.
         name: Name,
@@ -165,9 +142,7 @@ pub enum CallError {
         limit: u64,
     },
     /// There is no node in this process.
-    #[error(
-        "no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with .on(&swarm)"
-    )]
+    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with .on(&swarm)")]
     NoSwarm,
     /// The node stops.
     #[error("{node} is stopping, `{name}` was not called: call it through another node")]
@@ -188,9 +163,7 @@ pub enum CallError {
         text: String,
     },
     /// A worker called itself and would wait for itself for ever.
-    #[error(
-        "`{name}` on {node} called itself from its own handler, which would wait for ever: call the method directly, or use ctx.cast_self(..)"
-    )]
+    #[error("`{name}` on {node} called itself from its own handler, which would wait for ever: call the method directly, or use ctx.cast_self(..)")]
     SelfCall {
         /// The name called.
         name: Name,
@@ -198,9 +171,7 @@ pub enum CallError {
         node: NodeId,
     },
     /// No node could be found that owns the name, because the members' views differ. The framework tries again by itself.
-    #[error(
-        "{node} does not own `{name}` and knows nobody better: the cluster is changing, call again"
-    )]
+    #[error("{node} does not own `{name}` and knows nobody better: the cluster is changing, call again")]
     NotOwner {
         /// The name called.
         name: Name,

@@ -47,11 +47,8 @@ pub trait Wire:
     + Send
     + 'static
     + Archive<
-        Archived: for<'a> CheckBytes<HighValidator<'a, Error>>
-                      + Deserialize<Self, HighDeserializer<Error>>
-                      + Sync,
-    >
-    + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
+        Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
+    > + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
 
@@ -62,11 +59,8 @@ impl<T> Wire for T where
         + Send
         + 'static
         + Archive<
-            Archived: for<'a> CheckBytes<HighValidator<'a, Error>>
-                          + Deserialize<Self, HighDeserializer<Error>>
-                          + Sync,
-        >
-        + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
+            Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
+        > + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
 
@@ -87,16 +81,12 @@ pub struct Malformed {
 
 /// The encoded form of `value`.
 pub fn encode<T: Wire>(value: &T) -> Payload {
-    rkyv::to_bytes::<Error>(value)
-        .expect("serialising into memory does not fail")
-        .into()
+    rkyv::to_bytes::<Error>(value).expect("serialising into memory does not fail").into()
 }
 
 /// The value that `payload` encodes, after validation.
 pub fn decode<T: Wire>(payload: &Payload) -> Result<T, Malformed> {
-    rkyv::from_bytes::<T, Error>(payload).map_err(|error| Malformed {
-        what: error.to_string(),
-    })
+    rkyv::from_bytes::<T, Error>(payload).map_err(|error| Malformed { what: error.to_string() })
 }
 
 /// The validated bytes of a message: read in place.
@@ -108,18 +98,12 @@ pub struct Checked<M> {
 impl<M: Wire> Checked<M> {
     /// Validates `payload`.
     pub fn new(payload: Payload) -> Result<Self, Malformed> {
-        rkyv::access::<Archived<M>, Error>(&payload).map_err(|error| Malformed {
-            what: error.to_string(),
-        })?;
-        Ok(Self {
-            payload,
-            message: PhantomData,
-        })
+        rkyv::access::<Archived<M>, Error>(&payload).map_err(|error| Malformed { what: error.to_string() })?;
+        Ok(Self { payload, message: PhantomData })
     }
 
     /// The message in place.
     pub fn archived(&self) -> &Archived<M> {
-        rkyv::access::<Archived<M>, Error>(&self.payload)
-            .expect("validated when this was made, and unchanged since")
+        rkyv::access::<Archived<M>, Error>(&self.payload).expect("validated when this was made, and unchanged since")
     }
 }

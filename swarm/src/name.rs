@@ -17,9 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub struct Name(Arc<str>);
 
 /// The stable 64-bit hash of a name (xxh3-64 of its UTF-8 bytes). It decides the name's partition, so it is fixed for ever.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 pub struct NameHash(pub u64);
 
 impl Name {
@@ -130,9 +128,7 @@ macro_rules! from_integers {
         }
     )*};
 }
-from_integers!(
-    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
-);
+from_integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
 
 #[cfg(feature = "uuid")]
 impl From<uuid::Uuid> for Name {

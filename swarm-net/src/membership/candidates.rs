@@ -29,20 +29,12 @@ struct Candidate {
 
 impl Candidates {
     pub(super) fn new(pause_min: Duration, pause_max: Duration) -> Self {
-        Self {
-            all: BTreeMap::new(),
-            pause_min,
-            pause_max,
-        }
+        Self { all: BTreeMap::new(), pause_min, pause_max }
     }
 
     pub(super) fn found(&mut self, addr: SocketAddr, now: Instant) {
         if self.all.len() < CANDIDATES_MAX {
-            let first = Candidate {
-                next: now,
-                pause: self.pause_min,
-                tries: 0,
-            };
+            let first = Candidate { next: now, pause: self.pause_min, tries: 0 };
             self.all.entry(addr).or_insert(first).tries = 0;
         }
     }
@@ -57,18 +49,12 @@ impl Candidates {
 
     /// The addresses to try now.
     pub(super) fn due(&mut self, now: Instant) -> Vec<SocketAddr> {
-        let due: Vec<_> = self
-            .all
-            .iter()
-            .filter(|(_, c)| c.next <= now)
-            .map(|(addr, _)| *addr)
-            .collect();
+        let due: Vec<_> = self.all.iter().filter(|(_, c)| c.next <= now).map(|(addr, _)| *addr).collect();
         for addr in &due {
             if let Some(candidate) = self.all.get_mut(addr) {
                 candidate.tries += 1;
                 candidate.next = now + candidate.pause;
-                candidate.pause =
-                    (candidate.pause * 2).clamp(Duration::from_millis(1), self.pause_max);
+                candidate.pause = (candidate.pause * 2).clamp(Duration::from_millis(1), self.pause_max);
             }
         }
         self.all.retain(|_, candidate| candidate.tries <= TRIES_MAX);

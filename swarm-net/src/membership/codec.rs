@@ -59,9 +59,7 @@ pub(super) struct Codec {
 
 impl Codec {
     pub(super) fn new(cluster: &str) -> Self {
-        Self {
-            cluster: xxh3_64(cluster.as_bytes()) as u32,
-        }
+        Self { cluster: xxh3_64(cluster.as_bytes()) as u32 }
     }
 
     /// Opens a packet or a frame.
@@ -72,18 +70,11 @@ impl Codec {
 
     pub(super) fn get_preamble(&self, buf: &mut impl Buf) -> Result<(), CodecError> {
         let same = buf.try_get_u8()? == VERSION && buf.try_get_u32()? == self.cluster;
-        if same {
-            Ok(())
-        } else {
-            Err(CodecError::Foreign)
-        }
+        if same { Ok(()) } else { Err(CodecError::Foreign) }
     }
 
     /// The sender of a packet and all members that it tells of.
-    pub(super) fn read_packet(
-        mut self,
-        mut bytes: &[u8],
-    ) -> Result<(Identity, Vec<Member>), CodecError> {
+    pub(super) fn read_packet(mut self, mut bytes: &[u8]) -> Result<(Identity, Vec<Member>), CodecError> {
         let header = foca::Codec::decode_header(&mut self, &mut bytes)?;
         let mut members = Vec::new();
         if bytes.len() >= 2 {
@@ -133,10 +124,7 @@ pub(super) fn put_profile(node: NodeId, profile: &Profile, buf: &mut impl BufMut
     buf.put_u16(profile.weight);
     buf.put_u8(profile.leaving.into());
     buf.put_u32(profile.abilities.len() as u32);
-    profile
-        .abilities
-        .iter()
-        .for_each(|ability| buf.put_u64(*ability));
+    profile.abilities.iter().for_each(|ability| buf.put_u64(*ability));
     buf.put_u32(profile.extra.len() as u32);
     buf.put_slice(&profile.extra);
 }
@@ -151,21 +139,10 @@ pub(super) fn get_profile(buf: &mut impl Buf) -> Result<(NodeId, Profile), Codec
         other => return Err(CodecError::Tag(other)),
     };
     let count = get_count(buf, 8)?;
-    let abilities = (0..count)
-        .map(|_| buf.try_get_u64())
-        .collect::<Result<_, _>>()?;
+    let abilities = (0..count).map(|_| buf.try_get_u64()).collect::<Result<_, _>>()?;
     let mut extra = vec![0; get_count(buf, 1)?];
     buf.try_copy_to_slice(&mut extra)?;
-    Ok((
-        node,
-        Profile {
-            version,
-            weight,
-            leaving,
-            abilities,
-            extra,
-        },
-    ))
+    Ok((node, Profile { version, weight, leaving, abilities, extra }))
 }
 
 /// A count of items of `size` bytes, no more than a profile may have and than the bytes hold.
@@ -197,11 +174,7 @@ fn get_identity(buf: &mut impl Buf) -> Result<Identity, CodecError> {
     if generation > Identity::GENERATION_MAX {
         return Err(CodecError::Bounds);
     }
-    Ok(Identity {
-        node,
-        generation,
-        renewals,
-    })
+    Ok(Identity { node, generation, renewals })
 }
 
 fn put_node(node: NodeId, buf: &mut impl BufMut) {
@@ -235,11 +208,7 @@ fn get_node(buf: &mut impl Buf) -> Result<NodeId, CodecError> {
 impl foca::Codec<Identity> for Codec {
     type Error = CodecError;
 
-    fn encode_header(
-        &mut self,
-        header: &Header<Identity>,
-        mut buf: impl BufMut,
-    ) -> Result<(), CodecError> {
+    fn encode_header(&mut self, header: &Header<Identity>, mut buf: impl BufMut) -> Result<(), CodecError> {
         /// Above the longest header: preamble, three IPv6 identities, incarnation, message.
         const HEADER_BYTES_MAX: usize = 5 + 3 * 39 + 2 + 2;
         if buf.remaining_mut() < HEADER_BYTES_MAX {
@@ -256,22 +225,10 @@ impl foca::Codec<Identity> for Codec {
             buf.put_u8(number);
         };
         match &header.message {
-            Message::PingReq {
-                target,
-                probe_number,
-            } => relayed(2, target, *probe_number),
-            Message::IndirectPing {
-                origin,
-                probe_number,
-            } => relayed(3, origin, *probe_number),
-            Message::IndirectAck {
-                target,
-                probe_number,
-            } => relayed(4, target, *probe_number),
-            Message::ForwardedAck {
-                origin,
-                probe_number,
-            } => relayed(5, origin, *probe_number),
+            Message::PingReq { target, probe_number } => relayed(2, target, *probe_number),
+            Message::IndirectPing { origin, probe_number } => relayed(3, origin, *probe_number),
+            Message::IndirectAck { target, probe_number } => relayed(4, target, *probe_number),
+            Message::ForwardedAck { origin, probe_number } => relayed(5, origin, *probe_number),
             Message::Ping(number) => buf.put_slice(&[0, *number]),
             Message::Ack(number) => buf.put_slice(&[1, *number]),
             Message::Announce => buf.put_u8(6),
@@ -292,22 +249,10 @@ impl foca::Codec<Identity> for Codec {
         let message = match buf.try_get_u8()? {
             0 => Message::Ping(buf.try_get_u8()?),
             1 => Message::Ack(buf.try_get_u8()?),
-            2 => Message::PingReq {
-                target: get_identity(buf)?,
-                probe_number: buf.try_get_u8()?,
-            },
-            3 => Message::IndirectPing {
-                origin: get_identity(buf)?,
-                probe_number: buf.try_get_u8()?,
-            },
-            4 => Message::IndirectAck {
-                target: get_identity(buf)?,
-                probe_number: buf.try_get_u8()?,
-            },
-            5 => Message::ForwardedAck {
-                origin: get_identity(buf)?,
-                probe_number: buf.try_get_u8()?,
-            },
+            2 => Message::PingReq { target: get_identity(buf)?, probe_number: buf.try_get_u8()? },
+            3 => Message::IndirectPing { origin: get_identity(buf)?, probe_number: buf.try_get_u8()? },
+            4 => Message::IndirectAck { target: get_identity(buf)?, probe_number: buf.try_get_u8()? },
+            5 => Message::ForwardedAck { origin: get_identity(buf)?, probe_number: buf.try_get_u8()? },
             6 => Message::Announce,
             7 => Message::Feed,
             8 => Message::Gossip,
@@ -315,12 +260,7 @@ impl foca::Codec<Identity> for Codec {
             10 => Message::TurnUndead,
             other => return Err(CodecError::Tag(other)),
         };
-        Ok(Header {
-            src,
-            src_incarnation,
-            dst,
-            message,
-        })
+        Ok(Header { src, src_incarnation, dst, message })
     }
 
     fn encode_member(&mut self, member: &Member, mut buf: impl BufMut) -> Result<(), CodecError> {

@@ -20,12 +20,7 @@ pub(super) struct Health {
 
 impl Health {
     pub(super) fn new(lag_max: Duration, calm: Duration, now: Instant) -> Self {
-        Self {
-            score: 0,
-            lag_max,
-            calm,
-            judged: now,
-        }
+        Self { score: 0, lag_max, calm, judged: now }
     }
 
     /// A timer that was due at `due` fires now. Says whether that was late.

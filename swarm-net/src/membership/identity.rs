@@ -22,30 +22,18 @@ impl Identity {
     pub(super) const GENERATION_MAX: u64 = 1 << 56;
 
     pub(super) fn first(node: NodeId, unix_ms: u64) -> Self {
-        Self {
-            node,
-            generation: unix_ms.clamp(1, Self::GENERATION_MAX / 2),
-            renewals: 0,
-        }
+        Self { node, generation: unix_ms.clamp(1, Self::GENERATION_MAX / 2), renewals: 0 }
     }
 
     /// Somebody at `addr`, whoever it is: gossip takes an announcement to any claim of the address.
     pub(super) fn whoever(addr: SocketAddr) -> Self {
-        Self {
-            node: NodeId::new(addr, 0),
-            generation: 0,
-            renewals: 0,
-        }
+        Self { node: NodeId::new(addr, 0), generation: 0, renewals: 0 }
     }
 
     /// This claim, raised above a rival's.
     pub(super) fn above(&self, rival: &Self) -> Self {
         let generation = self.generation.max(rival.generation).saturating_add(1);
-        Self {
-            generation,
-            renewals: self.renewals.saturating_add(1),
-            ..*self
-        }
+        Self { generation, renewals: self.renewals.saturating_add(1), ..*self }
     }
 
     pub(super) fn beats(&self, rival: &Self) -> bool {
@@ -59,15 +47,8 @@ impl foca::Identity for Identity {
     /// Steps double: a process whose clock was set back by hours regains its address after a few renewals.
     fn renew(&self) -> Option<Self> {
         let step = 1u64 << self.renewals.min(40);
-        let generation = self
-            .generation
-            .checked_add(step)
-            .filter(|next| *next <= Self::GENERATION_MAX)?;
-        Some(Self {
-            generation,
-            renewals: self.renewals.saturating_add(1),
-            ..*self
-        })
+        let generation = self.generation.checked_add(step).filter(|next| *next <= Self::GENERATION_MAX)?;
+        Some(Self { generation, renewals: self.renewals.saturating_add(1), ..*self })
     }
 
     fn addr(&self) -> SocketAddr {

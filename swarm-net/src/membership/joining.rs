@@ -70,13 +70,7 @@ impl Joining {
         self.wake
     }
 
-    pub(super) fn step(
-        &mut self,
-        now: Instant,
-        me: NodeId,
-        peers: &Peers,
-        live: &BTreeSet<NodeId>,
-    ) -> Step {
+    pub(super) fn step(&mut self, now: Instant, me: NodeId, peers: &Peers, live: &BTreeSet<NodeId>) -> Step {
         if self.joined {
             return Step::Wait;
         }

@@ -100,10 +100,7 @@ struct Exchange {
 enum Phase {
     Present,
     /// We have said that we leave, and say it so many times more.
-    Leaving {
-        at: Instant,
-        rounds: u32,
-    },
+    Leaving { at: Instant, rounds: u32 },
     Over,
 }
 
@@ -121,10 +118,7 @@ impl Membership {
         let codec = Codec::new(cluster);
         let mut profiles = Profiles::default();
         profiles.learn(me, profile.clone());
-        let member = Member {
-            id: me,
-            profile: profile.into(),
-        };
+        let member = Member { id: me, profile: profile.into() };
         let Now { instant, unix_ms } = now;
         Self {
             me,
@@ -134,20 +128,11 @@ impl Membership {
             candidates: Candidates::new(config.retry_period, config.announce_period),
             peers: Peers::default(),
             profiles,
-            joining: Joining::new(
-                instant,
-                config.form_wait,
-                config.settle_quiet,
-                config.retry_period,
-            ),
+            joining: Joining::new(instant, config.form_wait, config.settle_quiet, config.retry_period),
             rival: Rival::default(),
             roster: Roster::new(member, config.settle_quiet, config.settle_max),
             redial_at: instant,
-            exchange: Exchange {
-                at: instant,
-                with: None,
-                round: 0,
-            },
+            exchange: Exchange { at: instant, with: None, round: 0 },
             phase: Phase::Present,
             config,
         }
@@ -204,11 +189,7 @@ impl Membership {
             Input::Packet { from, bytes } => self.packet(now, from, bytes, out),
             Input::Sync { from, bytes } => self.sync(now, from, bytes, out),
             Input::Discovered(addr) => self.discovered(now, addr),
-            Input::Connected {
-                node,
-                profile,
-                joined,
-            } => self.connected(now, node, profile, joined, out),
+            Input::Connected { node, profile, joined } => self.connected(now, node, profile, joined, out),
             Input::Lost { node, refused } => self.lost(now, node, refused),
             Input::Heard(node) => self.peers.heard(node, now),
             Input::Profile(profile) => self.own_profile(profile, out),
@@ -231,11 +212,7 @@ impl Membership {
             return tracing::debug!(%from, sender = %sender.node, "gossip packet with a false sender");
         }
         let claims = members.iter().map(foca::Member::id).chain([&sender]);
-        if self.crowded()
-            && claims
-                .clone()
-                .any(|claim| self.swim.at(claim.node.addr()).is_none())
-        {
+        if self.crowded() && claims.clone().any(|claim| self.swim.at(claim.node.addr()).is_none()) {
             return tracing::debug!(%from, "too many members are known: strangers are refused");
         }
         let rivals: Vec<_> = claims.copied().collect();
@@ -253,16 +230,12 @@ impl Membership {
         };
         let whole = self.peers.arrived(from, &part);
         if self.crowded() {
-            part.members
-                .retain(|member| self.swim.at(member.id().node.addr()).is_some());
+            part.members.retain(|member| self.swim.at(member.id().node.addr()).is_some());
         }
         let claims: Vec<_> = part.members.iter().map(|member| *member.id()).collect();
-        let rejected = claims
-            .iter()
-            .any(|claim| claim.node == from && self.holds_down(claim));
+        let rejected = claims.iter().any(|claim| claim.node == from && self.holds_down(claim));
         // A joiner learns what all the others know already.
-        self.swim
-            .learn(now, part.members.into_iter(), self.joining.joined());
+        self.swim.learn(now, part.members.into_iter(), self.joining.joined());
         self.face_rivals(now, &claims, out);
         for (node, profile) in part.profiles {
             self.learn_profile(now, node, profile, out);
@@ -299,14 +272,7 @@ impl Membership {
         }
     }
 
-    fn connected(
-        &mut self,
-        now: Instant,
-        node: NodeId,
-        profile: Profile,
-        joined: bool,
-        out: &mut Vec<Output>,
-    ) {
+    fn connected(&mut self, now: Instant, node: NodeId, profile: Profile, joined: bool, out: &mut Vec<Output>) {
         if node == self.me {
             return;
         }
@@ -341,9 +307,7 @@ impl Membership {
         let version = self.profiles.get(self.me).map_or(0, |known| known.version);
         profile.version = version + 1;
         if codec::profile_bytes(&profile) > codec::PROFILE_BYTES_MAX {
-            tracing::warn!(
-                "our profile is too large to be told to those who are not connected to us"
-            );
+            tracing::warn!("our profile is too large to be told to those who are not connected to us");
         }
         self.profiles.learn(self.me, profile);
         if let Some(profile) = self.profiles.get(self.me).map(Arc::clone) {
@@ -352,29 +316,20 @@ impl Membership {
         self.push_to_all(out);
     }
 
-    fn learn_profile(
-        &mut self,
-        now: Instant,
-        node: NodeId,
-        profile: Profile,
-        out: &mut Vec<Output>,
-    ) {
+    fn learn_profile(&mut self, now: Instant, node: NodeId, profile: Profile, out: &mut Vec<Output>) {
         if node != self.me && self.profiles.learn(node, profile) {
             if let Some(profile) = self.profiles.get(node).map(Arc::clone) {
                 out.extend(self.roster.changed(node, &profile).map(Output::Event));
             }
             self.roster.touch(node, now);
             let roster = &self.roster;
-            self.profiles
-                .prune(|node| roster.is_live(node) || roster.view().contains_key(&node));
+            self.profiles.prune(|node| roster.is_live(node) || roster.view().contains_key(&node));
         }
     }
 
     /// Claims of other processes to our address: ours must be above all of them, or nobody would talk to us.
     fn face_rivals(&mut self, now: Instant, claims: &[Identity], out: &mut Vec<Output>) {
-        let rivals = claims
-            .iter()
-            .filter(|claim| claim.node.addr() == self.me.addr() && claim.node != self.me);
+        let rivals = claims.iter().filter(|claim| claim.node.addr() == self.me.addr() && claim.node != self.me);
         for claim in rivals {
             if self.rival.seen(claim, now) {
                 return self.fatal(claim.node, out);
@@ -397,10 +352,7 @@ impl Membership {
         self.swim.leave(now);
         self.send_packets(out);
         out.extend(self.peers.nodes().map(|to| Output::Goodbye { to }));
-        self.phase = Phase::Leaving {
-            at: now + self.config.gossip_period,
-            rounds: FAREWELLS,
-        };
+        self.phase = Phase::Leaving { at: now + self.config.gossip_period, rounds: FAREWELLS };
     }
 
     fn farewell(&mut self, now: Instant, rounds: u32, out: &mut Vec<Output>) {
@@ -408,10 +360,7 @@ impl Membership {
         self.send_packets(out);
         self.phase = match rounds {
             0 | 1 => Phase::Over,
-            _ => Phase::Leaving {
-                at: now + self.config.gossip_period,
-                rounds: rounds - 1,
-            },
+            _ => Phase::Leaving { at: now + self.config.gossip_period, rounds: rounds - 1 },
         };
     }
 
@@ -441,11 +390,7 @@ impl Membership {
 
     fn send_packets(&mut self, out: &mut Vec<Output>) -> Vec<Note> {
         let (packets, notes) = self.swim.take();
-        out.extend(
-            packets
-                .into_iter()
-                .map(|(to, bytes)| Output::Packet { to, bytes }),
-        );
+        out.extend(packets.into_iter().map(|(to, bytes)| Output::Packet { to, bytes }));
         notes
     }
 
@@ -463,9 +408,7 @@ impl Membership {
             }
             Note::Rejoined => self.push_to_all(out),
             Note::Defunct => {
-                out.push(Output::Fatal(
-                    "held to be down by the cluster, and unable to renew".into(),
-                ));
+                out.push(Output::Fatal("held to be down by the cluster, and unable to renew".into()));
                 self.phase = Phase::Over;
             }
         }
@@ -494,12 +437,8 @@ impl Membership {
         if node.addr() == self.me.addr() {
             return;
         }
-        let leaving = self
-            .profiles
-            .get(node)
-            .is_some_and(|profile| profile.leaving);
-        self.roster
-            .gone(node, if leaving { Gone::Left } else { Gone::Silent }, now);
+        let leaving = self.profiles.get(node).is_some_and(|profile| profile.leaving);
+        self.roster.gone(node, if leaving { Gone::Left } else { Gone::Silent }, now);
         if !self.roster.view().contains_key(&node) {
             out.push(Output::Hangup(node));
         }
@@ -514,17 +453,11 @@ impl Membership {
     }
 
     fn undialled(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.roster
-            .live()
-            .filter(|node| !self.peers.is_connected(*node))
+        self.roster.live().filter(|node| !self.peers.is_connected(*node))
     }
 
     fn join(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let live: BTreeSet<_> = if self.joining.joined() {
-            BTreeSet::new()
-        } else {
-            self.roster.live().collect()
-        };
+        let live: BTreeSet<_> = if self.joining.joined() { BTreeSet::new() } else { self.roster.live().collect() };
         match self.joining.step(now, self.me, &self.peers, &live) {
             Step::Wait => {}
             Step::Ask(node) => self.request(node, out),
@@ -550,19 +483,9 @@ impl Membership {
         let period = self.config.sync_period.max(Duration::from_millis(1));
         // Spread out, so that nodes that started together do not ask together for ever.
         self.exchange.at = now + period.mul_f64(self.rng.random_range(0.8..1.2));
-        let wanted = self
-            .exchange
-            .with
-            .take()
-            .filter(|node| self.peers.is_connected(*node));
+        let wanted = self.exchange.with.take().filter(|node| self.peers.is_connected(*node));
         let count = self.peers.0.len();
-        let random = || {
-            if count == 0 {
-                None
-            } else {
-                self.peers.nodes().nth(self.rng.random_range(0..count))
-            }
-        };
+        let random = || if count == 0 { None } else { self.peers.nodes().nth(self.rng.random_range(0..count)) };
         if let Some(node) = wanted.or_else(random) {
             self.request(node, out);
         }
@@ -573,13 +496,7 @@ impl Membership {
         self.roster.proven(&mut events);
         let speaks_since = now - self.config.heard_veto;
         let peers = &self.peers;
-        let speaks = |node| {
-            peers
-                .0
-                .get(&node)
-                .and_then(|peer| peer.heard)
-                .is_some_and(|at| at > speaks_since)
-        };
+        let speaks = |node| peers.0.get(&node).and_then(|peer| peer.heard).is_some_and(|at| at > speaks_since);
         self.roster.settle(now, &self.profiles, speaks, &mut events);
         for event in events {
             let hangup = match &event {
@@ -601,28 +518,17 @@ impl Membership {
 
     /// Sends all that we know.
     fn send_list(&self, to: NodeId, kind: Kind, round: u32, out: &mut Vec<Output>) {
-        let head = Head {
-            kind,
-            joined: self.joining.joined(),
-            round,
-        };
+        let head = Head { kind, joined: self.joining.joined(), round };
         let me = foca::Member::alive(self.swim.identity());
         let members = std::iter::once(&me).chain(self.swim.members());
-        let profiles = self
-            .profiles
-            .iter()
-            .filter(|(node, _)| *node == self.me || self.roster.is_live(*node));
+        let profiles = self.profiles.iter().filter(|(node, _)| *node == self.me || self.roster.is_live(*node));
         let frames = sync::write(&self.codec, head, members, profiles);
         out.extend(frames.into_iter().map(|bytes| Output::Sync { to, bytes }));
     }
 
     /// Sends our claim and profile, and what we hold of the receiver.
     fn push(&self, to: NodeId, out: &mut Vec<Output>) {
-        let head = Head {
-            kind: Kind::Push,
-            joined: self.joining.joined(),
-            round: 0,
-        };
+        let head = Head { kind: Kind::Push, joined: self.joining.joined(), round: 0 };
         let me = foca::Member::alive(self.swim.identity());
         let members = std::iter::once(&me).chain(self.swim.at(to.addr()));
         let profiles = self.profiles.iter().filter(|(node, _)| *node == self.me);
@@ -635,9 +541,7 @@ impl Membership {
     }
 
     fn holds_down(&self, claim: &Identity) -> bool {
-        self.swim
-            .at(claim.node.addr())
-            .is_some_and(|known| known.id() == claim && known.state() == State::Down)
+        self.swim.at(claim.node.addr()).is_some_and(|known| known.id() == claim && known.state() == State::Down)
     }
 
     fn crowded(&self) -> bool {

@@ -23,14 +23,7 @@ pub(super) struct Peers(pub(super) BTreeMap<NodeId, Peer>);
 
 impl Peers {
     pub(super) fn connected(&mut self, node: NodeId, joined: bool) {
-        self.0.insert(
-            node,
-            Peer {
-                heard: None,
-                joined,
-                arriving: None,
-            },
-        );
+        self.0.insert(node, Peer { heard: None, joined, arriving: None });
     }
 
     pub(super) fn lost(&mut self, node: NodeId) {
@@ -53,30 +46,20 @@ impl Peers {
 
     /// The joined peer to ask next, after `last` in the order of ids.
     pub(super) fn joined_after(&self, last: Option<NodeId>) -> Option<NodeId> {
-        let joined = || {
-            self.0
-                .iter()
-                .filter(|(_, peer)| peer.joined)
-                .map(|(node, _)| *node)
-        };
-        joined()
-            .find(|node| Some(*node) > last)
-            .or_else(|| joined().next())
+        let joined = || self.0.iter().filter(|(_, peer)| peer.joined).map(|(node, _)| *node);
+        joined().find(|node| Some(*node) > last).or_else(|| joined().next())
     }
 
     /// Notes the arrival of a part. Says whether with it an exchange has arrived whole.
     pub(super) fn arrived(&mut self, from: NodeId, part: &Part) -> bool {
-        let Some(peer) = self.0.get_mut(&from) else {
-            return false;
-        };
+        let Some(peer) = self.0.get_mut(&from) else { return false };
         peer.joined = part.head.joined;
         let expected = match peer.arriving {
             Some((round, next)) if round == part.head.round => next,
             Some(_) | None => 0,
         };
         let in_order = part.number == expected;
-        peer.arriving =
-            (in_order && !part.last).then(|| (part.head.round, part.number.saturating_add(1)));
+        peer.arriving = (in_order && !part.last).then(|| (part.head.round, part.number.saturating_add(1)));
         in_order && part.last
     }
 }

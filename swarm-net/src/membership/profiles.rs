@@ -16,10 +16,7 @@ pub(super) struct Profiles(BTreeMap<NodeId, Arc<Profile>>);
 impl Profiles {
     /// Takes in a profile. Says whether it is news.
     pub(super) fn learn(&mut self, node: NodeId, profile: Profile) -> bool {
-        let news = self
-            .0
-            .get(&node)
-            .is_none_or(|known| known.version < profile.version);
+        let news = self.0.get(&node).is_none_or(|known| known.version < profile.version);
         if news {
             self.0.insert(node, Arc::new(profile));
         }

@@ -102,21 +102,13 @@ impl Roster {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.window
-            .map(|(first, last)| (last + self.quiet).min(first + self.max))
+        self.window.map(|(first, last)| (last + self.quiet).min(first + self.max))
     }
 
     /// The deaths that are proven, at once.
     pub(super) fn proven(&mut self, events: &mut Vec<MemberEvent>) {
-        let proven: Vec<_> = self
-            .unsettled
-            .iter()
-            .copied()
-            .filter(|node| self.is_proven(*node))
-            .collect();
-        proven
-            .into_iter()
-            .for_each(|node| self.report_gone(node, events));
+        let proven: Vec<_> = self.unsettled.iter().copied().filter(|node| self.is_proven(*node)).collect();
+        proven.into_iter().for_each(|node| self.report_gone(node, events));
         self.close_window();
     }
 
@@ -129,26 +121,19 @@ impl Roster {
         speaks: impl Fn(NodeId) -> bool,
         events: &mut Vec<MemberEvent>,
     ) {
-        let Some((first, last)) = self.window else {
-            return;
-        };
+        let Some((first, last)) = self.window else { return };
         let over = now >= first + self.max;
         if !over && now < last + self.quiet {
             return;
         }
-        let (leavers, comers): (Vec<_>, Vec<_>) = self
-            .unsettled
-            .iter()
-            .copied()
-            .partition(|node| self.view.contains_key(node));
+        let (leavers, comers): (Vec<_>, Vec<_>) =
+            self.unsettled.iter().copied().partition(|node| self.view.contains_key(node));
         for node in leavers {
             if over || !speaks(node) {
                 self.report_gone(node, events);
             }
         }
-        comers
-            .into_iter()
-            .for_each(|node| self.report_up(node, profiles, events));
+        comers.into_iter().for_each(|node| self.report_up(node, profiles, events));
         self.close_window();
         if let Some((first, last)) = &mut self.window {
             // What still waits does so for its own sake, and looks again after a further quiet time.
@@ -161,15 +146,8 @@ impl Roster {
 
     /// Everyone who is known to live, at once: the view is complete.
     pub(super) fn report_all(&mut self, profiles: &Profiles, events: &mut Vec<MemberEvent>) {
-        let comers: Vec<_> = self
-            .unsettled
-            .iter()
-            .copied()
-            .filter(|node| self.is_live(*node))
-            .collect();
-        comers
-            .into_iter()
-            .for_each(|node| self.report_up(node, profiles, events));
+        let comers: Vec<_> = self.unsettled.iter().copied().filter(|node| self.is_live(*node)).collect();
+        comers.into_iter().for_each(|node| self.report_up(node, profiles, events));
         self.close_window();
     }
 
@@ -190,10 +168,7 @@ impl Roster {
     fn report_up(&mut self, node: NodeId, profiles: &Profiles, events: &mut Vec<MemberEvent>) {
         self.unsettled.remove(&node);
         if let Some(profile) = profiles.get(node) {
-            let member = Member {
-                id: node,
-                profile: Arc::clone(profile),
-            };
+            let member = Member { id: node, profile: Arc::clone(profile) };
             self.view.insert(node, member.clone());
             events.push(MemberEvent::Up(member));
         }

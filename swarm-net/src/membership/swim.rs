@@ -52,13 +52,7 @@ pub(super) struct Swim {
 }
 
 impl Swim {
-    pub(super) fn new(
-        me: Identity,
-        codec: Codec,
-        config: &MembershipConfig,
-        seed: u64,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(me: Identity, codec: Codec, config: &MembershipConfig, seed: u64, now: Instant) -> Self {
         let rng = StdRng::seed_from_u64(seed);
         Self {
             foca: Foca::new(me, foca_config(config, 1), rng, codec),
@@ -84,8 +78,7 @@ impl Swim {
 
     /// What is known of the claims to an address.
     pub(super) fn at(&self, addr: SocketAddr) -> Option<&Member> {
-        self.members()
-            .find(|member| member.id().node.addr() == addr)
+        self.members().find(|member| member.id().node.addr() == addr)
     }
 
     /// Takes in a packet. The packets that it refuses change nothing.
@@ -98,31 +91,19 @@ impl Swim {
 
     /// Asks whoever is at `addr` to take us in.
     pub(super) fn announce(&mut self, now: Instant, addr: SocketAddr) {
-        self.logged("announce", |foca, effects| {
-            foca.announce(Identity::whoever(addr), effects)
-        });
+        self.logged("announce", |foca, effects| foca.announce(Identity::whoever(addr), effects));
         self.settle(now);
     }
 
     /// Takes in what another node knows; `tell` passes on what is new.
-    pub(super) fn learn(
-        &mut self,
-        now: Instant,
-        members: impl Iterator<Item = Member>,
-        tell: bool,
-    ) {
-        self.logged("learn", |foca, effects| {
-            foca.apply_many(members, tell, effects)
-        });
+    pub(super) fn learn(&mut self, now: Instant, members: impl Iterator<Item = Member>, tell: bool) {
+        self.logged("learn", |foca, effects| foca.apply_many(members, tell, effects));
         self.settle(now);
     }
 
     /// A node is gone for certain: everyone hears of it at once.
     pub(super) fn declare_down(&mut self, now: Instant, node: NodeId) {
-        let known = self
-            .at(node.addr())
-            .filter(|member| member.id().node == node)
-            .cloned();
+        let known = self.at(node.addr()).filter(|member| member.id().node == node).cloned();
         if let Some(member) = known.filter(|member| member.state() != State::Down) {
             let down = Member::new(*member.id(), member.incarnation(), State::Down);
             self.logged("declare down", |foca, effects| {
@@ -171,8 +152,7 @@ impl Swim {
             due_now.extend(self.timers.pop().map(|Reverse(due)| (due, late)));
         }
         // Late timers of different instants must still fire in foca's order.
-        due_now
-            .sort_by(|(a, _), (b, _)| (&a.timer, a.at, a.number).cmp(&(&b.timer, b.at, b.number)));
+        due_now.sort_by(|(a, _), (b, _)| (&a.timer, a.at, a.number).cmp(&(&b.timer, b.at, b.number)));
         for (due, late) in due_now {
             self.fire(now, due, late, &heard);
         }
@@ -181,25 +161,11 @@ impl Swim {
 
     /// What is to be sent and what has changed since the last call.
     pub(super) fn take(&mut self) -> (Vec<(SocketAddr, Vec<u8>)>, Vec<Note>) {
-        (
-            std::mem::take(&mut self.effects.packets),
-            std::mem::take(&mut self.effects.notes),
-        )
+        (std::mem::take(&mut self.effects.packets), std::mem::take(&mut self.effects.notes))
     }
 
-    fn fire(
-        &mut self,
-        now: Instant,
-        due: Due,
-        late: bool,
-        heard: &impl Fn(NodeId) -> Option<Instant>,
-    ) {
-        if let Timer::ChangeSuspectToDown {
-            member_id,
-            incarnation,
-            token,
-        } = &due.timer
-        {
+    fn fire(&mut self, now: Instant, due: Due, late: bool, heard: &impl Fn(NodeId) -> Option<Instant>) {
+        if let Timer::ChangeSuspectToDown { member_id, incarnation, token } = &due.timer {
             let key = (*member_id, *incarnation, *token);
             match self.verdict(now, &due, late, heard) {
                 Verdict::Wait { at, extended } => return self.arm(at, due.timer, extended),
@@ -212,9 +178,7 @@ impl Swim {
                 }
             }
         }
-        self.logged("timer", |foca, effects| {
-            foca.handle_timer(due.timer, effects)
-        });
+        self.logged("timer", |foca, effects| foca.handle_timer(due.timer, effects));
     }
 
     /// What becomes of a suspicion whose time is up.
@@ -225,63 +189,39 @@ impl Swim {
         late: bool,
         heard: &impl Fn(NodeId) -> Option<Instant>,
     ) -> Verdict {
-        let Timer::ChangeSuspectToDown {
-            member_id,
-            incarnation,
-            ..
-        } = &due.timer
-        else {
+        let Timer::ChangeSuspectToDown { member_id, incarnation, .. } = &due.timer else {
             return Verdict::Convict;
         };
         // Foca 2.0.0 tells a member that has long refuted that it is down, which makes it renew for nothing.
         let suspect = |member: &&Member| {
-            member.id() == member_id
-                && member.incarnation() == *incarnation
-                && member.state() == State::Suspect
+            member.id() == member_id && member.incarnation() == *incarnation && member.state() == State::Suspect
         };
         if self.members().find(suspect).is_none() {
             return Verdict::Drop;
         }
         // Whoever speaks over its connection lives, even if its datagrams are lost on the way.
-        let vetoed = heard(member_id.node)
-            .map(|at| at + self.config.heard_veto)
-            .filter(|until| *until > now);
+        let vetoed = heard(member_id.node).map(|at| at + self.config.heard_veto).filter(|until| *until > now);
         if let Some(until) = vetoed {
-            return Verdict::Wait {
-                at: until,
-                extended: due.extended,
-            };
+            return Verdict::Wait { at: until, extended: due.extended };
         }
         // We were not run ourselves: the refutation may lie unread in our socket. Once only, or a node that is always
         // late would never notice a death.
         if !due.extended && (late || self.health.extra() > 0) {
             let patience = suspicion(&self.config, self.sized_for) * self.health.extra();
-            return Verdict::Wait {
-                at: now + patience.max(self.config.probe_period),
-                extended: true,
-            };
+            return Verdict::Wait { at: now + patience.max(self.config.probe_period), extended: true };
         }
         Verdict::Convict
     }
 
     fn arm(&mut self, at: Instant, timer: Timer<Identity>, extended: bool) {
         self.timers_made += 1;
-        self.timers.push(Reverse(Due {
-            at,
-            timer,
-            number: self.timers_made,
-            extended,
-        }));
+        self.timers.push(Reverse(Due { at, timer, number: self.timers_made, extended }));
     }
 
     /// Arms the timers that foca asked for, and fits it to the size of the cluster.
     fn settle(&mut self, now: Instant) {
         for (after, timer) in std::mem::take(&mut self.effects.timers) {
-            if let Timer::ChangeSuspectToDown {
-                member_id,
-                incarnation,
-                token,
-            } = &timer
+            if let Timer::ChangeSuspectToDown { member_id, incarnation, token } = &timer
                 && !self.suspected.insert((*member_id, *incarnation, *token))
             {
                 continue;
@@ -369,29 +309,20 @@ impl foca::Runtime<Identity> for Effects {
 
 fn suspicion(config: &MembershipConfig, members: usize) -> Duration {
     let decades = (members as f64).log10();
-    config
-        .suspicion_min
-        .max(config.suspicion_per_decade.mul_f64(decades))
+    config.suspicion_min.max(config.suspicion_per_decade.mul_f64(decades))
 }
 
 fn foca_config(config: &MembershipConfig, members: usize) -> foca::Config {
     let at_least = |count: usize| NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN);
     let every = |frequency: Duration, count: u8| {
-        Some(PeriodicParams {
-            frequency: frequency.max(PERIOD_MIN),
-            num_members: at_least(count.into()),
-        })
+        Some(PeriodicParams { frequency: frequency.max(PERIOD_MIN), num_members: at_least(count.into()) })
     };
     let rounds = 4 * (members + 1).ilog10().saturating_add(1);
-    let transmissions = u32::from(config.transmissions_min)
-        .max(rounds)
-        .clamp(1, 255) as u8;
+    let transmissions = u32::from(config.transmissions_min).max(rounds).clamp(1, 255) as u8;
     foca::Config {
         probe_period: config.probe_period.max(PERIOD_MIN * 2),
         // The indirect probe must begin before the next period does.
-        probe_rtt: config
-            .probe_rtt
-            .clamp(PERIOD_MIN, config.probe_period.max(PERIOD_MIN * 2) / 2),
+        probe_rtt: config.probe_rtt.clamp(PERIOD_MIN, config.probe_period.max(PERIOD_MIN * 2) / 2),
         num_indirect_probes: at_least(config.indirect_probes.into()),
         max_transmissions: NonZeroU8::new(transmissions).unwrap_or(NonZeroU8::MIN),
         suspect_to_down_after: suspicion(config, members),
@@ -399,10 +330,7 @@ fn foca_config(config: &MembershipConfig, members: usize) -> foca::Config {
         max_packet_size: at_least(config.packet_bytes_max.max(PACKET_BYTES_MIN).into()),
         notify_down_members: true,
         periodic_announce: every(config.announce_period, 1),
-        periodic_announce_to_down_members: every(
-            config.announce_to_down_period,
-            config.announce_to_down_fanout,
-        ),
+        periodic_announce_to_down_members: every(config.announce_to_down_period, config.announce_to_down_fanout),
         periodic_gossip: every(config.gossip_period, config.gossip_fanout),
     }
 }

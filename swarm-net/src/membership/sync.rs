@@ -68,18 +68,13 @@ pub(super) fn write<'a>(
         codec::put_member(member, &mut scratch);
         room(&mut parts, scratch.len()).put_member(&scratch);
     }
-    for (node, profile) in
-        profiles.filter(|(_, profile)| codec::profile_bytes(profile) <= PROFILE_BYTES_MAX)
-    {
+    for (node, profile) in profiles.filter(|(_, profile)| codec::profile_bytes(profile) <= PROFILE_BYTES_MAX) {
         scratch.clear();
         codec::put_profile(node, profile, &mut scratch);
         room(&mut parts, scratch.len()).put_profile(&scratch);
     }
     let count = parts.len();
-    (0u16..)
-        .zip(parts)
-        .map(|(number, body)| body.frame(codec, head, number, usize::from(number) + 1 == count))
-        .collect()
+    (0u16..).zip(parts).map(|(number, body)| body.frame(codec, head, number, usize::from(number) + 1 == count)).collect()
 }
 
 /// Reads one frame, to its last byte.
@@ -108,17 +103,7 @@ pub(super) fn read(codec: &Codec, mut bytes: &[u8]) -> Result<Part, CodecError> 
     if buf.has_remaining() {
         return Err(CodecError::Bounds);
     }
-    Ok(Part {
-        head: Head {
-            kind,
-            joined,
-            round,
-        },
-        number,
-        last,
-        members,
-        profiles,
-    })
+    Ok(Part { head: Head { kind, joined, round }, number, last, members, profiles })
 }
 
 fn get_flag(buf: &mut impl Buf) -> Result<bool, CodecError> {
@@ -171,9 +156,9 @@ impl Body {
 
 /// The body that has room for `size` more bytes: the last one, or a new one.
 fn room(parts: &mut Vec<Body>, size: usize) -> &mut Body {
-    let full = parts.last().is_none_or(|body| {
-        HEAD_BYTES + body.members.len() + body.profiles.len() + size > FRAME_BYTES_MAX
-    });
+    let full = parts
+        .last()
+        .is_none_or(|body| HEAD_BYTES + body.members.len() + body.profiles.len() + size > FRAME_BYTES_MAX);
     // 65,536 parts would be 4 GB; a list is bounded far below that.
     if full && parts.len() < usize::from(u16::MAX) {
         parts.push(Body::default());

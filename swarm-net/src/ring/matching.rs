@@ -32,8 +32,7 @@ pub(super) fn owners(seats: &[Seat], partitions: u32, heads: &[u32], head: usize
         let seat = if turn < head {
             heads[at * head + turn]
         } else {
-            let ranking =
-                rankings[at].get_or_insert_with(|| score::best(seats, p, partitions, seats.len()));
+            let ranking = rankings[at].get_or_insert_with(|| score::best(seats, p, partitions, seats.len()));
             // The bounds add up to at least all partitions, so some seat takes it before the ranking ends.
             ranking[turn]
         };

@@ -57,31 +57,18 @@ impl Ring {
     ///
     /// If `partitions` is 0 or above [`Ring::PARTITIONS_MAX`].
     pub fn new(partitions: u32, members: &[(NodeId, u16)]) -> Self {
-        assert!(
-            (1..=Self::PARTITIONS_MAX).contains(&partitions),
-            "1 to 65,536 partitions, not {partitions}"
-        );
+        assert!((1..=Self::PARTITIONS_MAX).contains(&partitions), "1 to 65,536 partitions, not {partitions}");
         let mut members = members.to_vec();
         members.sort_unstable();
         members.dedup_by_key(|(id, _)| *id);
         let weightless = members.iter().all(|(_, weight)| *weight == 0);
-        let seats: Vec<Seat> = members
-            .iter()
-            .map(|&(id, weight)| Seat::new(id, if weightless { 1 } else { weight }))
-            .collect();
+        let seats: Vec<Seat> =
+            members.iter().map(|&(id, weight)| Seat::new(id, if weightless { 1 } else { weight })).collect();
 
         let head = seats.len().min(Self::HEAD);
-        let mut ring = Self {
-            seats,
-            owners: Vec::new(),
-            heads: Vec::new(),
-            head,
-            partitions,
-        };
+        let mut ring = Self { seats, owners: Vec::new(), heads: Vec::new(), head, partitions };
         if !ring.seats.is_empty() {
-            ring.heads = (0..partitions)
-                .flat_map(|p| score::best(&ring.seats, p, partitions, head))
-                .collect();
+            ring.heads = (0..partitions).flat_map(|p| score::best(&ring.seats, p, partitions, head)).collect();
             ring.owners = matching::owners(&ring.seats, partitions, &ring.heads, head);
         }
         ring
@@ -100,38 +87,21 @@ impl Ring {
 
     /// The node that owns `p`: none in an empty ring, or for a partition that the ring does not have.
     pub fn owner(&self, p: PartitionId) -> Option<NodeId> {
-        self.owners
-            .get(usize::from(p.0))
-            .map(|&seat| self.seats[seat as usize].id)
+        self.owners.get(usize::from(p.0)).map(|&seat| self.seats[seat as usize].id)
     }
 
     /// All members in the order in which they should own `p`, owner first, each once.
     pub fn preference(&self, p: PartitionId) -> impl Iterator<Item = NodeId> + '_ {
         let at = usize::from(p.0);
         let owner = self.owners.get(at).copied();
-        let head = if owner.is_some() {
-            &self.heads[at * self.head..][..self.head]
-        } else {
-            &[]
-        };
+        let head = if owner.is_some() { &self.heads[at * self.head..][..self.head] } else { &[] };
         let tail = std::iter::once_with(move || match owner {
-            Some(_) if self.head < self.seats.len() => score::best(
-                &self.seats,
-                u32::from(p.0),
-                self.partitions,
-                self.seats.len(),
-            )
-            .split_off(self.head),
+            Some(_) if self.head < self.seats.len() => {
+                score::best(&self.seats, u32::from(p.0), self.partitions, self.seats.len()).split_off(self.head)
+            }
             Some(_) | None => Vec::new(),
         });
-        let others = head
-            .iter()
-            .copied()
-            .chain(tail.flatten())
-            .filter(move |seat| Some(*seat) != owner);
-        owner
-            .into_iter()
-            .chain(others)
-            .map(|seat| self.seats[seat as usize].id)
+        let others = head.iter().copied().chain(tail.flatten()).filter(move |seat| Some(*seat) != owner);
+        owner.into_iter().chain(others).map(|seat| self.seats[seat as usize].id)
     }
 }

@@ -25,11 +25,7 @@ pub(super) struct Cost(u64, u64, u32);
 
 impl Seat {
     pub(super) fn new(id: NodeId, weight: u16) -> Self {
-        Self {
-            id,
-            weight,
-            key: key(id),
-        }
+        Self { id, weight, key: key(id) }
     }
 
     /// The cost of partition `p` of `partitions` to this seat, the `seat`th of the ring.
@@ -49,10 +45,8 @@ impl Seat {
 
 /// The `count` seats that suit `p` best, best first.
 pub(super) fn best(seats: &[Seat], p: u32, partitions: u32, count: usize) -> Vec<u32> {
-    let mut costs: Vec<Cost> = (0u32..)
-        .zip(seats)
-        .map(|(number, seat)| seat.cost(number, p, partitions))
-        .collect();
+    let mut costs: Vec<Cost> =
+        (0u32..).zip(seats).map(|(number, seat)| seat.cost(number, p, partitions)).collect();
     if count < costs.len() {
         costs.select_nth_unstable(count);
         costs.truncate(count);
@@ -152,9 +146,7 @@ mod tests {
     #[test]
     fn a_permutation_has_each_place_once() {
         for partitions in [1, 2, 3, 100, 4096, 5000, 65_536] {
-            let mut places: Vec<u32> = (0..partitions)
-                .map(|p| permute(0x5eed, p, partitions))
-                .collect();
+            let mut places: Vec<u32> = (0..partitions).map(|p| permute(0x5eed, p, partitions)).collect();
             places.sort_unstable();
             assert!(places.into_iter().eq(0..partitions), "{partitions}");
         }
@@ -162,25 +154,11 @@ mod tests {
 
     #[test]
     fn logarithms_are_right_and_fall() {
-        for x in [
-            1,
-            2,
-            3,
-            5,
-            1000,
-            65_535,
-            65_536,
-            1 << 31,
-            (1 << 32) - 1,
-            1 << 32,
-        ] {
+        for x in [1, 2, 3, 5, 1000, 65_535, 65_536, 1 << 31, (1 << 32) - 1, 1 << 32] {
             let exact = (32.0 - (x as f64).log2()) * f64::from(1 << 30);
             assert!((neg_log2(x) as f64 - exact).abs() < 4096.0 * 2.0, "{x}");
         }
-        let falling = (1..100_000u64)
-            .map(|x| x * 42_949)
-            .map(neg_log2)
-            .collect::<Vec<_>>();
+        let falling = (1..100_000u64).map(|x| x * 42_949).map(neg_log2).collect::<Vec<_>>();
         assert!(falling.is_sorted_by(|a, b| a >= b));
     }
 
@@ -188,11 +166,7 @@ mod tests {
     fn node_keys_are_fixed_for_ever() {
         let id = |text: &str, boot| NodeId::new(text.parse().expect("an address"), boot);
         assert_eq!(key(id("10.0.0.1:7000", 1)), 16_317_485_281_754_544_990);
-        assert_eq!(
-            key(id("10.0.0.1:7000", 1)),
-            key(id("10.0.0.1:7000", 2)),
-            "a restart keeps its place"
-        );
+        assert_eq!(key(id("10.0.0.1:7000", 1)), key(id("10.0.0.1:7000", 2)), "a restart keeps its place");
         assert_eq!(key(id("[2001:db8::1]:7000", 1)), 15_955_857_657_361_326_358);
     }
 }

@@ -24,30 +24,21 @@ fn partitions(ring: &Ring) -> impl Iterator<Item = PartitionId> + use<> {
 fn loads(ring: &Ring) -> BTreeMap<NodeId, u64> {
     let mut loads = BTreeMap::new();
     for p in partitions(ring) {
-        *loads
-            .entry(ring.owner(p).expect("the ring has members"))
-            .or_default() += 1;
+        *loads.entry(ring.owner(p).expect("the ring has members")).or_default() += 1;
     }
     loads
 }
 
 /// The partitions whose owner differs, relative to the fair part of one member of the larger ring.
 fn moved(before: &Ring, after: &Ring) -> f64 {
-    let moved = partitions(before)
-        .filter(|&p| before.owner(p) != after.owner(p))
-        .count();
+    let moved = partitions(before).filter(|&p| before.owner(p) != after.owner(p)).count();
     let members = before.seats.len().max(after.seats.len());
     moved as f64 * members as f64 / f64::from(before.partitions())
 }
 
 /// The mean of [`moved`] over 12 joins to `count` members, which are leaves as well when read backwards.
 fn moved_mean(count: u32) -> f64 {
-    let joins = (0..12).map(|seed| {
-        moved(
-            &ring(seed * 1000..seed * 1000 + count),
-            &ring(seed * 1000..=seed * 1000 + count),
-        )
-    });
+    let joins = (0..12).map(|seed| moved(&ring(seed * 1000..seed * 1000 + count), &ring(seed * 1000..=seed * 1000 + count)));
     joins.sum::<f64>() / 12.0
 }
 
@@ -62,15 +53,8 @@ fn an_empty_ring_has_no_owners() {
 fn partitions_are_remainders() {
     let ring = ring(0..1);
     assert_eq!(ring.partition_of(4096 * 7 + 5), PartitionId(5));
-    assert_eq!(
-        Ring::new(65_536, &[]).partition_of(u64::MAX),
-        PartitionId(65_535)
-    );
-    assert_eq!(
-        ring.owner(PartitionId(4096)),
-        None,
-        "there is no such partition"
-    );
+    assert_eq!(Ring::new(65_536, &[]).partition_of(u64::MAX), PartitionId(65_535));
+    assert_eq!(ring.owner(PartitionId(4096)), None, "there is no such partition");
 }
 
 #[test]
@@ -79,10 +63,7 @@ fn no_load_is_above_the_bound() {
         let bound = (4096 * 105u64).div_ceil(u64::from(count) * 100);
         let loads = loads(&ring(0..count));
         assert_eq!(loads.len(), count as usize);
-        assert!(
-            loads.values().all(|&load| load <= bound),
-            "{count}: {loads:?}"
-        );
+        assert!(loads.values().all(|&load| load <= bound), "{count}: {loads:?}");
     }
 }
 
@@ -101,11 +82,7 @@ fn weights_count() {
     assert!(!loads.contains_key(&node(3)), "weight 0 owns nothing");
     for (id, weight) in [(node(1), 100), (node(2), 50), (node(4), 250)] {
         let fair = 4096.0 * f64::from(weight) / 400.0;
-        assert!(
-            (loads[&id] as f64 / fair - 1.0).abs() < 0.1,
-            "{id} has {} of {fair}",
-            loads[&id]
-        );
+        assert!((loads[&id] as f64 / fair - 1.0).abs() < 0.1, "{id} has {} of {fair}", loads[&id]);
     }
     let none = [(node(1), 0), (node(2), 0)];
     assert_eq!(Ring::new(64, &none).preference(PartitionId(0)).count(), 2);
@@ -116,35 +93,20 @@ fn a_restart_gets_its_partitions_back() {
     let before = Ring::new(4096, &[(node(1), 100), (node(2), 100)]);
     let again = NodeId::new(node(2).addr(), 999);
     let after = Ring::new(4096, &[(node(1), 100), (again, 100)]);
-    let owned = |ring: &Ring, id| {
-        partitions(ring)
-            .filter(|&p| ring.owner(p) == Some(id))
-            .collect::<Vec<_>>()
-    };
+    let owned = |ring: &Ring, id| partitions(ring).filter(|&p| ring.owner(p) == Some(id)).collect::<Vec<_>>();
     assert_eq!(owned(&before, node(2)), owned(&after, again));
 }
 
 #[test]
 fn the_table_is_fixed_for_ever() {
-    let members = [
-        (node(1), 100),
-        (node(2), 100),
-        (node(3), 100),
-        (node(4), 30),
-    ];
+    let members = [(node(1), 100), (node(2), 100), (node(3), 100), (node(4), 30)];
     let ring = Ring::new(4096, &members);
     let digest = |order: &mut dyn Iterator<Item = NodeId>| {
         let ports: Vec<u8> = order.flat_map(|id| id.boot().to_be_bytes()).collect();
         xxh3_64(&ports)
     };
-    assert_eq!(
-        digest(&mut partitions(&ring).filter_map(|p| ring.owner(p))),
-        2_119_121_180_755_379_817
-    );
-    assert_eq!(
-        digest(&mut partitions(&ring).flat_map(|p| ring.preference(p))),
-        2_202_941_902_194_988_764
-    );
+    assert_eq!(digest(&mut partitions(&ring).filter_map(|p| ring.owner(p))), 2_119_121_180_755_379_817);
+    assert_eq!(digest(&mut partitions(&ring).flat_map(|p| ring.preference(p))), 2_202_941_902_194_988_764);
 }
 
 proptest! {

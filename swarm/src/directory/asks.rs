@@ -23,12 +23,7 @@ impl Partition {
                 let location = head.location();
                 return turn.answer(from, Answer::Whereis(Some(location)));
             }
-            (None, ..)
-                if turn
-                    .world
-                    .owner(self.id)
-                    .is_some_and(|owner| owner != turn.world.me) =>
-            {
+            (None, ..) if turn.world.owner(self.id).is_some_and(|owner| owner != turn.world.me) => {
                 return turn.answer(from, Answer::NotOwner(turn.world.owner(self.id)));
             }
             (None, ..) => return self.hold(turn, from, name, ask),
@@ -57,22 +52,11 @@ impl Partition {
         self.held.push_back((from, name, ask));
     }
 
-    fn register(
-        &mut self,
-        turn: &mut Turn<'_>,
-        from: RequestId,
-        name: Name,
-        spec: Spec,
-        any: bool,
-    ) {
+    fn register(&mut self, turn: &mut Turn<'_>, from: RequestId, name: Name, spec: Spec, any: bool) {
         let Some(office) = &mut self.office else {
             return;
         };
-        let registered = self
-            .copy
-            .as_ref()
-            .and_then(|copy| copy.records.get(&name))
-            .map(Record::head);
+        let registered = self.copy.as_ref().and_then(|copy| copy.records.get(&name)).map(Record::head);
         if let Some(head) = registered {
             if !any && head.registrar != from {
                 let location = head.location();
@@ -90,24 +74,11 @@ impl Partition {
                 groups: Groups::new(),
             };
             let Some(host) = owner::desired(self.id, office, turn, &registration) else {
-                let answer = if local {
-                    Answer::Refused(Refusal::NotAMember)
-                } else {
-                    Answer::NoCapableNode
-                };
+                let answer = if local { Answer::Refused(Refusal::NotAMember) } else { Answer::NoCapableNode };
                 return turn.answer(from, answer);
             };
-            let record = Record::new(
-                Rid(ver),
-                Registration {
-                    host,
-                    ..registration
-                },
-            );
-            self.commit(Op::Put {
-                name: name.clone(),
-                record,
-            });
+            let record = Record::new(Rid(ver), Registration { host, ..registration });
+            self.commit(Op::Put { name: name.clone(), record });
         }
         let Some(office) = &mut self.office else {
             return;
@@ -122,12 +93,7 @@ impl Partition {
 
     fn ask_unregister(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name) {
         let again = |work: &Work| work.waits.ends.iter().any(|(to, ..)| *to == from);
-        if self
-            .office
-            .as_ref()
-            .and_then(|office| office.names.get(name))
-            .is_some_and(again)
-        {
+        if self.office.as_ref().and_then(|office| office.names.get(name)).is_some_and(again) {
             return;
         }
         if self.record(name).is_none() {
@@ -153,10 +119,7 @@ impl Partition {
         let Some(record) = self.record(name) else {
             return turn.answer(from, Answer::NotRegistered);
         };
-        let now = record
-            .groups()
-            .get(&group)
-            .is_some_and(|(joined, _)| *joined);
+        let now = record.groups().get(&group).is_some_and(|(joined, _)| *joined);
         if now != joined {
             self.amend(name, |registration| {
                 registration.groups.insert(group, (joined, ver));
@@ -178,20 +141,13 @@ impl Partition {
             return;
         };
         let (stable, blocked) = (office.stable(), office.blocked);
-        let Some(work) = office
-            .names
-            .get_mut(name)
-            .filter(|work| !work.waits.is_empty())
-        else {
+        let Some(work) = office.names.get_mut(name).filter(|work| !work.waits.is_empty()) else {
             return;
         };
         let record = copy.records.get(name);
         let head = record.map(Record::head);
-        let running =
-            head.and_then(|head| work.cell(head.host).filter(|cell| cell.epoch == head.epoch));
-        let running = running
-            .filter(|cell| cell.phase == Phase::Running)
-            .map(|cell| cell.groups_mark);
+        let running = head.and_then(|head| work.cell(head.host).filter(|cell| cell.epoch == head.epoch));
+        let running = running.filter(|cell| cell.phase == Phase::Running).map(|cell| cell.groups_mark);
         let mut missing = Vec::new();
         let mut ready = |seq: u64| {
             if seq > stable {
@@ -211,26 +167,14 @@ impl Partition {
             );
         }
         let (seen, known) = (&work.seen, !blocked && work.out.is_none());
-        let gone = |ids: &[Rid]| {
-            !seen
-                .iter()
-                .any(|(_, cell)| cell.ids.iter().all(|rid| ids.contains(rid)))
-        };
+        let gone = |ids: &[Rid]| !seen.iter().any(|(_, cell)| cell.ids.iter().all(|rid| ids.contains(rid)));
         let over = |(_, seq, ids): &(RequestId, u64, Vec<Rid>)| known && gone(ids) && ready(*seq);
-        take(&mut work.waits.ends, over, |(to, ..)| {
-            answers.push((to, Answer::Unregistered))
-        });
+        take(&mut work.waits.ends, over, |(to, ..)| answers.push((to, Answer::Unregistered)));
         let mark = record.map(Record::groups_mark);
         if running.is_none_or(|indexed| Some(indexed) == mark) {
-            take(
-                &mut work.waits.groups,
-                |(_, seq)| ready(*seq),
-                |(to, _)| answers.push((to, Answer::Done)),
-            );
+            take(&mut work.waits.groups, |(_, seq)| ready(*seq), |(to, _)| answers.push((to, Answer::Done)));
         }
-        office
-            .waiting
-            .extend(missing.into_iter().map(|seq| (seq, name.clone())));
+        office.waiting.extend(missing.into_iter().map(|seq| (seq, name.clone())));
         for (to, answer) in answers {
             turn.answer(to, answer);
         }
@@ -249,28 +193,17 @@ impl Partition {
         }
         if let Some(to) = self.way(turn, name) {
             self.wanted.remove(name);
-            turn.out.push(Action::Route {
-                name: name.clone(),
-                to,
-            });
+            turn.out.push(Action::Route { name: name.clone(), to });
         }
     }
 
     fn way(&self, turn: &Turn<'_>, name: &Name) -> Option<Route> {
-        if self
-            .cells
-            .get(name)
-            .is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended))
-        {
+        if self.cells.get(name).is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended)) {
             return Some(Route::Here);
         }
         let me = turn.world.me;
         let Some(office) = &self.office else {
-            return turn
-                .world
-                .owner(self.id)
-                .filter(|owner| *owner != me)
-                .map(|_| Route::Ring);
+            return turn.world.owner(self.id).filter(|owner| *owner != me).map(|_| Route::Ring);
         };
         let Some(head) = self.record(name).map(Record::head) else {
             return (office.owner && office.complete).then_some(Route::Unknown);
@@ -282,13 +215,11 @@ impl Partition {
             None => head.host,
         };
         let there = work.is_some_and(|work| {
-            work.cell(host)
-                .is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended))
+            work.cell(host).is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended))
                 || work.out.is_some_and(|(to, _)| to == host)
         });
         // While the hosts are not known the record is the best guess.
-        (host != me && (there || office.blocked) && turn.world.is_member(&host))
-            .then_some(Route::Host(host))
+        (host != me && (there || office.blocked) && turn.world.is_member(&host)).then_some(Route::Host(host))
     }
 }
 

@@ -39,9 +39,7 @@ impl Claim {
     /// Whether everybody was asked.
     pub(super) fn complete(&self, need: &BTreeSet<NodeId>) -> bool {
         need.iter().all(|node| {
-            self.covered.contains(node)
-                || self.inherited.contains(node)
-                || self.forced.contains(node)
+            self.covered.contains(node) || self.inherited.contains(node) || self.forced.contains(node)
         })
     }
 

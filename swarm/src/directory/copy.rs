@@ -62,18 +62,13 @@ impl Copy {
 
     /// Whether this copy has known the registration, now or in the past.
     pub fn covers(&self, rid: Rid) -> bool {
-        self.context
-            .get(&rid.0.term)
-            .is_some_and(|seen| *seen >= rid.0.seq)
+        self.context.get(&rid.0.term).is_some_and(|seen| *seen >= rid.0.seq)
             || self.removed.contains_key(&rid)
     }
 
     /// The highest counter of any term that it knows.
     pub fn counter_max(&self) -> u64 {
-        let context = self
-            .context
-            .last_key_value()
-            .map_or(0, |(term, _)| term.counter);
+        let context = self.context.last_key_value().map_or(0, |(term, _)| term.counter);
         context.max(self.at.term.counter)
     }
 
@@ -90,14 +85,9 @@ impl Copy {
             Op::Put { name, record } => {
                 self.records.insert(name.clone(), record.clone());
             }
-            Op::Remove {
-                name,
-                uncovered,
-                at_unix_ms,
-            } => {
+            Op::Remove { name, uncovered, at_unix_ms } => {
                 self.records.remove(name);
-                self.removed
-                    .extend(uncovered.iter().map(|rid| (*rid, *at_unix_ms)));
+                self.removed.extend(uncovered.iter().map(|rid| (*rid, *at_unix_ms)));
             }
         }
     }
@@ -105,12 +95,7 @@ impl Copy {
     /// Takes in everything that `other` knows: a registration survives if no side knew it and no longer has it.
     /// Commutative, associative, idempotent.
     pub(super) fn merge(&mut self, other: &Self) {
-        let names: BTreeSet<Name> = self
-            .records
-            .keys()
-            .chain(other.records.keys())
-            .cloned()
-            .collect();
+        let names: BTreeSet<Name> = self.records.keys().chain(other.records.keys()).cloned().collect();
         for name in names {
             let merged = self.merged(other, &name);
             match merged {

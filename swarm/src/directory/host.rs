@@ -2,6 +2,7 @@
 //! Never acts by itself, and obeys nobody but the holder of the highest term that it knows.
 
 use swarm_net::node::NodeId;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::directory::Happened;
 use crate::directory::action::{Action, Order};
@@ -91,16 +92,11 @@ impl Cell {
             (Phase::Sealing, Happened::Ignored) => {
                 // A forced seal that is ignored leaves a sealed cell without state.
                 self.pinned = !self.forced;
-                self.phase = if self.forced {
-                    Phase::Sealed
-                } else {
-                    Phase::Running
-                };
+                self.phase = if self.forced { Phase::Sealed } else { Phase::Running };
             }
             (Phase::Sealing, Happened::SealTimedOut) => self.phase = Phase::Running,
             (Phase::Absorbing, Happened::Absorbed { from }) => {
-                if let Some(merging) = self.merging.take().filter(|merging| merging.loser == *from)
-                {
+                if let Some(merging) = self.merging.take().filter(|merging| merging.loser == *from) {
                     self.ids.extend(merging.ids);
                     self.ids.sort_unstable();
                     self.ids.dedup();
@@ -115,14 +111,8 @@ impl Cell {
             (Phase::Dropping, Happened::Stopped { .. }) | (_, Happened::Dropped) => return false,
             (_, Happened::Stopped { .. }) => self.phase = Phase::Ended,
             // A report about an order that was overtaken, such as a start that ended while the cell was dropped.
-            (
-                _,
-                Happened::Started | Happened::StartFailed(_) | Happened::Sealed | Happened::Ignored,
-            )
-            | (
-                _,
-                Happened::SealTimedOut | Happened::Absorbed { .. } | Happened::AbsorbFailed { .. },
-            ) => {}
+            (_, Happened::Started | Happened::StartFailed(_) | Happened::Sealed | Happened::Ignored)
+            | (_, Happened::SealTimedOut | Happened::Absorbed { .. } | Happened::AbsorbFailed { .. }) => {}
         }
         true
     }
@@ -142,20 +132,11 @@ impl From<Farewell> for Die {
 impl Partition {
     /// Everything that this node hosts of the partition.
     pub(super) fn all_cells(&self) -> Vec<(Name, CellReport)> {
-        self.cells
-            .iter()
-            .map(|(name, cell)| (name.clone(), cell.report(true)))
-            .collect()
+        self.cells.iter().map(|(name, cell)| (name.clone(), cell.report(true))).collect()
     }
 
     /// The runtime reports about a cell.
-    pub(super) fn on_happened(
-        &mut self,
-        turn: &mut Turn<'_>,
-        name: &Name,
-        epoch: Epoch,
-        happened: Happened,
-    ) {
+    pub(super) fn on_happened(&mut self, turn: &mut Turn<'_>, name: &Name, epoch: Epoch, happened: Happened) {
         let Some(cell) = self.cells.get_mut(name).filter(|cell| cell.epoch == epoch) else {
             return;
         };
@@ -170,23 +151,13 @@ impl Partition {
             self.cells.remove(name);
         }
         if let Some(boss) = self.boss {
-            let report = Message::Report {
-                term: self.promised,
-                id,
-                name: name.clone(),
-                cell,
-                failure,
-            };
+            let report = Message::Report { term: self.promised, id, name: name.clone(), cell, failure };
             turn.send(boss, self.id, report);
         }
     }
 
     fn last_directive(&self, name: &Name) -> DirectiveId {
-        let last = self
-            .cells
-            .get(name)
-            .map(|cell| cell.last)
-            .filter(|(term, _)| *term == self.promised);
+        let last = self.cells.get(name).map(|cell| cell.last).filter(|(term, _)| *term == self.promised);
         last.map(|(_, id)| id).unwrap_or_default()
     }
 
@@ -213,17 +184,7 @@ impl Partition {
             cell.last = (term, id);
         }
         let cell = self.cells.get(&name).map(|cell| cell.report(false));
-        turn.send(
-            from,
-            self.id,
-            Message::Report {
-                term,
-                id,
-                name,
-                cell,
-                failure: None,
-            },
-        );
+        turn.send(from, self.id, Message::Report { term, id, name, cell, failure: None });
     }
 
     fn start(&mut self, turn: &mut Turn<'_>, name: &Name, start: Start, last: (Term, DirectiveId)) {
@@ -238,10 +199,7 @@ impl Partition {
             source: start.source,
             registrar: start.registrar,
         };
-        turn.out.push(Action::Order {
-            name: name.clone(),
-            order,
-        });
+        turn.out.push(Action::Order { name: name.clone(), order });
         self.route(turn, name);
     }
 
@@ -251,36 +209,21 @@ impl Partition {
             return;
         };
         let order = match directive {
-            Directive::Seal { epoch, forced }
-                if cell.epoch == epoch && cell.phase == Phase::Running =>
-            {
+            Directive::Seal { epoch, forced } if cell.epoch == epoch && cell.phase == Phase::Running => {
                 cell.phase = Phase::Sealing;
                 cell.forced = forced;
                 Order::Seal { epoch, forced }
             }
-            Directive::Unseal { epoch, new }
-                if cell.epoch == epoch && cell.phase == Phase::Sealed =>
-            {
+            Directive::Unseal { epoch, new } if cell.epoch == epoch && cell.phase == Phase::Sealed => {
                 cell.contain([epoch]);
                 cell.epoch = new;
                 cell.phase = Phase::Running;
                 Order::Unseal { epoch, new }
             }
-            Directive::Absorb {
-                epoch,
-                from,
-                loser,
-                ids,
-                absorbed,
-            } if cell.epoch == epoch
-                && cell.phase == Phase::Running
-                && !cell.absorbed.contains(&loser) =>
+            Directive::Absorb { epoch, from, loser, ids, absorbed }
+                if cell.epoch == epoch && cell.phase == Phase::Running && !cell.absorbed.contains(&loser) =>
             {
-                cell.merging = Some(Merging {
-                    loser,
-                    ids,
-                    absorbed,
-                });
+                cell.merging = Some(Merging { loser, ids, absorbed });
                 cell.phase = Phase::Absorbing;
                 Order::Absorb { epoch, from, loser }
             }
@@ -288,17 +231,11 @@ impl Partition {
                 self.cells.remove(name);
                 return;
             }
-            Directive::Drop {
-                epoch,
-                why,
-                successor,
-            } if cell.epoch == epoch && cell.phase != Phase::Dropping => {
+            Directive::Drop { epoch, why, successor }
+                if cell.epoch == epoch && cell.phase != Phase::Dropping =>
+            {
                 cell.phase = Phase::Dropping;
-                Order::Drop {
-                    epoch,
-                    why: why.into(),
-                    successor,
-                }
+                Order::Drop { epoch, why: why.into(), successor }
             }
             Directive::Groups { epoch, groups }
                 if cell.epoch == epoch && !matches!(cell.phase, Phase::Dropping | Phase::Ended) =>
@@ -314,10 +251,7 @@ impl Partition {
             | Directive::Drop { .. }
             | Directive::Groups { .. } => return,
         };
-        turn.out.push(Action::Order {
-            name: name.clone(),
-            order,
-        });
+        turn.out.push(Action::Order { name: name.clone(), order });
     }
 
     /// An owner wants to know all cells, or only whether they are what it believes.
@@ -329,23 +263,18 @@ impl Partition {
         mark: Option<u64>,
     ) {
         if self.fence(turn, from, term) {
-            let cells = self.all_cells();
-            if mark != Some(cells_mark(cells.iter().map(|(name, cell)| (name, cell)))) {
+            let marks = self.cells.iter().map(|(name, cell)| {
+                cell_mark(name, cell.epoch, cell.phase, record::groups_mark(&cell.origin.groups))
+            });
+            if mark != Some(marks.fold(0, u64::wrapping_add)) {
+                let cells = self.all_cells();
                 turn.send(from, self.id, Message::Cells { term, id, cells });
             }
         }
     }
 }
 
-/// The fingerprint of a set of cells, whatever their order.
-pub(super) fn cells_mark<'a>(cells: impl Iterator<Item = (&'a Name, &'a CellReport)>) -> u64 {
-    let one = |(name, cell): (&Name, &CellReport)| {
-        let bytes = cell.epoch.to_be_bytes();
-        let seed = name.hash64().0 ^ cell.phase as u64;
-        xxhash_rust::xxh3::xxh3_64_with_seed(
-            &bytes,
-            seed ^ cell.groups_mark.rotate_left(8) ^ u64::from(cell.pinned) << 63,
-        )
-    };
-    cells.map(one).fold(0, u64::wrapping_add)
+/// The part of a cell in the fingerprint of all cells of a host. They are added up, so that order does not matter.
+pub(super) fn cell_mark(name: &Name, epoch: Epoch, phase: Phase, groups_mark: u64) -> u64 {
+    xxh3_64_with_seed(&epoch.to_be_bytes(), name.hash64().0 ^ groups_mark.rotate_left(8) ^ phase as u64)
 }

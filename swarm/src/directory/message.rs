@@ -20,18 +20,7 @@ use crate::worker::KindId;
 
 /// The number of a directive within its owner's term. Zero is none.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Archive,
-    Serialize,
-    Deserialize,
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
 )]
 pub struct DirectiveId(pub u32);
 
@@ -83,12 +72,7 @@ pub enum Message {
     /// Owner to who is no replica: forget your copy.
     Retire { term: Term },
     /// Owner to host: do this. Always answered by a report.
-    Do {
-        term: Term,
-        id: DirectiveId,
-        name: Name,
-        directive: Directive,
-    },
+    Do { term: Term, id: DirectiveId, name: Name, directive: Directive },
     /// Host to owner: this is my cell of the name now.
     Report {
         term: Term,
@@ -100,17 +84,9 @@ pub enum Message {
         failure: Option<String>,
     },
     /// Owner to host: tell me all your cells. With `mark`, only if they are not what I believe.
-    Survey {
-        term: Term,
-        id: DirectiveId,
-        mark: Option<u64>,
-    },
+    Survey { term: Term, id: DirectiveId, mark: Option<u64> },
     /// Host to owner: these are all my cells of the partition.
-    Cells {
-        term: Term,
-        id: DirectiveId,
-        cells: Vec<(Name, CellReport)>,
-    },
+    Cells { term: Term, id: DirectiveId, cells: Vec<(Name, CellReport)> },
 }
 
 /// What an owner tells a host to do about one name. It does it only if the epoch matches, and reports in any case.
@@ -123,19 +99,9 @@ pub enum Directive {
     /// Run on as `new`.
     Unseal { epoch: Epoch, new: Epoch },
     /// Merge the sealed state of the cell `loser` on `from` into this one.
-    Absorb {
-        epoch: Epoch,
-        from: NodeId,
-        loser: Epoch,
-        ids: Vec<Rid>,
-        absorbed: Vec<Epoch>,
-    },
+    Absorb { epoch: Epoch, from: NodeId, loser: Epoch, ids: Vec<Rid>, absorbed: Vec<Epoch> },
     /// Give the cell up.
-    Drop {
-        epoch: Epoch,
-        why: Farewell,
-        successor: Option<NodeId>,
-    },
+    Drop { epoch: Epoch, why: Farewell, successor: Option<NodeId> },
     /// These are its groups.
     Groups { epoch: Epoch, groups: Vec<GroupKey> },
 }
@@ -169,9 +135,7 @@ pub enum Farewell {
 }
 
 /// What a cell does at the moment.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 pub enum Phase {
     /// It fetches its state or runs `init`.
     Starting,

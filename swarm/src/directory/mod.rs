@@ -81,8 +81,8 @@ pub struct Directory {
 impl Directory {
     /// The directory of the node `me`, which can run these kinds.
     pub fn new(me: NodeId, kinds: BTreeSet<KindId>, config: DirectoryConfig) -> Self {
-        let ids = (0..config.partitions)
-            .map(|id| PartitionId(u16::try_from(id).expect("P is at most 65,536")));
+        let ids =
+            (0..config.partitions).map(|id| PartitionId(u16::try_from(id).expect("P is at most 65,536")));
         Self {
             partitions: ids.map(Partition::new).collect(),
             world: World::new(me, kinds, config),
@@ -117,8 +117,7 @@ impl Directory {
             }
             Event::Reset(node) => self.each(now, out, |partition, _| partition.doubt(node)),
             Event::Leave => {
-                self.departure
-                    .begin(now.instant + self.world.config.leave_timeout);
+                self.departure.begin(now.instant + self.world.config.leave_timeout);
                 self.world.leaving = true;
                 self.world.turn_ring();
                 self.each(now, out, Partition::view_changed);
@@ -134,11 +133,7 @@ impl Directory {
                 let (partition, mut turn) = self.enter(now, out, self.partition_of(&name));
                 partition.ask(&mut turn, from, name, ask);
             }
-            Event::Cell {
-                name,
-                epoch,
-                happened,
-            } => {
+            Event::Cell { name, epoch, happened } => {
                 let (partition, mut turn) = self.enter(now, out, self.partition_of(&name));
                 partition.on_happened(&mut turn, &name, epoch, happened);
             }
@@ -156,10 +151,7 @@ impl Directory {
 
     /// When to come back with [`Event::Timeout`] at the latest.
     pub fn next_timeout(&self) -> Option<Instant> {
-        [self.timers.next(), self.sweep_at, self.departure.due()]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.timers.next(), self.sweep_at, self.departure.due()].into_iter().flatten().min()
     }
 
     /// What this node is to a partition.
@@ -190,12 +182,7 @@ impl Directory {
         (&mut self.partitions[usize::from(id.0)], turn)
     }
 
-    fn each(
-        &mut self,
-        now: Now,
-        out: &mut Vec<Action>,
-        mut act: impl FnMut(&mut Partition, &mut Turn<'_>),
-    ) {
+    fn each(&mut self, now: Now, out: &mut Vec<Action>, mut act: impl FnMut(&mut Partition, &mut Turn<'_>)) {
         for id in 0..self.partitions.len() {
             let (partition, mut turn) = self.enter(now, out, PartitionId(id as u16));
             act(partition, &mut turn);
@@ -228,14 +215,7 @@ impl Directory {
         }
     }
 
-    fn receive(
-        &mut self,
-        now: Now,
-        out: &mut Vec<Action>,
-        from: NodeId,
-        id: PartitionId,
-        message: Message,
-    ) {
+    fn receive(&mut self, now: Now, out: &mut Vec<Action>, from: NodeId, id: PartitionId, message: Message) {
         if usize::from(id.0) >= self.partitions.len() {
             return;
         }
@@ -243,57 +223,26 @@ impl Directory {
         let turn = &mut turn;
         match message {
             Message::Claim { term } => partition.on_claim(turn, from, term),
-            Message::Promise {
-                term,
-                copy,
-                cells,
-                view,
-                inherit,
-            } => {
-                partition.on_promise(
-                    from,
-                    term,
-                    Promise {
-                        copy,
-                        cells,
-                        view,
-                        inherit,
-                    },
-                );
+            Message::Promise { term, copy, cells, view, inherit } => {
+                partition.on_promise(from, term, Promise { copy, cells, view, inherit });
             }
             Message::Disagree { term, view } => partition.on_disagree(from, term, view, turn),
-            Message::Refuse { promised } | Message::Nack { promised } => {
-                partition.on_outbid(turn, promised)
-            }
+            Message::Refuse { promised } | Message::Nack { promised } => partition.on_outbid(turn, promised),
             Message::Nudge => partition.on_nudge(from),
             Message::Known { term } => partition.on_known(turn, from, term),
             Message::Install { term, seq, copy } => {
                 partition.on_install(turn, from, Stamp { term, seq }, copy)
             }
-            Message::Update {
-                term,
-                after,
-                seq,
-                ops,
-            } => {
+            Message::Update { term, after, seq, ops } => {
                 partition.on_update(turn, from, after, Stamp { term, seq }, &ops);
             }
             Message::Ack { term, seq } => partition.on_ack(from, term, seq),
             Message::Gap { term } => partition.on_gap(from, term),
             Message::Retire { term } => partition.on_retire(turn, from, term),
-            Message::Do {
-                term,
-                id,
-                name,
-                directive,
-            } => partition.on_do(turn, from, (term, id), name, directive),
-            Message::Report {
-                term,
-                id,
-                name,
-                cell,
-                failure,
-            } => {
+            Message::Do { term, id, name, directive } => {
+                partition.on_do(turn, from, (term, id), name, directive)
+            }
+            Message::Report { term, id, name, cell, failure } => {
                 partition.on_report(turn, from, (term, id), &name, cell, failure);
             }
             Message::Survey { term, id, mark } => partition.on_survey(turn, from, (term, id), mark),

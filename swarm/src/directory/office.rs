@@ -134,10 +134,7 @@ impl Waits {
     pub(super) fn take(&mut self) -> Vec<RequestId> {
         let starts = self.starts.drain(..).map(|(to, _)| to);
         let ends = self.ends.drain(..).map(|(to, ..)| to);
-        starts
-            .chain(ends)
-            .chain(self.groups.drain(..).map(|(to, _)| to))
-            .collect()
+        starts.chain(ends).chain(self.groups.drain(..).map(|(to, _)| to)).collect()
     }
 }
 
@@ -151,10 +148,7 @@ impl Work {
     }
 
     pub(super) fn cell(&self, host: NodeId) -> Option<&CellReport> {
-        self.seen
-            .iter()
-            .find(|(node, _)| *node == host)
-            .map(|(_, cell)| cell)
+        self.seen.iter().find(|(node, _)| *node == host).map(|(_, cell)| cell)
     }
 }
 
@@ -188,10 +182,7 @@ impl Office {
     /// A number for one activation, never used before or after.
     pub(super) fn next_epoch(&mut self) -> Epoch {
         self.epochs += 1;
-        Epoch {
-            term: self.term,
-            n: self.epochs,
-        }
+        Epoch { term: self.term, n: self.epochs }
     }
 
     pub(super) fn next_directive(&mut self) -> DirectiveId {
@@ -201,19 +192,14 @@ impl Office {
 
     /// The stamp of the change that is made next.
     pub(super) fn next_stamp(&self) -> Stamp {
-        Stamp {
-            term: self.term,
-            seq: self.seq + 1,
-        }
+        Stamp { term: self.term, seq: self.seq + 1 }
     }
 
     pub(super) fn work(&mut self, name: &Name) -> &mut Work {
         if !self.names.contains_key(name) {
             self.names.insert(name.clone(), Work::default());
         }
-        self.names
-            .get_mut(name)
-            .expect("the name's work was inserted above")
+        self.names.get_mut(name).expect("the name's work was inserted above")
     }
 
     /// Notes what a host says about a name.
@@ -248,17 +234,11 @@ impl Office {
     pub(super) fn see_all(&mut self, host: NodeId, cells: Vec<(Name, CellReport)>) {
         self.hosts.insert(host, Told::Known);
         let told: BTreeMap<Name, CellReport> = cells.into_iter().collect();
-        let gone: Vec<Name> = self
-            .names_at(host)
-            .filter(|name| !told.contains_key(*name))
-            .cloned()
-            .collect();
+        let gone: Vec<Name> = self.names_at(host).filter(|name| !told.contains_key(*name)).cloned().collect();
         let news = told.into_iter().map(|(name, cell)| (name, Some(cell)));
         for (name, cell) in news.chain(gone.into_iter().map(|name| (name, None))) {
-            let busy = self
-                .names
-                .get(&name)
-                .is_some_and(|work| work.out.is_some_and(|(node, _)| node == host));
+            let busy =
+                self.names.get(&name).is_some_and(|work| work.out.is_some_and(|(node, _)| node == host));
             if !busy {
                 self.see(host, &name, cell);
             }
@@ -309,14 +289,8 @@ impl Office {
 
     /// Every current replica has the changes up to this one. Those that are forced do not count.
     pub(super) fn stable(&self) -> u64 {
-        let counted = self
-            .replicas
-            .iter()
-            .filter(|node| !self.claim.forced.contains(node));
-        counted
-            .map(|node| self.ships.get(node).map_or(0, |ship| ship.acked))
-            .min()
-            .unwrap_or(self.seq)
+        let counted = self.replicas.iter().filter(|node| !self.claim.forced.contains(node));
+        counted.map(|node| self.ships.get(node).map_or(0, |ship| ship.acked)).min().unwrap_or(self.seq)
     }
 
     /// Wakes the names whose change is stable now.

@@ -5,9 +5,7 @@ use swarm_net::node::NodeId;
 
 use crate::directory::action::Notice;
 use crate::directory::copy::Op;
-use crate::directory::message::{
-    CellReport, Directive, DirectiveId, Farewell, Message, Phase, Start,
-};
+use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Phase, Start};
 use crate::directory::office::{Office, Plan, Told, Trouble};
 use crate::directory::partition::Partition;
 use crate::directory::reconcile::{Case, Trial, Verdict};
@@ -52,13 +50,7 @@ impl Partition {
             return None;
         };
         let record = copy.records.get(name);
-        if office.blocked
-            || !office.owner
-            || office
-                .names
-                .get(name)
-                .is_some_and(|work| work.out.is_some())
-        {
+        if office.blocked || !office.owner || office.names.get(name).is_some_and(|work| work.out.is_some()) {
             return None;
         }
         let desired = record.and_then(|record| desired(self.id, office, turn, record.head()));
@@ -67,13 +59,8 @@ impl Partition {
         let registrar = record.map(|record| record.head().registrar);
         // A start that was not even tried, or was lost on its way, is no reason to give up.
         let tried = trouble.is_some_and(|trouble| trouble.text.is_some());
-        let first = tried
-            && work.is_some_and(|work| {
-                work.waits
-                    .starts
-                    .iter()
-                    .any(|(to, _)| Some(*to) == registrar)
-            });
+        let first =
+            tried && work.is_some_and(|work| work.waits.starts.iter().any(|(to, _)| Some(*to) == registrar));
         let trial = Trial {
             failed: trouble.is_some_and(|trouble| trouble.failed),
             resting: trouble.is_some_and(|trouble| trouble.not_before > turn.now.instant),
@@ -122,10 +109,7 @@ impl Partition {
                 self.unregister(turn, name, Answer::Refused(Refusal::Ended));
             }
             Verdict::GiveUp => {
-                let text = self
-                    .office
-                    .as_mut()
-                    .and_then(|office| office.work(name).trouble.take());
+                let text = self.office.as_mut().and_then(|office| office.work(name).trouble.take());
                 let text = text.and_then(|trouble| trouble.text).unwrap_or_default();
                 self.unregister(turn, name, Answer::InitFailed(text));
             }
@@ -133,31 +117,12 @@ impl Partition {
                 self.back_off(turn, name);
                 self.with_work(name, |work| work.sealing = None);
             }
-            Verdict::Drop {
-                at,
-                epoch,
-                why,
-                successor,
-            } => {
+            Verdict::Drop { at, epoch, why, successor } => {
                 self.tell_drop(turn, name, at, why, successor);
                 let why = self.farewell(turn, name, at, why);
-                self.direct_to(
-                    turn,
-                    name,
-                    at,
-                    Directive::Drop {
-                        epoch,
-                        why,
-                        successor,
-                    },
-                );
+                self.direct_to(turn, name, at, Directive::Drop { epoch, why, successor });
             }
-            Verdict::Seal {
-                at,
-                epoch,
-                forced,
-                moving,
-            } => {
+            Verdict::Seal { at, epoch, forced, moving } => {
                 if moving {
                     if !turn.moves.begin(self.id, name, turn.world.config.move_rate) {
                         return Next::Wait;
@@ -167,38 +132,18 @@ impl Partition {
                 self.direct_to(turn, name, at, Directive::Seal { epoch, forced });
             }
             Verdict::Absorb { at, epoch, loser } => {
-                let cell = self
-                    .office
-                    .as_ref()
-                    .and_then(|office| office.names.get(name)?.cell(loser).cloned());
-                let Some(CellReport {
-                    epoch: from,
-                    ids,
-                    absorbed,
-                    ..
-                }) = cell
-                else {
+                let cell =
+                    self.office.as_ref().and_then(|office| office.names.get(name)?.cell(loser).cloned());
+                let Some(CellReport { epoch: from, ids, absorbed, .. }) = cell else {
                     return Next::Wait;
                 };
-                turn.notice(Notice::Conflict {
-                    name: name.clone(),
-                    winner: at,
-                    loser,
-                });
-                let directive = Directive::Absorb {
-                    epoch,
-                    from: loser,
-                    loser: from,
-                    ids,
-                    absorbed,
-                };
+                turn.notice(Notice::Conflict { name: name.clone(), winner: at, loser });
+                let directive = Directive::Absorb { epoch, from: loser, loser: from, ids, absorbed };
                 self.direct_to(turn, name, at, directive);
             }
             Verdict::Groups { at, epoch } => {
-                let groups = self
-                    .record(name)
-                    .map(|record| record::active(&record.groups()))
-                    .unwrap_or_default();
+                let groups =
+                    self.record(name).map(|record| record::active(&record.groups())).unwrap_or_default();
                 self.direct_to(turn, name, at, Directive::Groups { epoch, groups });
             }
         }
@@ -216,22 +161,14 @@ impl Partition {
     }
 
     fn come_to_rest(&mut self, turn: &mut Turn<'_>, name: &Name) {
-        let Some(work) = self
-            .office
-            .as_mut()
-            .and_then(|office| office.names.get_mut(name))
-        else {
+        let Some(work) = self.office.as_mut().and_then(|office| office.names.get_mut(name)) else {
             return turn.moves.end(self.id, name);
         };
         let running = matches!(work.seen.as_slice(), [(_, cell)] if cell.phase == Phase::Running);
         if work.seen.is_empty() || running {
             turn.moves.end(self.id, name);
             // What is still to be tried again keeps its count; else all is well.
-            if running
-                && work
-                    .trouble
-                    .as_ref()
-                    .is_some_and(|trouble| trouble.not_before <= turn.now.instant)
+            if running && work.trouble.as_ref().is_some_and(|trouble| trouble.not_before <= turn.now.instant)
             {
                 work.trouble = None;
             }
@@ -246,16 +183,7 @@ impl Partition {
         let work = office.work(name);
         work.out = Some((to, id));
         work.starting = matches!(directive, Directive::Start(_));
-        turn.send(
-            to,
-            self.id,
-            Message::Do {
-                term,
-                id,
-                name: name.clone(),
-                directive,
-            },
-        );
+        turn.send(to, self.id, Message::Do { term, id, name: name.clone(), directive });
     }
 
     fn adopt(&mut self, turn: &mut Turn<'_>, name: &Name, at: NodeId) -> Next {
@@ -278,22 +206,12 @@ impl Partition {
             host: at,
             epoch: cell.epoch,
             ver,
-            groups: origin
-                .groups
-                .iter()
-                .map(|group| (group.clone(), (true, ver)))
-                .collect(),
+            groups: origin.groups.iter().map(|group| (group.clone(), (true, ver))).collect(),
         };
         let fresh = cell.ids.iter().filter(|rid| !copy.covers(**rid));
         let siblings = fresh.map(|rid| (*rid, registration.clone())).collect();
-        turn.notice(Notice::Adopted {
-            name: name.clone(),
-            host: at,
-        });
-        self.commit(Op::Put {
-            name: name.clone(),
-            record: Record { siblings },
-        });
+        turn.notice(Notice::Adopted { name: name.clone(), host: at });
+        self.commit(Op::Put { name: name.clone(), record: Record { siblings } });
         Next::Decide
     }
 
@@ -302,13 +220,8 @@ impl Partition {
             return;
         };
         let head = record.head().clone();
-        record
-            .siblings
-            .extend(ids.iter().map(|rid| (*rid, head.clone())));
-        self.commit(Op::Put {
-            name: name.clone(),
-            record,
-        });
+        record.siblings.extend(ids.iter().map(|rid| (*rid, head.clone())));
+        self.commit(Op::Put { name: name.clone(), record });
     }
 
     /// Changes the fields of a record. Returns the change's number.
@@ -320,20 +233,11 @@ impl Partition {
             return 0;
         };
         record.write(ver, change);
-        self.commit(Op::Put {
-            name: name.clone(),
-            record,
-        })
+        self.commit(Op::Put { name: name.clone(), record })
     }
 
     /// Writes the intent of an activation. Nothing starts before it is stable.
-    fn make_plan(
-        &mut self,
-        name: &Name,
-        to: NodeId,
-        from: Option<(NodeId, crate::Epoch)>,
-        unseal: bool,
-    ) {
+    fn make_plan(&mut self, name: &Name, to: NodeId, from: Option<(NodeId, crate::Epoch)>, unseal: bool) {
         let Some(epoch) = self.office.as_mut().map(Office::next_epoch) else {
             return;
         };
@@ -342,13 +246,7 @@ impl Partition {
             registration.epoch = epoch;
         });
         self.with_work(name, |work| {
-            work.plan = Some(Plan {
-                epoch,
-                to,
-                from,
-                unseal,
-                seq,
-            });
+            work.plan = Some(Plan { epoch, to, from, unseal, seq });
             if let Some(trouble) = &mut work.trouble {
                 trouble.failed = false;
             }
@@ -356,37 +254,19 @@ impl Partition {
     }
 
     fn carry_plan(&mut self, turn: &mut Turn<'_>, name: &Name) {
-        let Some(work) = self
-            .office
-            .as_mut()
-            .and_then(|office| office.names.get_mut(name))
-        else {
+        let Some(work) = self.office.as_mut().and_then(|office| office.names.get_mut(name)) else {
             return;
         };
         let Some(plan) = work.plan.take() else { return };
         if let (true, Some((_, epoch))) = (plan.unseal, plan.from) {
-            return self.direct_to(
-                turn,
-                name,
-                plan.to,
-                Directive::Unseal {
-                    epoch,
-                    new: plan.epoch,
-                },
-            );
+            return self.direct_to(turn, name, plan.to, Directive::Unseal { epoch, new: plan.epoch });
         }
         let mut absorbed = Vec::new();
         if let Some((source, epoch)) = plan.from {
-            absorbed = work
-                .cell(source)
-                .map(|cell| cell.absorbed.clone())
-                .unwrap_or_default();
+            absorbed = work.cell(source).map(|cell| cell.absorbed.clone()).unwrap_or_default();
             absorbed.push(epoch);
         } else if work.waits.starts.is_empty() {
-            turn.notice(Notice::FailedOver {
-                name: name.clone(),
-                to: plan.to,
-            });
+            turn.notice(Notice::FailedOver { name: name.clone(), to: plan.to });
         }
         let Some(record) = self.copy.as_ref().and_then(|copy| copy.records.get(name)) else {
             return;
@@ -405,31 +285,13 @@ impl Partition {
     }
 
     /// Removes a name's record, for ever. Who waits for its start is told `answer`.
-    pub(super) fn unregister(
-        &mut self,
-        turn: &mut Turn<'_>,
-        name: &Name,
-        answer: Answer,
-    ) -> (u64, Vec<Rid>) {
+    pub(super) fn unregister(&mut self, turn: &mut Turn<'_>, name: &Name, answer: Answer) -> (u64, Vec<Rid>) {
         let Some(copy) = &self.copy else {
             return (0, Vec::new());
         };
-        let ids: Vec<Rid> = copy
-            .records
-            .get(name)
-            .into_iter()
-            .flat_map(Record::ids)
-            .collect();
-        let uncovered = ids
-            .iter()
-            .filter(|rid| !copy.covers(**rid))
-            .copied()
-            .collect();
-        let seq = self.commit(Op::Remove {
-            name: name.clone(),
-            uncovered,
-            at_unix_ms: turn.now.unix_ms,
-        });
+        let ids: Vec<Rid> = copy.records.get(name).into_iter().flat_map(Record::ids).collect();
+        let uncovered = ids.iter().filter(|rid| !copy.covers(**rid)).copied().collect();
+        let seq = self.commit(Op::Remove { name: name.clone(), uncovered, at_unix_ms: turn.now.unix_ms });
         turn.moves.end(self.id, name);
         if let Some(office) = &mut self.office {
             let work = office.work(name);
@@ -453,53 +315,27 @@ impl Partition {
             return;
         };
         let trouble = office.work(name).trouble.get_or_insert_default();
-        let wait = config
-            .backoff_min
-            .saturating_mul(1 << trouble.failures.min(16))
-            .min(config.backoff_max);
+        let wait = config.backoff_min.saturating_mul(1 << trouble.failures.min(16)).min(config.backoff_max);
         trouble.failures += 1;
         trouble.not_before = turn.wake(wait, self.id, Some(name));
     }
 
-    fn tell_drop(
-        &self,
-        turn: &mut Turn<'_>,
-        name: &Name,
-        at: NodeId,
-        why: Farewell,
-        to: Option<NodeId>,
-    ) {
-        let (name, work) = (
-            name.clone(),
-            self.office
-                .as_ref()
-                .and_then(|office| office.names.get(name)),
-        );
+    fn tell_drop(&self, turn: &mut Turn<'_>, name: &Name, at: NodeId, why: Farewell, to: Option<NodeId>) {
+        let (name, work) = (name.clone(), self.office.as_ref().and_then(|office| office.names.get(name)));
         let kind = |node| work.and_then(|work| work.cell(node)).map(|cell| cell.kind);
         match (why, to) {
             (Farewell::Moved, Some(to)) => turn.notice(Notice::Moved { name, from: at, to }),
             (Farewell::Conflict, Some(to)) if kind(to) != kind(at) => {
                 turn.notice(Notice::KindConflict { name, loser: at });
             }
-            (
-                Farewell::Unregistered
-                | Farewell::Moved
-                | Farewell::Conflict
-                | Farewell::NodeLeaving,
-                _,
-            ) => {}
+            (Farewell::Unregistered | Farewell::Moved | Farewell::Conflict | Farewell::NodeLeaving, _) => {}
         }
     }
 
     /// What the worker's `die` is told: a local one of a leaving node hears of that, not of its registration's end.
     fn farewell(&self, turn: &Turn<'_>, name: &Name, at: NodeId, why: Farewell) -> Farewell {
-        let cell = self
-            .office
-            .as_ref()
-            .and_then(|office| office.names.get(name)?.cell(at));
-        let local = cell
-            .and_then(|cell| cell.origin.as_ref())
-            .is_some_and(|origin| origin.spec.local);
+        let cell = self.office.as_ref().and_then(|office| office.names.get(name)?.cell(at));
+        let local = cell.and_then(|cell| cell.origin.as_ref()).is_some_and(|origin| origin.spec.local);
         if local && why == Farewell::Unregistered && turn.world.is_leaving(&at) {
             Farewell::NodeLeaving
         } else {
@@ -529,27 +365,15 @@ impl Partition {
                 }
                 Some(_) | None => {}
             }
-            failed |= cell.is_none()
-                && work
-                    .cell(from)
-                    .is_some_and(|before| before.phase == Phase::Starting);
+            failed |= cell.is_none() && work.cell(from).is_some_and(|before| before.phase == Phase::Starting);
         }
         office.see(from, name, cell);
         if failed {
-            let text = failure
-                .clone()
-                .unwrap_or_else(|| "the host did not start it".into());
-            let trouble = office
-                .work(name)
-                .trouble
-                .get_or_insert_with(|| Box::new(Trouble::default()));
+            let text = failure.clone().unwrap_or_else(|| "the host did not start it".into());
+            let trouble = office.work(name).trouble.get_or_insert_with(|| Box::new(Trouble::default()));
             trouble.failed = true;
             trouble.text = failure;
-            turn.notice(Notice::StartFailed {
-                name: name.clone(),
-                host: from,
-                text,
-            });
+            turn.notice(Notice::StartFailed { name: name.clone(), host: from, text });
             self.back_off(turn, name);
         }
     }
@@ -587,8 +411,5 @@ pub(super) fn desired(
     if spec.local {
         return (turn.world.is_member(&home) && !turn.world.is_leaving(&home)).then_some(home);
     }
-    *office
-        .desired
-        .entry(spec.kind)
-        .or_insert_with(|| turn.world.desired(partition, spec.kind))
+    *office.desired.entry(spec.kind).or_insert_with(|| turn.world.desired(partition, spec.kind))
 }

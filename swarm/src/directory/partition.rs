@@ -63,11 +63,14 @@ impl Partition {
     pub(super) fn role(&self) -> Role {
         match &self.office {
             None => Role::Idle,
-            Some(office) if office.owner => Role::Owner {
-                complete: office.complete,
-            },
+            Some(office) if office.owner => Role::Owner { complete: office.complete },
             Some(_) => Role::Candidate,
         }
+    }
+
+    /// Whether others would miss something if this node went now.
+    pub(super) fn is_missed(&self) -> bool {
+        self.office.is_some() || self.copy.is_some() || !self.cells.is_empty()
     }
 
     /// Brings everything up to date after events, and ships what changed. Said to itself is what it still has to handle.
@@ -87,10 +90,7 @@ impl Partition {
         self.retire(turn);
         if self.role != self.role() {
             self.role = self.role();
-            turn.out.push(crate::directory::Action::Role {
-                partition: self.id,
-                role: self.role,
-            });
+            turn.out.push(crate::directory::Action::Role { partition: self.id, role: self.role });
         }
     }
 
@@ -112,35 +112,24 @@ impl Partition {
     }
 
     fn begin_claim(&mut self, turn: &mut Turn<'_>) {
-        let known = self
-            .promised
-            .counter
-            .max(self.copy.as_ref().map_or(0, Copy::counter_max));
+        let known = self.promised.counter.max(self.copy.as_ref().map_or(0, Copy::counter_max));
         let me = turn.world.me;
-        let term = Term {
-            counter: turn.now.unix_ms.max(known + 1),
-            tag: me.tag(),
-        };
+        let term = Term { counter: turn.now.unix_ms.max(known + 1), tag: me.tag() };
         self.promised = term;
         self.boss = Some(me);
         let mut office = Office::new(term);
         office.claim.covered.insert(me);
         office.see_all(me, self.all_cells());
         self.office = Some(office);
-        turn.notice(Notice::Claimed {
-            partition: self.id,
-            term,
-        });
+        turn.notice(Notice::Claimed { partition: self.id, term });
     }
 
     /// An owner that the ring has passed by says so to the ring's, which may not know.
     fn tell_ring_owner(&mut self, turn: &mut Turn<'_>, ring_owner: NodeId) {
         if ring_owner == turn.world.me {
             self.told = None;
-        } else if let Some(office) = self
-            .office
-            .as_ref()
-            .filter(|office| office.owner && self.told != Some(ring_owner))
+        } else if let Some(office) =
+            self.office.as_ref().filter(|office| office.owner && self.told != Some(ring_owner))
         {
             self.told = Some(ring_owner);
             turn.send(ring_owner, self.id, Message::Known { term: office.term });
@@ -170,10 +159,7 @@ impl Partition {
         } else if claim.force_at.is_some_and(|at| at <= turn.now.instant) {
             claim.force_at = None;
             claim.forced.extend(unheard.iter().copied());
-            turn.notice(Notice::Forced {
-                partition: self.id,
-                without: unheard.into_iter().collect(),
-            });
+            turn.notice(Notice::Forced { partition: self.id, without: unheard.into_iter().collect() });
         } else if claim.force_at.is_none() {
             claim.force_at = Some(turn.wake(config.claim_wait, self.id, None));
         }
@@ -195,10 +181,7 @@ impl Partition {
             return;
         };
         office.owner = true;
-        turn.notice(Notice::Owner {
-            partition: self.id,
-            term: office.term,
-        });
+        turn.notice(Notice::Owner { partition: self.id, term: office.term });
         self.copy.get_or_insert_default().prune(turn.now.unix_ms);
         self.touch();
     }
@@ -219,35 +202,17 @@ impl Partition {
             if told == Told::Unknown && office.claim.covered.contains(node) {
                 let id = office.next_directive();
                 office.hosts.insert(*node, Told::Asked(id));
-                turn.send(
-                    *node,
-                    self.id,
-                    Message::Survey {
-                        term: office.term,
-                        id,
-                        mark: None,
-                    },
-                );
+                turn.send(*node, self.id, Message::Survey { term: office.term, id, mark: None });
             }
         }
         office.replicas = turn.world.replicas(self.id);
         let (replicas, claim) = (&office.replicas, &office.claim);
-        office.retiring = need
-            .into_iter()
-            .filter(|node| claim.covered.contains(node))
-            .collect();
-        office
-            .retiring
-            .retain(|node| *node != turn.world.me && !replicas.contains(node));
-        office
-            .retiring
-            .retain(|node| !office.retired.contains(node));
+        office.retiring = need.into_iter().filter(|node| claim.covered.contains(node)).collect();
+        office.retiring.retain(|node| *node != turn.world.me && !replicas.contains(node));
+        office.retiring.retain(|node| !office.retired.contains(node));
         let copies = 1 + replicas.len();
         if copies != office.copies_told && copies < turn.world.config.replicas {
-            turn.notice(Notice::UnderReplicated {
-                partition: self.id,
-                copies,
-            });
+            turn.notice(Notice::UnderReplicated { partition: self.id, copies });
         }
         office.copies_told = copies;
         office.wake_stable();
@@ -267,12 +232,7 @@ impl Partition {
             return;
         }
         if was_blocked {
-            let all: BTreeSet<Name> = copy
-                .records
-                .keys()
-                .chain(office.names.keys())
-                .cloned()
-                .collect();
+            let all: BTreeSet<Name> = copy.records.keys().chain(office.names.keys()).cloned().collect();
             office.dirty.extend(all);
         }
         let mut moved = Vec::new();
@@ -284,18 +244,11 @@ impl Partition {
             }
         }
         if !moved.is_empty() {
-            let concerned = copy
-                .records
-                .iter()
-                .filter(|(_, record)| moved.contains(&record.head().spec.kind));
+            let concerned =
+                copy.records.iter().filter(|(_, record)| moved.contains(&record.head().spec.kind));
             office.dirty.extend(concerned.map(|(name, _)| name.clone()));
         }
-        for node in turn
-            .world
-            .view
-            .keys()
-            .filter(|node| turn.world.is_leaving(node))
-        {
+        for node in turn.world.view.keys().filter(|node| turn.world.is_leaving(node)) {
             let there: Vec<Name> = office.names_at(*node).cloned().collect();
             office.dirty.extend(there);
         }
@@ -333,10 +286,7 @@ impl Partition {
                 turn.answer(from, Answer::NotOwner(owner));
             }
             for name in std::mem::take(&mut self.wanted) {
-                turn.out.push(crate::directory::Action::Route {
-                    name,
-                    to: Route::Ring,
-                });
+                turn.out.push(crate::directory::Action::Route { name, to: Route::Ring });
             }
         }
     }
@@ -348,10 +298,7 @@ impl Partition {
         };
         office.seq += 1;
         copy.apply(&op);
-        copy.reach(Stamp {
-            term: office.term,
-            seq: office.seq,
-        });
+        copy.reach(Stamp { term: office.term, seq: office.seq });
         office.log.push(op);
         office.seq
     }
@@ -362,10 +309,7 @@ impl Partition {
             return;
         };
         office.seq += 1;
-        copy.reach(Stamp {
-            term: office.term,
-            seq: office.seq,
-        });
+        copy.reach(Stamp { term: office.term, seq: office.seq });
         office.log.clear();
         office.log_base = office.seq;
     }
@@ -411,19 +355,10 @@ impl Partition {
         for node in std::mem::take(&mut self.disagreed) {
             turn.send(node, self.id, Message::Nudge);
         }
-        let owner = turn
-            .world
-            .owner(self.id)
-            .filter(|owner| *owner != turn.world.me);
+        let owner = turn.world.owner(self.id).filter(|owner| *owner != turn.world.me);
         if let (None, Some(owner), Some(boss)) = (&self.office, owner, self.boss) {
             if boss != owner {
-                turn.send(
-                    owner,
-                    self.id,
-                    Message::Known {
-                        term: self.promised,
-                    },
-                );
+                turn.send(owner, self.id, Message::Known { term: self.promised });
             }
         }
         self.stale = true;

@@ -110,21 +110,16 @@ impl Case<'_> {
         if !cell.ids.iter().all(|rid| self.copy.covers(*rid)) {
             return Verdict::Adopt(*at);
         }
-        self.cells
-            .iter()
-            .find(|(_, cell)| cell.phase != Phase::Dropping)
-            .map_or(Verdict::Rest, |(at, cell)| {
+        self.cells.iter().find(|(_, cell)| cell.phase != Phase::Dropping).map_or(
+            Verdict::Rest,
+            |(at, cell)| {
                 if cell.ids.iter().all(|rid| self.copy.covers(*rid)) {
-                    Verdict::Drop {
-                        at: *at,
-                        epoch: cell.epoch,
-                        why: Farewell::Unregistered,
-                        successor: None,
-                    }
+                    Verdict::Drop { at: *at, epoch: cell.epoch, why: Farewell::Unregistered, successor: None }
                 } else {
                     Verdict::Adopt(*at)
                 }
-            })
+            },
+        )
     }
 
     fn decide_registered(&self, record: &Record) -> Verdict {
@@ -134,12 +129,8 @@ impl Case<'_> {
         if let Some(plan) = self.plan {
             return self.decide_plan(record, plan);
         }
-        let transient = |phase| {
-            matches!(
-                phase,
-                Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping
-            )
-        };
+        let transient =
+            |phase| matches!(phase, Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping);
         if self.cells.iter().any(|(_, cell)| transient(cell.phase)) {
             return Verdict::Rest;
         }
@@ -149,9 +140,7 @@ impl Case<'_> {
                 Phase::Running => self.decide_running(record, at, cell),
                 Phase::Sealed => self.decide_sealed(at, cell),
                 Phase::Ended => self.decide_ended(at, cell),
-                Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping => {
-                    Verdict::Rest
-                }
+                Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping => Verdict::Rest,
             },
         }
     }
@@ -169,17 +158,8 @@ impl Case<'_> {
             }
             if !cell.ids.iter().any(|rid| record.has(*rid)) {
                 let why = Farewell::Unregistered;
-                let drop = Verdict::Drop {
-                    at: *at,
-                    epoch: cell.epoch,
-                    why,
-                    successor: None,
-                };
-                return Some(if cell.phase == Phase::Dropping {
-                    Verdict::Rest
-                } else {
-                    drop
-                });
+                let drop = Verdict::Drop { at: *at, epoch: cell.epoch, why, successor: None };
+                return Some(if cell.phase == Phase::Dropping { Verdict::Rest } else { drop });
             }
         }
         None
@@ -188,32 +168,23 @@ impl Case<'_> {
     fn decide_plan(&self, record: &Record, plan: &Plan) -> Verdict {
         let grounds = match plan.from {
             None => self.cells.is_empty(),
-            Some((node, epoch)) => self.cells.iter().any(|(at, cell)| {
-                *at == node && cell.epoch == epoch && cell.phase == Phase::Sealed
-            }),
+            Some((node, epoch)) => self
+                .cells
+                .iter()
+                .any(|(at, cell)| *at == node && cell.epoch == epoch && cell.phase == Phase::Sealed),
         };
-        let target =
-            self.world.is_member(&plan.to) && (plan.unseal || self.desired == Some(plan.to));
+        let target = self.world.is_member(&plan.to) && (plan.unseal || self.desired == Some(plan.to));
         if !grounds || !target || record.head().epoch != plan.epoch {
             return Verdict::Void;
         }
-        if plan.seq > self.stable {
-            Verdict::AwaitStable(plan.seq)
-        } else {
-            Verdict::Carry
-        }
+        if plan.seq > self.stable { Verdict::AwaitStable(plan.seq) } else { Verdict::Carry }
     }
 
     /// The instance that goes on: not contained in another, best where it should be, else the latest.
     fn winner(&self) -> Option<(NodeId, &CellReport)> {
-        let contained = |epoch: Epoch| {
-            self.cells
-                .iter()
-                .any(|(_, cell)| cell.absorbed.contains(&epoch))
-        };
+        let contained = |epoch: Epoch| self.cells.iter().any(|(_, cell)| cell.absorbed.contains(&epoch));
         let free = self.cells.iter().filter(|(_, cell)| !contained(cell.epoch));
-        free.max_by_key(|(at, cell)| (Some(*at) == self.desired, cell.epoch))
-            .map(|(at, cell)| (*at, cell))
+        free.max_by_key(|(at, cell)| (Some(*at) == self.desired, cell.epoch)).map(|(at, cell)| (*at, cell))
     }
 
     fn decide_start(&self, record: &Record) -> Verdict {
@@ -226,11 +197,7 @@ impl Case<'_> {
             return Verdict::Unregister;
         }
         match self.desired {
-            Some(to) if !self.trial.resting => Verdict::Plan {
-                to,
-                from: None,
-                unseal: false,
-            },
+            Some(to) if !self.trial.resting => Verdict::Plan { to, from: None, unseal: false },
             Some(_) | None => Verdict::Rest,
         }
     }
@@ -238,10 +205,7 @@ impl Case<'_> {
     fn decide_running(&self, record: &Record, at: NodeId, cell: &CellReport) -> Verdict {
         let head = record.head();
         if (head.host, head.epoch) != (at, cell.epoch) {
-            return Verdict::Amend {
-                host: at,
-                epoch: cell.epoch,
-            };
+            return Verdict::Amend { host: at, epoch: cell.epoch };
         }
         if let Some(verdict) = self.decide_others(at, cell) {
             return verdict;
@@ -252,11 +216,7 @@ impl Case<'_> {
         }
         let leaving = self.world.is_leaving(&at);
         if head.spec.local {
-            return if leaving {
-                Verdict::Unregister
-            } else {
-                Verdict::Rest
-            };
+            return if leaving { Verdict::Unregister } else { Verdict::Rest };
         }
         let elsewhere = self.desired.is_some_and(|desired| desired != at);
         if !elsewhere || (cell.pinned && !leaving) {
@@ -268,12 +228,7 @@ impl Case<'_> {
         if self.trial.resting {
             return Verdict::Rest;
         }
-        Verdict::Seal {
-            at,
-            epoch,
-            forced: leaving,
-            moving: true,
-        }
+        Verdict::Seal { at, epoch, forced: leaving, moving: true }
     }
 
     /// What becomes of the other cells beside a running winner.
@@ -284,48 +239,23 @@ impl Case<'_> {
             };
             self.cells.iter().any(|cell| of_third(&cell))
         };
-        let (node, other) = self
-            .cells
-            .iter()
-            .find(|(node, other)| *node != at && !inside_another(other))?;
-        let drop = |why| Verdict::Drop {
-            at: *node,
-            epoch: other.epoch,
-            why,
-            successor: Some(at),
-        };
+        let (node, other) = self.cells.iter().find(|(node, other)| *node != at && !inside_another(other))?;
+        let drop = |why| Verdict::Drop { at: *node, epoch: other.epoch, why, successor: Some(at) };
         Some(if winner.absorbed.contains(&other.epoch) {
-            if self.stable < self.seq {
-                Verdict::AwaitStable(self.seq)
-            } else {
-                drop(Farewell::Moved)
-            }
+            if self.stable < self.seq { Verdict::AwaitStable(self.seq) } else { drop(Farewell::Moved) }
         } else if other.kind != winner.kind || other.phase == Phase::Ended {
             drop(Farewell::Conflict)
         } else if other.phase == Phase::Running {
-            Verdict::Seal {
-                at: *node,
-                epoch: other.epoch,
-                forced: true,
-                moving: false,
-            }
+            Verdict::Seal { at: *node, epoch: other.epoch, forced: true, moving: false }
         } else if self.trial.resting {
             Verdict::Rest
         } else {
-            Verdict::Absorb {
-                at,
-                epoch: winner.epoch,
-                loser: *node,
-            }
+            Verdict::Absorb { at, epoch: winner.epoch, loser: *node }
         })
     }
 
     fn decide_sealed(&self, at: NodeId, cell: &CellReport) -> Verdict {
-        let here = |to| Verdict::Plan {
-            to,
-            from: Some((at, cell.epoch)),
-            unseal: to == at,
-        };
+        let here = |to| Verdict::Plan { to, from: Some((at, cell.epoch)), unseal: to == at };
         match self.desired {
             Some(to) if self.cells.len() == 1 && !self.trial.failed => here(to),
             Some(_) | None => here(at),
@@ -338,12 +268,7 @@ impl Case<'_> {
             *node != at && cell.phase != Phase::Ended && !ended.absorbed.contains(&cell.epoch)
         };
         if self.cells.iter().any(|cell| alive(&cell)) {
-            return Verdict::Drop {
-                at,
-                epoch: ended.epoch,
-                why: Farewell::Conflict,
-                successor: None,
-            };
+            return Verdict::Drop { at, epoch: ended.epoch, why: Farewell::Conflict, successor: None };
         }
         Verdict::Unregister
     }

@@ -17,18 +17,7 @@ use crate::worker::KindId;
 
 /// One change of a partition: the term in which it was made, and which of that term's changes it was.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Archive,
-    Serialize,
-    Deserialize,
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
 )]
 #[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
 pub struct Stamp {
@@ -39,9 +28,7 @@ pub struct Stamp {
 }
 
 /// The identity of one registration. Moves and restarts keep it; to register again after an unregister makes a new one.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 #[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
 pub struct Rid(pub Stamp);
 
@@ -101,11 +88,7 @@ pub struct Record {
 impl Registration {
     /// Where the name is, for users.
     pub fn location(&self) -> Location {
-        Location {
-            node: self.host,
-            worker: self.spec.worker.clone(),
-            epoch: self.epoch,
-        }
+        Location { node: self.host, worker: self.spec.worker.clone(), epoch: self.epoch }
     }
 
     /// Takes over what `other`, the same registration in another copy, knows better.
@@ -127,9 +110,7 @@ impl Registration {
 impl Record {
     /// A record of one registration.
     pub fn new(rid: Rid, registration: Registration) -> Self {
-        Self {
-            siblings: BTreeMap::from([(rid, registration)]),
-        }
+        Self { siblings: BTreeMap::from([(rid, registration)]) }
     }
 
     /// The ids of its registrations.
@@ -145,26 +126,14 @@ impl Record {
     /// The registration that speaks for the name: the one written last.
     pub fn head(&self) -> &Registration {
         let mut all = self.siblings.iter();
-        let first = all
-            .next()
-            .expect("a record has a registration, else it is removed");
-        all.fold(first, |best, next| {
-            if (next.1.ver, next.0) > (best.1.ver, best.0) {
-                next
-            } else {
-                best
-            }
-        })
-        .1
+        let first = all.next().expect("a record has a registration, else it is removed");
+        all.fold(first, |best, next| if (next.1.ver, next.0) > (best.1.ver, best.0) { next } else { best }).1
     }
 
     /// The groups of all its registrations together.
     pub fn groups(&self) -> Groups {
         let mut siblings = self.siblings.values();
-        let mut groups = siblings
-            .next()
-            .map(|first| first.groups.clone())
-            .unwrap_or_default();
+        let mut groups = siblings.next().map(|first| first.groups.clone()).unwrap_or_default();
         for (key, theirs) in siblings.flat_map(|sibling| &sibling.groups) {
             let ours = groups.entry(key.clone()).or_insert(*theirs);
             if ours.1 < theirs.1 {
@@ -189,11 +158,7 @@ impl Record {
 
     /// The fingerprint of the groups that it is in, by which an owner sees whether a cell knows them.
     pub(super) fn groups_mark(&self) -> u64 {
-        if self
-            .siblings
-            .values()
-            .all(|sibling| sibling.groups.is_empty())
-        {
+        if self.siblings.values().all(|sibling| sibling.groups.is_empty()) {
             return 0;
         }
         groups_mark(&active(&self.groups()))
@@ -202,16 +167,12 @@ impl Record {
 
 /// The groups that one is in.
 pub(super) fn active(groups: &Groups) -> Vec<GroupKey> {
-    groups
-        .iter()
-        .filter(|(_, (joined, _))| *joined)
-        .map(|(key, _)| key.clone())
-        .collect()
+    groups.iter().filter(|(_, (joined, _))| *joined).map(|(key, _)| key.clone()).collect()
 }
 
 /// The fingerprint of a sorted list of groups; 0 for none.
 pub(super) fn groups_mark(groups: &[GroupKey]) -> u64 {
-    groups.iter().fold(0, |mark, group| {
-        xxh3_64_with_seed(group.key.as_str().as_bytes(), mark ^ group.tag).max(1)
-    })
+    groups
+        .iter()
+        .fold(0, |mark, group| xxh3_64_with_seed(group.key.as_str().as_bytes(), mark ^ group.tag).max(1))
 }

@@ -34,12 +34,7 @@ impl Partition {
             let term = office.term;
             let message = match ship.sent {
                 Some(sent) if sent == seq => continue,
-                Some(sent) if sent == base => Message::Update {
-                    term,
-                    after: base,
-                    seq,
-                    ops: ops.clone(),
-                },
+                Some(sent) if sent == base => Message::Update { term, after: base, seq, ops: ops.clone() },
                 Some(_) | None => {
                     let copy = whole.get_or_insert_with(|| Arc::new(copy.clone())).clone();
                     Message::Install { term, seq, copy }
@@ -54,10 +49,7 @@ impl Partition {
     /// Owner: tells covered nodes that are no replicas to forget their copies, once the replicas hold everything.
     pub(super) fn retire(&mut self, turn: &mut Turn<'_>) {
         let mine = turn.world.owner(self.id) == Some(turn.world.me);
-        let Some(office) = self
-            .office
-            .as_mut()
-            .filter(|office| office.owner && office.complete && mine)
+        let Some(office) = self.office.as_mut().filter(|office| office.owner && office.complete && mine)
         else {
             return;
         };
@@ -71,51 +63,22 @@ impl Partition {
         }
     }
 
-    pub(super) fn on_install(
-        &mut self,
-        turn: &mut Turn<'_>,
-        from: NodeId,
-        at: Stamp,
-        copy: Arc<Copy>,
-    ) {
+    pub(super) fn on_install(&mut self, turn: &mut Turn<'_>, from: NodeId, at: Stamp, copy: Arc<Copy>) {
         if self.fence(turn, from, at.term) {
             self.copy = Some(Arc::unwrap_or_clone(copy));
-            turn.send(
-                from,
-                self.id,
-                Message::Ack {
-                    term: at.term,
-                    seq: at.seq,
-                },
-            );
+            turn.send(from, self.id, Message::Ack { term: at.term, seq: at.seq });
         }
     }
 
-    pub(super) fn on_update(
-        &mut self,
-        turn: &mut Turn<'_>,
-        from: NodeId,
-        after: u64,
-        at: Stamp,
-        ops: &[Op],
-    ) {
+    pub(super) fn on_update(&mut self, turn: &mut Turn<'_>, from: NodeId, after: u64, at: Stamp, ops: &[Op]) {
         if !self.fence(turn, from, at.term) {
             return;
         }
         let answer = match &mut self.copy {
-            Some(copy)
-                if copy.at
-                    == (Stamp {
-                        term: at.term,
-                        seq: after,
-                    }) =>
-            {
+            Some(copy) if copy.at == (Stamp { term: at.term, seq: after }) => {
                 ops.iter().for_each(|op| copy.apply(op));
                 copy.reach(at);
-                Message::Ack {
-                    term: at.term,
-                    seq: at.seq,
-                }
+                Message::Ack { term: at.term, seq: at.seq }
             }
             Some(_) | None => Message::Gap { term: at.term },
         };

@@ -8,9 +8,7 @@ use crate::directory::record::{GroupKey, Spec};
 use crate::error::Location;
 
 /// The identity of a request: asking again with the same one never does a thing twice.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 #[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
 pub struct RequestId {
     /// Whose request.

@@ -27,20 +27,11 @@ impl Partition {
         // This comes before the look at terms: were it after, two nodes with different views would outbid each other.
         if turn.world.owner(self.id) != Some(from) {
             self.disagreed.insert(from);
-            turn.notice(Notice::Disagreed {
-                partition: self.id,
-                with: from,
-            });
+            turn.notice(Notice::Disagreed { partition: self.id, with: from });
             return turn.send(from, self.id, Message::Disagree { term, view });
         }
         if term < self.promised {
-            return turn.send(
-                from,
-                self.id,
-                Message::Refuse {
-                    promised: self.promised,
-                },
-            );
+            return turn.send(from, self.id, Message::Refuse { promised: self.promised });
         }
         let inherit = match &self.office {
             Some(office) if office.owner && office.complete => {
@@ -52,9 +43,7 @@ impl Partition {
                     .chain(&claim.must)
                     .chain(turn.world.view.keys());
                 let all: std::collections::BTreeSet<NodeId> = all.copied().collect();
-                all.into_iter()
-                    .filter(|node| !turn.world.down.contains(node))
-                    .collect()
+                all.into_iter().filter(|node| !turn.world.down.contains(node)).collect()
             }
             Some(_) | None => Vec::new(),
         };
@@ -64,17 +53,7 @@ impl Partition {
         self.stale = true;
         let copy = self.copy.clone().map(Arc::new);
         let cells = self.all_cells();
-        turn.send(
-            from,
-            self.id,
-            Message::Promise {
-                term,
-                copy,
-                cells,
-                view,
-                inherit,
-            },
-        );
+        turn.send(from, self.id, Message::Promise { term, copy, cells, view, inherit });
     }
 
     pub(super) fn on_promise(&mut self, from: NodeId, term: Term, promise: Promise) {
@@ -92,11 +71,7 @@ impl Partition {
         self.stale = true;
         let Some(theirs) = promise.copy else {
             // Unless it was sent one since it said so.
-            if office
-                .ships
-                .get(&from)
-                .is_none_or(|ship| ship.sent.is_none())
-            {
+            if office.ships.get(&from).is_none_or(|ship| ship.sent.is_none()) {
                 office.retired.insert(from);
             }
             return;
@@ -108,8 +83,10 @@ impl Partition {
         ours.merge(&theirs);
         if let Some(before) = before {
             ours.at = at;
-            self.mark_merged(&before);
-            self.touch();
+            if *ours != before {
+                self.mark_merged(&before);
+                self.touch();
+            }
         }
     }
 
@@ -128,23 +105,14 @@ impl Partition {
         }
     }
 
-    pub(super) fn on_disagree(
-        &mut self,
-        from: NodeId,
-        term: Term,
-        view: Vec<NodeId>,
-        turn: &mut Turn<'_>,
-    ) {
+    pub(super) fn on_disagree(&mut self, from: NodeId, term: Term, view: Vec<NodeId>, turn: &mut Turn<'_>) {
         let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
             return;
         };
         office.claim.must.extend(view);
         office.claim.disagreed.insert(from);
         self.stale = true;
-        turn.notice(Notice::Disagreed {
-            partition: self.id,
-            with: from,
-        });
+        turn.notice(Notice::Disagreed { partition: self.id, with: from });
     }
 
     /// Somebody follows a higher term: this node's office is over, if it is lower.
@@ -168,7 +136,13 @@ impl Partition {
         self.stale = true;
         match &mut self.office {
             Some(office) if term > office.term => self.lose(turn),
-            Some(office) => office.claim.uncover(from),
+            Some(office) => {
+                let claim = &mut office.claim;
+                let answer_due = claim.asked.contains(&from) && !claim.disagreed.contains(&from);
+                if !answer_due {
+                    claim.uncover(from);
+                }
+            }
             None => {}
         }
     }
@@ -176,19 +150,10 @@ impl Partition {
     /// Whether the sender may tell this node anything: it follows the highest term that it has met, and no other.
     pub(super) fn fence(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) -> bool {
         if from == turn.world.me {
-            return self
-                .office
-                .as_ref()
-                .is_some_and(|office| office.owner && office.term == term);
+            return self.office.as_ref().is_some_and(|office| office.owner && office.term == term);
         }
         if term < self.promised {
-            turn.send(
-                from,
-                self.id,
-                Message::Nack {
-                    promised: self.promised,
-                },
-            );
+            turn.send(from, self.id, Message::Nack { promised: self.promised });
             return false;
         }
         if term > self.promised {

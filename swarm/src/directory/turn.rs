@@ -30,11 +30,7 @@ impl Turn<'_> {
         if to == self.world.me {
             self.inbox.push_back((partition, message));
         } else {
-            self.out.push(Action::Send {
-                to,
-                partition,
-                message,
-            });
+            self.out.push(Action::Send { to, partition, message });
         }
     }
 
@@ -47,12 +43,7 @@ impl Turn<'_> {
     }
 
     /// Comes back to a name, or to the partition as a whole, after `wait`. Returns when.
-    pub(super) fn wake(
-        &mut self,
-        wait: Duration,
-        partition: PartitionId,
-        name: Option<&Name>,
-    ) -> Instant {
+    pub(super) fn wake(&mut self, wait: Duration, partition: PartitionId, name: Option<&Name>) -> Instant {
         let at = self.now.instant + wait;
         self.timers.set(at, partition, name);
         at
@@ -79,9 +70,7 @@ impl Timers {
         if self.next()? > now {
             return None;
         }
-        self.due
-            .pop_first()
-            .map(|(_, partition, name)| (partition, name))
+        self.due.pop_first().map(|(_, partition, name)| (partition, name))
     }
 }
 
@@ -119,10 +108,6 @@ impl Moves {
 
     /// One that waits, if there is a place.
     pub(super) fn next(&mut self, limit: usize) -> Option<(PartitionId, Name)> {
-        if self.running.len() < limit {
-            self.queue.pop_first()
-        } else {
-            None
-        }
+        if self.running.len() < limit { self.queue.pop_first() } else { None }
     }
 }

@@ -43,11 +43,7 @@ impl World {
 
     /// Takes in a new view, and says who is new in it.
     pub(super) fn see(&mut self, view: Arc<View>) -> Vec<NodeId> {
-        let gained = view
-            .keys()
-            .filter(|node| !self.view.contains_key(node))
-            .copied()
-            .collect();
+        let gained = view.keys().filter(|node| !self.view.contains_key(node)).copied().collect();
         for node in view.keys() {
             self.down.remove(node);
         }
@@ -88,20 +84,14 @@ impl World {
 
     /// Whether the node has begun to leave.
     pub(super) fn is_leaving(&self, node: &NodeId) -> bool {
-        (*node == self.me && self.leaving)
-            || self
-                .view
-                .get(node)
-                .is_some_and(|member| member.profile.leaving)
+        (*node == self.me && self.leaving) || self.view.get(node).is_some_and(|member| member.profile.leaving)
     }
 
     fn knows(&self, node: &NodeId, kind: KindId) -> bool {
         if *node == self.me {
             return self.kinds.contains(&kind);
         }
-        self.view
-            .get(node)
-            .is_some_and(|member| member.profile.abilities.binary_search(&kind.0).is_ok())
+        self.view.get(node).is_some_and(|member| member.profile.abilities.binary_search(&kind.0).is_ok())
     }
 
     /// The ring's owner of a partition.
@@ -111,20 +101,13 @@ impl World {
 
     /// The node that should host a kind in this partition: the first one preferred that knows it.
     pub(super) fn desired(&self, partition: PartitionId, kind: KindId) -> Option<NodeId> {
-        self.ring
-            .preference(partition)
-            .find(|node| self.knows(node, kind))
+        self.ring.preference(partition).find(|node| self.knows(node, kind))
     }
 
     /// The R − 1 nodes that should hold copies beside this one while it acts as owner, whether or not the ring still
     /// names it: so an owner that was passed by includes its successor.
     pub(super) fn replicas(&self, partition: PartitionId) -> Vec<NodeId> {
-        let others = self
-            .ring
-            .preference(partition)
-            .filter(|node| *node != self.me);
-        others
-            .take(self.config.replicas.saturating_sub(1))
-            .collect()
+        let others = self.ring.preference(partition).filter(|node| *node != self.me);
+        others.take(self.config.replicas.saturating_sub(1)).collect()
     }
 }

@@ -20,9 +20,6 @@ impl<W> Context<W> {
 
 impl<W> Clone for Context<W> {
     fn clone(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            worker: PhantomData,
-        }
+        Self { name: self.name.clone(), worker: PhantomData }
     }
 }

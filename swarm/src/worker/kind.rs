@@ -62,11 +62,7 @@ pub struct Options {
 
 impl Options {
     /// What holds where nothing is said.
-    pub const DEFAULT: Self = Self {
-        mailbox: 256,
-        restart: Restart::Permanent,
-        pool: false,
-    };
+    pub const DEFAULT: Self = Self { mailbox: 256, restart: Restart::Permanent, pool: false };
 }
 
 /// A worker type. `#[swarm::worker]` implements it; it can be implemented by hand.
@@ -176,9 +172,7 @@ impl<W: Worker> Call<Nothing> for W {
     fn run(_: Active<Self>, input: Input<Nothing>) -> Step<Self, ()> {
         match input {
             Input::Value(nothing) => match nothing {},
-            Input::Bytes(_) => {
-                unreachable!("no method table has a row for a message that cannot be made")
-            }
+            Input::Bytes(_) => unreachable!("no method table has a row for a message that cannot be made"),
         }
     }
 }
@@ -187,9 +181,7 @@ impl<W: Worker> Cast<Nothing> for W {
     fn run(_: Active<Self>, input: Input<Nothing>) -> Step<Self, ()> {
         match input {
             Input::Value(nothing) => match nothing {},
-            Input::Bytes(_) => {
-                unreachable!("no method table has a row for a message that cannot be made")
-            }
+            Input::Bytes(_) => unreachable!("no method table has a row for a message that cannot be made"),
         }
     }
 }
@@ -223,9 +215,7 @@ impl<W: Worker> Method<W> {
             request: M::FINGERPRINT,
             reply: <<W as Call<M>>::Reply as crate::message::Schema>::FINGERPRINT,
             run: |at, payload| {
-                map(<W as Call<M>>::run(at, Input::Bytes(payload)), |reply| {
-                    crate::message::encode(&reply)
-                })
+                map(<W as Call<M>>::run(at, Input::Bytes(payload)), |reply| crate::message::encode(&reply))
             },
         }
     }
@@ -241,19 +231,12 @@ impl<W: Worker> Method<W> {
             cast: true,
             request: M::FINGERPRINT,
             reply: <() as crate::message::Schema>::FINGERPRINT,
-            run: |at, payload| {
-                map(<W as Cast<M>>::run(at, Input::Bytes(payload)), |()| {
-                    Payload::empty()
-                })
-            },
+            run: |at, payload| map(<W as Cast<M>>::run(at, Input::Bytes(payload)), |()| Payload::empty()),
         }
     }
 }
 
-fn map<W: Worker, R: Send + 'static, T: 'static>(
-    step: Step<W, R>,
-    encode: fn(R) -> T,
-) -> Step<W, T> {
+fn map<W: Worker, R: Send + 'static, T: 'static>(step: Step<W, R>, encode: fn(R) -> T) -> Step<W, T> {
     match step {
         Step::Done(at, reply) => Step::Done(at, encode(reply)),
         Step::Refused(at, malformed) => Step::Refused(at, malformed),

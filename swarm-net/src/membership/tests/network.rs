@@ -40,29 +40,11 @@ pub(super) struct Node {
 }
 
 enum Delivery {
-    Packet {
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: Vec<u8>,
-    },
-    Sync {
-        from: NodeId,
-        to: NodeId,
-        bytes: Vec<u8>,
-    },
-    Goodbye {
-        from: NodeId,
-        to: NodeId,
-    },
-    Dial {
-        from: NodeId,
-        to: SocketAddr,
-    },
-    Lost {
-        to: NodeId,
-        node: NodeId,
-        refused: bool,
-    },
+    Packet { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    Sync { from: NodeId, to: NodeId, bytes: Vec<u8> },
+    Goodbye { from: NodeId, to: NodeId },
+    Dial { from: NodeId, to: SocketAddr },
+    Lost { to: NodeId, node: NodeId, refused: bool },
 }
 
 pub(super) fn addr(i: u32) -> SocketAddr {
@@ -71,13 +53,7 @@ pub(super) fn addr(i: u32) -> SocketAddr {
 }
 
 pub(super) fn profile() -> Profile {
-    Profile {
-        version: 1,
-        weight: 100,
-        leaving: false,
-        abilities: vec![1, 2],
-        extra: vec![7; 40],
-    }
+    Profile { version: 1, weight: 100, leaving: false, abilities: vec![1, 2], extra: vec![7; 40] }
 }
 
 impl Net {
@@ -103,21 +79,9 @@ impl Net {
 
     pub(super) fn start_as(&mut self, i: u32, boot: u64, cluster: &str) -> NodeId {
         let id = NodeId::new(addr(i), boot);
-        let membership = Membership::new(
-            id,
-            profile(),
-            cluster,
-            self.config.clone(),
-            boot ^ u64::from(i) << 20,
-            self.time(),
-        );
-        let node = Node {
-            id,
-            membership,
-            events: Vec::new(),
-            fatal: None,
-            profile: profile(),
-        };
+        let membership =
+            Membership::new(id, profile(), cluster, self.config.clone(), boot ^ u64::from(i) << 20, self.time());
+        let node = Node { id, membership, events: Vec::new(), fatal: None, profile: profile() };
         self.nodes.insert(addr(i), node);
         id
     }
@@ -138,17 +102,9 @@ impl Net {
     /// The process dies. With `refused`, its host lives on and refuses connections; without, nothing is heard of it again.
     pub(super) fn crash(&mut self, i: u32, refused: bool) -> NodeId {
         let id = self.nodes.remove(&addr(i)).expect("the node runs").id;
-        for other in self
-            .unlink(|a, b| a == id || b == id)
-            .into_iter()
-            .filter_map(|(a, b)| (a == id).then_some(b))
-        {
+        for other in self.unlink(|a, b| a == id || b == id).into_iter().filter_map(|(a, b)| (a == id).then_some(b)) {
             if refused {
-                self.send(Delivery::Lost {
-                    to: other,
-                    node: id,
-                    refused,
-                });
+                self.send(Delivery::Lost { to: other, node: id, refused });
             }
         }
         id
@@ -156,19 +112,12 @@ impl Net {
 
     /// No packet and no connection passes between the two sides.
     pub(super) fn cut(&mut self, left: &[u32], right: &[u32]) {
-        for (a, b) in left
-            .iter()
-            .flat_map(|a| right.iter().map(move |b| (addr(*a), addr(*b))))
-        {
+        for (a, b) in left.iter().flat_map(|a| right.iter().map(move |b| (addr(*a), addr(*b)))) {
             self.cuts.extend([(a, b), (b, a)]);
         }
         let cuts = self.cuts.clone();
         for (a, b) in self.unlink(|a, b| cuts.contains(&(a.addr(), b.addr()))) {
-            self.send(Delivery::Lost {
-                to: a,
-                node: b,
-                refused: false,
-            });
+            self.send(Delivery::Lost { to: a, node: b, refused: false });
         }
     }
 
@@ -196,18 +145,11 @@ impl Net {
     /// All running nodes see exactly each other and are joined.
     pub(super) fn all_see_all(&self) -> bool {
         let all: Vec<_> = self.nodes.values().map(|node| node.id).collect();
-        self.nodes
-            .values()
-            .all(|node| node.membership.joined() && node.sees(&all))
+        self.nodes.values().all(|node| node.membership.joined() && node.sees(&all))
     }
 
     pub(super) fn downs(&self) -> Vec<(NodeId, NodeId, Gone)> {
-        let downs = |node: &Node| {
-            node.downs()
-                .into_iter()
-                .map(|(gone, why)| (node.id, gone, why))
-                .collect::<Vec<_>>()
-        };
+        let downs = |node: &Node| node.downs().into_iter().map(|(gone, why)| (node.id, gone, why)).collect::<Vec<_>>();
         self.nodes.values().flat_map(downs).collect()
     }
 
@@ -217,11 +159,7 @@ impl Net {
                 return;
             }
             let delivery = self.coming.first_key_value().map(|((at, _), _)| *at);
-            let timeout = self
-                .nodes
-                .values()
-                .filter_map(|node| Some((node.membership.next_timeout()?, node.id.addr())))
-                .min();
+            let timeout = self.nodes.values().filter_map(|node| Some((node.membership.next_timeout()?, node.id.addr()))).min();
             let next = delivery.into_iter().chain(timeout.map(|(at, _)| at)).min();
             let Some(next) = next.filter(|next| *next <= until) else {
                 self.now = until;
@@ -229,9 +167,7 @@ impl Net {
             };
             self.now = self.now.max(next);
             match timeout {
-                Some((at, addr)) if delivery.is_none_or(|delivery| at < delivery) => {
-                    self.feed(addr, Input::Timeout)
-                }
+                Some((at, addr)) if delivery.is_none_or(|delivery| at < delivery) => self.feed(addr, Input::Timeout),
                 Some(_) | None => {
                     if let Some((_, delivery)) = self.coming.pop_first() {
                         self.deliver(delivery);
@@ -243,17 +179,12 @@ impl Net {
     }
 
     fn time(&self) -> Now {
-        Now {
-            instant: self.now,
-            unix_ms: self.unix_ms + self.now.as_nanos() / 1_000_000,
-        }
+        Now { instant: self.now, unix_ms: self.unix_ms + self.now.as_nanos() / 1_000_000 }
     }
 
     fn feed(&mut self, addr: SocketAddr, input: Input<'_>) {
         let now = self.time();
-        let Some(node) = self.nodes.get_mut(&addr) else {
-            return;
-        };
+        let Some(node) = self.nodes.get_mut(&addr) else { return };
         let mut out = Vec::new();
         node.membership.handle(now, input, &mut out);
         let from = node.id;
@@ -267,11 +198,7 @@ impl Net {
             Output::Packet { to, bytes } => {
                 self.packets_sent += 1;
                 if self.rng.random_range(0..100) >= self.loss_percent {
-                    self.send(Delivery::Packet {
-                        from: from.addr(),
-                        to,
-                        bytes,
-                    });
+                    self.send(Delivery::Packet { from: from.addr(), to, bytes });
                 }
             }
             Output::Sync { to, bytes } => self.send(Delivery::Sync { from, to, bytes }),
@@ -279,11 +206,7 @@ impl Net {
             Output::Dial(to) => self.send(Delivery::Dial { from, to }),
             Output::Hangup(node) => {
                 self.unlink(|a, b| (a, b) == (from, node) || (a, b) == (node, from));
-                self.send(Delivery::Lost {
-                    to: node,
-                    node: from,
-                    refused: false,
-                });
+                self.send(Delivery::Lost { to: node, node: from, refused: false });
             }
             Output::Event(event) => self.record(from, event),
             Output::Fatal(why) => {
@@ -308,43 +231,26 @@ impl Net {
             Delivery::Packet { .. } => Duration::from_micros(self.rng.random_range(200..2000)),
             _ => Duration::from_millis(1),
         };
-        self.coming
-            .insert((self.now + latency, self.sent), delivery);
+        self.coming.insert((self.now + latency, self.sent), delivery);
     }
 
     fn deliver(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Packet { from, to, bytes } => {
                 if !self.cuts.contains(&(from, to)) {
-                    self.feed(
-                        to,
-                        Input::Packet {
-                            from,
-                            bytes: &bytes,
-                        },
-                    );
+                    self.feed(to, Input::Packet { from, bytes: &bytes });
                 }
             }
             Delivery::Sync { from, to, bytes } => {
                 if self.links.contains(&(from, to)) {
                     self.feed(to.addr(), Input::Heard(from));
-                    self.feed(
-                        to.addr(),
-                        Input::Sync {
-                            from,
-                            bytes: &bytes,
-                        },
-                    );
+                    self.feed(to.addr(), Input::Sync { from, bytes: &bytes });
                 }
             }
             Delivery::Goodbye { from, to } => self.feed(to.addr(), Input::Goodbye { from }),
             Delivery::Dial { from, to } => self.connect(from, to),
             Delivery::Lost { to, node, refused } => {
-                if self
-                    .nodes
-                    .get(&to.addr())
-                    .is_some_and(|running| running.id == to)
-                {
+                if self.nodes.get(&to.addr()).is_some_and(|running| running.id == to) {
                     self.feed(to.addr(), Input::Lost { node, refused });
                 }
             }
@@ -352,39 +258,21 @@ impl Net {
     }
 
     fn connect(&mut self, from: NodeId, to: SocketAddr) {
-        let Some(there) = self.nodes.get(&to).map(|node| node.id) else {
-            return;
-        };
-        let here = self
-            .nodes
-            .get(&from.addr())
-            .is_some_and(|node| node.id == from);
+        let Some(there) = self.nodes.get(&to).map(|node| node.id) else { return };
+        let here = self.nodes.get(&from.addr()).is_some_and(|node| node.id == from);
         if !here || self.cuts.contains(&(from.addr(), to)) || !self.links.insert((from, there)) {
             return;
         }
         self.links.insert((there, from));
         for (node, other) in [(from, there), (there, from)] {
             let other = &self.nodes[&other.addr()];
-            let (node_id, profile, joined) =
-                (other.id, other.profile.clone(), other.membership.joined());
-            self.feed(
-                node.addr(),
-                Input::Connected {
-                    node: node_id,
-                    profile,
-                    joined,
-                },
-            );
+            let (node_id, profile, joined) = (other.id, other.profile.clone(), other.membership.joined());
+            self.feed(node.addr(), Input::Connected { node: node_id, profile, joined });
         }
     }
 
     fn unlink(&mut self, which: impl Fn(NodeId, NodeId) -> bool) -> Vec<(NodeId, NodeId)> {
-        let gone: Vec<_> = self
-            .links
-            .iter()
-            .copied()
-            .filter(|(a, b)| which(*a, *b))
-            .collect();
+        let gone: Vec<_> = self.links.iter().copied().filter(|(a, b)| which(*a, *b)).collect();
         gone.iter().for_each(|link| {
             self.links.remove(link);
         });
@@ -414,9 +302,6 @@ impl Node {
     }
 
     fn reported<T>(&self, pick: impl Fn(&MemberEvent) -> Option<T>) -> Vec<T> {
-        self.events
-            .iter()
-            .filter_map(|(_, event)| pick(event))
-            .collect()
+        self.events.iter().filter_map(|(_, event)| pick(event)).collect()
     }
 }

@@ -26,14 +26,7 @@ fn a_lone_node_forms_a_cluster() {
     net.run(999 * MS);
     assert!(!net.node(0).membership.joined());
     net.run(2 * MS);
-    assert_eq!(
-        net.node(0)
-            .events
-            .iter()
-            .map(|(_, event)| event.clone())
-            .collect::<Vec<_>>(),
-        [MemberEvent::Joined]
-    );
+    assert_eq!(net.node(0).events.iter().map(|(_, event)| event.clone()).collect::<Vec<_>>(), [MemberEvent::Joined]);
 }
 
 #[test]
@@ -41,11 +34,7 @@ fn three_nodes_form_by_one_discovery_each() {
     let net = cluster(3, MembershipConfig::lan(), 2);
     for node in net.nodes.values() {
         assert_eq!(node.ups().len(), 2);
-        let joined = node
-            .events
-            .iter()
-            .filter(|(_, event)| *event == MemberEvent::Joined)
-            .count();
+        let joined = node.events.iter().filter(|(_, event)| *event == MemberEvent::Joined).count();
         assert_eq!(joined, 1);
     }
     assert!(net.downs().is_empty());
@@ -57,10 +46,7 @@ fn a_joiner_has_the_whole_view_when_it_is_joined() {
     net.start(9);
     net.discover(9, 4);
     let took = net.run_while(SEC, |net| net.node(9).membership.joined());
-    assert!(
-        took < 100 * MS,
-        "{took:?}: a joiner does not wait to form a cluster"
-    );
+    assert!(took < 100 * MS, "{took:?}: a joiner does not wait to form a cluster");
     assert_eq!(net.node(9).membership.view().len(), 6);
     net.run_while(SEC, Net::all_see_all);
 }
@@ -74,11 +60,7 @@ fn lost_announces_are_repeated() {
     net.cut(&[0], &[1]);
     net.discover(1, 0);
     net.run(3 * SEC);
-    assert!(
-        net.nodes
-            .values()
-            .all(|node| node.membership.joined() && node.ups().is_empty())
-    );
+    assert!(net.nodes.values().all(|node| node.membership.joined() && node.ups().is_empty()));
     net.heal();
     net.run_while(10 * SEC, Net::all_see_all);
 }
@@ -89,24 +71,14 @@ fn a_refused_crash_is_down_at_once() {
     let gone = net.crash(3, true);
     let took = net.run_while(SEC, Net::all_see_all);
     assert!(took < 10 * MS, "{took:?}");
-    assert!(
-        net.downs()
-            .iter()
-            .all(|(_, node, why)| (*node, *why) == (gone, Gone::Refused))
-    );
+    assert!(net.downs().iter().all(|(_, node, why)| (*node, *why) == (gone, Gone::Refused)));
 }
 
 #[test]
 fn the_proof_of_one_node_reaches_all() {
     let mut net = cluster(8, MembershipConfig::lan(), 6);
     let gone = net.crash(3, false);
-    net.input(
-        0,
-        Input::Lost {
-            node: gone,
-            refused: true,
-        },
-    );
+    net.input(0, Input::Lost { node: gone, refused: true });
     let took = net.run_while(SEC, Net::all_see_all);
     assert!(took < 600 * MS, "{took:?}");
 }
@@ -118,11 +90,7 @@ fn a_silent_crash_is_down_in_bounded_time() {
         let gone = net.crash(3, false);
         let took = net.run_while(20 * SEC, Net::all_see_all);
         assert!(took > SEC && took < 5 * SEC, "{took:?}");
-        assert!(
-            net.downs()
-                .iter()
-                .all(|(_, node, why)| (*node, *why) == (gone, Gone::Silent))
-        );
+        assert!(net.downs().iter().all(|(_, node, why)| (*node, *why) == (gone, Gone::Silent)));
     }
 }
 
@@ -136,37 +104,18 @@ fn a_leaver_has_left() {
     net.nodes.remove(&addr(2));
     assert!(net.all_see_all());
     net.run(60 * SEC);
-    assert!(
-        net.downs()
-            .iter()
-            .all(|(_, node, why)| (*node, *why) == (leaver, Gone::Left))
-    );
+    assert!(net.downs().iter().all(|(_, node, why)| (*node, *why) == (leaver, Gone::Left)));
     assert_eq!(net.downs().len(), 4);
 }
 
 #[test]
 fn a_leaving_flag_reaches_all() {
     let mut net = cluster(4, MembershipConfig::lan(), 21);
-    net.input(
-        1,
-        Input::Profile(crate::member::Profile {
-            leaving: true,
-            ..profile()
-        }),
-    );
+    net.input(1, Input::Profile(crate::member::Profile { leaving: true, ..profile() }));
     let id = net.node(1).id;
-    let took = net.run_while(SEC, |net| {
-        net.nodes
-            .values()
-            .all(|node| node.membership.view()[&id].profile.leaving)
-    });
+    let took = net.run_while(SEC, |net| net.nodes.values().all(|node| node.membership.view()[&id].profile.leaving));
     assert!(took < 10 * MS, "{took:?}");
-    assert!(
-        net.node(0)
-            .events
-            .iter()
-            .any(|(_, event)| matches!(event, MemberEvent::Changed(member) if member.id == id))
-    );
+    assert!(net.node(0).events.iter().any(|(_, event)| matches!(event, MemberEvent::Changed(member) if member.id == id)));
 }
 
 #[test]
@@ -206,11 +155,7 @@ fn clusters_of_other_names_are_ignored() {
     net.start_as(1, 2, "blue");
     net.discover(0, 1);
     net.run(10 * SEC);
-    assert!(
-        net.nodes
-            .values()
-            .all(|node| node.membership.joined() && node.ups().is_empty())
-    );
+    assert!(net.nodes.values().all(|node| node.membership.joined() && node.ups().is_empty()));
 }
 
 #[test]
@@ -222,10 +167,7 @@ fn a_restart_replaces_the_old_process() {
         let new = net.start_as(3, 77, "cluster");
         net.discover(3, 0);
         let took = net.run_while(10 * SEC, Net::all_see_all);
-        assert!(
-            took < SEC,
-            "{took:?} with the clock set back by {clock_back} ms"
-        );
+        assert!(took < SEC, "{took:?} with the clock set back by {clock_back} ms");
         for node in net.nodes.values().filter(|node| node.id != new) {
             assert_eq!(node.downs(), [(old, Gone::Replaced)]);
             assert_eq!(node.ups().last(), Some(&new));
@@ -240,19 +182,9 @@ fn a_restart_replaces_the_old_process() {
 fn a_live_double_is_fatal() {
     let mut net = cluster(3, MembershipConfig::lan(), 26);
     let double = NodeId::new(addr(1), 4242);
-    net.input(
-        1,
-        Input::Connected {
-            node: double,
-            profile: profile(),
-            joined: true,
-        },
-    );
+    net.input(1, Input::Connected { node: double, profile: profile(), joined: true });
     let why = net.node(1).fatal.clone().expect("a double is fatal");
-    assert!(
-        why.contains("duplicate address") && why.contains("10.0.0.1:7000"),
-        "{why}"
-    );
+    assert!(why.contains("duplicate address") && why.contains("10.0.0.1:7000"), "{why}");
 }
 
 #[test]
@@ -311,13 +243,7 @@ fn equal_seeds_run_alike() {
         net.loss_percent = 20;
         net.crash(2, false);
         net.run(10 * SEC);
-        (
-            net.packets_sent,
-            net.nodes
-                .into_values()
-                .map(|node| node.events)
-                .collect::<Vec<_>>(),
-        )
+        (net.packets_sent, net.nodes.into_values().map(|node| node.events).collect::<Vec<_>>())
     };
     assert_eq!(run(), run());
 }

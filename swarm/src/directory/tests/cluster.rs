@@ -13,8 +13,8 @@ use swarm_net::time::{Instant, Now};
 
 use crate::directory::tests::ghost::Ghost;
 use crate::directory::{
-    Action, Answer, Ask, Directory, DirectoryConfig, Event, GroupKey, Happened, Message, Notice,
-    Order, RequestId, Role, Spec, Stats,
+    Action, Answer, Ask, Directory, DirectoryConfig, Event, GroupKey, Happened, Message, Notice, Order,
+    RequestId, Role, Route, Spec, Stats,
 };
 use crate::epoch::Epoch;
 use crate::name::Name;
@@ -75,15 +75,7 @@ impl Setup {
     /// `formed` nodes of four, two copies, all capable.
     pub(super) fn of(formed: usize) -> Self {
         let claim_wait = Duration::from_secs(86_400);
-        Self {
-            nodes: 4,
-            formed,
-            partitions: 1,
-            replicas: 2,
-            capable: 0xf,
-            claim_wait,
-            wall: true,
-        }
+        Self { nodes: 4, formed, partitions: 1, replicas: 2, capable: 0xf, claim_wait, wall: true }
     }
 }
 
@@ -95,6 +87,8 @@ pub(super) struct Cluster {
     pub(super) now: Duration,
     pub(super) ghost: Ghost,
     pub(super) answers: BTreeMap<RequestId, Vec<Answer>>,
+    /// What nodes were told about where calls go.
+    pub(super) routes: Vec<(usize, Name, Route)>,
     pub(super) seq: u64,
     pub(super) trace: Option<Vec<String>>,
 }
@@ -108,10 +102,7 @@ impl Cluster {
             })
             .collect();
         // The last node is the first that partition 0 prefers.
-        let ring = Ring::new(
-            setup.partitions,
-            &ids.iter().map(|id| (*id, 100)).collect::<Vec<_>>(),
-        );
+        let ring = Ring::new(setup.partitions, &ids.iter().map(|id| (*id, 100)).collect::<Vec<_>>());
         let order: Vec<NodeId> = ring.preference(PartitionId(0)).collect();
         ids.sort_by_key(|id| std::cmp::Reverse(order.iter().position(|other| other == id)));
         let config = DirectoryConfig {
@@ -122,11 +113,7 @@ impl Cluster {
             ..DirectoryConfig::LAN
         };
         let nodes = (0..setup.nodes).map(|i| {
-            let kinds = if setup.capable & (1 << i) != 0 {
-                BTreeSet::from([KIND])
-            } else {
-                BTreeSet::new()
-            };
+            let kinds = if setup.capable & (1 << i) != 0 { BTreeSet::from([KIND]) } else { BTreeSet::new() };
             Node {
                 dir: Directory::new(ids[i], kinds, config.clone()),
                 up: i < setup.formed,
@@ -134,11 +121,7 @@ impl Cluster {
                 leaving: false,
                 joined: false,
                 drained: false,
-                view: if i < setup.formed {
-                    (0..setup.formed).collect()
-                } else {
-                    BTreeSet::new()
-                },
+                view: if i < setup.formed { (0..setup.formed).collect() } else { BTreeSet::new() },
                 down: BTreeSet::new(),
                 leavers: BTreeSet::new(),
                 cells: BTreeMap::new(),
@@ -153,6 +136,7 @@ impl Cluster {
             now: Duration::from_secs(1),
             ghost: Ghost::default(),
             answers: BTreeMap::new(),
+            routes: Vec::new(),
             seq: 0,
             trace: None,
         };
@@ -171,16 +155,11 @@ impl Cluster {
     }
 
     pub(super) fn index(&self, id: NodeId) -> usize {
-        self.ids
-            .iter()
-            .position(|other| *other == id)
-            .expect("all nodes are ours")
+        self.ids.iter().position(|other| *other == id).expect("all nodes are ours")
     }
 
     pub(super) fn alive(&self) -> BTreeSet<usize> {
-        (0..self.nodes.len())
-            .filter(|i| self.nodes[*i].up)
-            .collect()
+        (0..self.nodes.len()).filter(|i| self.nodes[*i].up).collect()
     }
 
     /// Hands one event to a node and does what it wants done.
@@ -188,15 +167,8 @@ impl Cluster {
         if !self.nodes[n].up {
             return Ok(());
         }
-        let unix_ms = if self.setup.wall {
-            1_700_000_000_000 + self.now.as_millis() as u64
-        } else {
-            0
-        };
-        let now = Now {
-            instant: Instant::START + self.now,
-            unix_ms,
-        };
+        let unix_ms = if self.setup.wall { 1_700_000_000_000 + self.now.as_millis() as u64 } else { 0 };
+        let now = Now { instant: Instant::START + self.now, unix_ms };
         self.now += Duration::from_millis(1);
         let before = self.registered(n);
         let mut out = Vec::new();
@@ -204,19 +176,12 @@ impl Cluster {
         self.watch_ends(n);
         for action in out {
             match action {
-                Action::Send {
-                    to,
-                    partition,
-                    message,
-                } => {
+                Action::Send { to, partition, message } => {
                     let to = self.index(to);
                     self.note(|| format!("   n{n} -> n{to} {message:?}"));
                     assert_ne!(to, n, "a node sends nothing to itself");
                     if self.nodes[to].up {
-                        self.channels
-                            .entry((n, to))
-                            .or_default()
-                            .push_back((partition, message));
+                        self.channels.entry((n, to)).or_default().push_back((partition, message));
                     }
                 }
                 Action::Answer { to, answer } => {
@@ -239,7 +204,8 @@ impl Cluster {
                         self.ghost.imperfect = true;
                     }
                 }
-                Action::Route { .. } | Action::Role { .. } => {}
+                Action::Route { name, to } => self.routes.push((n, name, to)),
+                Action::Role { .. } => {}
             }
         }
         self.check_now()
@@ -248,27 +214,14 @@ impl Cluster {
     fn order(&mut self, n: usize, name: Name, order: Order) -> Check {
         self.note(|| format!("   n{n} host: {name} {order:?}"));
         match order {
-            Order::Start {
-                epoch,
-                groups,
-                source,
-                ..
-            } => {
+            Order::Start { epoch, groups, source, .. } => {
                 if self.nodes[n].cells.contains_key(&name) {
                     return Err(format!("{name} is started at n{n} beside its cell"));
                 }
                 self.watch_activation(n, &name, epoch)?;
                 let source = source.map(|(node, epoch)| (self.index(node), epoch));
                 let job = Some(Job::Start { source });
-                self.nodes[n].cells.insert(
-                    name,
-                    HostCell {
-                        epoch,
-                        job,
-                        groups,
-                        ..HostCell::default()
-                    },
-                );
+                self.nodes[n].cells.insert(name, HostCell { epoch, job, groups, ..HostCell::default() });
             }
             Order::Seal { epoch, forced } => self.with_cell(n, &name, epoch, |cell| {
                 cell.job = Some(Job::Seal { forced });
@@ -285,9 +238,7 @@ impl Cluster {
             }
             Order::Absorb { epoch, from, loser } => {
                 let from = self.index(from);
-                self.with_cell(n, &name, epoch, |cell| {
-                    cell.job = Some(Job::Absorb { from, loser })
-                })?;
+                self.with_cell(n, &name, epoch, |cell| cell.job = Some(Job::Absorb { from, loser }))?;
             }
             Order::Drop { epoch, .. } => {
                 self.watch_drop(n, &name);
@@ -315,9 +266,7 @@ impl Cluster {
                 change(cell);
                 Ok(())
             }
-            Some(_) | None => Err(format!(
-                "n{n} is ordered about {name} at {epoch}, which it has not"
-            )),
+            Some(_) | None => Err(format!("n{n} is ordered about {name} at {epoch}, which it has not")),
         }
     }
 
@@ -329,24 +278,11 @@ impl Cluster {
         let Some(job) = cell.job.clone() else {
             return Ok(());
         };
-        self.note(|| {
-            format!(
-                "[n{n} ends {job:?} of {name} {}]",
-                if well { "well" } else { "badly" }
-            )
-        });
-        let mut next = HostCell {
-            job: None,
-            ..cell.clone()
-        };
+        self.note(|| format!("[n{n} ends {job:?} of {name} {}]", if well { "well" } else { "badly" }));
+        let mut next = HostCell { job: None, ..cell.clone() };
         let sealed = |cluster: &Self, at: usize, epoch: Epoch| {
-            let source = cluster.nodes[at]
-                .cells
-                .get(name)
-                .filter(|_| cluster.nodes[at].up);
-            source
-                .filter(|source| source.sealed && source.epoch == epoch)
-                .cloned()
+            let source = cluster.nodes[at].cells.get(name).filter(|_| cluster.nodes[at].up);
+            source.filter(|source| source.sealed && source.epoch == epoch).cloned()
         };
         let mut keep = true;
         let happened = match job {
@@ -354,9 +290,7 @@ impl Cluster {
                 next.running = true;
                 Happened::Started
             }
-            Job::Start {
-                source: Some((at, epoch)),
-            } if well => match sealed(self, at, epoch) {
+            Job::Start { source: Some((at, epoch)) } if well => match sealed(self, at, epoch) {
                 Some(source) => {
                     next.running = true;
                     next.ops = source.ops;
@@ -376,9 +310,7 @@ impl Cluster {
             Job::Seal { forced: false } if cell.pin => Happened::Ignored,
             Job::Seal { forced } if well => {
                 if forced && cell.pin {
-                    self.ghost
-                        .excused
-                        .extend(cell.ops.iter().map(|op| (name.clone(), *op)));
+                    self.ghost.excused.extend(cell.ops.iter().map(|op| (name.clone(), *op)));
                     next.ops.clear();
                 }
                 next.running = false;
@@ -389,9 +321,7 @@ impl Cluster {
             Job::Absorb { from, loser } => match sealed(self, from, loser).filter(|_| well) {
                 Some(other) => {
                     if next.lineage.contains(&loser) || other.lineage.contains(&next.epoch) {
-                        return Err(format!(
-                            "resolve_conflict of {name} with a state that it contains"
-                        ));
+                        return Err(format!("resolve_conflict of {name} with a state that it contains"));
                     }
                     next.ops.extend(other.ops);
                     next.lineage.extend(other.lineage);
@@ -413,14 +343,7 @@ impl Cluster {
         if happened == Happened::Started {
             self.watch_running(n, name)?;
         }
-        self.feed(
-            n,
-            Event::Cell {
-                name: name.clone(),
-                epoch: cell.epoch,
-                happened,
-            },
-        )
+        self.feed(n, Event::Cell { name: name.clone(), epoch: cell.epoch, happened })
     }
 
     /// The worker ends by itself.
@@ -444,21 +367,13 @@ impl Cluster {
         let op = self.ghost.next_op();
         self.note(|| format!("[call {op} to {name} at n{n}]"));
         self.ghost.ops.insert((name.clone(), op));
-        self.nodes[n]
-            .cells
-            .get_mut(name)
-            .expect("the script calls a running cell")
-            .ops
-            .insert(op);
+        self.nodes[n].cells.get_mut(name).expect("the script calls a running cell").ops.insert(op);
     }
 
     // ---------- asks ----------
     pub(super) fn ask(&mut self, n: usize, name: &str, ask: Ask) -> Result<RequestId, String> {
         self.seq += 1;
-        let from = RequestId {
-            node: self.ids[n],
-            seq: self.seq,
-        };
+        let from = RequestId { node: self.ids[n], seq: self.seq };
         self.ask_as(from, n, name, ask)?;
         Ok(from)
     }
@@ -466,14 +381,7 @@ impl Cluster {
     pub(super) fn ask_as(&mut self, from: RequestId, n: usize, name: &str, ask: Ask) -> Check {
         self.note(|| format!("[ask n{n} about {name}: {ask:?} as {from:?}]"));
         self.ghost.asked.insert(from, Name::from(name));
-        self.feed(
-            n,
-            Event::Ask {
-                from,
-                name: Name::from(name),
-                ask,
-            },
-        )
+        self.feed(n, Event::Ask { from, name: Name::from(name), ask })
     }
 
     pub(super) fn register(&mut self, n: usize, name: &str) -> Result<RequestId, String> {
@@ -482,30 +390,16 @@ impl Cluster {
 
     // ---------- channels ----------
     pub(super) fn deliver(&mut self, from: usize, to: usize) -> Check {
-        let Some(message) = self
-            .channels
-            .get_mut(&(from, to))
-            .and_then(VecDeque::pop_front)
-        else {
+        let Some(message) = self.channels.get_mut(&(from, to)).and_then(VecDeque::pop_front) else {
             return Ok(());
         };
         self.note(|| format!("[n{to} <- n{from} {:?}]", message.1));
         let from = self.ids[from];
-        self.feed(
-            to,
-            Event::Messages {
-                from,
-                batch: vec![message],
-            },
-        )
+        self.feed(to, Event::Messages { from, batch: vec![message] })
     }
 
     pub(super) fn pending(&self) -> Vec<(usize, usize)> {
-        self.channels
-            .iter()
-            .filter(|(_, queue)| !queue.is_empty())
-            .map(|(pair, _)| *pair)
-            .collect()
+        self.channels.iter().filter(|(_, queue)| !queue.is_empty()).map(|(pair, _)| *pair).collect()
     }
 
     /// Delivers everything and ends all jobs, in turn.
@@ -528,22 +422,14 @@ impl Cluster {
 
     pub(super) fn jobs(&self) -> Vec<(usize, Name)> {
         let up = self.nodes.iter().enumerate().filter(|(_, node)| node.up);
-        let cells =
-            up.flat_map(|(n, node)| node.cells.iter().map(move |(name, cell)| (n, name, cell)));
-        cells
-            .filter(|(.., cell)| cell.job.is_some())
-            .map(|(n, name, _)| (n, name.clone()))
-            .collect()
+        let cells = up.flat_map(|(n, node)| node.cells.iter().map(move |(name, cell)| (n, name, cell)));
+        cells.filter(|(.., cell)| cell.job.is_some()).map(|(n, name, _)| (n, name.clone())).collect()
     }
 
     pub(super) fn tick(&mut self, span: Duration) -> Check {
         self.now += span;
         for n in self.alive() {
-            if self.nodes[n]
-                .dir
-                .next_timeout()
-                .is_some_and(|at| at <= Instant::START + self.now)
-            {
+            if self.nodes[n].dir.next_timeout().is_some_and(|at| at <= Instant::START + self.now) {
                 self.feed(n, Event::Timeout)?;
             }
         }
@@ -559,26 +445,10 @@ impl Cluster {
     pub(super) fn show_view(&mut self, n: usize) -> Check {
         let node = &self.nodes[n];
         let member = |i: &usize| {
-            let abilities = if self.setup.capable & (1 << i) != 0 {
-                vec![KIND.0]
-            } else {
-                Vec::new()
-            };
+            let abilities = if self.setup.capable & (1 << i) != 0 { vec![KIND.0] } else { Vec::new() };
             let leaving = node.leavers.contains(i);
-            let profile = Profile {
-                version: 1,
-                weight: 100,
-                leaving,
-                abilities,
-                extra: Vec::new(),
-            };
-            (
-                self.ids[*i],
-                Member {
-                    id: self.ids[*i],
-                    profile: Arc::new(profile),
-                },
-            )
+            let profile = Profile { version: 1, weight: 100, leaving, abilities, extra: Vec::new() };
+            (self.ids[*i], Member { id: self.ids[*i], profile: Arc::new(profile) })
         };
         let view: View = node.view.iter().map(member).collect();
         self.feed(n, Event::View(Arc::new(view)))
@@ -635,9 +505,7 @@ impl Cluster {
         node.up = false;
         node.gone = true;
         for (name, cell) in std::mem::take(&mut node.cells) {
-            self.ghost
-                .excused
-                .extend(cell.ops.into_iter().map(|op| (name.clone(), op)));
+            self.ghost.excused.extend(cell.ops.into_iter().map(|op| (name.clone(), op)));
         }
         self.channels.retain(|(_, to), _| *to != n);
         self.forget_terms();
@@ -662,8 +530,7 @@ impl Cluster {
         self.note(|| format!("[n{n} syncs with n{contact}]"));
         let theirs = self.nodes[contact].view.clone();
         let node = &mut self.nodes[n];
-        node.view
-            .extend(theirs.difference(&node.down).copied().collect::<Vec<_>>());
+        node.view.extend(theirs.difference(&node.down).copied().collect::<Vec<_>>());
         self.nodes[contact].view.insert(n);
         self.join_done(n)?;
         self.show_view(n)?;
@@ -674,11 +541,7 @@ impl Cluster {
         self.note(|| format!("[n{n} leaves]"));
         self.nodes[n].leaving = true;
         self.nodes[n].leavers.insert(n);
-        let stay = self
-            .alive()
-            .into_iter()
-            .filter(|m| !self.nodes[*m].leaving)
-            .count();
+        let stay = self.alive().into_iter().filter(|m| !self.nodes[*m].leaving).count();
         self.ghost.thin |= stay < self.setup.replicas;
         self.feed(n, Event::Leave)
     }
@@ -694,11 +557,7 @@ impl Cluster {
         self.nodes[n].gone = true;
         self.forget_terms();
         self.channels.retain(|(_, to), _| *to != n);
-        if self.nodes[n].cells.is_empty() {
-            Ok(())
-        } else {
-            Err("leave() with cells left".into())
-        }
+        if self.nodes[n].cells.is_empty() { Ok(()) } else { Err("leave() with cells left".into()) }
     }
 
     /// The complete owner of a name's partition, if there is one.
@@ -712,18 +571,10 @@ impl Cluster {
 
     pub(super) fn hosts(&self, name: &str) -> Vec<usize> {
         let name = Name::from(name);
-        self.alive()
-            .into_iter()
-            .filter(|n| self.nodes[*n].cells.contains_key(&name))
-            .collect()
+        self.alive().into_iter().filter(|n| self.nodes[*n].cells.contains_key(&name)).collect()
     }
 }
 
 pub(super) fn spec(local: bool) -> Spec {
-    Spec {
-        kind: KIND,
-        worker: "test".into(),
-        args: vec![1, 2, 3],
-        local,
-    }
+    Spec { kind: KIND, worker: "test".into(), args: vec![1, 2, 3], local }
 }

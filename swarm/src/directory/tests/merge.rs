@@ -57,7 +57,9 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
                 let ver = stamp(&copies, &terms, *o);
                 // An adopted registration was made in a term of which no copy is left.
                 let rid = match step {
-                    Step::Adopt(_, n, seq) => Stamp { term: Term { counter: 99, tag: Tag(*n as u32) }, seq: *seq },
+                    Step::Adopt(_, n, seq) => {
+                        Stamp { term: Term { counter: 99, tag: Tag(*n as u32) }, seq: *seq }
+                    }
                     _ => ver,
                 };
                 let name = Name::from(NAMES[*n]);
@@ -79,7 +81,9 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
                 if let Some(mut record) = copies[*o].record(&name).cloned() {
                     record.write(ver, |registration| match step {
                         Step::Group(_, _, joined) => {
-                            registration.groups.insert(GroupKey { tag: 1, key: Name::from("g") }, (*joined, ver));
+                            registration
+                                .groups
+                                .insert(GroupKey { tag: 1, key: Name::from("g") }, (*joined, ver));
                         }
                         _ => registration.epoch = Epoch { term: ver.term, n: ver.seq as u32 },
                     });

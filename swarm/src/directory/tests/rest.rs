@@ -16,10 +16,7 @@ impl Cluster {
             let node = &self.nodes[*n];
             for m in 0..self.nodes.len() {
                 let must = node.dir.partitions.iter().any(|partition| {
-                    partition
-                        .office
-                        .as_ref()
-                        .is_some_and(|office| office.claim.must.contains(&self.ids[m]))
+                    partition.office.as_ref().is_some_and(|office| office.claim.must.contains(&self.ids[m]))
                 });
                 if m == *n {
                     continue;
@@ -27,8 +24,7 @@ impl Cluster {
                 if truth.contains(&m) && !node.view.contains(&m) && !node.down.contains(&m) {
                     all.push(Truth::Learn(*n, m));
                 }
-                if self.nodes[m].gone && !node.down.contains(&m) && (node.view.contains(&m) || must)
-                {
+                if self.nodes[m].gone && !node.down.contains(&m) && (node.view.contains(&m) || must) {
                     all.push(Truth::Down(*n, m));
                 }
                 if truth.contains(&m)
@@ -52,10 +48,7 @@ impl Cluster {
                     all.push(Truth::Form(*n));
                 }
             }
-            let quiet = self
-                .channels
-                .iter()
-                .all(|((from, _), queue)| from != n || queue.is_empty());
+            let quiet = self.channels.iter().all(|((from, _), queue)| from != n || queue.is_empty());
             if node.drained && quiet {
                 all.push(Truth::Exit(*n));
             }
@@ -65,12 +58,8 @@ impl Cluster {
 
     pub(super) fn heals(&self) -> Vec<(usize, usize)> {
         let truth = self.alive();
-        let pairs = truth
-            .iter()
-            .flat_map(|n| truth.iter().map(move |m| (*n, *m)));
-        pairs
-            .filter(|(n, m)| self.nodes[*n].down.contains(m))
-            .collect()
+        let pairs = truth.iter().flat_map(|n| truth.iter().map(move |m| (*n, *m)));
+        pairs.filter(|(n, m)| self.nodes[*n].down.contains(m)).collect()
     }
 
     pub(super) fn come_true(&mut self, truth: Truth) -> Check {
@@ -88,8 +77,7 @@ impl Cluster {
     pub(super) fn calm(&mut self, mut pick: impl FnMut(usize) -> usize) -> Check {
         let mut quiet = 0;
         for _ in 0..20_000 {
-            let (truths, heals, pairs, jobs) =
-                (self.truths(), self.heals(), self.pending(), self.jobs());
+            let (truths, heals, pairs, jobs) = (self.truths(), self.heals(), self.pending(), self.jobs());
             let count = truths.len() + heals.len() + pairs.len() + jobs.len();
             if count == 0 {
                 // Longer than the longest back-off, so that what waits for it is tried.
@@ -127,13 +115,8 @@ impl Cluster {
             self.check_partition(PartitionId(p as u16), &truth)?;
         }
         // A register waits for ever once the last node that knows the kind is gone.
-        let idle = |n: &usize| {
-            self.nodes[*n]
-                .dir
-                .world
-                .desired(PartitionId(0), super::cluster::KIND)
-                .is_none()
-        };
+        let idle =
+            |n: &usize| self.nodes[*n].dir.world.desired(PartitionId(0), super::cluster::KIND).is_none();
         for n in truth.iter().filter(|n| !idle(n)) {
             let stats: Stats = self.nodes[*n].dir.stats();
             if stats.outstanding + stats.waiting + stats.incomplete > 0 {
@@ -166,32 +149,17 @@ impl Cluster {
             }
         }
         let dir = &self.nodes[owner].dir;
-        let copy = dir.partitions[usize::from(p.0)]
-            .copy
-            .as_ref()
-            .ok_or("an owner without a copy")?;
+        let copy = dir.partitions[usize::from(p.0)].copy.as_ref().ok_or("an owner without a copy")?;
         for node in dir.world.replicas(p) {
-            let other = self.nodes[self.index(node)].dir.partitions[usize::from(p.0)]
-                .copy
-                .as_ref();
+            let other = self.nodes[self.index(node)].dir.partitions[usize::from(p.0)].copy.as_ref();
             if other.map(|other| &other.records) != Some(&copy.records) {
-                return Err(format!(
-                    "replica n{} differs: {other:?} / {copy:?}",
-                    self.index(node)
-                ));
+                return Err(format!("replica n{} differs: {other:?} / {copy:?}", self.index(node)));
             }
         }
-        let seen = truth
-            .iter()
-            .flat_map(|n| self.nodes[*n].cells.keys())
-            .chain(copy.records.keys());
-        let seen = seen
-            .chain(self.ghost.registered.iter().map(|(name, _)| name))
-            .cloned();
+        let seen = truth.iter().flat_map(|n| self.nodes[*n].cells.keys()).chain(copy.records.keys());
+        let seen = seen.chain(self.ghost.registered.iter().map(|(name, _)| name)).cloned();
         let names: BTreeSet<Name> = seen.filter(|name| dir.partition_of(name) == p).collect();
-        names
-            .iter()
-            .try_for_each(|name| self.check_name(name, owner, self.index(host)))
+        names.iter().try_for_each(|name| self.check_name(name, owner, self.index(host)))
     }
 
     fn check_name(&self, name: &Name, owner: usize, host: usize) -> Check {
@@ -202,16 +170,10 @@ impl Cluster {
                 .as_ref()
                 .and_then(|copy| copy.record(name))
         };
-        let cells: Vec<_> = self
-            .alive()
-            .into_iter()
-            .filter_map(|n| Some((n, self.nodes[n].cells.get(name)?)))
-            .collect();
+        let cells: Vec<_> =
+            self.alive().into_iter().filter_map(|n| Some((n, self.nodes[n].cells.get(name)?))).collect();
         let ghost = &self.ghost;
-        let must = ghost
-            .registered
-            .iter()
-            .any(|key| key.0 == *name && !ghost.ended.contains(key));
+        let must = ghost.registered.iter().any(|key| key.0 == *name && !ghost.ended.contains(key));
         let Some(record) = record else {
             if must && !ghost.thin && ghost.crashes < self.setup.replicas {
                 return Err(format!("the acknowledged registration of {name} is lost"));
@@ -222,45 +184,29 @@ impl Cluster {
                 Err(format!("{name} has cells without a record: {cells:?}"))
             };
         };
-        if record
-            .ids()
-            .all(|rid| ghost.unregistered.contains(&(name.clone(), rid)))
-        {
-            return Err(format!(
-                "{name} came back after its unregister was acknowledged"
-            ));
+        let over = |rid| ghost.unregistered.contains(&(name.clone(), rid));
+        if ghost.crashes < self.setup.replicas && record.ids().all(over) {
+            return Err(format!("{name} came back after its unregister was acknowledged"));
         }
         let [(at, cell)] = cells.as_slice() else {
-            return Err(format!(
-                "{name} has {} instances at rest: {cells:?}",
-                cells.len()
-            ));
+            return Err(format!("{name} has {} instances at rest: {cells:?}", cells.len()));
         };
         let local = record.head().spec.local;
         if !cell.running || (*at != host && !cell.pin && !local) {
-            return Err(format!(
-                "{name} is stuck at n{at}, not at n{host}: {cell:?}"
-            ));
+            return Err(format!("{name} is stuck at n{at}, not at n{host}: {cell:?}"));
         }
         if (record.head().host, record.head().epoch) != (self.ids[*at], cell.epoch) {
-            return Err(format!(
-                "the record of {name} is not its cell: {record:?} / {cell:?}"
-            ));
+            return Err(format!("the record of {name} is not its cell: {record:?} / {cell:?}"));
         }
-        let groups: Vec<_> = record
-            .groups()
-            .into_iter()
-            .filter(|(_, (joined, _))| *joined)
-            .map(|(key, _)| key)
-            .collect();
+        let groups: Vec<_> =
+            record.groups().into_iter().filter(|(_, (joined, _))| *joined).map(|(key, _)| key).collect();
         if cell.groups != groups {
-            return Err(format!(
-                "the cell of {name} has other groups than its record"
-            ));
+            return Err(format!("the cell of {name} has other groups than its record"));
         }
-        let lost = ghost.ops.iter().filter(|key| {
-            key.0 == *name && !cell.ops.contains(&key.1) && !ghost.excused.contains(key)
-        });
+        let lost = ghost
+            .ops
+            .iter()
+            .filter(|key| key.0 == *name && !cell.ops.contains(&key.1) && !ghost.excused.contains(key));
         match lost.collect::<Vec<_>>().as_slice() {
             [] => Ok(()),
             lost => Err(format!("{name} lost state without a crash: {lost:?}")),

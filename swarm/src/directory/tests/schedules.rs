@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
-use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role};
+use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route};
 use crate::name::Name;
 
 fn formed(nodes: usize) -> Cluster {
@@ -320,7 +320,8 @@ fn s16_terms_do_not_run_away() -> Check {
         all.deliver_all()?;
         all.tick(Duration::from_millis(250))?;
     }
-    let highest = all.nodes.iter().flat_map(|node| &node.dir.partitions).map(|partition| partition.promised.counter);
+    let highest =
+        all.nodes.iter().flat_map(|node| &node.dir.partitions).map(|partition| partition.promised.counter);
     assert!(highest.max().unwrap_or(0) <= 4);
     all.rest()
 }
@@ -454,6 +455,29 @@ fn groups_follow_the_worker() -> Check {
     all.joins(3, 0)?;
     all.rest()?;
     assert_eq!(all.nodes[3].cells[&Name::from("x")].groups, [group]);
+    Ok(())
+}
+
+#[test]
+fn calls_are_routed_when_it_is_known_where() -> Check {
+    let mut all = hosted_by(3, 0b0001);
+    let (x, y) = (Name::from("x"), Name::from("y"));
+    all.register(2, "x")?;
+    all.feed(2, Event::Wanted(x.clone()))?;
+    all.feed(2, Event::Wanted(y.clone()))?;
+    all.feed(1, Event::Wanted(x.clone()))?;
+    assert_eq!(all.routes, [(2, y.clone(), Route::Unknown), (1, x.clone(), Route::Ring)]);
+    all.deliver_all()?;
+    let to_host = (2, x.clone(), Route::Host(all.ids[0]));
+    assert_eq!(all.routes.last(), Some(&to_host));
+    all.feed(0, Event::Wanted(x.clone()))?;
+    assert_eq!(all.routes.last(), Some(&(0, x, Route::Here)));
+    // A new owner holds unknown names until it has heard everybody.
+    all.joins(3, 0)?;
+    all.feed(3, Event::Wanted(y.clone()))?;
+    assert_eq!(all.routes.len(), 4);
+    all.rest()?;
+    assert_eq!(all.routes.last(), Some(&(3, y, Route::Unknown)));
     Ok(())
 }
 

@@ -80,8 +80,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
             Ok(())
         }
         1 if budget.join > 0 && !cluster.nodes[n].leaving => {
-            let fresh =
-                (0..cluster.nodes.len()).find(|i| !cluster.nodes[*i].up && !cluster.nodes[*i].gone);
+            let fresh = (0..cluster.nodes.len()).find(|i| !cluster.nodes[*i].up && !cluster.nodes[*i].gone);
             budget.join -= 1;
             fresh.map_or(Ok(()), |fresh| cluster.join(fresh, n))
         }
@@ -99,10 +98,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
             budget.suspect -= 1;
             cluster.suspect(n, m)
         }
-        4 => cluster
-            .heals()
-            .first()
-            .map_or(Ok(()), |(n, m)| cluster.heal(*n, *m)),
+        4 => cluster.heals().first().map_or(Ok(()), |(n, m)| cluster.heal(*n, *m)),
         5 if budget.reset > 0 && n != m => {
             budget.reset -= 1;
             cluster.reset(n, m)
@@ -116,10 +112,8 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         }
         7 if budget.pin > 0 => {
             let name = Name::from(names[dice.roll(2)]);
-            if let Some(cell) = cluster.nodes[n]
-                .cells
-                .get_mut(&name)
-                .filter(|cell| cell.running && cell.job.is_none())
+            if let Some(cell) =
+                cluster.nodes[n].cells.get_mut(&name).filter(|cell| cell.running && cell.job.is_none())
             {
                 budget.pin -= 1;
                 cell.pin = true;
@@ -128,10 +122,8 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         }
         8 if budget.stop > 0 => {
             let name = Name::from(names[dice.roll(2)]);
-            let runs = cluster.nodes[n]
-                .cells
-                .get(&name)
-                .is_some_and(|cell| cell.running && cell.job.is_none());
+            let runs =
+                cluster.nodes[n].cells.get(&name).is_some_and(|cell| cell.running && cell.job.is_none());
             if !runs {
                 return Ok(());
             }
@@ -145,11 +137,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         10 => cluster.tick(Duration::from_millis(50 * (1 + dice.roll(8)) as u64)),
         11 => {
             let name = Name::from(names[dice.roll(2)]);
-            if cluster.nodes[n]
-                .cells
-                .get(&name)
-                .is_some_and(|cell| cell.running && cell.job.is_none())
-            {
+            if cluster.nodes[n].cells.get(&name).is_some_and(|cell| cell.running && cell.job.is_none()) {
                 cluster.call(n, &name);
             }
             Ok(())
@@ -157,10 +145,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         12..=16 if budget.asks > 0 => {
             let name = names[dice.roll(2)];
             let owner = cluster.owner(name).unwrap_or(n);
-            let group = GroupKey {
-                tag: 5,
-                key: Name::from(["a", "b"][dice.roll(2)]),
-            };
+            let group = GroupKey { tag: 5, key: Name::from(["a", "b"][dice.roll(2)]) };
             let ask = match dice.roll(10) {
                 0..=4 => Ask::Register(spec(false)),
                 5 | 6 => Ask::Unregister,
@@ -247,10 +232,7 @@ fn random_walks_keep_the_invariants() {
         trace.iter().for_each(|line| println!("{line}"));
         return result.expect("the invariants of protocol.md §14 hold");
     }
-    let (walks, first) = (
-        number("SWARM_WALKS").unwrap_or(400),
-        number("SWARM_FIRST").unwrap_or(0),
-    );
+    let (walks, first) = (number("SWARM_WALKS").unwrap_or(400), number("SWARM_FIRST").unwrap_or(0));
     let (mut steps, mut bad) = (0, Vec::new());
     let mut seen = Seen::default();
     for seed in first..first + walks {
@@ -261,10 +243,5 @@ fn random_walks_keep_the_invariants() {
         }
     }
     println!("{walks} walks, {steps} steps, {} bad; {seen:?}", bad.len());
-    assert!(
-        bad.is_empty(),
-        "{} of {walks} walks, as: {:#?}",
-        bad.len(),
-        &bad[..bad.len().min(8)]
-    );
+    assert!(bad.is_empty(), "{} of {walks} walks, as: {:#?}", bad.len(), &bad[..bad.len().min(8)]);
 }
