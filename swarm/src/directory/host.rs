@@ -143,8 +143,10 @@ impl Partition {
         let before = cell.phase;
         let stays = cell.advance(&happened);
         let failure = match happened {
-            Happened::StartFailed(text) if before == Phase::Starting => Some(text),
-            _ => None,
+            Happened::StartFailed(text) => (before == Phase::Starting).then_some(text),
+            Happened::Started | Happened::Sealed | Happened::Ignored | Happened::SealTimedOut => None,
+            Happened::Absorbed { .. } | Happened::AbsorbFailed { .. } => None,
+            Happened::Stopped { .. } | Happened::Dropped => None,
         };
         let (cell, id) = (stays.then(|| cell.report(false)), self.last_directive(name));
         if !stays {

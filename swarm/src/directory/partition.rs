@@ -356,10 +356,10 @@ impl Partition {
             turn.send(node, self.id, Message::Nudge);
         }
         let owner = turn.world.owner(self.id).filter(|owner| *owner != turn.world.me);
-        if let (None, Some(owner), Some(boss)) = (&self.office, owner, self.boss) {
-            if boss != owner {
-                turn.send(owner, self.id, Message::Known { term: self.promised });
-            }
+        if let (None, Some(owner), Some(boss)) = (&self.office, owner, self.boss)
+            && boss != owner
+        {
+            turn.send(owner, self.id, Message::Known { term: self.promised });
         }
         self.stale = true;
     }

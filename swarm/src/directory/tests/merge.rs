@@ -56,12 +56,8 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
             Step::Register(o, n) | Step::Adopt(o, n, _) => {
                 let ver = stamp(&copies, &terms, *o);
                 // An adopted registration was made in a term of which no copy is left.
-                let rid = match step {
-                    Step::Adopt(_, n, seq) => {
-                        Stamp { term: Term { counter: 99, tag: Tag(*n as u32) }, seq: *seq }
-                    }
-                    _ => ver,
-                };
+                let lost = |seq: u64| Stamp { term: Term { counter: 99, tag: Tag(*n as u32) }, seq };
+                let rid = if let Step::Adopt(.., seq) = step { lost(*seq) } else { ver };
                 let name = Name::from(NAMES[*n]);
                 if copies[*o].record(&name).is_none() && !copies[*o].covers(Rid(rid)) {
                     let registration = Registration {
@@ -79,13 +75,14 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
             Step::Write(o, n) | Step::Group(o, n, _) => {
                 let (ver, name) = (stamp(&copies, &terms, *o), Name::from(NAMES[*n]));
                 if let Some(mut record) = copies[*o].record(&name).cloned() {
-                    record.write(ver, |registration| match step {
-                        Step::Group(_, _, joined) => {
+                    record.write(ver, |registration| {
+                        if let Step::Group(.., joined) = step {
                             registration
                                 .groups
                                 .insert(GroupKey { tag: 1, key: Name::from("g") }, (*joined, ver));
+                        } else {
+                            registration.epoch = Epoch { term: ver.term, n: ver.seq as u32 };
                         }
-                        _ => registration.epoch = Epoch { term: ver.term, n: ver.seq as u32 },
                     });
                     copies[*o].apply(&Op::Put { name, record });
                     copies[*o].reach(ver);
