@@ -299,6 +299,20 @@ fn s15_no_decision_before_all_hosts_spoke() -> Check {
     let request = all.ask(3, "x", Ask::Unregister)?;
     all.rest()?;
     assert_eq!(all.answer(request), Some(&Answer::Unregistered));
+    // An owner that is complete by inheritance starts nothing while a host has not spoken.
+    let mut all = hosted_by(3, 0b0001);
+    all.registered_at(2, "x")?;
+    all.leave(2)?;
+    all.learn_leave(1, 2)?;
+    while all.pending().iter().any(|pair| [(1, 2), (2, 1)].contains(pair)) {
+        all.deliver(1, 2)?;
+        all.deliver(2, 1)?;
+    }
+    assert_eq!(all.nodes[1].dir.role(PartitionId(0)), Role::Owner { complete: true });
+    assert!(!all.in_flight(1, 0, |message| matches!(message, Message::Do { .. })));
+    let plans = all.nodes[1].dir.stats().outstanding;
+    assert_eq!(plans, 0);
+    all.rest()?;
     // A host that promised a candidate that dies tells the owner that goes on.
     let mut all = hosted_by(3, 0b0001);
     all.register(2, "x")?;
