@@ -2,6 +2,7 @@
 //! Never acts by itself, and obeys nobody but the holder of the highest term that it knows.
 
 use swarm_net::node::NodeId;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::directory::Happened;
 use crate::directory::action::{Action, Order};
@@ -136,8 +137,10 @@ impl Partition {
         let before = cell.phase;
         let stays = cell.advance(&happened);
         let failure = match happened {
-            Happened::StartFailed(text) if before == Phase::Starting => Some(text),
-            _ => None,
+            Happened::StartFailed(text) => (before == Phase::Starting).then_some(text),
+            Happened::Started | Happened::Sealed | Happened::Ignored | Happened::SealTimedOut => None,
+            Happened::Absorbed { .. } | Happened::AbsorbFailed { .. } => None,
+            Happened::Stopped { .. } | Happened::Dropped => None,
         };
         let (cell, id) = (stays.then(|| cell.report(false)), self.last_directive(name));
         if !stays {
@@ -254,23 +257,19 @@ impl Partition {
         mark: Option<u64>,
     ) {
         if self.fence(turn, from, term) {
-            let cells = self.all_cells();
-            if mark != Some(cells_mark(cells.iter().map(|(name, cell)| (name, cell)))) {
+            let marks = self
+                .cells
+                .iter()
+                .map(|(name, cell)| cell_mark(name, cell.epoch, cell.phase, record::groups_mark(&cell.origin.groups)));
+            if mark != Some(marks.fold(0, u64::wrapping_add)) {
+                let cells = self.all_cells();
                 turn.send(from, self.id, Message::Cells { term, id, cells });
             }
         }
     }
 }
 
-/// The fingerprint of a set of cells, whatever their order.
-pub(super) fn cells_mark<'a>(cells: impl Iterator<Item = (&'a Name, &'a CellReport)>) -> u64 {
-    let one = |(name, cell): (&Name, &CellReport)| {
-        let bytes = cell.epoch.to_be_bytes();
-        let seed = name.hash64().0 ^ cell.phase as u64;
-        xxhash_rust::xxh3::xxh3_64_with_seed(
-            &bytes,
-            seed ^ cell.groups_mark.rotate_left(8) ^ u64::from(cell.pinned) << 63,
-        )
-    };
-    cells.map(one).fold(0, u64::wrapping_add)
+/// The part of a cell in the fingerprint of all cells of a host. They are added up, so that order does not matter.
+pub(super) fn cell_mark(name: &Name, epoch: Epoch, phase: Phase, groups_mark: u64) -> u64 {
+    xxh3_64_with_seed(&epoch.to_be_bytes(), name.hash64().0 ^ groups_mark.rotate_left(8) ^ phase as u64)
 }

@@ -40,13 +40,13 @@ impl Directory {
         let Departure::Leaving(until) = self.departure else {
             return;
         };
-        let stats = self.stats();
-        let roles = self.partitions.iter().filter(|partition| partition.office.is_some()).count();
         let alone = self.world.view.len() <= 1;
-        if !alone && (stats.cells > 0 || stats.copies > 0 || roles > 0) {
+        if !alone && self.partitions.iter().any(Partition::is_missed) {
             if now.instant < until {
                 return;
             }
+            let stats = self.stats();
+            let roles = self.partitions.iter().filter(|partition| partition.office.is_some()).count();
             let (cells, copies) = (stats.cells, stats.copies);
             out.push(Action::Notice(Notice::LeaveTimedOut { cells, roles, copies }));
         }

@@ -38,10 +38,10 @@ impl Partition {
         }
         self.answer_waits(turn, name);
         self.route(turn, name);
-        if let Some(office) = &mut self.office {
-            if office.names.get(name).is_some_and(|work| work.is_idle()) {
-                office.names.remove(name);
-            }
+        if let Some(office) = &mut self.office
+            && office.names.get(name).is_some_and(|work| work.is_idle())
+        {
+            office.names.remove(name);
         }
     }
 

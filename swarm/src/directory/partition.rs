@@ -68,6 +68,11 @@ impl Partition {
         }
     }
 
+    /// Whether others would miss something if this node went now.
+    pub(super) fn is_missed(&self) -> bool {
+        self.office.is_some() || self.copy.is_some() || !self.cells.is_empty()
+    }
+
     /// Brings everything up to date after events, and ships what changed. Said to itself is what it still has to handle.
     pub(super) fn settle(&mut self, turn: &mut Turn<'_>) {
         loop {
@@ -349,10 +354,10 @@ impl Partition {
             turn.send(node, self.id, Message::Nudge);
         }
         let owner = turn.world.owner(self.id).filter(|owner| *owner != turn.world.me);
-        if let (None, Some(owner), Some(boss)) = (&self.office, owner, self.boss) {
-            if boss != owner {
-                turn.send(owner, self.id, Message::Known { term: self.promised });
-            }
+        if let (None, Some(owner), Some(boss)) = (&self.office, owner, self.boss)
+            && boss != owner
+        {
+            turn.send(owner, self.id, Message::Known { term: self.promised });
         }
         self.stale = true;
     }

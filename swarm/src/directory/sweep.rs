@@ -6,7 +6,7 @@ use swarm_net::time::Now;
 
 use crate::directory::Directory;
 use crate::directory::action::{Action, Role};
-use crate::directory::host::cells_mark;
+use crate::directory::host::cell_mark;
 use crate::directory::message::Message;
 use crate::directory::office::Told;
 use crate::directory::partition::Partition;
@@ -102,8 +102,11 @@ impl Partition {
         });
         let hosts: Vec<_> = hosts.map(|(node, _)| *node).collect();
         for node in hosts {
-            let there = office.names_at(node).filter_map(|name| Some((name, office.names.get(name)?.cell(node)?)));
-            let mark = Some(cells_mark(there));
+            let there = office.names_at(node).filter_map(|name| {
+                let cell = office.names.get(name)?.cell(node)?;
+                Some(cell_mark(name, cell.epoch, cell.phase, cell.groups_mark))
+            });
+            let mark = Some(there.fold(0, u64::wrapping_add));
             let (term, id) = (office.term, office.next_directive());
             turn.send(node, self.id, Message::Survey { term, id, mark });
         }

@@ -78,8 +78,10 @@ impl Partition {
         ours.merge(&theirs);
         if let Some(before) = before {
             ours.at = at;
-            self.mark_merged(&before);
-            self.touch();
+            if *ours != before {
+                self.mark_merged(&before);
+                self.touch();
+            }
         }
     }
 
@@ -129,7 +131,13 @@ impl Partition {
         self.stale = true;
         match &mut self.office {
             Some(office) if term > office.term => self.lose(turn),
-            Some(office) => office.claim.uncover(from),
+            Some(office) => {
+                let claim = &mut office.claim;
+                let answer_due = claim.asked.contains(&from) && !claim.disagreed.contains(&from);
+                if !answer_due {
+                    claim.uncover(from);
+                }
+            }
             None => {}
         }
     }

@@ -14,7 +14,7 @@ use swarm_net::time::{Instant, Now};
 use crate::directory::tests::ghost::Ghost;
 use crate::directory::{
     Action, Answer, Ask, Directory, DirectoryConfig, Event, GroupKey, Happened, Message, Notice, Order, RequestId,
-    Role, Spec, Stats,
+    Role, Route, Spec, Stats,
 };
 use crate::epoch::Epoch;
 use crate::name::Name;
@@ -87,6 +87,8 @@ pub(super) struct Cluster {
     pub(super) now: Duration,
     pub(super) ghost: Ghost,
     pub(super) answers: BTreeMap<RequestId, Vec<Answer>>,
+    /// What nodes were told about where calls go.
+    pub(super) routes: Vec<(usize, Name, Route)>,
     pub(super) seq: u64,
     pub(super) trace: Option<Vec<String>>,
 }
@@ -134,6 +136,7 @@ impl Cluster {
             now: Duration::from_secs(1),
             ghost: Ghost::default(),
             answers: BTreeMap::new(),
+            routes: Vec::new(),
             seq: 0,
             trace: None,
         };
@@ -199,7 +202,8 @@ impl Cluster {
                         self.ghost.imperfect = true;
                     }
                 }
-                Action::Route { .. } | Action::Role { .. } => {}
+                Action::Route { name, to } => self.routes.push((n, name, to)),
+                Action::Role { .. } => {}
             }
         }
         self.check_now()
