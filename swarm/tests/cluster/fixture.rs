@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use swarm::prelude::*;
 use swarm::{Config, Event, Events, Swarm};
+use swarm_net::ring::Ring;
 
 /// How long a test waits for something that takes milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -117,6 +118,23 @@ pub(crate) async fn until(what: &str, nodes: &[Swarm], mut done: impl AsyncFnMut
         let first = events.first_mut().expect("there is a node");
         drop(tokio::time::timeout(Duration::from_millis(20), first.next()).await);
     }
+}
+
+/// Waits until these nodes agree on so many names, each hosted by the owner of its place on the ring.
+pub(crate) async fn placed(nodes: &[Swarm], count: usize) {
+    let members: Vec<_> = nodes.iter().map(|node| (node.node(), Config::local().weight)).collect();
+    let ring = Ring::new(Ring::PARTITIONS, &members);
+    until("every name is at its place", nodes, async || {
+        let mut agreed = true;
+        for node in nodes {
+            // While a node is going nobody can say where everything is.
+            let Ok(names) = node.registered().await else { return false };
+            let home = |name: &Name| ring.owner(ring.partition_of(name.hash64().0));
+            agreed &= names.len() == count && names.iter().all(|(name, at)| home(name) == Some(at.node));
+        }
+        agreed
+    })
+    .await;
 }
 
 /// How many of the registered names each node hosts.
