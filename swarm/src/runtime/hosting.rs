@@ -239,6 +239,7 @@ impl Node {
                     };
                     self.refuse(letter, error);
                 }
+                self.tell(|| crate::event::Event::Ended { name: name.clone(), why: why.to_string() });
             }
         }
         self.groups.move_out(name, successor.is_some());

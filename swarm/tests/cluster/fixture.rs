@@ -23,6 +23,13 @@ pub(crate) struct Tally {
     conflicts: u64,
 }
 
+impl Tally {
+    /// One that has counted already.
+    pub(crate) fn with(hits: u64) -> Self {
+        Self { hits, conflicts: 0 }
+    }
+}
+
 #[swarm::worker]
 impl Tally {
     #[init]
