@@ -37,6 +37,7 @@ impl Partition {
             }
         }
         self.answer_waits(turn, name);
+        self.release_rivals(turn, name);
         self.route(turn, name);
         if let Some(office) = &mut self.office
             && office.names.get(name).is_some_and(|work| work.is_idle())
