@@ -82,7 +82,11 @@ impl Node {
                 Refusal::Overloaded => RegisterError::Timeout { name, after: limit },
             }),
             Outcome::Answered(
-                Answer::Unregistered | Answer::Whereis(None) | Answer::Done | Answer::NotRegistered | Answer::NotOwner(_),
+                Answer::Unregistered
+                | Answer::Whereis(None)
+                | Answer::Done
+                | Answer::NotRegistered
+                | Answer::NotOwner(_),
             )
             | Outcome::TimedOut => Err(RegisterError::Timeout { name, after: limit }),
             Outcome::Stopping => Err(RegisterError::Stopping { node: self.id() }),
@@ -133,6 +137,9 @@ impl Node {
         whom: Whom,
         limit: Duration,
     ) -> Result<Vec<(Name, Location)>, RegistryError> {
+        if self.is_stopped() {
+            return Err(RegistryError::Stopping { node: self.id() });
+        }
         let due = Clock::instant() + limit;
         let mut answers = self.surveys.ask(&self, &Question::List(whom));
         let mut found = std::collections::BTreeMap::<Name, Location>::new();

@@ -75,6 +75,14 @@ impl Tally {
     }
 }
 
+/// The settings of a loaded machine: here no member is given up that only waits for its turn on the processor. A dead one is
+/// noticed at once all the same, since nobody listens at its address any more.
+pub(crate) fn patient() -> Config {
+    let mut config = Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, ..Config::local() };
+    config.net.membership.suspicion_min = Duration::from_secs(10);
+    config
+}
+
 /// Starts a node that knows these others.
 pub(crate) async fn join(cluster: &str, seeds: &[&Swarm]) -> Swarm {
     // RUST_LOG=debug shows what happened in a failing test.
@@ -85,7 +93,7 @@ pub(crate) async fn join(cluster: &str, seeds: &[&Swarm]) -> Swarm {
         .cluster(cluster)
         .bind("127.0.0.1:0")
         .discovery(Seeds::new(seeds))
-        .config(Config::local())
+        .config(patient())
         .start()
         .await
         .expect("a node starts on a free loopback port")

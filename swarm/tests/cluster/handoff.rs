@@ -4,7 +4,9 @@ use swarm::Swarm;
 use swarm::prelude::*;
 
 use crate::fixture::{PATIENCE, Tally, TallyClient, all_know, cluster, join, placed, populate, tally, until, verify};
-use crate::workers::{Census, CensusClient, Clockwork, ClockworkClient, Ledger, LedgerClient, Mood, Moody, MoodyClient};
+use crate::workers::{
+    Census, CensusClient, Clockwork, ClockworkClient, Ledger, LedgerClient, Mood, Moody, MoodyClient,
+};
 use crate::workers::{Mortal, MortalClient, last_words};
 
 #[derive(swarm::Group)]

@@ -1,9 +1,11 @@
 //! What the registry promises, over several nodes: the scenarios of Swarm's registry, replica and integration tests.
 
+use swarm::Swarm;
 use swarm::prelude::*;
-use swarm::{Config, Swarm};
 
-use crate::fixture::{PATIENCE, Tally, TallyClient, all_know, cluster, join, placed, populate, spread, tally, until};
+use crate::fixture::{
+    PATIENCE, Tally, TallyClient, all_know, cluster, join, patient, placed, populate, spread, tally, until,
+};
 use crate::workers::{Fussy, FussyClient, Mayfly, MayflyClient, Mood, Moody, MoodyClient, Mortal, MortalClient};
 use crate::workers::{SlothClient, Special, SpecialClient, last_words, set_home};
 
@@ -229,10 +231,8 @@ async fn a_worker_that_stops_frees_its_name_on_every_node() {
     MayflyClient::register("stops/fly", ()).on(&nodes[0]).await.expect("the name is free");
     let exploded = nodes[1].at::<Mayfly>("stops/fly").explode().await;
     assert!(matches!(exploded, Err(CallError::Panicked { .. })), "{exploded:?}");
-    until("a temporary worker ends with its panic", &nodes, async || {
-        nodes[1].whereis("stops/fly").await == Ok(None)
-    })
-    .await;
+    until("a temporary worker ends with its panic", &nodes, async || nodes[1].whereis("stops/fly").await == Ok(None))
+        .await;
 }
 
 /// A failing init on another node is told here, and leaves no trace anywhere.
@@ -302,7 +302,7 @@ async fn a_worker_type_runs_only_on_nodes_that_know_it() {
     assert!(matches!(nowhere, Err(RegisterError::NoCapableNode { .. })), "{nowhere:?}");
     let able = async |seed: &Swarm| {
         let builder = Swarm::builder().cluster("roles").bind("127.0.0.1:0").worker::<Special>();
-        let builder = builder.discovery(Seeds::new([seed.local_addr().to_string()])).config(Config::local());
+        let builder = builder.discovery(Seeds::new([seed.local_addr().to_string()])).config(patient());
         builder.start().await.expect("a node starts on a free loopback port")
     };
     nodes.push(able(&nodes[0]).await);
