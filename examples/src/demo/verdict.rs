@@ -12,6 +12,12 @@ use super::flights::Flight;
 use super::journal::{Answer, Entry, Host, Journal};
 use super::ledger::{Rows, Tally, rows_by_tail};
 
+/// What an aircraft said when it was asked for its book, or why it did not.
+pub type Book = Result<Tally, String>;
+
+/// What the aircraft of one carrier said when their group was asked.
+pub type Fleet = Vec<(String, Book)>;
+
 /// What was asked of the cluster and what it said.
 #[derive(Debug)]
 pub struct Evidence<'a> {
@@ -22,9 +28,9 @@ pub struct Evidence<'a> {
     /// The node that was killed, and what stood on it.
     pub loss: &'a Loss,
     /// Every aircraft's book after the last flight, or why it did not say.
-    pub books: &'a BTreeMap<String, Result<Tally, String>>,
+    pub books: &'a BTreeMap<String, Book>,
     /// The answers of every carrier's group.
-    pub fleets: &'a BTreeMap<String, Vec<(String, Result<Tally, String>)>>,
+    pub fleets: &'a BTreeMap<String, Fleet>,
     /// The whole registry after the last flight.
     pub registered: &'a [(String, Host)],
     /// The nodes that live then.

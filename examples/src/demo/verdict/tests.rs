@@ -39,8 +39,8 @@ struct Run {
     flights: Vec<Flight>,
     journal: Journal,
     loss: Loss,
-    books: BTreeMap<String, Result<Tally, String>>,
-    fleets: BTreeMap<String, Vec<(String, Result<Tally, String>)>>,
+    books: BTreeMap<String, Book>,
+    fleets: BTreeMap<String, Fleet>,
     registered: Vec<(String, Host)>,
     live: BTreeSet<Host>,
 }
