@@ -1,6 +1,7 @@
 //! Counts visits on whichever node the ring chose. Start it in two terminals; end one with Ctrl-C, and the count goes on.
 
 use swarm::prelude::*;
+use tokio::{signal::ctrl_c, time::timeout};
 
 #[swarm::message]
 struct Counter {
@@ -27,18 +28,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bind("127.0.0.1:0")
         .discovery(Multicast::default());
     let swarm = node.start().await?;
-    loop {
+    println!("I am {}", swarm.node());
+    while timeout(Duration::from_secs(1), ctrl_c()).await.is_err() {
         let at = CounterClient::whereis_or_register("visits", ()).await?;
         let count = CounterClient::at("visits").add(1).await?;
-        println!(
-            "visit {count}, counted on {}; I am {}",
-            at.node,
-            swarm.node()
-        );
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            _ = tokio::signal::ctrl_c() => break,
-        }
+        println!("visit {count}, counted on {}", at.node);
     }
     Ok(swarm.leave().await?)
 }

@@ -1,0 +1,187 @@
+//! Clusters over real networks, made of network namespaces: formation by multicast, a split and its healing, IPv6.
+//!
+//! They need the right to make namespaces (root). Where the machine refuses, they say why and pass; with
+//! `SWARM_NAMESPACES=required`, as in CI, that is a failure.
+#![cfg(target_os = "linux")]
+
+#[path = "driven/mod.rs"]
+mod driven;
+#[path = "namespaces/network.rs"]
+mod network;
+
+use driven::{Driven, ids};
+use network::Network;
+
+/// Names enough that each of a few nodes gets some.
+const NAMES: usize = 60;
+
+/// The network, or nothing where there cannot be one.
+fn network(nodes: usize) -> Option<Network> {
+    match Network::new(nodes) {
+        Ok(network) => Some(network),
+        Err(reason) => {
+            let required = std::env::var("SWARM_NAMESPACES").is_ok_and(|word| word == "required");
+            assert!(!required, "network namespaces are required here: {reason}");
+            println!("skipped: this machine allows no network namespaces: {reason}");
+            None
+        }
+    }
+}
+
+fn start_ipv4(network: &Network, node: usize, cluster: &str) -> Driven {
+    let bind = format!("{}:45892", network.ipv4(node));
+    Driven::start(
+        Some(&network.namespace(node)),
+        &[&bind, "--cluster", cluster],
+    )
+}
+
+#[track_caller]
+fn find_each_other(nodes: &mut [Driven]) {
+    let all = ids(&*nodes);
+    for node in nodes {
+        node.until("all members", Driven::members, |members| *members == all);
+    }
+}
+
+/// Registers the names, adds the number 1 to each, and waits until every node sees them all.
+#[track_caller]
+fn count_names(nodes: &mut [Driven]) {
+    for number in 0..NAMES {
+        let answer = nodes[0].ask(&format!("register name/{number}"));
+        assert!(answer.starts_with("at "), "{answer}");
+        assert_eq!(nodes[0].ask(&format!("add name/{number} 1")), "sum 1");
+    }
+    for node in nodes {
+        node.until("all names", Driven::names, |names| names.len() == NAMES);
+    }
+}
+
+#[test]
+fn nodes_in_three_namespaces_form_a_cluster_by_multicast() {
+    let Some(network) = network(3) else { return };
+    let mut nodes: Vec<_> = (1..=3)
+        .map(|node| start_ipv4(&network, node, "formation"))
+        .collect();
+    find_each_other(&mut nodes);
+    count_names(&mut nodes);
+    let hosts: std::collections::BTreeSet<_> =
+        nodes[1].names().into_iter().map(|(_, host)| host).collect();
+    assert_eq!(hosts.len(), 3, "every node hosts some of the names");
+
+    nodes.remove(2).leave();
+    find_each_other(&mut nodes);
+    for number in 0..NAMES {
+        let answer = nodes[1].ask(&format!("add name/{number} 1"));
+        assert_eq!(
+            answer, "sum 2",
+            "name/{number} moved with its state when a node left"
+        );
+    }
+}
+
+#[test]
+fn clusters_with_different_names_on_one_network_ignore_each_other() {
+    let Some(network) = network(4) else { return };
+    let mut odd = vec![start_ipv4(&network, 1, "odd")];
+    let mut even = vec![start_ipv4(&network, 2, "even")];
+    odd.push(start_ipv4(&network, 3, "odd"));
+    even.push(start_ipv4(&network, 4, "even"));
+    find_each_other(&mut odd);
+    find_each_other(&mut even);
+}
+
+#[test]
+fn a_split_network_serves_on_both_sides_and_heals_by_itself() {
+    let Some(network) = network(3) else { return };
+    let mut nodes: Vec<_> = (1..=3)
+        .map(|node| start_ipv4(&network, node, "split"))
+        .collect();
+    find_each_other(&mut nodes);
+    count_names(&mut nodes);
+
+    network.cut(3);
+    let mut alone = nodes.split_off(2);
+    find_each_other(&mut nodes);
+    find_each_other(&mut alone);
+    // Available on both sides: each has all names, on nodes that it can reach.
+    for side in [&mut nodes, &mut alone] {
+        let reachable = ids(&*side);
+        side[0].until("all names on its side", Driven::names, |names| {
+            names.len() == NAMES && names.iter().all(|(_, host)| reachable.contains(host))
+        });
+    }
+    let answer = alone[0].until(
+        "a call on its side",
+        |node| node.ask("add name/0 1000"),
+        |sum| sum.starts_with("sum "),
+    );
+    let counted_alone: u64 = answer["sum ".len()..].parse().expect("a sum is a number");
+    let answer = nodes[0].until(
+        "a call on its side",
+        |node| node.ask("add name/0 1"),
+        |sum| sum.starts_with("sum "),
+    );
+    let counted_together: u64 = answer["sum ".len()..].parse().expect("a sum is a number");
+
+    network.heal(3);
+    nodes.append(&mut alone);
+    find_each_other(&mut nodes);
+    let all = nodes[0].until("every name once", Driven::names, |names| {
+        names.len() == NAMES
+    });
+    for node in &mut nodes {
+        node.until("the same placement", Driven::names, |names| *names == all);
+    }
+    // Both instances of the name met, and the loser's count was given to the survivor, exactly once.
+    let healed = format!("sum {}", counted_alone + counted_together);
+    nodes[0].until(
+        "both counts",
+        |node| node.ask("add name/0 0"),
+        |sum| *sum == healed,
+    );
+    assert_eq!(nodes[2].ask("add name/0 0"), healed);
+}
+
+#[test]
+fn a_node_that_loses_its_network_is_replaced_and_comes_back() {
+    let Some(network) = network(2) else { return };
+    let mut nodes: Vec<_> = (1..=2)
+        .map(|node| start_ipv4(&network, node, "flap"))
+        .collect();
+    find_each_other(&mut nodes);
+    let both = ids(&nodes);
+    for _ in 0..3 {
+        network.cut(2);
+        for node in &mut nodes {
+            node.until("itself alone", Driven::members, |members| {
+                members.len() == 1
+            });
+        }
+        network.heal(2);
+        for node in &mut nodes {
+            node.until("both", Driven::members, |members| *members == both);
+        }
+    }
+}
+
+#[test]
+fn nodes_form_a_cluster_over_ipv6() {
+    let Some(network) = network(3) else { return };
+    let mut nodes: Vec<_> = (1..=3)
+        .map(|node| {
+            let bind = format!("[{}]:45892", network.ipv6(node));
+            // A site-local group that nobody else uses (RFC 4291 §2.7).
+            let words = [
+                bind.as_str(),
+                "--cluster",
+                "six",
+                "--group",
+                "[ff15::5a]:45892",
+            ];
+            Driven::start(Some(&network.namespace(node)), &words)
+        })
+        .collect();
+    find_each_other(&mut nodes);
+    count_names(&mut nodes);
+}
