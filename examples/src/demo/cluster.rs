@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,11 +67,6 @@ impl Cluster {
             board,
             processes: Vec::new(),
         })
-    }
-
-    /// Where the nodes' logs are.
-    pub fn logs(&self) -> &Path {
-        &self.logs
     }
 
     /// Starts one more node and waits until it is up.

@@ -70,8 +70,8 @@ fn reading(swarm: &Swarm) -> Reading {
     let stats = swarm.stats();
     Reading {
         workers: stats.workers,
-        calls: stats.calls,
-        arrived: stats.arrived,
-        departed: stats.departed,
+        calls: stats.received,
+        arrived: stats.handoffs_in,
+        departed: stats.handoffs_out,
     }
 }

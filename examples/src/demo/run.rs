@@ -97,7 +97,7 @@ async fn run(options: Options) -> Result<ExitCode, Trouble> {
         private.logs,
         board.clone(),
     )?;
-    let logs = cluster.logs().to_owned();
+    let mut logs = Logs { path: private.logs, keep: false };
     let mut story = Story::new(swarm.clone(), cluster, screen.clone());
 
     let drawing = tokio::spawn({
@@ -107,7 +107,7 @@ async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let flown = fly(&options, &swarm, &flights, &board, &mut story).await;
     drawing.abort();
     screen.finish();
-    let journal = flown.inspect_err(|_| println!("the nodes' logs are in {}", logs.display()))?;
+    let journal = flown.inspect_err(|_| logs.keep())?;
 
     let registered = story.rest().await?;
     let books = ask_aircraft(&swarm, &flights, options.callers).await?;
@@ -132,10 +132,9 @@ async fn run(options: Options) -> Result<ExitCode, Trouble> {
         .for_each(|line| println!("{line}"));
     story.end().await?;
     if verdict.holds() {
-        std::fs::remove_dir_all(&logs)?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("the nodes' logs are in {}", logs.display());
+    logs.keep();
     Ok(ExitCode::from(BROKEN))
 }
 
@@ -253,6 +252,28 @@ impl Private {
             cluster,
             beacon_port,
             logs,
+        }
+    }
+}
+
+/// The directory of the nodes' logs: removed in the end, unless somebody should read them.
+struct Logs {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Logs {
+    fn keep(&mut self) {
+        self.keep = true;
+        println!("the nodes' logs are in {}", self.path.display());
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        if !self.keep {
+            // Left behind they are a few kilobytes in the directory for temporary files.
+            let _removed = std::fs::remove_dir_all(&self.path);
         }
     }
 }
