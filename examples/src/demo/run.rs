@@ -97,7 +97,10 @@ async fn run(options: Options) -> Result<ExitCode, Trouble> {
         private.logs,
         board.clone(),
     )?;
-    let mut logs = Logs { path: private.logs, keep: false };
+    let mut logs = Logs {
+        path: private.logs,
+        keep: false,
+    };
     let mut story = Story::new(swarm.clone(), cluster, screen.clone());
 
     let drawing = tokio::spawn({
