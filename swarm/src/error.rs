@@ -201,3 +201,30 @@ impl CallError {
         }
     }
 }
+
+/// Why a cast was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CastError {
+    /// There is no node in this process.
+    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await")]
+    NoSwarm,
+}
+
+/// Why a name was not registered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// There is no node in this process.
+    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await")]
+    NoSwarm,
+}
+
+/// Why the registry did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// There is no node in this process.
+    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await")]
+    NoSwarm,
+}

@@ -144,6 +144,10 @@ pub trait Init<W> {
 }
 
 /// What `#[init]` may return: `Self`, or `Result<Self, E>` with `E: Display`.
+#[diagnostic::on_unimplemented(
+    message = "#[init] of `{W}` returns `{Self}`: it must be `Self` or `Result<Self, E>` with `E: Display`",
+    label = "this does not start a `{W}`"
+)]
 pub trait IntoInit<W> {
     /// The worker, or the text of the error.
     fn into_init(self) -> Result<W, String>;
@@ -208,6 +212,12 @@ impl<W: Worker> Method<W> {
     where
         W: Call<M>,
     {
+        if let Some(declared) = M::REPLY {
+            assert!(
+                declared.0 == <<W as Call<M>>::Reply as crate::message::Schema>::FINGERPRINT.0,
+                "a method's reply is not the one that its message declares with `reply = ..`"
+            );
+        }
         Self {
             id: M::ID,
             name: M::NAME,

@@ -1,5 +1,7 @@
-//! Owns what may travel: messages, their schemas' fingerprints, and their encoded form.
+//! Owns the encoded form of what travels: how it is made, and how it is checked before it is read. Bytes are never
+//! trusted: each read validates them and their exact length first.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use rkyv::api::high::{HighDeserializer, HighSerializer, HighValidator};
@@ -8,39 +10,16 @@ use rkyv::rancor::Error;
 use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Archived, Deserialize, Serialize};
-use xxhash_rust::const_xxh3::xxh3_64;
 
+use super::Schema;
 use crate::worker::Payload;
 
-/// A hash over the structure of a type: equal on two nodes exactly if they encode the type alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Fingerprint(pub u64);
-
-impl Fingerprint {
-    /// The fingerprint of a name.
-    pub const fn of(name: &str) -> Self {
-        Self(xxh3_64(name.as_bytes()))
-    }
-
-    /// This, followed by `next`: the order matters.
-    pub const fn with(self, next: Self) -> Self {
-        Self((self.0.rotate_left(23) ^ next.0).wrapping_mul(0x9e37_79b9_7f4a_7c15))
-    }
-}
-
-/// A type whose structure has a fingerprint.
-pub trait Schema {
-    /// The fingerprint without that of the types it contains: what breaks circles.
-    const SHALLOW: Fingerprint = Self::FINGERPRINT;
-    /// The fingerprint of the whole structure.
-    const FINGERPRINT: Fingerprint;
-}
-
-impl Schema for () {
-    const FINGERPRINT: Fingerprint = Fingerprint::of("()");
-}
-
 /// What may travel between nodes. Implemented for everything that has a [`Schema`] and rkyv's traits.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a message",
+    label = "this cannot travel between nodes",
+    note = "if `{Self}` is yours, write `#[swarm::message]` above it; a type parameter needs the bound `swarm::Wire`"
+)]
 pub trait Wire:
     Sized
     + Schema
@@ -64,19 +43,19 @@ impl<T> Wire for T where
 {
 }
 
-/// A message: a travelling type with a name of its own.
-pub trait Message: Wire {
-    /// Its name on the wire.
-    const NAME: &'static str;
-    /// The hash of the name, mixed with the fingerprints of type arguments.
-    const ID: u64;
-}
-
 /// Bytes that are not what they should be: they were made by another version of the type, or damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
+#[error("the {bytes} bytes of a `{of}` cannot be read ({what}): both nodes must have the same version of it")]
 pub struct Malformed {
+    of: &'static str,
+    bytes: usize,
     what: String,
+}
+
+impl Malformed {
+    fn new<T>(payload: &Payload, what: impl fmt::Display) -> Self {
+        Self { of: std::any::type_name::<T>(), bytes: payload.len(), what: what.to_string() }
+    }
 }
 
 /// The encoded form of `value`.
@@ -86,7 +65,20 @@ pub fn encode<T: Wire>(value: &T) -> Payload {
 
 /// The value that `payload` encodes, after validation.
 pub fn decode<T: Wire>(payload: &Payload) -> Result<T, Malformed> {
-    rkyv::from_bytes::<T, Error>(payload).map_err(|error| Malformed { what: error.to_string() })
+    rkyv::deserialize::<T, Error>(access::<T>(payload)?).map_err(|error| Malformed::new::<T>(payload, error))
+}
+
+/// The validated archived form that `payload` is.
+///
+/// An archive ends with its root, so that a payload which is cut or lengthened is read at the wrong place and may pass
+/// validation by chance. Hence the length is checked as far as the root tells: what has no size has no bytes, and
+/// all else fills its alignment. The rest is the fingerprints' task: frames of another schema never come here.
+fn access<T: Wire>(payload: &Payload) -> Result<&Archived<T>, Malformed> {
+    let (size, align) = (size_of::<Archived<T>>(), align_of::<Archived<T>>());
+    if payload.len() < size || payload.len() % align != 0 || (size == 0 && !payload.is_empty()) {
+        return Err(Malformed::new::<T>(payload, format_args!("its archive has {size} bytes aligned to {align}")));
+    }
+    rkyv::access::<Archived<T>, Error>(payload).map_err(|error| Malformed::new::<T>(payload, error))
 }
 
 /// The validated bytes of a message: read in place.
@@ -98,12 +90,12 @@ pub struct Checked<M> {
 impl<M: Wire> Checked<M> {
     /// Validates `payload`.
     pub fn new(payload: Payload) -> Result<Self, Malformed> {
-        rkyv::access::<Archived<M>, Error>(&payload).map_err(|error| Malformed { what: error.to_string() })?;
+        access::<M>(&payload)?;
         Ok(Self { payload, message: PhantomData })
     }
 
     /// The message in place.
     pub fn archived(&self) -> &Archived<M> {
-        rkyv::access::<Archived<M>, Error>(&self.payload).expect("validated when this was made, and unchanged since")
+        access::<M>(&self.payload).expect("validated when this was made, and unchanged since")
     }
 }

@@ -1,0 +1,204 @@
+//! Owns what `#[swarm::message]` writes: rkyv's derives, the schema, the message. Never looks at the user's tokens
+//! again; the model says it all.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{GenericParam, Generics, parse_quote};
+
+use super::parse::{Message, Of, Schema, Variant};
+use crate::travel;
+
+/// The checks that the fields travel.
+pub(crate) fn checks(message: &Message) -> TokenStream {
+    let fields = message.variants.iter().flat_map(|variant| &variant.fields);
+    let types = fields.filter_map(|field| match &field.of {
+        Of::Type { ty, generic: false } => {
+            let cfg = &field.cfg;
+            Some((ty, quote!(#(#cfg)*)))
+        }
+        Of::Type { generic: true, .. } | Of::Name(_) => None,
+    });
+    let checks = travel::travels(types, &message.private);
+    let cfg = &message.cfg;
+    if checks.is_empty() { checks } else { quote!(#(#cfg)* #checks) }
+}
+
+/// The item and its impls.
+pub(crate) fn expand(message: &Message) -> TokenStream {
+    let item = item(message);
+    let schema = schema(message);
+    if message.hopeless {
+        return quote!(#item #schema);
+    }
+    let impls = impls(message);
+    quote!(#item #schema #impls)
+}
+
+fn item(message: &Message) -> TokenStream {
+    let Message { item, private, .. } = message;
+    if message.hopeless {
+        let mut plain = item.clone();
+        strip(&mut plain);
+        return quote!(#plain);
+    }
+    let bounds = bounds(message);
+    let hidden = quote!(#[rkyv(crate = #private::rkyv, attr(doc(hidden)))]);
+    quote! {
+        #[derive(#private::rkyv::Archive, #private::rkyv::Serialize, #private::rkyv::Deserialize)]
+        #hidden
+        #bounds
+        #item
+    }
+}
+
+/// Takes rkyv's attributes off: without its derives nobody knows them.
+fn strip(item: &mut syn::DeriveInput) {
+    let ours = |attribute: &syn::Attribute| !attribute.path().is_ident("rkyv");
+    item.attrs.retain(ours);
+    match &mut item.data {
+        syn::Data::Struct(data) => data.fields.iter_mut().for_each(|field| field.attrs.retain(ours)),
+        syn::Data::Enum(data) => {
+            for variant in &mut data.variants {
+                variant.fields.iter_mut().for_each(|field| field.attrs.retain(ours));
+            }
+        }
+        syn::Data::Union(_) => {}
+    }
+}
+
+/// The bounds of a container, which stand in for those of its fields: so a type may contain itself.
+fn bounds(message: &Message) -> TokenStream {
+    let private = &message.private;
+    let rkyv = quote!(#private::rkyv);
+    let mut archive = TokenStream::new();
+    let mut serialize = TokenStream::new();
+    let mut deserialize = TokenStream::new();
+    let mut check = TokenStream::new();
+    if message.recursive {
+        for param in message.item.generics.type_params() {
+            let ident = &param.ident;
+            archive.extend(quote!(#ident: #rkyv::Archive,));
+            serialize.extend(quote!(#ident: #rkyv::Serialize<__S>,));
+            deserialize.extend(quote!(<#ident as #rkyv::Archive>::Archived: #rkyv::Deserialize<#ident, __D>,));
+            check.extend(quote!(<#ident as #rkyv::Archive>::Archived: #rkyv::bytecheck::CheckBytes<__C>,));
+        }
+        archive = quote!(#[rkyv(archive_bounds(#archive))]);
+    }
+    quote! {
+        #archive
+        #[rkyv(
+            serialize_bounds(
+                __S: #rkyv::ser::Writer + #rkyv::ser::Allocator,
+                <__S as #rkyv::rancor::Fallible>::Error: #rkyv::rancor::Source,
+                #serialize
+            ),
+            deserialize_bounds(<__D as #rkyv::rancor::Fallible>::Error: #rkyv::rancor::Source, #deserialize),
+            bytecheck(bounds(
+                __C: #rkyv::validation::ArchiveContext,
+                <__C as #rkyv::rancor::Fallible>::Error: #rkyv::rancor::Source,
+                #check
+            ))
+        )]
+    }
+}
+
+/// The generics with what a message's impls need of their parameters.
+fn travelling(message: &Message) -> Generics {
+    let private = &message.private;
+    let mut generics = message.item.generics.clone();
+    for param in generics.type_params_mut() {
+        param.bounds.push(parse_quote!(#private::Wire));
+    }
+    generics
+}
+
+fn schema(message: &Message) -> TokenStream {
+    let Message { private, wire, cycle, cfg, item, .. } = message;
+    let ident = &item.ident;
+    let generics = travelling(message);
+    let (impls, types, bounds) = generics.split_for_impl();
+    let structure = message.variants.iter().map(|variant| structure(variant, private));
+    let layout = (!message.hopeless)
+        .then(|| quote!(print = print.layout::<<Self as #private::rkyv::Archive>::Archived>();));
+    let structure = quote! {{
+        let mut print = #private::Fingerprint::of(#wire);
+        #(#structure)*
+        #layout
+        print
+    }};
+    let consts = if cycle.is_empty() {
+        quote!(const FINGERPRINT: #private::Fingerprint = #structure;)
+    } else {
+        quote! {
+            const SHALLOW: #private::Fingerprint = #structure;
+            const FINGERPRINT: #private::Fingerprint = {
+                #private::closed(
+                    <Self as #private::Message>::ID,
+                    <Self as #private::Schema>::CYCLE,
+                    &[#(<#cycle as #private::Schema>::CYCLE),*],
+                );
+                <Self as #private::Schema>::SHALLOW #(.with(<#cycle as #private::Schema>::SHALLOW))*
+            };
+            const CYCLE: &'static [#private::u64] = &[#(<#cycle as #private::Message>::ID),*];
+        }
+    };
+    quote! {
+        #(#cfg)*
+        #[automatically_derived]
+        impl #impls #private::Schema for #ident #types #bounds { #consts }
+    }
+}
+
+fn structure(variant: &Variant, private: &syn::Path) -> TokenStream {
+    let cfg = &variant.cfg;
+    let name = variant.name.as_ref().map(|name| quote!(print = print.variant(#name);));
+    let fields = variant.fields.iter().map(|Schema { name, of, cfg }| {
+        let of = match of {
+            Of::Type { ty, .. } => quote!(<#ty as #private::Schema>::FINGERPRINT),
+            Of::Name(name) => quote!(#private::Fingerprint::of(#name)),
+        };
+        quote!(#(#cfg)* { print = print.field(#name, #of); })
+    });
+    quote!(#(#cfg)* { #name #(#fields)* })
+}
+
+fn impls(message: &Message) -> TokenStream {
+    let Message { private, wire, cfg, item, .. } = message;
+    let ident = &item.ident;
+    let generics = travelling(message);
+    let (impls, types, bounds) = generics.split_for_impl();
+    let arguments = item.generics.params.iter().filter_map(|param| match param {
+        GenericParam::Type(ty) => {
+            let ty = &ty.ident;
+            Some(quote!(.with(<#ty as #private::Schema>::FINGERPRINT)))
+        }
+        GenericParam::Const(constant) => {
+            let constant = &constant.ident;
+            Some(quote!(.number(#constant as #private::u64)))
+        }
+        GenericParam::Lifetime(_) => None,
+    });
+    let declared = message.reply.as_ref().map(|reply| {
+        quote! {
+            const REPLY: #private::Option<#private::Fingerprint> =
+                #private::Some(<#reply as #private::Schema>::FINGERPRINT);
+        }
+    });
+    let answered = message.reply.as_ref().map(|reply| {
+        quote! {
+            #(#cfg)*
+            #[automatically_derived]
+            impl #impls #private::Answered<#reply> for #ident #types #bounds {}
+        }
+    });
+    quote! {
+        #(#cfg)*
+        #[automatically_derived]
+        impl #impls #private::Message for #ident #types #bounds {
+            const NAME: &'static #private::str = #wire;
+            const ID: #private::u64 = #private::Fingerprint::of(#wire)#(#arguments)*.0;
+            #declared
+        }
+        #answered
+    }
+}

@@ -1,0 +1,47 @@
+//! Owns what a group is to the type checker: which workers may be in it, and so which messages it takes and what it
+//! answers. Never knows who is in it.
+
+use std::marker::PhantomData;
+
+use crate::message::{Answered, Message, Wire};
+use crate::worker::{Call, Cast, Worker};
+
+/// A group of workers. `#[derive(swarm::Group)]` implements it for a tag; every worker type is the group of all its
+/// workers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a group",
+    label = "this is not a group",
+    note = "write `#[derive(swarm::Group)] #[group(worker = ..)]` above it; every worker type is a group, too"
+)]
+pub trait Group: 'static {
+    /// Its name on the wire.
+    const NAME: &'static str;
+    /// It contains all workers of its type, without joining.
+    const ALL: bool = false;
+    /// [`Of<W>`](Of), or [`Anyone`].
+    type Members;
+}
+
+impl<W: Worker> Group for W {
+    const NAME: &'static str = W::NAME;
+    const ALL: bool = true;
+    type Members = Of<W>;
+}
+
+/// Only workers of the type `W` are members.
+pub struct Of<W>(PhantomData<fn() -> W>);
+
+/// Workers of all types may be members.
+pub struct Anyone(());
+
+/// These members can be sent `M` without an answer.
+pub trait Hears<M> {}
+
+impl<W: Cast<M>, M> Hears<M> for Of<W> {}
+impl<M: Message> Hears<M> for Anyone {}
+
+/// These members answer `M` with `R`.
+pub trait Answers<M, R> {}
+
+impl<W: Call<M>, M> Answers<M, W::Reply> for Of<W> {}
+impl<M: Answered<R>, R: Wire> Answers<M, R> for Anyone {}

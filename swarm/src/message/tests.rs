@@ -1,0 +1,58 @@
+use std::collections::{BTreeMap, HashMap};
+
+use super::*;
+use crate::worker::Payload;
+
+#[test]
+fn fingerprints_are_fixed_for_ever() {
+    assert_eq!(Fingerprint::of("u64"), Fingerprint(0x0));
+    assert_eq!(<Vec<(u8, String)>>::FINGERPRINT, Fingerprint(0x0));
+}
+
+#[test]
+fn types_that_are_encoded_differently_differ() {
+    let all = [
+        u32::FINGERPRINT,
+        u64::FINGERPRINT,
+        <(u32,)>::FINGERPRINT,
+        <(u32, u64)>::FINGERPRINT,
+        <(u64, u32)>::FINGERPRINT,
+        <((u32, u64),)>::FINGERPRINT,
+        <[u32; 2]>::FINGERPRINT,
+        <[u32; 3]>::FINGERPRINT,
+        <Vec<u32>>::FINGERPRINT,
+        <Box<u32>>::FINGERPRINT,
+        <Option<u32>>::FINGERPRINT,
+        <Result<u32, u64>>::FINGERPRINT,
+        <Result<u64, u32>>::FINGERPRINT,
+        <HashMap<u32, u64>>::FINGERPRINT,
+        <BTreeMap<u32, u64>>::FINGERPRINT,
+        Fingerprint::of("x").field("a", u32::FINGERPRINT),
+        Fingerprint::of("x").field("b", u32::FINGERPRINT),
+        Fingerprint::of("x").variant("a").with(u32::FINGERPRINT),
+    ];
+    for (i, one) in all.iter().enumerate() {
+        for (j, other) in all.iter().enumerate() {
+            assert_eq!(one == other, i == j, "{i} and {j}");
+        }
+    }
+}
+
+#[test]
+fn what_is_encoded_comes_back() {
+    let value = (7_u64, String::from("a text longer than what is stored inline"), vec![Some(1_u8), None]);
+    assert_eq!(decode::<(u64, String, Vec<Option<u8>>)>(&encode(&value)), Ok(value));
+    assert_eq!(encode(&()), Payload::empty());
+    assert_eq!(decode::<()>(&Payload::empty()), Ok(()));
+}
+
+#[test]
+fn bytes_of_another_length_are_refused() {
+    let payload = encode(&7_u64);
+    let longer = Payload::copy_of(&[&payload[..], &[0; 4]].concat());
+    let text = decode::<u64>(&longer).expect_err("4 bytes too many").to_string();
+    assert!(text.starts_with("the 12 bytes of a `u64` cannot be read"), "{text}");
+    assert!(decode::<u64>(&Payload::copy_of(&payload[..4])).is_err());
+    assert!(decode::<()>(&Payload::copy_of(&[0])).is_err());
+    assert!(Checked::<String>::new(Payload::copy_of(&[0xff; 64])).is_err());
+}
