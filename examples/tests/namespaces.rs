@@ -4,29 +4,14 @@
 //! `SWARM_NAMESPACES=required`, as in CI, that is a failure.
 #![cfg(target_os = "linux")]
 
-#[path = "driven/mod.rs"]
-mod driven;
-#[path = "namespaces/network.rs"]
-mod network;
+mod processes;
 
-use driven::{Driven, ids};
-use network::Network;
+use std::collections::BTreeSet;
+
+use processes::{Driven, Network, ids};
 
 /// Names enough that each of a few nodes gets some.
 const NAMES: usize = 60;
-
-/// The network, or nothing where there cannot be one.
-fn network(nodes: usize) -> Option<Network> {
-    match Network::new(nodes) {
-        Ok(network) => Some(network),
-        Err(reason) => {
-            let required = std::env::var("SWARM_NAMESPACES").is_ok_and(|word| word == "required");
-            assert!(!required, "network namespaces are required here: {reason}");
-            println!("skipped: this machine allows no network namespaces: {reason}");
-            None
-        }
-    }
-}
 
 fn start_ipv4(network: &Network, node: usize, cluster: &str) -> Driven {
     let bind = format!("{}:45892", network.ipv4(node));
@@ -59,14 +44,15 @@ fn count_names(nodes: &mut [Driven]) {
 
 #[test]
 fn nodes_in_three_namespaces_form_a_cluster_by_multicast() {
-    let Some(network) = network(3) else { return };
+    let Some(network) = Network::new(3) else {
+        return;
+    };
     let mut nodes: Vec<_> = (1..=3)
         .map(|node| start_ipv4(&network, node, "formation"))
         .collect();
     find_each_other(&mut nodes);
     count_names(&mut nodes);
-    let hosts: std::collections::BTreeSet<_> =
-        nodes[1].names().into_iter().map(|(_, host)| host).collect();
+    let hosts: BTreeSet<_> = nodes[1].names().into_iter().map(|(_, host)| host).collect();
     assert_eq!(hosts.len(), 3, "every node hosts some of the names");
 
     nodes.remove(2).leave();
@@ -82,7 +68,9 @@ fn nodes_in_three_namespaces_form_a_cluster_by_multicast() {
 
 #[test]
 fn clusters_with_different_names_on_one_network_ignore_each_other() {
-    let Some(network) = network(4) else { return };
+    let Some(network) = Network::new(4) else {
+        return;
+    };
     let mut odd = vec![start_ipv4(&network, 1, "odd")];
     let mut even = vec![start_ipv4(&network, 2, "even")];
     odd.push(start_ipv4(&network, 3, "odd"));
@@ -93,7 +81,9 @@ fn clusters_with_different_names_on_one_network_ignore_each_other() {
 
 #[test]
 fn a_split_network_serves_on_both_sides_and_heals_by_itself() {
-    let Some(network) = network(3) else { return };
+    let Some(network) = Network::new(3) else {
+        return;
+    };
     let mut nodes: Vec<_> = (1..=3)
         .map(|node| start_ipv4(&network, node, "split"))
         .collect();
@@ -145,7 +135,9 @@ fn a_split_network_serves_on_both_sides_and_heals_by_itself() {
 
 #[test]
 fn a_node_that_loses_its_network_is_replaced_and_comes_back() {
-    let Some(network) = network(2) else { return };
+    let Some(network) = Network::new(2) else {
+        return;
+    };
     let mut nodes: Vec<_> = (1..=2)
         .map(|node| start_ipv4(&network, node, "flap"))
         .collect();
@@ -167,7 +159,9 @@ fn a_node_that_loses_its_network_is_replaced_and_comes_back() {
 
 #[test]
 fn nodes_form_a_cluster_over_ipv6() {
-    let Some(network) = network(3) else { return };
+    let Some(network) = Network::new(3) else {
+        return;
+    };
     let mut nodes: Vec<_> = (1..=3)
         .map(|node| {
             let bind = format!("[{}]:45892", network.ipv6(node));

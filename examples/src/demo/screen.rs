@@ -104,7 +104,7 @@ impl Terminal {
         let bar = lines.add(
             ProgressBar::new(total as u64).with_style(
                 ProgressStyle::with_template(
-                    "flights {wide_bar} {human_pos}/{human_len} {per_sec} {elapsed}",
+                    "flights {wide_bar} {human_pos}/{human_len} {elapsed}",
                 )
                 .expect("the template is a constant that is well formed"),
             ),
