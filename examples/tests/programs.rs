@@ -6,6 +6,11 @@ mod processes;
 
 use processes::{Network, Process};
 
+/// Visits are a second apart; two nodes on one machine find each other in less.
+const VISITS_MAX: usize = 40;
+/// Each unheard hello waits a second for Bob.
+const HELLOS_MAX: usize = 30;
+
 fn visit(line: &str) -> Option<u64> {
     line.strip_prefix("visit ")?.split(',').next()?.parse().ok()
 }
@@ -24,7 +29,7 @@ fn two_counters_count_together_and_the_count_goes_on_when_one_leaves() {
     // They met when both name the same node for a while: the sums that they print are then different ones.
     let mut agreed = 0;
     let mut last = 0;
-    while agreed < 3 {
+    for _ in 0..VISITS_MAX {
         let (here, there) = (
             first.line_that("a visit", met),
             second.line_that("a visit", met),
@@ -37,7 +42,11 @@ fn two_counters_count_together_and_the_count_goes_on_when_one_leaves() {
         last = visit(&here)
             .max(visit(&there))
             .expect("both lines are visits");
+        if agreed == 3 {
+            break;
+        }
     }
+    assert_eq!(agreed, 3, "the two never counted on one node");
 
     first.signal("-INT");
     assert!(first.ended().success(), "it leaves gracefully");
@@ -65,7 +74,10 @@ fn a_chat_reaches_both_terminals_and_the_room_remembers() {
     };
     let (mut ada, bob) = (enter("ada"), enter("bob"));
     // The two may not have met yet; what was said in a room of one's own is not lost, but not heard either.
-    while !ada_is_heard(&mut ada, &bob) {}
+    assert!(
+        (0..HELLOS_MAX).any(|_| ada_is_heard(&mut ada, &bob)),
+        "Bob never heard Ada"
+    );
 
     let late = Process::start(Some(&space), env!("CARGO_BIN_EXE_chat"), &["lobby", "late"]);
     late.line_that("what was said before", |line| line == "ada: hello");
