@@ -241,48 +241,43 @@ impl Story {
         }
     }
 
-    async fn until(&self, holds: impl Fn(&Placement) -> bool) -> Result<Placement, Trouble> {
+    /// Waits until the placement `holds`. A node that was just killed may keep the registry from answering for a moment.
+    async fn until(&self, mut holds: impl FnMut(&Placement) -> bool) -> Result<Placement, Trouble> {
         let began = Instant::now();
         loop {
-            let placement = self.placement().await?;
-            if holds(&placement) {
-                return Ok(placement);
+            let placement = self.placement().await;
+            match placement {
+                Ok(placement) if holds(&placement) => return Ok(placement),
+                Err(error) if began.elapsed() > REST_WITHIN => return Err(error.into()),
+                Ok(_) if began.elapsed() > REST_WITHIN => {
+                    return Err(format!(
+                        "the aircraft are not where they should be after {REST_WITHIN:?}"
+                    )
+                    .into());
+                }
+                Ok(_) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }
-            if began.elapsed() > REST_WITHIN {
-                return Err(format!(
-                    "the aircraft are not where they should be after {REST_WITHIN:?}"
-                )
-                .into());
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
     /// Waits until no aircraft has moved for a while. New ones may come meanwhile.
     async fn until_at_rest(&self) -> Result<Placement, Trouble> {
         let live = self.live();
-        let began = Instant::now();
         let mut before = Placement::new();
         let mut looks = 0;
-        loop {
-            let now = self.placement().await?;
+        self.until(|now| {
             let moved = before
                 .iter()
                 .any(|(name, place)| now.get(name) != Some(place));
             let astray = now.values().any(|(host, _)| !live.contains(host));
             looks = if moved || astray { 0 } else { looks + 1 };
-            if looks >= LOOKS_AT_REST {
-                return Ok(now);
-            }
-            if began.elapsed() > REST_WITHIN {
-                return Err(format!("aircraft still move after {REST_WITHIN:?}").into());
-            }
-            before = now;
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+            before.clone_from(now);
+            looks >= LOOKS_AT_REST
+        })
+        .await
     }
 
-    async fn placement(&self) -> Result<Placement, Trouble> {
+    async fn placement(&self) -> Result<Placement, RegistryError> {
         let registered = self.swarm.registered().await?;
         let place = |(name, at): (Name, Location)| {
             (name.to_string(), (at.node.to_string(), at.epoch.into()))
