@@ -22,16 +22,10 @@ fn demo(words: &[&str]) -> Child {
 
 #[test]
 fn two_demos_side_by_side_hold_and_do_not_meet() {
-    let demos = [
-        demo(&["--limit", FLIGHTS]),
-        demo(&["--limit", FLIGHTS, "--nodes", "2", "--callers", "16"]),
-    ];
+    let demos = [demo(&["--limit", FLIGHTS]), demo(&["--limit", FLIGHTS, "--nodes", "2", "--callers", "16"])];
     for demo in demos {
         let done = demo.wait_with_output().expect("the demo is ours");
-        let (text, errors) = (
-            String::from_utf8_lossy(&done.stdout),
-            String::from_utf8_lossy(&done.stderr),
-        );
+        let (text, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         assert!(done.status.success(), "{}\n{text}\n{errors}", done.status);
         assert!(text.trim_end().ends_with("all held"), "{text}");
         assert!(
@@ -43,9 +37,7 @@ fn two_demos_side_by_side_hold_and_do_not_meet() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let done = demo(&["--flights", "/nowhere/flights.csv"])
-        .wait_with_output()
-        .expect("the demo is ours");
+    let done = demo(&["--flights", "/nowhere/flights.csv"]).wait_with_output().expect("the demo is ours");
     assert_eq!(done.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&done.stderr).contains("/nowhere/flights.csv"));
 }
@@ -67,10 +59,7 @@ fn ends_every_process_after(signal: &str, status: Option<i32>) {
     let mut lines = BufReader::new(demo.stdout.take().expect("its standard output is piped"));
     let nodes = node_pids(&mut lines);
     assert_eq!(nodes.len(), 3, "{nodes:?}");
-    let sent = Command::new("kill")
-        .args([signal, &demo.id().to_string()])
-        .status()
-        .expect("kill is there");
+    let sent = Command::new("kill").args([signal, &demo.id().to_string()]).status().expect("kill is there");
     assert!(sent.success());
     assert_eq!(demo.wait().expect("the demo is ours").code(), status);
     for pid in nodes {
@@ -97,11 +86,7 @@ fn gone(pid: u32) -> bool {
         // A zombie is gone, too: it waits only for whoever inherited it to look.
         let state = std::fs::read_to_string(format!("/proc/{pid}/stat"));
         if state.is_err()
-            || state.is_ok_and(|stat| {
-                stat.rsplit(") ")
-                    .next()
-                    .is_some_and(|rest| rest.starts_with('Z'))
-            })
+            || state.is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
         {
             return true;
         }

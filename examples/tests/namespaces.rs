@@ -15,10 +15,7 @@ const NAMES: usize = 60;
 
 fn start_ipv4(network: &Network, node: usize, cluster: &str) -> Driven {
     let bind = format!("{}:45892", network.ipv4(node));
-    Driven::start(
-        Some(&network.namespace(node)),
-        &[&bind, "--cluster", cluster],
-    )
+    Driven::start(Some(&network.namespace(node)), &[&bind, "--cluster", cluster])
 }
 
 #[track_caller]
@@ -47,9 +44,7 @@ fn nodes_in_three_namespaces_form_a_cluster_by_multicast() {
     let Some(network) = Network::new(3) else {
         return;
     };
-    let mut nodes: Vec<_> = (1..=3)
-        .map(|node| start_ipv4(&network, node, "formation"))
-        .collect();
+    let mut nodes: Vec<_> = (1..=3).map(|node| start_ipv4(&network, node, "formation")).collect();
     find_each_other(&mut nodes);
     count_names(&mut nodes);
     let hosts: BTreeSet<_> = nodes[1].names().into_iter().map(|(_, host)| host).collect();
@@ -59,10 +54,7 @@ fn nodes_in_three_namespaces_form_a_cluster_by_multicast() {
     find_each_other(&mut nodes);
     for number in 0..NAMES {
         let answer = nodes[1].ask(&format!("add name/{number} 1"));
-        assert_eq!(
-            answer, "sum 2",
-            "name/{number} moved with its state when a node left"
-        );
+        assert_eq!(answer, "sum 2", "name/{number} moved with its state when a node left");
     }
 }
 
@@ -84,9 +76,7 @@ fn a_split_network_serves_on_both_sides_and_heals_by_itself() {
     let Some(network) = Network::new(3) else {
         return;
     };
-    let mut nodes: Vec<_> = (1..=3)
-        .map(|node| start_ipv4(&network, node, "split"))
-        .collect();
+    let mut nodes: Vec<_> = (1..=3).map(|node| start_ipv4(&network, node, "split")).collect();
     find_each_other(&mut nodes);
     count_names(&mut nodes);
 
@@ -107,29 +97,20 @@ fn a_split_network_serves_on_both_sides_and_heals_by_itself() {
         |sum| sum.starts_with("sum "),
     );
     let counted_alone: u64 = answer["sum ".len()..].parse().expect("a sum is a number");
-    let answer = nodes[0].until(
-        "a call on its side",
-        |node| node.ask("add name/0 1"),
-        |sum| sum.starts_with("sum "),
-    );
+    let answer =
+        nodes[0].until("a call on its side", |node| node.ask("add name/0 1"), |sum| sum.starts_with("sum "));
     let counted_together: u64 = answer["sum ".len()..].parse().expect("a sum is a number");
 
     network.heal(3);
     nodes.append(&mut alone);
     find_each_other(&mut nodes);
-    let all = nodes[0].until("every name once", Driven::names, |names| {
-        names.len() == NAMES
-    });
+    let all = nodes[0].until("every name once", Driven::names, |names| names.len() == NAMES);
     for node in &mut nodes {
         node.until("the same placement", Driven::names, |names| *names == all);
     }
     // Both instances of the name met, and the loser's count was given to the survivor, exactly once.
     let healed = format!("sum {}", counted_alone + counted_together);
-    nodes[0].until(
-        "both counts",
-        |node| node.ask("add name/0 0"),
-        |sum| *sum == healed,
-    );
+    nodes[0].until("both counts", |node| node.ask("add name/0 0"), |sum| *sum == healed);
     assert_eq!(nodes[2].ask("add name/0 0"), healed);
 }
 
@@ -138,17 +119,13 @@ fn a_node_that_loses_its_network_is_replaced_and_comes_back() {
     let Some(network) = Network::new(2) else {
         return;
     };
-    let mut nodes: Vec<_> = (1..=2)
-        .map(|node| start_ipv4(&network, node, "flap"))
-        .collect();
+    let mut nodes: Vec<_> = (1..=2).map(|node| start_ipv4(&network, node, "flap")).collect();
     find_each_other(&mut nodes);
     let both = ids(&nodes);
     for _ in 0..3 {
         network.cut(2);
         for node in &mut nodes {
-            node.until("itself alone", Driven::members, |members| {
-                members.len() == 1
-            });
+            node.until("itself alone", Driven::members, |members| members.len() == 1);
         }
         network.heal(2);
         for node in &mut nodes {
@@ -166,13 +143,7 @@ fn nodes_form_a_cluster_over_ipv6() {
         .map(|node| {
             let bind = format!("[{}]:45892", network.ipv6(node));
             // A site-local group that nobody else uses (RFC 4291 §2.7).
-            let words = [
-                bind.as_str(),
-                "--cluster",
-                "six",
-                "--group",
-                "[ff15::5a]:45892",
-            ];
+            let words = [bind.as_str(), "--cluster", "six", "--group", "[ff15::5a]:45892"];
             Driven::start(Some(&network.namespace(node)), &words)
         })
         .collect();

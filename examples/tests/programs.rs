@@ -30,18 +30,9 @@ fn two_counters_count_together_and_the_count_goes_on_when_one_leaves() {
     let mut agreed = 0;
     let mut last = 0;
     for _ in 0..VISITS_MAX {
-        let (here, there) = (
-            first.line_that("a visit", met),
-            second.line_that("a visit", met),
-        );
-        agreed = if on(&here) == on(&there) {
-            agreed + 1
-        } else {
-            0
-        };
-        last = visit(&here)
-            .max(visit(&there))
-            .expect("both lines are visits");
+        let (here, there) = (first.line_that("a visit", met), second.line_that("a visit", met));
+        agreed = if on(&here) == on(&there) { agreed + 1 } else { 0 };
+        last = visit(&here).max(visit(&there)).expect("both lines are visits");
         if agreed == 3 {
             break;
         }
@@ -50,9 +41,7 @@ fn two_counters_count_together_and_the_count_goes_on_when_one_leaves() {
 
     first.signal("-INT");
     assert!(first.ended().success(), "it leaves gracefully");
-    let after = second.line_that("a visit", |line| {
-        visit(line).is_some_and(|count| count > last)
-    });
+    let after = second.line_that("a visit", |line| visit(line).is_some_and(|count| count > last));
     let next = second.line_that("a visit", met);
     assert_eq!(
         visit(&next),
@@ -74,10 +63,7 @@ fn a_chat_reaches_both_terminals_and_the_room_remembers() {
     };
     let (mut ada, bob) = (enter("ada"), enter("bob"));
     // The two may not have met yet; what was said in a room of one's own is not lost, but not heard either.
-    assert!(
-        (0..HELLOS_MAX).any(|_| ada_is_heard(&mut ada, &bob)),
-        "Bob never heard Ada"
-    );
+    assert!((0..HELLOS_MAX).any(|_| ada_is_heard(&mut ada, &bob)), "Bob never heard Ada");
 
     let late = Process::start(Some(&space), env!("CARGO_BIN_EXE_chat"), &["lobby", "late"]);
     late.line_that("what was said before", |line| line == "ada: hello");
@@ -99,16 +85,10 @@ fn a_listener_starts_finds_calls_casts_publishes_and_multicalls() {
     let Some(network) = Network::new(1) else {
         return;
     };
-    let listener = Process::start(
-        Some(&network.namespace(1)),
-        env!("CARGO_BIN_EXE_listener"),
-        &[],
-    );
+    let listener = Process::start(Some(&network.namespace(1)), env!("CARGO_BIN_EXE_listener"), &[]);
     listener.line_that("a greeting", |line| line.starts_with("hi from greeter/"));
     listener.line_that("a call", |line| line.starts_with("greeter/0 is on "));
-    listener.line_that("the publication", |line| {
-        line.starts_with("5 heard the news; all of them said hi ")
-    });
+    listener.line_that("the publication", |line| line.starts_with("5 heard the news; all of them said hi "));
     listener.signal("-INT");
     listener.line_that("last words", |line| line.contains(" ends here: "));
     assert!(listener.ended().success(), "it leaves gracefully");

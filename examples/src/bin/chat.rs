@@ -28,9 +28,7 @@ struct Room {
 impl Room {
     #[init]
     fn init() -> Self {
-        Self {
-            lines: VecDeque::new(),
-        }
+        Self { lines: VecDeque::new() }
     }
 
     /// Remembers a line and hands it to every guest, wherever they are.
@@ -80,12 +78,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let room = format!("room/{room}");
     let me = format!("{room}/{guest}");
 
-    let swarm = Swarm::builder()
-        .cluster("chat")
-        .bind("127.0.0.1:0")
-        .discovery(Multicast::default())
-        .start()
-        .await?;
+    let swarm =
+        Swarm::builder().cluster("chat").bind("127.0.0.1:0").discovery(Multicast::default()).start().await?;
     RoomClient::whereis_or_register(&room, ()).await?;
     GuestClient::register_local(&me, Guest).await?;
     for line in RoomClient::at(&room).remembered().await? {
@@ -96,14 +90,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut typed = typed_lines();
     while let Some(words) = typed.recv().await.filter(|words| !words.is_empty()) {
-        RoomClient::call(
-            &room,
-            Line {
-                from: guest.clone(),
-                words,
-            },
-        )
-        .await?;
+        RoomClient::call(&room, Line { from: guest.clone(), words }).await?;
     }
     swarm.leave().await?;
     Ok(())

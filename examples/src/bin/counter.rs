@@ -24,9 +24,7 @@ impl Counter {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let node = Swarm::builder()
-        .bind("127.0.0.1:0")
-        .discovery(Multicast::default());
+    let node = Swarm::builder().bind("127.0.0.1:0").discovery(Multicast::default());
     let swarm = node.start().await?;
     println!("I am {}", swarm.node());
     while timeout(Duration::from_secs(1), ctrl_c()).await.is_err() {

@@ -32,12 +32,7 @@ impl Greeter {
     #[cast]
     fn say_hi(&mut self, ctx: &Context<Self>) {
         self.said += 1;
-        println!(
-            "hi from {} for the {}th time, on {}",
-            ctx.name(),
-            self.said,
-            ctx.swarm().node()
-        );
+        println!("hi from {} for the {}th time, on {}", ctx.name(), self.said, ctx.swarm().node());
         ctx.send_after(pause(), greeter::SayHi {});
     }
 
@@ -59,10 +54,7 @@ impl Greeter {
 
 /// One to three seconds, as the clock's last digits have it.
 fn pause() -> Duration {
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .subsec_nanos();
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
     Duration::from_millis(1_000 + u64::from(nanos / 1_000 % 2_000))
 }
 
@@ -95,34 +87,15 @@ async fn listen(swarm: &Swarm) -> Result<(), Box<dyn std::error::Error>> {
             let said = GreeterClient::call("greeter/0", greeter::Said {}).await?;
             println!("greeter/0 is on {} and said hi {said} times", at.node);
         }
-        GreeterClient::cast(
-            "greeter/1",
-            greeter::Hear {
-                words: "only you".into(),
-            },
-        )?;
+        GreeterClient::cast("greeter/1", greeter::Hear { words: "only you".into() })?;
 
         // Publish to a group, and ask all of it at once.
         let words = format!("news from {}", swarm.node());
-        let heard = swarm::group::<Audience>()
-            .publish(greeter::Hear { words })
-            .await?;
-        let answers = swarm::group::<Audience>()
-            .multicall(greeter::Said {})
-            .await?;
-        let total: u64 = answers
-            .iter()
-            .filter_map(|(_, said)| said.as_ref().ok())
-            .sum();
-        let nodes: BTreeSet<_> = swarm::group::<Audience>()
-            .members()
-            .await?
-            .into_iter()
-            .map(|(_, at)| at.node)
-            .collect();
-        println!(
-            "{heard} heard the news; all of them said hi {total} times, on {} nodes",
-            nodes.len()
-        );
+        let heard = swarm::group::<Audience>().publish(greeter::Hear { words }).await?;
+        let answers = swarm::group::<Audience>().multicall(greeter::Said {}).await?;
+        let total: u64 = answers.iter().filter_map(|(_, said)| said.as_ref().ok()).sum();
+        let nodes: BTreeSet<_> =
+            swarm::group::<Audience>().members().await?.into_iter().map(|(_, at)| at.node).collect();
+        println!("{heard} heard the news; all of them said hi {total} times, on {} nodes", nodes.len());
     }
 }

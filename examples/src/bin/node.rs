@@ -56,10 +56,7 @@ impl Sum {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let swarm = start(std::env::args().skip(1)).await?;
     println!("up {}", swarm.node());
     let mut lines = typed_lines();
@@ -79,17 +76,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn start(mut words: impl Iterator<Item = String>) -> Result<Swarm, Box<dyn Error>> {
-    let bind = words.next().ok_or(
-        "usage: node ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT]..",
-    )?;
+    let bind = words
+        .next()
+        .ok_or("usage: node ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT]..")?;
     // It is a toy for private networks, and says so: nothing is encrypted.
     let mut builder = Swarm::builder().bind(bind).insecure();
     let mut seeds = Vec::new();
     let mut group: Option<SocketAddr> = None;
     while let Some(option) = words.next() {
-        let value = words
-            .next()
-            .ok_or_else(|| format!("{option} needs a value"))?;
+        let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
         match option.as_str() {
             "--cluster" => builder = builder.cluster(value),
             "--group" => group = Some(value.parse()?),
@@ -111,11 +106,7 @@ async fn start(mut words: impl Iterator<Item = String>) -> Result<Swarm, Box<dyn
 async fn answer(swarm: &Swarm, words: &[&str]) -> Result<String, Box<dyn Error>> {
     match words {
         ["members"] => {
-            let mut members: Vec<_> = swarm
-                .nodes()
-                .iter()
-                .map(|node| node.id.to_string())
-                .collect();
+            let mut members: Vec<_> = swarm.nodes().iter().map(|node| node.id.to_string()).collect();
             members.sort();
             Ok(format!("members {}", members.join(" ")))
         }
@@ -124,14 +115,7 @@ async fn answer(swarm: &Swarm, words: &[&str]) -> Result<String, Box<dyn Error>>
             Ok(format!("at {}", at.node))
         }
         ["add", name, number] => {
-            let sum = SumClient::call(
-                *name,
-                sum::Add {
-                    number: number.parse()?,
-                },
-            )
-            .on(swarm)
-            .await?;
+            let sum = SumClient::call(*name, sum::Add { number: number.parse()? }).on(swarm).await?;
             Ok(format!("sum {sum}"))
         }
         ["names"] => {

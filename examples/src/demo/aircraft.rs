@@ -80,10 +80,7 @@ impl Aircraft {
             }
             None => self.grounded += 1,
         }
-        Entered {
-            epoch: ctx.epoch().into(),
-            flights: self.flights,
-        }
+        Entered { epoch: ctx.epoch().into(), flights: self.flights }
     }
 
     #[call]

@@ -76,25 +76,14 @@ pub struct Reading {
 impl Reading {
     /// The reading as a node's process prints it.
     pub fn line(&self) -> String {
-        format!(
-            "at {} {} {} {}",
-            self.workers, self.calls, self.arrived, self.departed
-        )
+        format!("at {} {} {} {}", self.workers, self.calls, self.arrived, self.departed)
     }
 
     /// The reading in a line that a node's process printed.
     pub fn parse(line: &str) -> Option<Self> {
-        let mut numbers = line
-            .strip_prefix("at ")?
-            .split(' ')
-            .map(|number| number.parse().ok());
+        let mut numbers = line.strip_prefix("at ")?.split(' ').map(|number| number.parse().ok());
         let mut next = || numbers.next().flatten();
-        Some(Self {
-            workers: next()?,
-            calls: next()?,
-            arrived: next()?,
-            departed: next()?,
-        })
+        Some(Self { workers: next()?, calls: next()?, arrived: next()?, departed: next()? })
     }
 }
 
@@ -158,11 +147,7 @@ impl Board {
 
     /// Counts a call that failed in flight to `host`.
     pub fn count_failure(&self, host: &Host) {
-        if let Some(row) = self
-            .rows_mut()
-            .values_mut()
-            .find(|row| row.host.as_ref() == Some(host))
-        {
+        if let Some(row) = self.rows_mut().values_mut().find(|row| row.host.as_ref() == Some(host)) {
             row.failed += 1;
         }
     }
@@ -192,12 +177,7 @@ mod tests {
 
     #[test]
     fn a_reading_survives_its_line() {
-        let reading = Reading {
-            workers: 1,
-            calls: 22,
-            arrived: 3,
-            departed: 4,
-        };
+        let reading = Reading { workers: 1, calls: 22, arrived: 3, departed: 4 };
         assert_eq!(Reading::parse(&reading.line()), Some(reading));
         assert_eq!(Reading::parse("at 1 2 x 4"), None);
         assert_eq!(Reading::parse("up 127.0.0.1:1#a"), None);
@@ -208,22 +188,8 @@ mod tests {
         let board = Board::default();
         let start = Instant::now();
         board.add(1, 99);
-        board.read(
-            1,
-            Reading {
-                calls: 100,
-                ..Reading::default()
-            },
-            start,
-        );
-        board.read(
-            1,
-            Reading {
-                calls: 600,
-                ..Reading::default()
-            },
-            start + Duration::from_millis(500),
-        );
+        board.read(1, Reading { calls: 100, ..Reading::default() }, start);
+        board.read(1, Reading { calls: 600, ..Reading::default() }, start + Duration::from_millis(500));
         assert_eq!(board.rows()[&1].rate, 1_000.0);
     }
 
@@ -236,9 +202,6 @@ mod tests {
         board.count_failure(&"b".into());
         board.count_failure(&"nobody".into());
         assert_eq!((board.rows()[&1].failed, board.rows()[&2].failed), (0, 1));
-        assert_eq!(
-            (board.rows()[&1].phase, board.rows()[&2].phase),
-            (Phase::Starting, Phase::Up)
-        );
+        assert_eq!((board.rows()[&1].phase, board.rows()[&2].phase), (Phase::Starting, Phase::Up));
     }
 }

@@ -58,58 +58,40 @@ impl Caller {
     /// Registers the aircraft and lets it join its carrier, if this is the first that is seen of it there.
     async fn meet(&mut self, flight: &Flight) {
         if self.registered.insert(flight.tail.clone()) {
-            let registered = persist(async || {
-                AircraftClient::whereis_or_register(&flight.tail, ())
-                    .on(&self.swarm)
-                    .await
-            })
-            .await;
+            let registered =
+                persist(async || AircraftClient::whereis_or_register(&flight.tail, ()).on(&self.swarm).await)
+                    .await;
             match registered {
                 Ok(location) => self.journal.starts.push(Start {
                     tail: flight.tail.clone(),
                     host: location.node.to_string(),
                     epoch: location.epoch.into(),
                 }),
-                Err(error) => self
-                    .journal
-                    .troubles
-                    .push(format!("{}: could not be registered: {error}", flight.tail)),
+                Err(error) => {
+                    self.journal.troubles.push(format!("{}: could not be registered: {error}", flight.tail))
+                }
             }
         }
-        if self
-            .joined
-            .insert((flight.tail.clone(), flight.carrier.clone()))
-        {
+        if self.joined.insert((flight.tail.clone(), flight.carrier.clone())) {
             let carrier = self.swarm.group::<Carrier>().key(&flight.carrier);
             if let Err(error) = persist(async || carrier.join(&flight.tail).await).await {
-                self.journal.troubles.push(format!(
-                    "{}: could not join {}: {error}",
-                    flight.tail, flight.carrier
-                ));
+                self.journal
+                    .troubles
+                    .push(format!("{}: could not join {}: {error}", flight.tail, flight.carrier));
             }
         }
     }
 
     async fn fly(&self, flight: &Flight) -> Answer {
-        match AircraftClient::call(&flight.tail, Leg::from(flight))
-            .on(&self.swarm)
-            .await
-        {
-            Ok(entered) => Answer::Entered {
-                epoch: entered.epoch,
-                flights: entered.flights,
-            },
+        match AircraftClient::call(&flight.tail, Leg::from(flight)).on(&self.swarm).await {
+            Ok(entered) => Answer::Entered { epoch: entered.epoch, flights: entered.flights },
             Err(error) => {
                 let lost = match &error {
                     CallError::NodeDown { node, .. } => Some(node.to_string()),
                     _other_errors_name_no_lost_node => None,
                 };
                 lost.iter().for_each(|host| self.board.count_failure(host));
-                Answer::Failed {
-                    lost,
-                    maybe: error.executed() == Executed::Maybe,
-                    text: error.to_string(),
-                }
+                Answer::Failed { lost, maybe: error.executed() == Executed::Maybe, text: error.to_string() }
             }
         }
     }

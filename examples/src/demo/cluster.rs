@@ -53,20 +53,9 @@ impl fmt::Display for Number {
 
 impl Cluster {
     /// No process yet. What the nodes log goes to files in the directory `logs`.
-    pub fn new(
-        name: String,
-        beacon_port: u16,
-        logs: PathBuf,
-        board: Arc<Board>,
-    ) -> io::Result<Self> {
+    pub fn new(name: String, beacon_port: u16, logs: PathBuf, board: Arc<Board>) -> io::Result<Self> {
         std::fs::create_dir_all(&logs)?;
-        Ok(Self {
-            name,
-            beacon_port,
-            logs,
-            board,
-            processes: Vec::new(),
-        })
+        Ok(Self { name, beacon_port, logs, board, processes: Vec::new() })
     }
 
     /// Starts one more node and waits until it is up.
@@ -82,10 +71,8 @@ impl Cluster {
             .spawn()?;
         self.board.add(number, child.id().unwrap_or_default());
         let stdin = child.stdin.take();
-        let stdout = child
-            .stdout
-            .take()
-            .ok_or_else(|| io::Error::other("a piped child has a standard output"))?;
+        let stdout =
+            child.stdout.take().ok_or_else(|| io::Error::other("a piped child has a standard output"))?;
         let mut lines = BufReader::new(stdout).lines();
         let host = timeout(UP_WITHIN, first_words(&mut lines))
             .await
@@ -107,15 +94,11 @@ impl Cluster {
         self.board.set_phase(number.0, Phase::Leaving);
         let process = &mut self.processes[number.0 - 1];
         // Kept open until it ends: a closed standard input would mean that the demo is gone.
-        let mut stdin = process
-            .stdin
-            .take()
-            .ok_or_else(|| io::Error::other("a node leaves once"))?;
+        let mut stdin = process.stdin.take().ok_or_else(|| io::Error::other("a node leaves once"))?;
         stdin.write_all(b"leave\n").await?;
         let ended = timeout(LEFT_WITHIN, process.child.wait()).await;
-        let status = ended.map_err(|_| {
-            self.failed(number.0, format!("did not leave within {LEFT_WITHIN:?}"))
-        })??;
+        let status =
+            ended.map_err(|_| self.failed(number.0, format!("did not leave within {LEFT_WITHIN:?}")))??;
         if !status.success() {
             return Err(self.failed(number.0, format!("did not leave well: {status}")));
         }

@@ -30,8 +30,7 @@ impl Feed {
     pub fn new(flights: &[Flight], callers: usize) -> (Self, Vec<Receiver<usize>>) {
         let mut caller_of = vec![0; flights.len()];
         for (aircraft, rows) in rows_by_tail(flights).values().enumerate() {
-            rows.iter()
-                .for_each(|row| caller_of[*row] = aircraft % callers);
+            rows.iter().for_each(|row| caller_of[*row] = aircraft % callers);
         }
         let (callers, receivers) = (0..callers).map(|_| mpsc::channel(WAITING_MAX)).unzip();
         (Self { callers, caller_of }, receivers)
@@ -42,11 +41,7 @@ impl Feed {
         let mut next = rows.start;
         while next < rows.end {
             let is_calm = *calm.borrow_and_update();
-            let batch = if is_calm {
-                rows.end - next
-            } else {
-                ((rows.end - next) / SHARE).max(1)
-            };
+            let batch = if is_calm { rows.end - next } else { ((rows.end - next) / SHARE).max(1) };
             for row in next..next + batch {
                 // A caller that is gone has panicked; the run ends with its panic, when it is joined.
                 let _gone = self.callers[self.caller_of[row]].send(row).await;
@@ -111,10 +106,7 @@ mod tests {
         assert!(!given.is_finished(), "flights last as long as what happens");
         calm.send_replace(true);
         given.await.expect("the feed does not panic");
-        assert_eq!(
-            drained.await.expect("the drain does not panic").len(),
-            5_000
-        );
+        assert_eq!(drained.await.expect("the drain does not panic").len(), 5_000);
         assert!(began.elapsed() < Duration::from_secs(4));
     }
 }

@@ -65,18 +65,12 @@ pub fn shipped_carriers() -> PathBuf {
 
 /// Reads at most `limit` flights from the file at `path`.
 pub fn read_flights(path: &Path, limit: usize) -> Result<Flights, Unreadable> {
-    parse_flights(open(path)?, limit).map_err(|why| Unreadable {
-        path: path.into(),
-        why,
-    })
+    parse_flights(open(path)?, limit).map_err(|why| Unreadable { path: path.into(), why })
 }
 
 /// Reads the names of carriers by their codes.
 pub fn read_carriers(path: &Path) -> Result<BTreeMap<String, String>, Unreadable> {
-    parse_carriers(open(path)?).map_err(|why| Unreadable {
-        path: path.into(),
-        why,
-    })
+    parse_carriers(open(path)?).map_err(|why| Unreadable { path: path.into(), why })
 }
 
 /// The two bytes that begin every gzip file (RFC 1952).
@@ -85,26 +79,17 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 fn open(path: &Path) -> Result<Box<dyn Read>, Unreadable> {
     let unreadable = |error: io::Error| Unreadable {
         path: path.into(),
-        why: format!(
-            "cannot be read ({error}): name another file with --flights, or restore examples/data"
-        ),
+        why: format!("cannot be read ({error}): name another file with --flights, or restore examples/data"),
     };
     let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
     let zipped = file.fill_buf().map_err(unreadable)?.starts_with(&GZIP);
-    Ok(if zipped {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    })
+    Ok(if zipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 fn parse_flights(input: impl Read, limit: usize) -> Result<Flights, String> {
     let mut reader = ReaderBuilder::new().from_reader(input);
     let columns = Columns::find(reader.headers().map_err(|error| error.to_string())?)?;
-    let mut found = Flights {
-        flights: Vec::new(),
-        without_tail: 0,
-    };
+    let mut found = Flights { flights: Vec::new(), without_tail: 0 };
     for record in reader.records() {
         if found.flights.len() == limit {
             break;
@@ -166,8 +151,7 @@ impl Columns {
             dest: text(record, self.dest)?,
             arrival_delay: number(record, self.arrival_delay)?,
             air_minutes: number(record, self.air_minutes)?,
-            miles: number(record, self.miles)?
-                .ok_or_else(|| wrong(record, "the distance is missing"))?,
+            miles: number(record, self.miles)?.ok_or_else(|| wrong(record, "the distance is missing"))?,
         }))
     }
 }
@@ -180,10 +164,7 @@ fn column(headers: &StringRecord, name: &str) -> Result<usize, String> {
 
 /// A field's text; R writes `NA` for what is unknown.
 fn known(record: &StringRecord, column: usize) -> Option<&str> {
-    record
-        .get(column)
-        .map(str::trim)
-        .filter(|text| !text.is_empty() && *text != "NA")
+    record.get(column).map(str::trim).filter(|text| !text.is_empty() && *text != "NA")
 }
 
 fn text(record: &StringRecord, column: usize) -> Result<String, String> {
@@ -197,21 +178,15 @@ fn number<N: FromStr>(record: &StringRecord, column: usize) -> Result<Option<N>,
         .map(|text| {
             // R writes whole numbers of a column with gaps as `12.0`.
             let whole = text.strip_suffix(".0").unwrap_or(text);
-            whole.parse().map_err(|_| {
-                wrong(
-                    record,
-                    &format!("field {} is `{text}`, not a whole number", column + 1),
-                )
-            })
+            whole
+                .parse()
+                .map_err(|_| wrong(record, &format!("field {} is `{text}`, not a whole number", column + 1)))
         })
         .transpose()
 }
 
 fn wrong(record: &StringRecord, what: &str) -> String {
-    record.position().map_or_else(
-        || what.into(),
-        |position| format!("line {}: {what}", position.line()),
-    )
+    record.position().map_or_else(|| what.into(), |position| format!("line {}: {what}", position.line()))
 }
 
 #[cfg(test)]
@@ -247,10 +222,7 @@ mod tests {
             .expect("good rows");
         assert_eq!(found.without_tail, 2);
         assert_eq!(found.flights[0].air_minutes, None);
-        assert_eq!(
-            (found.flights[1].arrival_delay, found.flights[1].air_minutes),
-            (None, Some(12))
-        );
+        assert_eq!((found.flights[1].arrival_delay, found.flights[1].air_minutes), (None, Some(12)));
     }
 
     #[test]
@@ -258,22 +230,13 @@ mod tests {
         let error = parse_flights("a,b\n1,2\n".as_bytes(), 9).expect_err("no columns");
         assert!(error.contains("`tailnum`"), "{error}");
         let error = parse("1,UA,N1,EWR,IAH,2,11,227,far\n").expect_err("a bad number");
-        assert!(
-            error.contains("line 2") && error.contains("`far`"),
-            "{error}"
-        );
+        assert!(error.contains("line 2") && error.contains("`far`"), "{error}");
     }
 
     #[test]
     fn the_limit_counts_flights() {
         let rows = "1,UA,N1,EWR,IAH,2,11,227,1400\n".repeat(5);
-        assert_eq!(
-            parse_flights(format!("{HEAD}{rows}").as_bytes(), 3)
-                .expect("good rows")
-                .flights
-                .len(),
-            3
-        );
+        assert_eq!(parse_flights(format!("{HEAD}{rows}").as_bytes(), 3).expect("good rows").flights.len(), 3);
     }
 
     #[test]
@@ -286,11 +249,6 @@ mod tests {
     fn the_shipped_files_are_whole() {
         let found = read_flights(&shipped_flights(), usize::MAX).expect("the shipped flights");
         assert_eq!((found.flights.len(), found.without_tail), (79_948, 0));
-        assert_eq!(
-            read_carriers(&shipped_carriers())
-                .expect("the shipped carriers")
-                .len(),
-            16
-        );
+        assert_eq!(read_carriers(&shipped_carriers()).expect("the shipped carriers").len(), 16);
     }
 }

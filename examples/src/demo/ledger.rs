@@ -91,10 +91,7 @@ mod tests {
             flight("BOS", Some(-4), Some(40), 187),
         ];
         let tally: Tally = flights.iter().collect();
-        assert_eq!(
-            (tally.flights, tally.grounded, tally.miles, tally.minutes),
-            (3, 1, 1_587, 240)
-        );
+        assert_eq!((tally.flights, tally.grounded, tally.miles, tally.minutes), (3, 1, 1_587, 240));
         assert_eq!(tally.last_airport.as_deref(), Some("BOS"));
         assert_eq!(tally.mean_delay(), Some(3.0));
         assert_eq!(Tally::default().mean_delay(), None);

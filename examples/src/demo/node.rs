@@ -15,23 +15,14 @@ const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// A member of the demo's cluster, found by multicast on the loopback interface alone.
 pub fn member(cluster: &str, beacon_port: u16) -> swarm::Builder {
-    Swarm::builder()
-        .cluster(cluster)
-        .bind("127.0.0.1:0")
-        .discovery(Multicast::default().port(beacon_port))
+    Swarm::builder().cluster(cluster).bind("127.0.0.1:0").discovery(Multicast::default().port(beacon_port))
 }
 
 /// Hosts aircraft until the parent says `leave` or is gone.
 pub async fn run(cluster: &str, beacon_port: u16) -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let leave = watch_parent();
-    let swarm = member(cluster, beacon_port)
-        .worker::<Aircraft>()
-        .start()
-        .await?;
+    let swarm = member(cluster, beacon_port).worker::<Aircraft>().start().await?;
     println!("up {}", swarm.node());
     let tell = async {
         let mut every = tokio::time::interval(TELL_EVERY);

@@ -57,12 +57,7 @@ impl Command {
     /// Reads the words after the program's name.
     pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut words = words.into_iter();
-        let mut options = Options {
-            flights: shipped_flights(),
-            nodes: 3,
-            limit: usize::MAX,
-            callers: 64,
-        };
+        let mut options = Options { flights: shipped_flights(), nodes: 3, limit: usize::MAX, callers: 64 };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
@@ -75,10 +70,7 @@ impl Command {
                 "node" => {
                     let port = value()?;
                     let port = port.parse().map_err(|_| format!("{port} is not a port"))?;
-                    return Ok(Self::Node {
-                        port,
-                        cluster: value()?,
-                    });
+                    return Ok(Self::Node { port, cluster: value()? });
                 }
                 _ => return Err(format!("{word} is not an option of the demo")),
             }
@@ -87,19 +79,12 @@ impl Command {
     }
 }
 
-fn number(
-    option: &str,
-    text: &str,
-    range: std::ops::RangeInclusive<usize>,
-) -> Result<usize, String> {
+fn number(option: &str, text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if range.contains(&number) => Ok(number),
         Ok(_) | Err(_) => Err(match *range.end() {
             usize::MAX => format!("{option} takes a number from {}, not {text}", range.start()),
-            end => format!(
-                "{option} takes a number from {} to {end}, not {text}",
-                range.start()
-            ),
+            end => format!("{option} takes a number from {} to {end}, not {text}", range.start()),
         }),
     }
 }
@@ -114,30 +99,14 @@ mod tests {
 
     #[test]
     fn defaults_and_every_option() {
-        let Ok(Command::Run(options)) = parse("") else {
-            panic!("no words are a run")
-        };
-        assert_eq!(
-            (options.nodes, options.limit, options.callers),
-            (3, usize::MAX, 64)
-        );
+        let Ok(Command::Run(options)) = parse("") else { panic!("no words are a run") };
+        assert_eq!((options.nodes, options.limit, options.callers), (3, usize::MAX, 64));
         assert_eq!(
             parse("--flights a.csv --nodes 4 --limit 1000 --callers 8"),
-            Ok(Command::Run(Options {
-                flights: "a.csv".into(),
-                nodes: 4,
-                limit: 1000,
-                callers: 8
-            }))
+            Ok(Command::Run(Options { flights: "a.csv".into(), nodes: 4, limit: 1000, callers: 8 }))
         );
         assert_eq!(parse("--limit 1000 --help"), Ok(Command::Help));
-        assert_eq!(
-            parse("node 50000 demo-1"),
-            Ok(Command::Node {
-                port: 50_000,
-                cluster: "demo-1".into()
-            })
-        );
+        assert_eq!(parse("node 50000 demo-1"), Ok(Command::Node { port: 50_000, cluster: "demo-1".into() }));
     }
 
     #[test]

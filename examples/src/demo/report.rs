@@ -24,9 +24,7 @@ pub fn fleets(fleets: &BTreeMap<String, Fleet>, names: &BTreeMap<String, String>
             thousands(total.flights),
             thousands(total.miles),
             thousands(total.minutes),
-            total
-                .mean_delay()
-                .map_or_else(|| "-".into(), |delay| format!("{delay:.1} min")),
+            total.mean_delay().map_or_else(|| "-".into(), |delay| format!("{delay:.1} min")),
         )
     });
     std::iter::once(head).chain(rows).collect()
@@ -45,36 +43,18 @@ pub fn verdict(verdict: &Verdict, loss: &Loss) -> Vec<String> {
             loss.host.as_deref().unwrap_or("no node"),
             some(loss.epochs.keys().cloned()),
         ),
-        format!(
-            "{:>7} calls failed in flight to it; no other call failed",
-            thousands(verdict.in_flight)
-        ),
+        format!("{:>7} calls failed in flight to it; no other call failed", thousands(verdict.in_flight)),
     ];
     if verdict.holds() {
         lines.push("all held".into());
         return lines;
     }
     lines.truncate(2);
-    lines.push(format!(
-        "{:>7} calls failed in flight to it",
-        thousands(verdict.in_flight)
-    ));
-    lines.push(format!(
-        "{:>7} THINGS ARE NOT AS THEY SHOULD BE:",
-        thousands(verdict.wrong.len())
-    ));
-    lines.extend(
-        verdict
-            .wrong
-            .iter()
-            .take(PRINTED_MAX)
-            .map(|wrong| format!("        {wrong}")),
-    );
+    lines.push(format!("{:>7} calls failed in flight to it", thousands(verdict.in_flight)));
+    lines.push(format!("{:>7} THINGS ARE NOT AS THEY SHOULD BE:", thousands(verdict.wrong.len())));
+    lines.extend(verdict.wrong.iter().take(PRINTED_MAX).map(|wrong| format!("        {wrong}")));
     if verdict.wrong.len() > PRINTED_MAX {
-        lines.push(format!(
-            "        and {} more",
-            thousands(verdict.wrong.len() - PRINTED_MAX)
-        ));
+        lines.push(format!("        and {} more", thousands(verdict.wrong.len() - PRINTED_MAX)));
     }
     lines
 }
@@ -106,23 +86,14 @@ mod tests {
 
     #[test]
     fn a_fleet_is_summed_and_named() {
-        let tally = Tally {
-            flights: 2,
-            miles: 1_500,
-            minutes: 90,
-            delay_minutes: -3,
-            delays: 2,
-            ..Tally::default()
-        };
+        let tally =
+            Tally { flights: 2, miles: 1_500, minutes: 90, delay_minutes: -3, delays: 2, ..Tally::default() };
         let answers = vec![
             ("N1".into(), Ok(tally.clone())),
             ("N2".into(), Ok(tally)),
             ("N3".into(), Err("gone".into())),
         ];
-        let lines = fleets(
-            &[("UA".into(), answers)].into(),
-            &[("UA".into(), "United".into())].into(),
-        );
+        let lines = fleets(&[("UA".into(), answers)].into(), &[("UA".into(), "United".into())].into());
         for word in ["UA", "United", " 3 ", "3,000", "180", "-1.5 min"] {
             assert!(lines[1].contains(word), "{word} in {}", lines[1]);
         }
@@ -132,14 +103,7 @@ mod tests {
     #[test]
     fn faults_are_counted_and_the_first_are_printed() {
         let wrong = (0..20).map(|n| format!("fault {n}")).collect();
-        let text = verdict(
-            &Verdict {
-                wrong,
-                ..Verdict::default()
-            },
-            &Loss::default(),
-        )
-        .join("\n");
+        let text = verdict(&Verdict { wrong, ..Verdict::default() }, &Loss::default()).join("\n");
         assert!(
             text.contains("20 THINGS") && text.contains("fault 11") && text.contains("and 8 more"),
             "{text}"
@@ -149,19 +113,8 @@ mod tests {
 
     #[test]
     fn a_good_run_says_so() {
-        let loss = Loss {
-            host: Some("x".into()),
-            epochs: [("N1".into(), 1)].into(),
-        };
-        let text = verdict(
-            &Verdict {
-                exact: 3,
-                restarted: 1,
-                ..Verdict::default()
-            },
-            &loss,
-        )
-        .join("\n");
+        let loss = Loss { host: Some("x".into()), epochs: [("N1".into(), 1)].into() };
+        let text = verdict(&Verdict { exact: 3, restarted: 1, ..Verdict::default() }, &loss).join("\n");
         assert!(text.contains("N1") && text.ends_with("all held"), "{text}");
     }
 }

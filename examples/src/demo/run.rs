@@ -46,9 +46,7 @@ pub async fn main(words: impl IntoIterator<Item = String>) -> ExitCode {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
         }
-        Command::Node { cluster, port } => {
-            node::run(&cluster, port).await.map(|()| ExitCode::SUCCESS)
-        }
+        Command::Node { cluster, port } => node::run(&cluster, port).await.map(|()| ExitCode::SUCCESS),
         Command::Run(options) => until_interrupted(options).await,
     };
     ran.unwrap_or_else(|trouble| {
@@ -73,34 +71,17 @@ async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let file = read_flights(&options.flights, options.limit)?;
     let carriers = read_carriers(&shipped_carriers())?;
     let flights: Arc<[Flight]> = file.flights.into();
-    println!(
-        "{} flights from {}",
-        thousands(flights.len()),
-        options.flights.display()
-    );
+    println!("{} flights from {}", thousands(flights.len()), options.flights.display());
     if file.without_tail > 0 {
-        println!(
-            "{} rows name no aircraft and are left out",
-            thousands(file.without_tail)
-        );
+        println!("{} rows name no aircraft and are left out", thousands(file.without_tail));
     }
 
     let private = Private::draw();
     let board = Arc::new(Board::default());
     let screen = Screen::new(board.clone(), flights.len());
-    let swarm = node::member(&private.cluster, private.beacon_port)
-        .start()
-        .await?;
-    let cluster = Cluster::new(
-        private.cluster,
-        private.beacon_port,
-        private.logs,
-        board.clone(),
-    )?;
-    let mut logs = Logs {
-        path: private.logs,
-        keep: false,
-    };
+    let swarm = node::member(&private.cluster, private.beacon_port).start().await?;
+    let cluster = Cluster::new(private.cluster, private.beacon_port, private.logs, board.clone())?;
+    let mut logs = Logs { path: private.logs, keep: false };
     let mut story = Story::new(swarm.clone(), cluster, screen.clone());
 
     let drawing = tokio::spawn({
@@ -126,13 +107,9 @@ async fn run(options: Options) -> Result<ExitCode, Trouble> {
         live: &story.live(),
     });
     println!();
-    report::fleets(&fleets, &carriers)
-        .iter()
-        .for_each(|line| println!("{line}"));
+    report::fleets(&fleets, &carriers).iter().for_each(|line| println!("{line}"));
     println!();
-    report::verdict(&verdict, &loss)
-        .iter()
-        .for_each(|line| println!("{line}"));
+    report::verdict(&verdict, &loss).iter().for_each(|line| println!("{line}"));
     story.end().await?;
     if verdict.holds() {
         return Ok(ExitCode::SUCCESS);
@@ -190,13 +167,8 @@ async fn ask_aircraft(
         }
         let swarm = swarm.clone();
         asked.spawn(async move {
-            let book = AircraftClient::call(&tail, aircraft::Report {})
-                .on(&swarm)
-                .await;
-            (
-                tail,
-                book.map(Into::into).map_err(|error| error.to_string()),
-            )
+            let book = AircraftClient::call(&tail, aircraft::Report {}).on(&swarm).await;
+            (tail, book.map(Into::into).map_err(|error| error.to_string()))
         });
     }
     while let Some(answer) = asked.join_next().await {
@@ -206,26 +178,13 @@ async fn ask_aircraft(
 }
 
 /// Asks every carrier's fleet at once.
-async fn ask_carriers(
-    swarm: &Swarm,
-    flights: &[Flight],
-) -> Result<BTreeMap<String, Fleet>, Trouble> {
-    let carriers: BTreeSet<_> = flights
-        .iter()
-        .map(|flight| flight.carrier.clone())
-        .collect();
+async fn ask_carriers(swarm: &Swarm, flights: &[Flight]) -> Result<BTreeMap<String, Fleet>, Trouble> {
+    let carriers: BTreeSet<_> = flights.iter().map(|flight| flight.carrier.clone()).collect();
     let mut fleets = BTreeMap::new();
     for carrier in carriers {
-        let answers = swarm
-            .group::<Carrier>()
-            .key(&carrier)
-            .multicall(aircraft::Report {})
-            .await?;
+        let answers = swarm.group::<Carrier>().key(&carrier).multicall(aircraft::Report {}).await?;
         let said = |(name, answer): (Name, Result<_, CallError>)| {
-            (
-                name.to_string(),
-                answer.map(Into::into).map_err(|error| error.to_string()),
-            )
+            (name.to_string(), answer.map(Into::into).map_err(|error| error.to_string()))
         };
         fleets.insert(carrier, answers.into_iter().map(said).collect());
     }
@@ -243,19 +202,12 @@ impl Private {
     /// By the process and the time: two runs differ in both, and the cluster's name decides if their ports do not.
     fn draw() -> Self {
         let pid = std::process::id();
-        let nanos = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .subsec_nanos();
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
         let cluster = format!("demo-{pid}-{nanos:x}");
         // The upper half of the ports that IANA leaves to private use, so that nothing well known hears the beacon.
         let beacon_port = 57_344 + ((u64::from(pid) * 7 + u64::from(nanos)) % 8_192) as u16;
         let logs = std::env::temp_dir().join(&cluster);
-        Self {
-            cluster,
-            beacon_port,
-            logs,
-        }
+        Self { cluster, beacon_port, logs }
     }
 }
 

@@ -34,15 +34,8 @@ struct Terminal {
 impl Screen {
     /// A screen for `total` flights.
     pub fn new(board: Arc<Board>, total: usize) -> Self {
-        let terminal = std::io::stdout()
-            .is_terminal()
-            .then(|| Terminal::new(total));
-        Self {
-            board,
-            total,
-            began: Instant::now(),
-            terminal,
-        }
+        let terminal = std::io::stdout().is_terminal().then(|| Terminal::new(total));
+        Self { board, total, began: Instant::now(), terminal }
     }
 
     /// Tells the next part of the story.
@@ -56,11 +49,8 @@ impl Screen {
 
     /// Shows the figures until it is dropped.
     pub async fn show(&self) {
-        let mut every = tokio::time::interval(if self.terminal.is_some() {
-            REDRAW_EVERY
-        } else {
-            REPEAT_EVERY
-        });
+        let mut every =
+            tokio::time::interval(if self.terminal.is_some() { REDRAW_EVERY } else { REPEAT_EVERY });
         loop {
             every.tick().await;
             self.draw();
@@ -77,11 +67,7 @@ impl Screen {
     }
 
     fn draw(&self) {
-        let rows = self
-            .board
-            .rows()
-            .into_iter()
-            .map(|(number, row)| line(number, &row));
+        let rows = self.board.rows().into_iter().map(|(number, row)| line(number, &row));
         match &self.terminal {
             Some(terminal) => terminal.draw(self.board.flown(), rows),
             None => {
@@ -103,17 +89,11 @@ impl Terminal {
         let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
         let bar = lines.add(
             ProgressBar::new(total as u64).with_style(
-                ProgressStyle::with_template(
-                    "flights {wide_bar} {human_pos}/{human_len} {elapsed}",
-                )
-                .expect("the template is a constant that is well formed"),
+                ProgressStyle::with_template("flights {wide_bar} {human_pos}/{human_len} {elapsed}")
+                    .expect("the template is a constant that is well formed"),
             ),
         );
-        let terminal = Self {
-            lines,
-            bar,
-            table: Arc::default(),
-        };
+        let terminal = Self { lines, bar, table: Arc::default() };
         terminal.draw(0, [HEAD.to_owned()].into_iter().skip(1));
         terminal
     }
@@ -152,9 +132,7 @@ fn line(number: usize, row: &NodeRow) -> String {
 
 /// A whole number with commas between its thousands.
 pub fn thousands(number: impl TryInto<u128>) -> String {
-    let digits = number
-        .try_into()
-        .map_or_else(|_| "-".to_owned(), |number| number.to_string());
+    let digits = number.try_into().map_or_else(|_| "-".to_owned(), |number| number.to_string());
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -171,13 +149,9 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped_from_the_right() {
-        for (number, text) in [
-            (0_u64, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (79_948, "79,948"),
-            (1_234_567, "1,234,567"),
-        ] {
+        for (number, text) in
+            [(0_u64, "0"), (999, "999"), (1_000, "1,000"), (79_948, "79,948"), (1_234_567, "1,234,567")]
+        {
             assert_eq!(thousands(number), text);
         }
     }

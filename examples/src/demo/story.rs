@@ -51,25 +51,13 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Calm,
-        Self::Join,
-        Self::Leave,
-        Self::Kill,
-        Self::Replace,
-    ];
+    pub const ALL: [Self; 5] = [Self::Calm, Self::Join, Self::Leave, Self::Kill, Self::Replace];
 }
 
 impl Story {
     /// A story about the `cluster`, seen from its member `swarm`.
     pub fn new(swarm: Swarm, cluster: Cluster, screen: Screen) -> Self {
-        Self {
-            swarm,
-            cluster,
-            screen,
-            alive: BTreeSet::new(),
-            loss: Loss::default(),
-        }
+        Self { swarm, cluster, screen, alive: BTreeSet::new(), loss: Loss::default() }
     }
 
     /// Starts `nodes` nodes and waits until they have found each other.
@@ -79,10 +67,7 @@ impl Story {
             self.alive.insert(self.cluster.start().await?);
         }
         self.until_found().await?;
-        self.screen.say(&format!(
-            "{nodes} processes found each other in {:.2?}",
-            began.elapsed()
-        ));
+        self.screen.say(&format!("{nodes} processes found each other in {:.2?}", began.elapsed()));
         Ok(())
     }
 
@@ -100,10 +85,7 @@ impl Story {
     /// What went with the killed node: what the registry said just before the kill, and who was started there since.
     pub fn loss(&self, starts: &[Start]) -> Loss {
         let mut loss = self.loss.clone();
-        for start in starts
-            .iter()
-            .filter(|start| Some(&start.host) == loss.host.as_ref())
-        {
+        for start in starts.iter().filter(|start| Some(&start.host) == loss.host.as_ref()) {
             loss.epochs.entry(start.tail.clone()).or_insert(start.epoch);
         }
         loss
@@ -113,18 +95,12 @@ impl Story {
     pub async fn rest(&self) -> Result<Vec<(String, Host)>, Trouble> {
         self.until_at_rest().await?;
         let registered = self.swarm.registered().await?;
-        Ok(registered
-            .into_iter()
-            .map(|(name, at)| (name.to_string(), at.node.to_string()))
-            .collect())
+        Ok(registered.into_iter().map(|(name, at)| (name.to_string(), at.node.to_string())).collect())
     }
 
     /// The nodes that should be alive.
     pub fn live(&self) -> BTreeSet<Host> {
-        self.alive
-            .iter()
-            .map(|number| self.cluster.host(*number).clone())
-            .collect()
+        self.alive.iter().map(|number| self.cluster.host(*number).clone()).collect()
     }
 
     /// Ends every process.
@@ -137,13 +113,9 @@ impl Story {
         let number = self.cluster.start().await?;
         self.alive.insert(number);
         self.until_found().await?;
-        self.screen.say(&format!(
-            "{number} {what}: found after {:.2?}",
-            began.elapsed()
-        ));
+        self.screen.say(&format!("{number} {what}: found after {:.2?}", began.elapsed()));
         let host = self.cluster.host(number).clone();
-        let hosted =
-            |placement: &Placement| placement.values().filter(|(node, _)| *node == host).count();
+        let hosted = |placement: &Placement| placement.values().filter(|(node, _)| *node == host).count();
         let placement = self.until(|placement| hosted(placement) > 0).await?;
         self.screen.say(&format!(
             "{number} got its first {} aircraft after {:.2?}",
@@ -167,10 +139,8 @@ impl Story {
         self.screen.say(&format!("{number} is asked to leave"));
         self.cluster.leave(number).await?;
         self.until_found().await?;
-        self.screen.say(&format!(
-            "{number} has handed its aircraft over and left in {:.2?}",
-            began.elapsed()
-        ));
+        self.screen
+            .say(&format!("{number} has handed its aircraft over and left in {:.2?}", began.elapsed()));
         self.until_at_rest().await?;
         Ok(())
     }
@@ -194,24 +164,13 @@ impl Story {
             thousands(epochs.len())
         ));
         self.until_found().await?;
-        self.screen.say(&format!(
-            "its death is known after {:.2?}",
-            killed.elapsed()
-        ));
+        self.screen.say(&format!("its death is known after {:.2?}", killed.elapsed()));
         let back = |placement: &Placement| {
-            epochs
-                .keys()
-                .all(|name| placement.get(name).is_some_and(|(node, _)| *node != host))
+            epochs.keys().all(|name| placement.get(name).is_some_and(|(node, _)| *node != host))
         };
         self.until(back).await?;
-        self.screen.say(&format!(
-            "all of them are back, from zero, after {:.2?}",
-            killed.elapsed()
-        ));
-        self.loss = Loss {
-            host: Some(host),
-            epochs,
-        };
+        self.screen.say(&format!("all of them are back, from zero, after {:.2?}", killed.elapsed()));
+        self.loss = Loss { host: Some(host), epochs };
         self.until_at_rest().await?;
         Ok(())
     }
@@ -222,12 +181,7 @@ impl Story {
         expected.insert(self.swarm.node().to_string());
         let began = Instant::now();
         loop {
-            let members: BTreeSet<_> = self
-                .swarm
-                .nodes()
-                .iter()
-                .map(|node| node.id.to_string())
-                .collect();
+            let members: BTreeSet<_> = self.swarm.nodes().iter().map(|node| node.id.to_string()).collect();
             if members == expected {
                 return Ok(());
             }
@@ -250,10 +204,9 @@ impl Story {
                 Ok(placement) if holds(&placement) => return Ok(placement),
                 Err(error) if began.elapsed() > REST_WITHIN => return Err(error.into()),
                 Ok(_) if began.elapsed() > REST_WITHIN => {
-                    return Err(format!(
-                        "the aircraft are not where they should be after {REST_WITHIN:?}"
-                    )
-                    .into());
+                    return Err(
+                        format!("the aircraft are not where they should be after {REST_WITHIN:?}").into()
+                    );
                 }
                 Ok(_) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }
@@ -266,9 +219,7 @@ impl Story {
         let mut before = Placement::new();
         let mut looks = 0;
         self.until(|now| {
-            let moved = before
-                .iter()
-                .any(|(name, place)| now.get(name) != Some(place));
+            let moved = before.iter().any(|(name, place)| now.get(name) != Some(place));
             let astray = now.values().any(|(host, _)| !live.contains(host));
             looks = if moved || astray { 0 } else { looks + 1 };
             before.clone_from(now);
@@ -279,9 +230,7 @@ impl Story {
 
     async fn placement(&self) -> Result<Placement, RegistryError> {
         let registered = self.swarm.registered().await?;
-        let place = |(name, at): (Name, Location)| {
-            (name.to_string(), (at.node.to_string(), at.epoch.into()))
-        };
+        let place = |(name, at): (Name, Location)| (name.to_string(), (at.node.to_string(), at.epoch.into()));
         Ok(registered.into_iter().map(place).collect())
     }
 }

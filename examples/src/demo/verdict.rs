@@ -68,29 +68,16 @@ impl Verdict {
 
 /// Compares the evidence with the plain pass.
 pub fn judge(evidence: &Evidence<'_>) -> Verdict {
-    let mut verdict = Verdict {
-        wrong: evidence.journal.troubles.clone(),
-        ..Verdict::default()
-    };
+    let mut verdict = Verdict { wrong: evidence.journal.troubles.clone(), ..Verdict::default() };
     let rows = rows_by_tail(evidence.flights);
     let mut entries: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
     for entry in &evidence.journal.entries {
-        entries
-            .entry(&evidence.flights[entry.row].tail)
-            .or_default()
-            .push(entry);
+        entries.entry(&evidence.flights[entry.row].tail).or_default().push(entry);
     }
     for (tail, rows) in &rows {
         let entries = entries.get(tail.as_str()).map_or(&[][..], Vec::as_slice);
-        if entries
-            .iter()
-            .map(|entry| entry.row)
-            .ne(rows.iter().copied())
-        {
-            verdict.wrong.push(format!(
-                "{tail}: its {} flights were not all called in order",
-                rows.len()
-            ));
+        if entries.iter().map(|entry| entry.row).ne(rows.iter().copied()) {
+            verdict.wrong.push(format!("{tail}: its {} flights were not all called in order", rows.len()));
         }
         verdict.judge_aircraft(tail, entries, evidence);
     }
@@ -109,26 +96,16 @@ impl Verdict {
                 None => self.exact += 1,
                 Some(_) => self.restarted += 1,
             },
-            Some(Ok(book)) => self.wrong.push(format!(
-                "{tail}: its book says {book:?}, the plain pass {expected:?}"
-            )),
-            Some(Err(error)) => self
-                .wrong
-                .push(format!("{tail}: its book cannot be read: {error}")),
-            None => self
-                .wrong
-                .push(format!("{tail}: was not asked for its book")),
+            Some(Ok(book)) => {
+                self.wrong.push(format!("{tail}: its book says {book:?}, the plain pass {expected:?}"))
+            }
+            Some(Err(error)) => self.wrong.push(format!("{tail}: its book cannot be read: {error}")),
+            None => self.wrong.push(format!("{tail}: was not asked for its book")),
         }
     }
 
     /// The rows that must be in the aircraft's book, checking every answer on the way.
-    fn walk(
-        &mut self,
-        tail: &str,
-        entries: &[&Entry],
-        lost_at: Option<u128>,
-        loss: &Loss,
-    ) -> Vec<usize> {
+    fn walk(&mut self, tail: &str, entries: &[&Entry], lost_at: Option<u128>, loss: &Loss) -> Vec<usize> {
         let mut kept = Vec::new();
         let mut restarted = lost_at.is_none();
         let mut newest = 0;
@@ -159,8 +136,7 @@ impl Verdict {
                     if *maybe && lost_at.is_some() && lost.is_some() && *lost == loss.host {
                         self.in_flight += 1;
                     } else {
-                        self.wrong
-                            .push(format!("{tail}: row {} failed: {text}", entry.row));
+                        self.wrong.push(format!("{tail}: row {} failed: {text}", entry.row));
                     }
                 }
             }
@@ -173,51 +149,39 @@ impl Verdict {
         let mut seen = BTreeSet::new();
         for (name, host) in evidence.registered {
             if !rows.contains_key(name) {
-                self.wrong.push(format!(
-                    "{name}: is registered, and is no aircraft of the file"
-                ));
+                self.wrong.push(format!("{name}: is registered, and is no aircraft of the file"));
             }
             if !seen.insert(name.as_str()) {
                 self.wrong.push(format!("{name}: is registered twice"));
             }
             if !evidence.live.contains(host) {
-                self.wrong.push(format!(
-                    "{name}: is registered on {host}, which does not live"
-                ));
+                self.wrong.push(format!("{name}: is registered on {host}, which does not live"));
             }
         }
         let missing = rows.keys().filter(|tail| !seen.contains(tail.as_str()));
-        self.wrong
-            .extend(missing.map(|tail| format!("{tail}: is not registered")));
+        self.wrong.extend(missing.map(|tail| format!("{tail}: is not registered")));
     }
 
     /// Every carrier's group is its whole fleet, and says the same as the aircraft themselves.
     fn judge_fleets(&mut self, evidence: &Evidence<'_>) {
         let mut fleets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for flight in evidence.flights {
-            fleets
-                .entry(&flight.carrier)
-                .or_default()
-                .insert(&flight.tail);
+            fleets.entry(&flight.carrier).or_default().insert(&flight.tail);
         }
         for (carrier, fleet) in fleets {
             let answers = evidence.fleets.get(carrier).map_or(&[][..], Vec::as_slice);
             let answered: BTreeSet<&str> = answers.iter().map(|(tail, _)| tail.as_str()).collect();
             if answered != fleet || answers.len() != fleet.len() {
                 let (answers, fleet) = (answers.len(), fleet.len());
-                self.wrong.push(format!(
-                    "{carrier}: {answers} answers came from its fleet of {fleet}"
-                ));
+                self.wrong.push(format!("{carrier}: {answers} answers came from its fleet of {fleet}"));
             }
             for (tail, answer) in answers {
                 match (answer, evidence.books.get(tail)) {
                     (Ok(said), Some(Ok(book))) if said == book => {}
-                    (Ok(_), _) => self.wrong.push(format!(
-                        "{tail}: its answer to {carrier} differs from its book"
-                    )),
-                    (Err(error), _) => self
-                        .wrong
-                        .push(format!("{tail}: did not answer {carrier}: {error}")),
+                    (Ok(_), _) => {
+                        self.wrong.push(format!("{tail}: its answer to {carrier} differs from its book"))
+                    }
+                    (Err(error), _) => self.wrong.push(format!("{tail}: did not answer {carrier}: {error}")),
                 }
             }
         }

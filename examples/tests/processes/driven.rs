@@ -20,11 +20,7 @@ impl Driven {
     /// Starts it with these words, in the network namespace `space` if there is one, and waits until it is up.
     pub fn start(space: Option<&str>, words: &[&str]) -> Self {
         let process = Process::start(space, env!("CARGO_BIN_EXE_node"), words);
-        let id = process
-            .line()
-            .strip_prefix("up ")
-            .expect("a node says first that it is up")
-            .to_owned();
+        let id = process.line().strip_prefix("up ").expect("a node says first that it is up").to_owned();
         Self { id, process }
     }
 
@@ -44,14 +40,8 @@ impl Driven {
     /// Every name and its node, as it sees them; nothing while it cannot tell.
     #[track_caller]
     pub fn names(&mut self) -> Vec<(String, String)> {
-        let pair = |word: String| {
-            word.split_once('=')
-                .map(|(name, node)| (name.to_owned(), node.to_owned()))
-        };
-        words(&self.ask("names"), "names")
-            .into_iter()
-            .filter_map(pair)
-            .collect()
+        let pair = |word: String| word.split_once('=').map(|(name, node)| (name.to_owned(), node.to_owned()));
+        words(&self.ask("names"), "names").into_iter().filter_map(pair).collect()
     }
 
     /// Asks again and again until the answer `holds`.
@@ -68,11 +58,7 @@ impl Driven {
             if holds(&answer) {
                 return answer;
             }
-            assert!(
-                began.elapsed() < HOLDS_WITHIN,
-                "{} never saw {what}; at last: {answer:?}",
-                self.id
-            );
+            assert!(began.elapsed() < HOLDS_WITHIN, "{} never saw {what}; at last: {answer:?}", self.id);
             std::thread::sleep(LOOK_EVERY);
         }
     }

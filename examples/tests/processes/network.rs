@@ -25,26 +25,12 @@ impl Network {
     fn try_new(nodes: usize) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         sweep();
-        let id = format!(
-            "{PREFIX}{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let id = format!("{PREFIX}{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         // Made before the first command, so that whatever fails, what was made by then is deleted.
         let network = Self { id, nodes };
         let hub = network.hub();
         ip(&["netns", "add", &hub])?;
-        ip(&[
-            "-n",
-            &hub,
-            "link",
-            "add",
-            "bridge",
-            "type",
-            "bridge",
-            "mcast_snooping",
-            "0",
-        ])?;
+        ip(&["-n", &hub, "link", "add", "bridge", "type", "bridge", "mcast_snooping", "0"])?;
         ip(&["-n", &hub, "link", "set", "bridge", "up"])?;
         for node in 1..=nodes {
             network.plug(node, &hub)?;
@@ -90,31 +76,11 @@ impl Network {
         let space = self.namespace(node);
         let port = port(node);
         ip(&["netns", "add", &space])?;
-        ip(&[
-            "-n", &space, "link", "add", INTERFACE, "type", "veth", "peer", "name", &port, "netns",
-            hub,
-        ])?;
+        ip(&["-n", &space, "link", "add", INTERFACE, "type", "veth", "peer", "name", &port, "netns", hub])?;
         ip(&["-n", hub, "link", "set", &port, "master", "bridge", "up"])?;
-        ip(&[
-            "-n",
-            &space,
-            "addr",
-            "add",
-            &format!("{}/24", self.ipv4(node)),
-            "dev",
-            INTERFACE,
-        ])?;
+        ip(&["-n", &space, "addr", "add", &format!("{}/24", self.ipv4(node)), "dev", INTERFACE])?;
         // Without duplicate address detection the address is usable at once.
-        ip(&[
-            "-n",
-            &space,
-            "addr",
-            "add",
-            &format!("{}/64", self.ipv6(node)),
-            "dev",
-            INTERFACE,
-            "nodad",
-        ])?;
+        ip(&["-n", &space, "addr", "add", &format!("{}/64", self.ipv6(node)), "dev", INTERFACE, "nodad"])?;
         ip(&["-n", &space, "link", "set", "lo", "up"])?;
         ip(&["-n", &space, "link", "set", INTERFACE, "up"])
     }
@@ -146,13 +112,8 @@ fn sweep() {
     let Ok(list) = ip(&["netns", "list"]).and_then(|()| output(&["netns", "list"])) else {
         return;
     };
-    for space in list
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-    {
-        let owner = space
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split('-').next());
+    for space in list.lines().filter_map(|line| line.split_whitespace().next()) {
+        let owner = space.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
         if owner.is_some_and(|pid| !std::path::Path::new("/proc").join(pid).exists()) {
             let _gone_meanwhile = ip(&["netns", "del", space]);
         }
@@ -165,15 +126,9 @@ fn ip(words: &[&str]) -> Result<(), String> {
 
 fn output(words: &[&str]) -> Result<String, String> {
     let command = format!("ip {}", words.join(" "));
-    let done = Command::new("ip")
-        .args(words)
-        .output()
-        .map_err(|error| format!("{command}: {error}"))?;
+    let done = Command::new("ip").args(words).output().map_err(|error| format!("{command}: {error}"))?;
     if !done.status.success() {
-        return Err(format!(
-            "{command}: {}",
-            String::from_utf8_lossy(&done.stderr).trim()
-        ));
+        return Err(format!("{command}: {}", String::from_utf8_lossy(&done.stderr).trim()));
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }

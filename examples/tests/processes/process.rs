@@ -37,25 +37,15 @@ impl Process {
         let stdout = child.stdout.take().expect("its standard output is piped");
         let (read, lines) = mpsc::channel();
         std::thread::spawn(move || {
-            BufReader::new(stdout)
-                .lines()
-                .map_while(Result::ok)
-                .all(|line| read.send(line).is_ok())
+            BufReader::new(stdout).lines().map_while(Result::ok).all(|line| read.send(line).is_ok())
         });
-        Self {
-            stdin: child.stdin.take(),
-            child,
-            lines,
-        }
+        Self { stdin: child.stdin.take(), child, lines }
     }
 
     /// Types a line.
     #[track_caller]
     pub fn say(&mut self, line: &str) {
-        let stdin = self
-            .stdin
-            .as_mut()
-            .expect("its standard input is piped and stays open");
+        let stdin = self.stdin.as_mut().expect("its standard input is piped and stays open");
         writeln!(stdin, "{line}").expect("the process reads what is typed");
     }
 
@@ -87,13 +77,8 @@ impl Process {
 
     /// Sends it a signal by its name, as `kill` has it.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([name, &self.child.id().to_string()])
-            .status();
-        assert!(
-            sent.expect("kill is there").success(),
-            "the process is there"
-        );
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill is there").success(), "the process is there");
     }
 
     /// Waits until it ends by itself.

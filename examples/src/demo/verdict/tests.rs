@@ -17,21 +17,11 @@ fn flight(tail: &str, miles: u32) -> Flight {
 }
 
 fn entered(row: usize, epoch: u128, flights: u32) -> Entry {
-    Entry {
-        row,
-        answer: Answer::Entered { epoch, flights },
-    }
+    Entry { row, answer: Answer::Entered { epoch, flights } }
 }
 
 fn failed(row: usize, lost: &str, maybe: bool) -> Entry {
-    Entry {
-        row,
-        answer: Answer::Failed {
-            lost: Some(lost.into()),
-            maybe,
-            text: "NodeDown".into(),
-        },
-    }
+    Entry { row, answer: Answer::Failed { lost: Some(lost.into()), maybe, text: "NodeDown".into() } }
 }
 
 /// A run of two aircraft: SAFE moves once by handoff, LOST is on the node that is killed and loses rows 1 and 3 (3 in flight).
@@ -47,9 +37,8 @@ struct Run {
 
 impl Run {
     fn faithful() -> Self {
-        let flights: Vec<_> = (0..6)
-            .map(|row| flight(if row % 2 == 0 { "SAFE" } else { "LOST" }, 100 + row))
-            .collect();
+        let flights: Vec<_> =
+            (0..6).map(|row| flight(if row % 2 == 0 { "SAFE" } else { "LOST" }, 100 + row)).collect();
         let entries = vec![
             entered(0, 7, 1),
             entered(1, 9, 1),
@@ -59,14 +48,8 @@ impl Run {
             entered(5, 12, 1),
         ];
         let mut run = Self {
-            journal: Journal {
-                entries,
-                ..Journal::default()
-            },
-            loss: Loss {
-                host: Some(KILLED.into()),
-                epochs: [("LOST".into(), 9)].into(),
-            },
+            journal: Journal { entries, ..Journal::default() },
+            loss: Loss { host: Some(KILLED.into()), epochs: [("LOST".into(), 9)].into() },
             books: BTreeMap::new(),
             fleets: BTreeMap::new(),
             registered: vec![("LOST".into(), "a".into()), ("SAFE".into(), "b".into())],
@@ -81,8 +64,7 @@ impl Run {
     fn book(&mut self, tail: &str, rows: &[usize]) {
         let tally: Tally = rows.iter().map(|row| &self.flights[*row]).collect();
         self.books.insert(tail.into(), Ok(tally));
-        self.fleets
-            .insert("UA".into(), self.books.clone().into_iter().collect());
+        self.fleets.insert("UA".into(), self.books.clone().into_iter().collect());
     }
 
     fn judge(&self) -> Verdict {
@@ -100,25 +82,14 @@ impl Run {
     #[track_caller]
     fn is_refused_for(&self, reason: &str) {
         let verdict = self.judge();
-        assert!(
-            verdict.wrong.iter().any(|wrong| wrong.contains(reason)),
-            "{verdict:?}"
-        );
+        assert!(verdict.wrong.iter().any(|wrong| wrong.contains(reason)), "{verdict:?}");
         assert!(!verdict.holds());
     }
 }
 
 #[test]
 fn a_faithful_run_holds() {
-    assert_eq!(
-        Run::faithful().judge(),
-        Verdict {
-            exact: 1,
-            restarted: 1,
-            in_flight: 1,
-            wrong: Vec::new()
-        }
-    );
+    assert_eq!(Run::faithful().judge(), Verdict { exact: 1, restarted: 1, in_flight: 1, wrong: Vec::new() });
 }
 
 #[test]
@@ -203,17 +174,11 @@ fn a_flight_that_nobody_called_is_seen() {
 #[test]
 fn names_that_are_missing_twice_strange_or_on_a_dead_node_are_seen() {
     let mut run = Run::faithful();
-    run.registered = vec![
-        ("SAFE".into(), KILLED.into()),
-        ("SAFE".into(), "a".into()),
-        ("NEW".into(), "a".into()),
-    ];
-    for reason in [
-        "LOST: is not registered",
-        "SAFE: is registered twice",
-        "NEW: is registered, and",
-        "does not live",
-    ] {
+    run.registered =
+        vec![("SAFE".into(), KILLED.into()), ("SAFE".into(), "a".into()), ("NEW".into(), "a".into())];
+    for reason in
+        ["LOST: is not registered", "SAFE: is registered twice", "NEW: is registered, and", "does not live"]
+    {
         run.is_refused_for(reason);
     }
 }
