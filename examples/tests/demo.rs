@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How many flights: every act of the demo takes its time, so this hardly matters; the first few thousand know most aircraft.
+/// How many flights: every act of the demo takes its time, so this hardly matters; the first few thousand know
+/// most aircraft.
 const FLIGHTS: &str = "4000";
 /// A process whose parent is gone ends at once; this is for a machine that is busy with something else.
 const GONE_WITHIN: Duration = Duration::from_secs(20);

@@ -1,5 +1,5 @@
-//! The small programs, as a person starts them in terminals. Each test has a network of its own, so that their clusters, which
-//! have fixed names, do not meet those of anybody else on this machine.
+//! The small programs, as a person starts them in terminals. Each test has a network of its own, so that their
+//! clusters, which have fixed names, do not meet those of anybody else on this machine.
 #![cfg(target_os = "linux")]
 
 mod processes;

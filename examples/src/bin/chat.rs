@@ -1,5 +1,6 @@
-//! A chat: every room is a worker that remembers its last lines, every guest a worker of its own terminal, and the guests of
-//! a room are a keyed group. In two terminals: `cargo run -p examples --bin chat -- lobby ada`, `... -- lobby bob`.
+//! A chat: every room is a worker that remembers its last lines, every guest a worker of its own terminal, and
+//! the guests of a room are a keyed group. In two terminals: `cargo run -p examples --bin chat -- lobby ada`,
+//! `... -- lobby bob`.
 
 use std::collections::VecDeque;
 use std::io::BufRead;

@@ -1,4 +1,4 @@
-//! Counts visits on whichever node the ring chose. Start it in two terminals; end one with Ctrl-C, and the count goes on.
+//! Counts visits on whichever node the ring chose. Start it in two terminals; end one with Ctrl-C: it counts on.
 
 use swarm::prelude::*;
 use tokio::{signal::ctrl_c, time::timeout};

@@ -1,5 +1,6 @@
-//! What the Readme of Elixir's Swarm shows as `MyApp`: workers that say hi at random intervals, and a listener that starts
-//! them, finds them, calls, casts, publishes and multicalls. Start it in several terminals and watch the workers spread.
+//! What the Readme of Elixir's Swarm shows as `MyApp`: workers that say hi at random intervals, and a listener
+//! that starts them, finds them, calls, casts, publishes and multicalls. Start it in several terminals and
+//! watch the workers spread.
 
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};

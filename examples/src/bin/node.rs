@@ -9,7 +9,8 @@
 //! names                every counter, and where it is
 //! leave                hands the counters over and ends
 //! ```
-//! The end of the standard input ends it at once, as a crash would. It prints `up NODE` first, and every line has one answer.
+//! The end of the standard input ends it at once, as a crash would. It prints `up NODE` first, and every line
+//! has one answer.
 
 use std::error::Error;
 use std::io::BufRead;

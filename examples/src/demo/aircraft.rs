@@ -29,8 +29,8 @@ pub struct Entered {
     pub flights: u32,
 }
 
-/// An aircraft, named by its tail number. It is its own handoff state, so it moves with all that it knows; and it is its own
-/// report.
+/// An aircraft, named by its tail number. It is its own handoff state, so it moves with all that it knows; and
+/// it is its own report.
 #[swarm::message]
 #[derive(Clone, Debug)]
 pub struct Aircraft {
@@ -50,8 +50,8 @@ pub struct Aircraft {
     pub last_airport: Option<String>,
 }
 
-// Registered by hand, so that the demo itself, which is a member of the cluster too, is not able to host any: the ring
-// places a worker only on nodes that know its kind.
+// Registered by hand, so that the demo itself, which is a member of the cluster too, is not able to host any:
+// the ring places a worker only on nodes that know its kind.
 #[swarm::worker(register = manual, state = Self)]
 impl Aircraft {
     #[init]

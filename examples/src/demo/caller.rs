@@ -1,5 +1,5 @@
-//! Owns one caller: it registers aircraft on first sight, has them fly in the order given, and writes down what it got.
-//! Never calls again what failed, and never judges.
+//! Owns one caller: it registers aircraft on first sight, has them fly in the order given, and writes down what
+//! it got. Never calls again what failed, and never judges.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use super::board::Board;
 use super::flights::Flight;
 use super::journal::{Answer, Entry, Journal, Start};
 
-/// How often a registration or a join is tried. Both may be repeated without fear, since doing them twice does no more than
-/// doing them once; a node that was just killed is the reason to.
+/// How often a registration or a join is tried. Both may be repeated without fear, since doing them twice does
+/// no more than doing them once; a node that was just killed is the reason to.
 const TRIES_MAX: usize = 10;
 /// The pause before the next try.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(200);

@@ -1,8 +1,8 @@
-//! Owns the nodes of the demo as processes of this machine: starting, leaving, killing, and that none outlives the demo.
-//! Never speaks to the cluster itself.
+//! Owns the nodes of the demo as processes of this machine: starting, leaving, killing, and that none outlives
+//! the demo. Never speaks to the cluster itself.
 //!
-//! A node prints `up <node>` when it is one, and readings from then on; it leaves when its standard input says `leave`, and
-//! ends by itself when its standard input ends, since then its parent is gone, however that came.
+//! A node prints `up <node>` when it is one, and readings from then on; it leaves when its standard input says
+//! `leave`, and ends by itself when its standard input ends, since then its parent is gone, however that came.
 
 use std::fmt;
 use std::fs::File;

@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use super::flights::Flight;
 use super::ledger::rows_by_tail;
 
-/// How many flights wait for one caller. It keeps callers busy while the feed goes round the others; more would only let a
-/// slow caller fall behind unseen.
+/// How many flights wait for one caller. It keeps callers busy while the feed goes round the others; more would
+/// only let a slow caller fall behind unseen.
 const WAITING_MAX: usize = 32;
 /// How often flights are given out while something is happening to the cluster.
 const TICK: Duration = Duration::from_millis(4);
-/// The part of the remaining flights that is given out in a tick: they thin out over two seconds or so, and never run dry
-/// before what happens is over.
+/// The part of the remaining flights that is given out in a tick: they thin out over two seconds or so, and
+/// never run dry before what happens is over.
 const SHARE: usize = 500;
 
 /// Gives each flight to the one caller that has all of its aircraft's flights, so that these stay in order.

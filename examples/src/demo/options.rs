@@ -46,7 +46,8 @@ pub enum Command {
     },
 }
 
-/// Nodes at the beginning: one leaves and one is killed, so it takes two; eight processes are plenty for one machine.
+/// Nodes at the beginning: one leaves and one is killed, so it takes two; eight processes are plenty for one
+/// machine.
 const NODES: std::ops::RangeInclusive<usize> = 2..=8;
 /// Flights: fewer than these do not reach every node.
 const LIMIT: std::ops::RangeInclusive<usize> = 500..=usize::MAX;

@@ -1,4 +1,5 @@
-//! Owns what a person sees: a progress bar and a live table on a terminal, plain lines elsewhere. Never computes a figure.
+//! Owns what a person sees: a progress bar and a live table on a terminal, plain lines elsewhere. Never
+//! computes a figure.
 
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! Owns what happens to the cluster while the flights run: a node joins, one leaves, one is killed, one replaces it.
-//! Never calls an aircraft.
+//! Owns what happens to the cluster while the flights run: a node joins, one leaves, one is killed, one
+//! replaces it. Never calls an aircraft.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -82,7 +82,8 @@ impl Story {
         }
     }
 
-    /// What went with the killed node: what the registry said just before the kill, and who was started there since.
+    /// What went with the killed node: what the registry said just before the kill, and who was started there
+    /// since.
     pub fn loss(&self, starts: &[Start]) -> Loss {
         let mut loss = self.loss.clone();
         for start in starts.iter().filter(|start| Some(&start.host) == loss.host.as_ref()) {
@@ -195,7 +196,8 @@ impl Story {
         }
     }
 
-    /// Waits until the placement `holds`. A node that was just killed may keep the registry from answering for a moment.
+    /// Waits until the placement `holds`. A node that was just killed may keep the registry from answering for
+    /// a moment.
     async fn until(&self, mut holds: impl FnMut(&Placement) -> bool) -> Result<Placement, Trouble> {
         let began = Instant::now();
         loop {

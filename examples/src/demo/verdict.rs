@@ -1,10 +1,10 @@
 //! Owns the comparison of the cluster with the plain pass. Never asks the cluster: it judges evidence, so that it
 //! can be tested against every way in which a cluster could cheat.
 //!
-//! An aircraft is excused from knowing a flight in one case only: it lived on the killed node. Which ones did is known
-//! from the registry just before the kill, with the epoch of each, and the epoch cuts its flights in two: those entered
-//! at that epoch or before are lost, those entered at a later one must be in its book. Whoever is excused wrongly has a book
-//! that is too full, so the excuse cannot hide a fault.
+//! An aircraft is excused from knowing a flight in one case only: it lived on the killed node. Which ones did
+//! is known from the registry just before the kill, with the epoch of each, and the epoch cuts its flights in
+//! two: those entered at that epoch or before are lost, those entered at a later one must be in its book.
+//! Whoever is excused wrongly has a book that is too full, so the excuse cannot hide a fault.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::Process;
 
-/// What the cluster is awaited to do takes a second or a few; this is for a machine that is busy with something else.
+/// What the cluster is awaited to do takes a second or a few; this is for a machine that is busy with something
+/// else.
 const HOLDS_WITHIN: Duration = Duration::from_secs(60);
 /// The pause between two looks. What several processes come to agree upon is no event of any one of them.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

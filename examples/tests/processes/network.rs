@@ -1,5 +1,5 @@
-//! Owns a private network of this machine: one namespace a node, and a bridge between them in a namespace of its own, so
-//! that not one packet touches the machine's real interfaces. Never leaves a namespace behind.
+//! Owns a private network of this machine: one namespace a node, and a bridge between them in a namespace of
+//! its own, so that not one packet touches the machine's real interfaces. Never leaves a namespace behind.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,11 +1,13 @@
-//! Owns one running program: its lines in and out. Never waits without a limit, and never leaves the process behind.
+//! Owns one running program: its lines in and out. Never waits without a limit, and never leaves the process
+//! behind.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-/// Every line that is awaited comes within a second or a few; this is for a machine that is busy with something else.
+/// Every line that is awaited comes within a second or a few; this is for a machine that is busy with something
+/// else.
 const LINE_WITHIN: Duration = Duration::from_secs(60);
 /// Long enough for what usually takes a millisecond, short enough to try again if it did not come.
 const SOON: Duration = Duration::from_secs(1);

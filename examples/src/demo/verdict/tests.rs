@@ -24,7 +24,8 @@ fn failed(row: usize, lost: &str, maybe: bool) -> Entry {
     Entry { row, answer: Answer::Failed { lost: Some(lost.into()), maybe, text: "NodeDown".into() } }
 }
 
-/// A run of two aircraft: SAFE moves once by handoff, LOST is on the node that is killed and loses rows 1 and 3 (3 in flight).
+/// A run of two aircraft: SAFE moves once by handoff, LOST is on the node that is killed and loses rows 1 and 3
+/// (3 in flight).
 struct Run {
     flights: Vec<Flight>,
     journal: Journal,
