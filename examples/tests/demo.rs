@@ -29,10 +29,7 @@ fn two_demos_side_by_side_hold_and_do_not_meet() {
         let (text, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         assert!(done.status.success(), "{}\n{text}\n{errors}", done.status);
         assert!(text.trim_end().ends_with("all held"), "{text}");
-        assert!(
-            text.contains("they restarted from zero") && text.contains("is killed with SIGKILL"),
-            "{text}"
-        );
+        assert!(text.contains("they restarted from zero") && text.contains("is killed with SIGKILL"), "{text}");
     }
 }
 
@@ -86,8 +83,7 @@ fn gone(pid: u32) -> bool {
     while began.elapsed() < GONE_WITHIN {
         // A zombie is gone, too: it waits only for whoever inherited it to look.
         let state = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-        if state.is_err()
-            || state.is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
+        if state.is_err() || state.is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
         {
             return true;
         }

@@ -43,11 +43,7 @@ fn two_counters_count_together_and_the_count_goes_on_when_one_leaves() {
     assert!(first.ended().success(), "it leaves gracefully");
     let after = second.line_that("a visit", |line| visit(line).is_some_and(|count| count > last));
     let next = second.line_that("a visit", met);
-    assert_eq!(
-        visit(&next),
-        visit(&after).map(|count| count + 1),
-        "nobody else counts now, and nothing was lost"
-    );
+    assert_eq!(visit(&next), visit(&after).map(|count| count + 1), "nobody else counts now, and nothing was lost");
 }
 
 #[test]

@@ -9,10 +9,13 @@
 //!
 //! Generated code names only `::swarm::__private`.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "syn's enums are open; our own are matched in full")]
+#![expect(clippy::large_enum_variant, reason = "a model lives for one expansion and is never in bulk")]
+
 mod group;
 mod message;
-mod mistakes;
 mod misplaced;
+mod mistakes;
 mod options;
 mod paths;
 mod travel;
@@ -20,14 +23,36 @@ mod worker;
 
 use proc_macro::TokenStream;
 
-/// Makes an impl block a worker: `#[swarm::worker(name = "..", state = Self, mailbox = 256, restart = permanent,
-/// register = manual, module = ident, crate = path, dispatch = "pool")]`.
+/// Makes an impl block a worker, and generates its client (`AccountClient`) and its messages (`account::Transfer`).
+///
+/// | option | meaning |
+/// |---|---|
+/// | `name = "bank.account"` | its name on the wire; the type's own otherwise |
+/// | `state = Self` | the whole struct, a `#[swarm::message]`, is the state that moves; the hooks are generated |
+/// | `mailbox = 256` | how many messages may wait for it |
+/// | `restart = permanent` | or `transient`, `temporary`: what a panic or a failing start does |
+/// | `register = manual` | no link-time entry: name it to `Swarm::builder().worker::<W>()` |
+/// | `module = ident` | the module of its messages; the type's name in snake case otherwise |
+/// | `dispatch = "pool"` | its handlers always run on tokio |
+/// | `crate = path` | where `swarm` is, when it is renamed |
+///
+/// Inside, `#[init]` marks the function that makes it, `#[call]` and `#[cast]` its methods, and `#[begin_handoff]`,
+/// `#[end_handoff]`, `#[resolve_conflict]` and `#[die]` its hooks.
 #[proc_macro_attribute]
 pub fn worker(options: TokenStream, block: TokenStream) -> TokenStream {
     worker::worker(options.into(), block.into()).into()
 }
 
-/// Makes a struct or an enum a message: `#[swarm::message(name = "..", reply = Type, cycle(Type, ..), crate = path)]`.
+/// Makes a struct or an enum a message: everything that travels is marked so, what stands inside messages included.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `name = "bank.deposit"` | its name on the wire; the type's own otherwise |
+/// | `reply = Type` | what it is answered with, whoever answers: for groups that any worker may join |
+/// | `cycle(Type, ..)` | the types that contain this one and are contained in it |
+/// | `crate = path` | where `swarm` is, when it is renamed |
+///
+/// A field of a foreign type is marked `#[rkyv(with = ..)] #[swarm(schema = "name@1")]`.
 #[proc_macro_attribute]
 pub fn message(options: TokenStream, item: TokenStream) -> TokenStream {
     message::message(options.into(), item.into()).into()

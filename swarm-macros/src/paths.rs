@@ -1,7 +1,7 @@
 //! Owns the rewriting of the user's types for another place: without `Self`, inside the generated module, or cut where
 //! a type contains itself. Spans stay those of the user.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Generics, Ident, Path, Type, TypePath, parse_quote, parse2};
@@ -20,8 +20,10 @@ struct Unself<'a> {
 impl VisitMut for Unself<'_> {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         visit_mut::visit_type_mut(self, ty);
-        let Type::Path(TypePath { qself: None, path, .. }) = &*ty else { return };
-        if !path.segments.first().is_some_and(|first| first.ident == "Self") {
+        let Type::Path(TypePath { qself: None, path, .. }) = &*ty else {
+            return;
+        };
+        if path.segments.first().is_none_or(|first| first.ident != "Self") {
             return;
         }
         let own = self.own;
@@ -34,8 +36,7 @@ impl VisitMut for Unself<'_> {
 }
 
 /// The types that Rust's prelude names: found without `super::`.
-const PRELUDE: [(&str, &str); 4] =
-    [("String", "string"), ("Vec", "vec"), ("Option", "option"), ("Result", "result")];
+const PRELUDE: [(&str, &str); 4] = [("String", "string"), ("Vec", "vec"), ("Option", "option"), ("Result", "result")];
 
 /// Rewrites for a module inside the user's, which defines the types `taken`.
 pub(crate) struct Inward<'a> {
@@ -53,7 +54,9 @@ impl Inward<'_> {
 
     /// How many segments stand before the path in the module.
     fn rewrite(&self, path: &mut Path) -> usize {
-        let Some(first) = path.segments.first().filter(|_| path.leading_colon.is_none()) else { return 0 };
+        let Some(first) = path.segments.first().filter(|_| path.leading_colon.is_none()) else {
+            return 0;
+        };
         let (name, span) = (first.ident.to_string(), first.ident.span());
         if name == "self" {
             path.segments[0].ident = Ident::new("super", span);
@@ -99,6 +102,15 @@ pub(crate) fn inward_crate(krate: &Path) -> Path {
     let mut path = krate.clone();
     Inward { taken: &[] }.visit_path_mut(&mut path);
     path
+}
+
+/// The path with one span for all of it: where an expression starts is where the compiler points.
+pub(crate) fn at(span: Span, path: &Path) -> TokenStream {
+    let set = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    path.to_token_stream().into_iter().map(set).collect()
 }
 
 /// Replaces a type inside its own schema by a mark, and the types of its `cycle(..)` as well.
@@ -172,8 +184,8 @@ pub(crate) fn parameter(param: &syn::GenericParam) -> String {
 /// Whether the identifier stands anywhere in these tokens.
 pub(crate) fn contains(tokens: TokenStream, wanted: &str) -> bool {
     tokens.into_iter().any(|token| match token {
-        proc_macro2::TokenTree::Ident(ident) => ident == wanted,
-        proc_macro2::TokenTree::Group(group) => contains(group.stream(), wanted),
-        proc_macro2::TokenTree::Punct(_) | proc_macro2::TokenTree::Literal(_) => false,
+        TokenTree::Ident(ident) => ident == wanted,
+        TokenTree::Group(group) => contains(group.stream(), wanted),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
 }

@@ -103,7 +103,7 @@ fn refusal(reference: &TypeReference) -> String {
         },
         other => show(other),
     };
-    format!("a message owns what it carries, so a handler's argument cannot be a reference: write `{owned}`")
+    format!("a message owns what it carries and cannot hold a reference: write `{owned}`")
 }
 
 /// The `T` of `&Archived<T>`.
@@ -111,7 +111,9 @@ pub(crate) fn archived(reference: &TypeReference) -> Option<&Type> {
     if !named(&reference.elem, "Archived") {
         return None;
     }
-    let Type::Path(path) = &*reference.elem else { return None };
+    let Type::Path(path) = &*reference.elem else {
+        return None;
+    };
     match &path.path.segments.last()?.arguments {
         PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
             GenericArgument::Type(ty) => Some(ty),

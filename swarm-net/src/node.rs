@@ -18,9 +18,7 @@ pub struct NodeId {
 
 /// The short form of a boot id that stands in terms. Two members never share one: the later is refused at the
 /// handshake and draws another boot id.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 #[rkyv(derive(PartialEq, Eq, Hash, PartialOrd, Ord))]
 pub struct Tag(pub u32);
 

@@ -1,93 +1,294 @@
-//! Owns the typed ways into the cluster: handles by name and the futures that they return.
+//! Owns the typed ways into the cluster: handles by name, and the futures that they return. Nothing here happens
+//! before the first poll.
 
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use crate::call::wait;
 use crate::error::{CallError, CastError, Location, RegisterError, RegistryError};
 use crate::message::Message;
 use crate::name::Name;
+use crate::runtime::{Begun, First, Node};
 use crate::swarm::Swarm;
 use crate::worker::{Call, Cast, Payload, Worker};
 
 /// A name, and the node through which it is reached. Generated clients are wrappers of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Handle {
-    /// Whom it reaches.
-    pub name: Name,
+    name: Name,
+    on: Option<Swarm>,
 }
 
 impl Handle {
-    /// A handle on `name`.
+    /// Reaches `name` through [`Swarm::current`].
     pub fn new(name: impl Into<Name>) -> Self {
-        Self { name: name.into() }
+        Self { name: name.into(), on: None }
     }
 
-    /// The same through `swarm`.
-    pub fn on(self, _swarm: &Swarm) -> Self {
+    /// Reaches it through `swarm`.
+    #[must_use]
+    pub fn on(mut self, swarm: &Swarm) -> Self {
+        self.on = Some(swarm.clone());
         self
     }
 
-    /// Calls it.
-    pub fn call<W: Call<M>, M: Message>(&self, _message: M) -> Calling<W::Reply, W, M> {
-        Calling(PhantomData)
+    /// Whom it reaches.
+    pub fn name(&self) -> &Name {
+        &self.name
     }
 
-    /// Sends it a message.
-    pub fn cast<W: Cast<M>, M: Message>(&self, _message: M) -> Result<(), CastError> {
-        Err(CastError::NoSwarm)
+    /// A call; nothing happens before it is awaited.
+    pub fn call<W, M>(&self, message: M) -> Calling<<W as Call<M>>::Reply, W, M>
+    where
+        W: Call<M>,
+        M: Message,
+    {
+        Calling {
+            handle: self.clone(),
+            timeout: <W as Call<M>>::TIMEOUT,
+            state: State::<<W as Call<M>>::Reply, M>::New(message),
+            worker: PhantomData,
+        }
     }
 
-    /// Registers it.
-    pub fn register<W: Worker>(&self, _init: Payload) -> Op<(), RegisterError> {
-        Op(Some(RegisterError::NoSwarm), PhantomData)
+    /// A cast: queued, or refused. Never waits.
+    ///
+    /// # Errors
+    /// When the worker's queue or the way to it is full, or there is no node to send it by.
+    pub fn cast<W, M>(&self, message: M) -> Result<(), CastError>
+    where
+        W: Cast<M>,
+        M: Message,
+    {
+        let node = node_of(self.on.as_ref()).ok_or(CastError::NoSwarm)?;
+        node.cast::<W, M>(&self.name, message)
     }
 
-    /// Finds or registers it.
-    pub fn whereis_or_register<W: Worker>(&self, _init: Payload) -> Op<Location, RegisterError> {
-        Op(Some(RegisterError::NoSwarm), PhantomData)
+    /// Registers the name with a worker of type `W`, started from `init`.
+    pub fn register<W: Worker>(&self, init: Payload) -> Op<(), RegisterError> {
+        let name = self.name.clone();
+        self.op(RegisterError::NoSwarm, move |node, limit| async move {
+            node.register::<W>(name, init, limit).await.map(drop)
+        })
     }
 
-    /// Registers this instance here.
-    pub fn register_local<W: Worker>(&self, _worker: W) -> Op<(), RegisterError> {
-        Op(Some(RegisterError::NoSwarm), PhantomData)
+    /// Where the name's worker is; registers it if there is none.
+    pub fn whereis_or_register<W: Worker>(&self, init: Payload) -> Op<Location, RegisterError> {
+        let name = self.name.clone();
+        self.op(RegisterError::NoSwarm, move |node, limit| async move {
+            match node.register::<W>(name, init, limit).await {
+                Ok(location) | Err(RegisterError::AlreadyRegistered { location, .. }) => Ok(location),
+                Err(error) => Err(error),
+            }
+        })
     }
 
-    /// Where it is.
+    /// Registers this very instance on this node.
+    pub fn register_local<W: Worker>(&self, worker: W) -> Op<(), RegisterError> {
+        let name = self.name.clone();
+        self.op(RegisterError::NoSwarm, move |node, limit| async move {
+            node.register_local::<W>(name, worker, limit).await.map(drop)
+        })
+    }
+
+    /// Where the name's worker is.
     pub fn whereis(&self) -> Op<Option<Location>, RegistryError> {
-        Op(Some(RegistryError::NoSwarm), PhantomData)
+        let name = self.name.clone();
+        self.op(RegistryError::NoSwarm, move |node, limit| async move { node.whereis(name, limit).await })
     }
 
-    /// Stops it.
+    /// Stops the name's worker cleanly, wherever it is, and frees the name.
     pub fn unregister(&self) -> Op<(), RegistryError> {
-        Op(Some(RegistryError::NoSwarm), PhantomData)
+        let name = self.name.clone();
+        self.op(RegistryError::NoSwarm, move |node, limit| async move { node.unregister(name, limit).await })
+    }
+
+    fn op<T, E, F>(&self, no_swarm: E, begin: impl FnOnce(Arc<Node>, Duration) -> F + Send + 'static) -> Op<T, E>
+    where
+        E: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        Op::new(self.on.clone(), no_swarm, begin)
     }
 }
 
-/// A call under way.
-#[must_use = "a call does nothing until it is awaited (or `.wait()`ed for)"]
-pub struct Calling<R, W, M>(PhantomData<fn() -> (R, W, M)>);
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&self.name).finish()
+    }
+}
 
-impl<R, W: Call<M, Reply = R>, M: Message> Future for Calling<R, W, M> {
+fn node_of(on: Option<&Swarm>) -> Option<Arc<Node>> {
+    match on {
+        Some(swarm) => Some(swarm.inner().clone()),
+        None => Node::current(),
+    }
+}
+
+/// A call that has not been answered.
+///
+/// It is a future: await it, or give it to `join!`, `select!`, `spawn`. Dropping it after its first poll does not
+/// stop the handler.
+#[must_use = "a call does nothing until it is awaited (or `.wait()`ed for, outside async code)"]
+pub struct Calling<R, W, M> {
+    handle: Handle,
+    timeout: Option<Duration>,
+    state: State<R, M>,
+    worker: PhantomData<fn() -> W>,
+}
+
+enum State<R, M> {
+    New(M),
+    Begun(Begun<R>),
+    Done,
+}
+
+impl<R, W, M> Calling<R, W, M> {
+    /// The answer must come within `limit` (default: the method's own, else 5 s).
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Calls through `swarm` instead of [`Swarm::current`].
+    pub fn on(mut self, swarm: &Swarm) -> Self {
+        self.handle.on = Some(swarm.clone());
+        self
+    }
+
+    /// Blocks this thread until the answer is there. Not for async code: it would block the runtime.
+    ///
+    /// # Errors
+    /// As awaiting it.
+    pub fn wait(self) -> Result<R, CallError>
+    where
+        Self: Future<Output = Result<R, CallError>>,
+    {
+        wait::wait(self)
+    }
+}
+
+// The message is only ever taken out whole, and what runs is boxed.
+impl<R, W, M> Unpin for Calling<R, W, M> {}
+
+impl<R, W, M> Future for Calling<R, W, M>
+where
+    W: Call<M, Reply = R>,
+    M: Message,
+    R: crate::message::Wire,
+{
     type Output = Result<R, CallError>;
 
-    fn poll(self: Pin<&mut Self>, _cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Err(CallError::NoSwarm))
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let mut begun = match std::mem::replace(&mut this.state, State::<R, M>::Done) {
+            State::New(message) => {
+                let Some(node) = node_of(this.handle.on.as_ref()) else {
+                    return Poll::Ready(Err(CallError::NoSwarm));
+                };
+                match node.call::<W, M>(&this.handle.name, message, this.timeout, cx) {
+                    First::Begun(begun) => begun,
+                    First::Done(done) => return Poll::Ready(node.note_call(done)),
+                    First::Yield(message) => {
+                        this.state = State::New(message);
+                        return Poll::Pending;
+                    }
+                }
+            }
+            State::Begun(begun) => begun,
+            State::Done => panic!("a call was polled after its answer"),
+        };
+        match begun.poll(cx) {
+            Poll::Ready(result) => match node_of(this.handle.on.as_ref()) {
+                Some(node) => Poll::Ready(node.note_call(result)),
+                None => Poll::Ready(result),
+            },
+            Poll::Pending => {
+                this.state = State::Begun(begun);
+                Poll::Pending
+            }
+        }
     }
 }
 
-/// An operation under way.
-#[must_use = "an operation does nothing until it is awaited (or `.wait()`ed for)"]
-pub struct Op<T, E>(Option<E>, PhantomData<fn() -> T>);
+impl<R, W, M> fmt::Debug for Calling<R, W, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Calling").field(&self.handle.name).finish()
+    }
+}
 
-impl<T, E: Unpin> Future for Op<T, E> {
+type Running<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+type Begin<T, E> = Box<dyn FnOnce(Arc<Node>, Duration) -> Running<T, E> + Send>;
+
+/// A request to the registry or a group. It is a future and does nothing until it is polled.
+#[must_use = "a request does nothing until it is awaited (or `.wait()`ed for, outside async code)"]
+pub struct Op<T, E> {
+    on: Option<Swarm>,
+    timeout: Option<Duration>,
+    begin: Option<(Begin<T, E>, E)>,
+    running: Option<Running<T, E>>,
+}
+
+impl<T, E> Op<T, E> {
+    pub(crate) fn new<F>(
+        on: Option<Swarm>,
+        no_swarm: E,
+        begin: impl FnOnce(Arc<Node>, Duration) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let begin: Begin<T, E> = Box::new(move |node, limit| Box::pin(begin(node, limit)));
+        Self { on, timeout: None, begin: Some((begin, no_swarm)), running: None }
+    }
+
+    /// The answer must come within `limit` (default 5 s).
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Asks through `swarm` instead of [`Swarm::current`].
+    pub fn on(mut self, swarm: &Swarm) -> Self {
+        self.on = Some(swarm.clone());
+        self
+    }
+
+    /// Blocks this thread until the answer is there. Not for async code: it would block the runtime.
+    ///
+    /// # Errors
+    /// As awaiting it.
+    pub fn wait(self) -> Result<T, E> {
+        wait::wait(self)
+    }
+}
+
+impl<T, E> Unpin for Op<T, E> {}
+
+impl<T, E> Future for Op<T, E> {
     type Output = Result<T, E>;
 
-    fn poll(mut self: Pin<&mut Self>, _cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
-        match self.0.take() {
-            Some(error) => Poll::Ready(Err(error)),
-            None => Poll::Pending,
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Some((begin, no_swarm)) = this.begin.take() {
+            let Some(node) = node_of(this.on.as_ref()) else { return Poll::Ready(Err(no_swarm)) };
+            let limit = this.timeout.unwrap_or_else(|| node.call_timeout());
+            this.running = Some(begin(node, limit));
         }
+        match &mut this.running {
+            Some(running) => running.as_mut().poll(cx),
+            None => panic!("a request was polled after its answer"),
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Op<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Op")
     }
 }

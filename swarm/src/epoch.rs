@@ -8,9 +8,7 @@ use swarm_net::node::Tag;
 
 /// The number of one ownership of a partition: lexicographic, and never held by two nodes, since it ends in the
 /// claimant's tag (as ballots do in Paxos).
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 #[rkyv(derive(PartialEq, Eq, Hash, PartialOrd, Ord))]
 pub struct Term {
     /// Above every counter that the claimant had seen, and at least the wall clock's milliseconds.
@@ -21,9 +19,7 @@ pub struct Term {
 
 /// The fencing token of one activation of a name. Every later activation of the name has a larger one
 /// (see Chubby's sequencers): give it to a database and refuse smaller ones there.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 #[rkyv(derive(PartialEq, Eq, Hash, PartialOrd, Ord))]
 pub struct Epoch {
     pub(crate) term: Term,

@@ -1,4 +1,7 @@
-#![allow(missing_docs, reason = "the resolvers that rkyv derives have no place for docs; everything else here has them")]
+#![allow(
+    missing_docs,
+    reason = "the resolvers that rkyv derives have no place for docs; everything else here has them"
+)]
 //! Owns the errors that users meet. Each says what happened, to which name, on which node, and what to do about it.
 
 use std::time::Duration;
@@ -62,7 +65,9 @@ pub enum CallError {
         found: String,
     },
     /// The worker has no method for the message.
-    #[error("`{name}` on {node}, a `{worker}`, has no method for message {message:#018x}: mark one of its methods with `#[call(..)]` or `#[cast(..)]`")]
+    #[error(
+        "`{name}` on {node}, a `{worker}`, has no method for message {message:#018x}: mark one of its methods with `#[call(..)]` or `#[cast(..)]`"
+    )]
     Unhandled {
         /// The name called.
         name: Name,
@@ -74,7 +79,9 @@ pub enum CallError {
         message: u64,
     },
     /// The deadline passed.
-    #[error("no answer from `{name}` within {after:?} (executed: {executed:?}): raise the deadline with .timeout(..), or look for a slow handler")]
+    #[error(
+        "no answer from `{name}` within {after:?} (executed: {executed:?}): raise the deadline with .timeout(..), or look for a slow handler"
+    )]
     Timeout {
         /// The name called.
         name: Name,
@@ -84,7 +91,9 @@ pub enum CallError {
         executed: Executed,
     },
     /// A node that the call was given to, or its connection, was lost.
-    #[error("the connection to {node} was lost while `{name}` was called (executed: {executed:?}): after `No` call again; else find out first whether it ran")]
+    #[error(
+        "the connection to {node} was lost while `{name}` was called (executed: {executed:?}): after `No` call again; else find out first whether it ran"
+    )]
     NodeDown {
         /// The name called.
         name: Name,
@@ -114,7 +123,9 @@ pub enum CallError {
         text: String,
     },
     /// The two nodes do not have the same version of the message or reply.
-    #[error("`{name}` on {node} has another version of the message: {what}; deploy the same message types on both nodes")]
+    #[error(
+        "`{name}` on {node} has another version of the message: {what}; deploy the same message types on both nodes"
+    )]
     SchemaMismatch {
         /// The name called.
         name: Name,
@@ -132,7 +143,9 @@ pub enum CallError {
         node: NodeId,
     },
     /// The message or reply exceeds the frame limit.
-    #[error("a message of {bytes} bytes for `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node")]
+    #[error(
+        "a message of {bytes} bytes for `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node"
+    )]
     TooLarge {
         /// The name called.
         name: Name,
@@ -142,7 +155,9 @@ pub enum CallError {
         limit: u64,
     },
     /// There is no node in this process.
-    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with .on(&swarm)")]
+    #[error(
+        "no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with .on(&swarm)"
+    )]
     NoSwarm,
     /// The node stops.
     #[error("{node} is stopping, `{name}` was not called: call it through another node")]
@@ -163,7 +178,9 @@ pub enum CallError {
         text: String,
     },
     /// A worker called itself and would wait for itself for ever.
-    #[error("`{name}` on {node} called itself from its own handler, which would wait for ever: call the method directly, or use ctx.cast_self(..)")]
+    #[error(
+        "`{name}` on {node} called itself from its own handler, which would wait for ever: call the method directly, or use ctx.cast_self(..)"
+    )]
     SelfCall {
         /// The name called.
         name: Name,
@@ -202,29 +219,230 @@ impl CallError {
     }
 }
 
-/// Why a cast was refused.
+/// Why a cast was not taken. It did not and will not run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CastError {
+    /// A queue on the way is full.
+    #[error("{what} for `{name}` on {node} is full: cast again later, send less, or raise its limit")]
+    Overloaded {
+        /// The name cast to.
+        name: Name,
+        /// The node with the full queue.
+        node: NodeId,
+        /// Which queue.
+        what: String,
+    },
+    /// The name belongs to another worker type.
+    #[error("`{name}` on {node} is a `{found}`, not a `{expected}`: cast with the client of its own type")]
+    WrongWorker {
+        /// The name cast to.
+        name: Name,
+        /// The node that hosts it.
+        node: NodeId,
+        /// The caster's type.
+        expected: String,
+        /// The worker's type.
+        found: String,
+    },
+    /// The message exceeds the frame limit.
+    #[error(
+        "a message of {bytes} bytes for `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node"
+    )]
+    TooLarge {
+        /// The name cast to.
+        name: Name,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// There is no node in this process.
-    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await")]
+    #[error(
+        "no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with at(..).on(&swarm)"
+    )]
     NoSwarm,
+    /// The node stops.
+    #[error("{node} is stopping, `{name}` was not cast to: use another node")]
+    Stopping {
+        /// The name cast to.
+        name: Name,
+        /// The node that stops.
+        node: NodeId,
+    },
 }
 
-/// Why a name was not registered.
+/// Why a worker was not registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegisterError {
+    /// The name is taken.
+    #[error("`{name}` is already registered: {location}; use whereis_or_register to take what is there")]
+    AlreadyRegistered {
+        /// The name.
+        name: Name,
+        /// Who has it.
+        location: Location,
+    },
+    /// The worker's `init` failed or panicked; the name is free.
+    #[error("`{name}` did not start: its init said: {text}")]
+    Init {
+        /// The name.
+        name: Name,
+        /// The error's or the panic's text.
+        text: String,
+    },
+    /// No node of the cluster knows the worker's type.
+    #[error(
+        "no node of the cluster can host `{name}`: none knows the worker type `{worker}`; link its crate into a node (`use its_crate as _;`) or register it with Swarm::builder().worker::<W>()"
+    )]
+    NoCapableNode {
+        /// The name.
+        name: Name,
+        /// The worker's type.
+        worker: String,
+    },
+    /// No answer by the deadline. The registration may still happen.
+    #[error(
+        "no answer about `{name}` within {after:?}: it may or may not be registered by now; ask with whereis, or register again with a longer .timeout(..)"
+    )]
+    Timeout {
+        /// The name.
+        name: Name,
+        /// The time limit.
+        after: Duration,
+    },
+    /// The name is longer than [`Name::BYTES_MAX`].
+    #[error("a name of {bytes} bytes is too long: {limit} are allowed")]
+    NameTooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The init arguments exceed the message limit.
+    #[error(
+        "the init arguments of `{name}` take {bytes} bytes, the limit is {limit}: pass less, or raise `Config::message_bytes_max` on every node"
+    )]
+    TooLarge {
+        /// The name.
+        name: Name,
+        /// Their size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// There is no node in this process.
-    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await")]
+    #[error(
+        "no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with .on(&swarm)"
+    )]
     NoSwarm,
+    /// The node stops.
+    #[error("{node} is stopping and registers nothing: use another node")]
+    Stopping {
+        /// The node that stops.
+        node: NodeId,
+    },
 }
 
-/// Why the registry did not answer.
+/// Why the registry or a group did not answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
+    /// The name to join or leave with is not registered.
+    #[error("no worker is registered as `{name}`: only registered workers join groups")]
+    NotRegistered {
+        /// The name.
+        name: Name,
+    },
+    /// The group takes workers of one type, and this is another.
+    #[error("`{name}` is a `{found}`, the group `{group}` takes `{expected}`")]
+    WrongWorker {
+        /// The name.
+        name: Name,
+        /// The group.
+        group: String,
+        /// The type the group takes.
+        expected: String,
+        /// The worker's type.
+        found: String,
+    },
+    /// No answer by the deadline.
+    #[error("no answer within {after:?}: ask again, or raise the deadline with .timeout(..)")]
+    Timeout {
+        /// The time limit.
+        after: Duration,
+    },
     /// There is no node in this process.
-    #[error("no swarm node runs in this process: start one with Swarm::builder().start().await")]
+    #[error(
+        "no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with .on(&swarm)"
+    )]
     NoSwarm,
+    /// The node stops.
+    #[error("{node} is stopping: ask another node")]
+    Stopping {
+        /// The node that stops.
+        node: NodeId,
+    },
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address cannot be used.
+    #[error("{what} `{text}` is not an address: write host:port, for example 0.0.0.0:45892")]
+    Address {
+        /// Which setting.
+        what: &'static str,
+        /// What it said.
+        text: String,
+    },
+    /// A node without a secret would be reachable from other machines.
+    #[error(
+        "{addr} can be reached by other machines and the cluster has no secret: bind to a loopback address, or accept it with .insecure()"
+    )]
+    NoSecret {
+        /// The bind address.
+        addr: std::net::SocketAddr,
+    },
+    /// A setting is out of its range.
+    #[error("{0}")]
+    Config(String),
+    /// Two worker types have one name.
+    #[error("two worker types are called `{name}` on the wire: rename one with #[swarm::worker(name = \"..\")]")]
+    SameWorkerName {
+        /// The name.
+        name: String,
+    },
+    /// The call was made outside a tokio runtime, which workers run on.
+    #[error(
+        "a node starts inside a tokio runtime, on which its workers run: call it from #[tokio::main] or Runtime::block_on"
+    )]
+    NoRuntime,
+    /// The sockets could not be opened.
+    #[error("the node's sockets could not be opened: {0}")]
+    Net(#[from] swarm_net::error::NetError),
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Why a node left less than cleanly. It has stopped all the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaveError {
+    /// Not everything could be moved in time.
+    #[error(
+        "the node left after {after:?} with {workers} workers not handed over: they start again elsewhere from their init arguments"
+    )]
+    Incomplete {
+        /// The time limit.
+        after: Duration,
+        /// Workers that were still here.
+        workers: usize,
+    },
+    /// The node had stopped before.
+    #[error("the node had already stopped")]
+    Stopped,
 }

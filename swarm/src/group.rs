@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 
 use crate::message::{Answered, Message, Wire};
-use crate::worker::{Call, Cast, Worker};
+use crate::worker::{Call, Cast, KindId, Worker};
 
 /// A group of workers. `#[derive(swarm::Group)]` implements it for a tag; every worker type is the group of all its
 /// workers.
@@ -16,15 +16,15 @@ use crate::worker::{Call, Cast, Worker};
 pub trait Group: 'static {
     /// Its name on the wire.
     const NAME: &'static str;
-    /// It contains all workers of its type, without joining.
-    const ALL: bool = false;
+    /// The kind whose workers are all members, without joining.
+    const ALL: Option<KindId> = None;
     /// [`Of<W>`](Of), or [`Anyone`].
     type Members;
 }
 
 impl<W: Worker> Group for W {
     const NAME: &'static str = W::NAME;
-    const ALL: bool = true;
+    const ALL: Option<KindId> = Some(W::KIND);
     type Members = Of<W>;
 }
 

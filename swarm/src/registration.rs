@@ -1,9 +1,12 @@
 //! Owns the list of worker types that this program contains, as the linker collected it. Never starts one.
 
 use std::any::TypeId;
+use std::sync::Arc;
 
+use crate::epoch::Epoch;
 use crate::message::Fingerprint;
-use crate::worker::{KindId, Method, Options, Worker};
+use crate::name::Name;
+use crate::worker::{AnyCell, Cell, Host, KindId, Method, Options, Worker};
 
 /// The worker types of this program: each `#[swarm::worker]` adds one, but for generic ones and `register = manual`.
 /// Empty is fine on ELF and Mach-O, which is where Swarm runs (linkme#114 is about lld-link alone).
@@ -25,6 +28,8 @@ pub struct Entry {
     pub state: Option<Fingerprint>,
     /// Tells two worker types of one name apart, which a node refuses at its start.
     pub rust_type: fn() -> (TypeId, &'static str),
+    /// Makes an empty cell for one, which then starts it.
+    pub make: fn(Name, Epoch, Arc<dyn Host>) -> Arc<dyn AnyCell>,
     /// Its methods, in the order of its source.
     pub methods: fn() -> Vec<MethodInfo>,
 }
@@ -54,6 +59,7 @@ impl Entry {
             args: W::ARGS,
             state: W::STATE,
             rust_type: || (TypeId::of::<W>(), std::any::type_name::<W>()),
+            make: |name, epoch, host| Cell::<W>::starting(name, epoch, host),
             methods: || W::METHODS.iter().map(MethodInfo::of).collect(),
         }
     }

@@ -79,8 +79,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let room = format!("room/{room}");
     let me = format!("{room}/{guest}");
 
-    let swarm =
-        Swarm::builder().cluster("chat").bind("127.0.0.1:0").discovery(Multicast::default()).start().await?;
+    let swarm = Swarm::builder().cluster("chat").bind("127.0.0.1:0").discovery(Multicast::default()).start().await?;
     RoomClient::whereis_or_register(&room, ()).await?;
     GuestClient::register_local(&me, Guest).await?;
     for line in RoomClient::at(&room).remembered().await? {

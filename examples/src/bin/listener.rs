@@ -61,12 +61,8 @@ fn pause() -> Duration {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let swarm = Swarm::builder()
-        .cluster("listener")
-        .bind("127.0.0.1:0")
-        .discovery(Multicast::default())
-        .start()
-        .await?;
+    let swarm =
+        Swarm::builder().cluster("listener").bind("127.0.0.1:0").discovery(Multicast::default()).start().await?;
     println!("{} listens; end it with Ctrl-C", swarm.node());
     tokio::select! {
         listened = listen(&swarm) => listened,

@@ -77,9 +77,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn start(mut words: impl Iterator<Item = String>) -> Result<Swarm, Box<dyn Error>> {
-    let bind = words
-        .next()
-        .ok_or("usage: node ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT]..")?;
+    let bind =
+        words.next().ok_or("usage: node ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT]..")?;
     // It is a toy for private networks, and says so: nothing is encrypted.
     let mut builder = Swarm::builder().bind(bind).insecure();
     let mut seeds = Vec::new();
@@ -120,12 +119,8 @@ async fn answer(swarm: &Swarm, words: &[&str]) -> Result<String, Box<dyn Error>>
             Ok(format!("sum {sum}"))
         }
         ["names"] => {
-            let mut names: Vec<_> = swarm
-                .registered()
-                .await?
-                .into_iter()
-                .map(|(name, at)| format!("{name}={}", at.node))
-                .collect();
+            let mut names: Vec<_> =
+                swarm.registered().await?.into_iter().map(|(name, at)| format!("{name}={}", at.node)).collect();
             names.sort();
             Ok(format!("names {}", names.join(" ")))
         }

@@ -56,15 +56,7 @@ pub struct Aircraft {
 impl Aircraft {
     #[init]
     fn init() -> Self {
-        Self {
-            flights: 0,
-            grounded: 0,
-            miles: 0,
-            minutes: 0,
-            delay_minutes: 0,
-            delays: 0,
-            last_airport: None,
-        }
+        Self { flights: 0, grounded: 0, miles: 0, minutes: 0, delay_minutes: 0, delays: 0, last_airport: None }
     }
 
     #[call(Leg)]

@@ -59,25 +59,20 @@ impl Caller {
     async fn meet(&mut self, flight: &Flight) {
         if self.registered.insert(flight.tail.clone()) {
             let registered =
-                persist(async || AircraftClient::whereis_or_register(&flight.tail, ()).on(&self.swarm).await)
-                    .await;
+                persist(async || AircraftClient::whereis_or_register(&flight.tail, ()).on(&self.swarm).await).await;
             match registered {
                 Ok(location) => self.journal.starts.push(Start {
                     tail: flight.tail.clone(),
                     host: location.node.to_string(),
                     epoch: location.epoch.into(),
                 }),
-                Err(error) => {
-                    self.journal.troubles.push(format!("{}: could not be registered: {error}", flight.tail))
-                }
+                Err(error) => self.journal.troubles.push(format!("{}: could not be registered: {error}", flight.tail)),
             }
         }
         if self.joined.insert((flight.tail.clone(), flight.carrier.clone())) {
             let carrier = self.swarm.group::<Carrier>().key(&flight.carrier);
             if let Err(error) = persist(async || carrier.join(&flight.tail).await).await {
-                self.journal
-                    .troubles
-                    .push(format!("{}: could not join {}: {error}", flight.tail, flight.carrier));
+                self.journal.troubles.push(format!("{}: could not join {}: {error}", flight.tail, flight.carrier));
             }
         }
     }

@@ -71,8 +71,7 @@ impl Cluster {
             .spawn()?;
         self.board.add(number, child.id().unwrap_or_default());
         let stdin = child.stdin.take();
-        let stdout =
-            child.stdout.take().ok_or_else(|| io::Error::other("a piped child has a standard output"))?;
+        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("a piped child has a standard output"))?;
         let mut lines = BufReader::new(stdout).lines();
         let host = timeout(UP_WITHIN, first_words(&mut lines))
             .await
@@ -97,8 +96,7 @@ impl Cluster {
         let mut stdin = process.stdin.take().ok_or_else(|| io::Error::other("a node leaves once"))?;
         stdin.write_all(b"leave\n").await?;
         let ended = timeout(LEFT_WITHIN, process.child.wait()).await;
-        let status =
-            ended.map_err(|_| self.failed(number.0, format!("did not leave within {LEFT_WITHIN:?}")))??;
+        let status = ended.map_err(|_| self.failed(number.0, format!("did not leave within {LEFT_WITHIN:?}")))??;
         if !status.success() {
             return Err(self.failed(number.0, format!("did not leave well: {status}")));
         }

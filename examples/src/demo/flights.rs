@@ -168,9 +168,7 @@ fn known(record: &StringRecord, column: usize) -> Option<&str> {
 }
 
 fn text(record: &StringRecord, column: usize) -> Result<String, String> {
-    known(record, column)
-        .map(Into::into)
-        .ok_or_else(|| wrong(record, &format!("field {} is empty", column + 1)))
+    known(record, column).map(Into::into).ok_or_else(|| wrong(record, &format!("field {} is empty", column + 1)))
 }
 
 fn number<N: FromStr>(record: &StringRecord, column: usize) -> Result<Option<N>, String> {
@@ -178,9 +176,7 @@ fn number<N: FromStr>(record: &StringRecord, column: usize) -> Result<Option<N>,
         .map(|text| {
             // R writes whole numbers of a column with gaps as `12.0`.
             let whole = text.strip_suffix(".0").unwrap_or(text);
-            whole
-                .parse()
-                .map_err(|_| wrong(record, &format!("field {} is `{text}`, not a whole number", column + 1)))
+            whole.parse().map_err(|_| wrong(record, &format!("field {} is `{text}`, not a whole number", column + 1)))
         })
         .transpose()
 }
@@ -218,8 +214,10 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_none_and_rows_without_an_aircraft_are_counted() {
-        let found = parse("1,UA,N1,EWR,IAH,,,,1400\n1,UA,NA,EWR,IAH,1,1,1,1\n1,UA,,EWR,IAH,1,1,1,1\n1,UA,N2,EWR,IAH,1,NA,12.0,1\n")
-            .expect("good rows");
+        let found = parse(
+            "1,UA,N1,EWR,IAH,,,,1400\n1,UA,NA,EWR,IAH,1,1,1,1\n1,UA,,EWR,IAH,1,1,1,1\n1,UA,N2,EWR,IAH,1,NA,12.0,1\n",
+        )
+        .expect("good rows");
         assert_eq!(found.without_tail, 2);
         assert_eq!(found.flights[0].air_minutes, None);
         assert_eq!((found.flights[1].arrival_delay, found.flights[1].air_minutes), (None, Some(12)));

@@ -59,10 +59,5 @@ fn watch_parent() -> oneshot::Receiver<()> {
 
 fn reading(swarm: &Swarm) -> Reading {
     let stats = swarm.stats();
-    Reading {
-        workers: stats.workers,
-        calls: stats.received,
-        arrived: stats.handoffs_in,
-        departed: stats.handoffs_out,
-    }
+    Reading { workers: stats.workers, calls: stats.received, arrived: stats.handoffs_in, departed: stats.handoffs_out }
 }

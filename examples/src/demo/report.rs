@@ -33,10 +33,7 @@ pub fn fleets(fleets: &BTreeMap<String, Fleet>, names: &BTreeMap<String, String>
 /// What came out, in words.
 pub fn verdict(verdict: &Verdict, loss: &Loss) -> Vec<String> {
     let mut lines = vec![
-        format!(
-            "{:>7} aircraft agree with the plain pass over the file to the last mile",
-            thousands(verdict.exact)
-        ),
+        format!("{:>7} aircraft agree with the plain pass over the file to the last mile", thousands(verdict.exact)),
         format!(
             "{:>7} aircraft were on {}, which was killed: they restarted from zero, and have every flight since ({})",
             thousands(verdict.restarted),
@@ -86,13 +83,9 @@ mod tests {
 
     #[test]
     fn a_fleet_is_summed_and_named() {
-        let tally =
-            Tally { flights: 2, miles: 1_500, minutes: 90, delay_minutes: -3, delays: 2, ..Tally::default() };
-        let answers = vec![
-            ("N1".into(), Ok(tally.clone())),
-            ("N2".into(), Ok(tally)),
-            ("N3".into(), Err("gone".into())),
-        ];
+        let tally = Tally { flights: 2, miles: 1_500, minutes: 90, delay_minutes: -3, delays: 2, ..Tally::default() };
+        let answers =
+            vec![("N1".into(), Ok(tally.clone())), ("N2".into(), Ok(tally)), ("N3".into(), Err("gone".into()))];
         let lines = fleets(&[("UA".into(), answers)].into(), &[("UA".into(), "United".into())].into());
         for word in ["UA", "United", " 3 ", "3,000", "180", "-1.5 min"] {
             assert!(lines[1].contains(word), "{word} in {}", lines[1]);
@@ -104,10 +97,7 @@ mod tests {
     fn faults_are_counted_and_the_first_are_printed() {
         let wrong = (0..20).map(|n| format!("fault {n}")).collect();
         let text = verdict(&Verdict { wrong, ..Verdict::default() }, &Loss::default()).join("\n");
-        assert!(
-            text.contains("20 THINGS") && text.contains("fault 11") && text.contains("and 8 more"),
-            "{text}"
-        );
+        assert!(text.contains("20 THINGS") && text.contains("fault 11") && text.contains("and 8 more"), "{text}");
         assert!(!text.contains("all held") && !text.contains("no other call failed"));
     }
 

@@ -153,11 +153,7 @@ async fn fly(
 }
 
 /// Asks every aircraft for its book, a few at once.
-async fn ask_aircraft(
-    swarm: &Swarm,
-    flights: &[Flight],
-    at_once: usize,
-) -> Result<BTreeMap<String, Book>, Trouble> {
+async fn ask_aircraft(swarm: &Swarm, flights: &[Flight], at_once: usize) -> Result<BTreeMap<String, Book>, Trouble> {
     let tails: BTreeSet<_> = flights.iter().map(|flight| flight.tail.clone()).collect();
     let mut books = BTreeMap::new();
     let mut asked = JoinSet::new();

@@ -14,7 +14,8 @@ const REDRAW_EVERY: Duration = Duration::from_millis(100);
 /// How often the table is repeated as plain lines: a log wants fewer of them than an eye.
 const REPEAT_EVERY: Duration = Duration::from_secs(2);
 
-const HEAD: &str = "node       pid  address                          state     workers   calls/s  arrived  departed  failed calls";
+const HEAD: &str =
+    "node       pid  address                          state     workers   calls/s  arrived  departed  failed calls";
 
 /// Where the demo speaks. Cheap to clone.
 #[derive(Clone)]
@@ -50,8 +51,7 @@ impl Screen {
 
     /// Shows the figures until it is dropped.
     pub async fn show(&self) {
-        let mut every =
-            tokio::time::interval(if self.terminal.is_some() { REDRAW_EVERY } else { REPEAT_EVERY });
+        let mut every = tokio::time::interval(if self.terminal.is_some() { REDRAW_EVERY } else { REPEAT_EVERY });
         loop {
             every.tick().await;
             self.draw();
@@ -104,8 +104,8 @@ impl Terminal {
         let mut table = self.table();
         for (at, line) in std::iter::once(HEAD.to_owned()).chain(rows).enumerate() {
             if at == table.len() {
-                let style = ProgressStyle::with_template("{msg}")
-                    .expect("the template is a constant that is well formed");
+                let style =
+                    ProgressStyle::with_template("{msg}").expect("the template is a constant that is well formed");
                 table.push(self.lines.add(ProgressBar::new(1).with_style(style)));
             }
             table[at].set_message(line);

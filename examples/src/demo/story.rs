@@ -124,11 +124,7 @@ impl Story {
             began.elapsed()
         ));
         let placement = self.until_at_rest().await?;
-        self.screen.say(&format!(
-            "{number} hosts {} of {} aircraft",
-            hosted(&placement),
-            thousands(placement.len())
-        ));
+        self.screen.say(&format!("{number} hosts {} of {} aircraft", hosted(&placement), thousands(placement.len())));
         Ok(())
     }
 
@@ -140,8 +136,7 @@ impl Story {
         self.screen.say(&format!("{number} is asked to leave"));
         self.cluster.leave(number).await?;
         self.until_found().await?;
-        self.screen
-            .say(&format!("{number} has handed its aircraft over and left in {:.2?}", began.elapsed()));
+        self.screen.say(&format!("{number} has handed its aircraft over and left in {:.2?}", began.elapsed()));
         self.until_at_rest().await?;
         Ok(())
     }
@@ -152,18 +147,12 @@ impl Story {
         };
         let host = self.cluster.host(number).clone();
         let before = self.until_at_rest().await?;
-        let epochs: BTreeMap<_, _> = before
-            .into_iter()
-            .filter(|(_, (node, _))| *node == host)
-            .map(|(name, (_, epoch))| (name, epoch))
-            .collect();
+        let epochs: BTreeMap<_, _> =
+            before.into_iter().filter(|(_, (node, _))| *node == host).map(|(name, (_, epoch))| (name, epoch)).collect();
         let killed = Instant::now();
         self.cluster.kill(number).await?;
         self.alive.remove(&number);
-        self.screen.say(&format!(
-            "{number} is killed with SIGKILL, and {} aircraft with it",
-            thousands(epochs.len())
-        ));
+        self.screen.say(&format!("{number} is killed with SIGKILL, and {} aircraft with it", thousands(epochs.len())));
         self.until_found().await?;
         self.screen.say(&format!("its death is known after {:.2?}", killed.elapsed()));
         let back = |placement: &Placement| {
@@ -187,10 +176,9 @@ impl Story {
                 return Ok(());
             }
             if began.elapsed() > REST_WITHIN {
-                return Err(format!(
-                    "after {REST_WITHIN:?} the members are {members:?} and should be {expected:?}"
-                )
-                .into());
+                return Err(
+                    format!("after {REST_WITHIN:?} the members are {members:?} and should be {expected:?}").into()
+                );
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -206,9 +194,7 @@ impl Story {
                 Ok(placement) if holds(&placement) => return Ok(placement),
                 Err(error) if began.elapsed() > REST_WITHIN => return Err(error.into()),
                 Ok(_) if began.elapsed() > REST_WITHIN => {
-                    return Err(
-                        format!("the aircraft are not where they should be after {REST_WITHIN:?}").into()
-                    );
+                    return Err(format!("the aircraft are not where they should be after {REST_WITHIN:?}").into());
                 }
                 Ok(_) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }

@@ -96,9 +96,7 @@ impl Verdict {
                 None => self.exact += 1,
                 Some(_) => self.restarted += 1,
             },
-            Some(Ok(book)) => {
-                self.wrong.push(format!("{tail}: its book says {book:?}, the plain pass {expected:?}"))
-            }
+            Some(Ok(book)) => self.wrong.push(format!("{tail}: its book says {book:?}, the plain pass {expected:?}")),
             Some(Err(error)) => self.wrong.push(format!("{tail}: its book cannot be read: {error}")),
             None => self.wrong.push(format!("{tail}: was not asked for its book")),
         }
@@ -113,10 +111,8 @@ impl Verdict {
             match &entry.answer {
                 Answer::Entered { epoch, flights } => {
                     if *epoch < newest {
-                        self.wrong.push(format!(
-                            "{tail}: row {} was entered at epoch {epoch:x} after {newest:x}",
-                            entry.row
-                        ));
+                        self.wrong
+                            .push(format!("{tail}: row {} was entered at epoch {epoch:x} after {newest:x}", entry.row));
                     }
                     newest = *epoch;
                     if !restarted && lost_at.is_some_and(|lost| *epoch > lost) {
@@ -178,9 +174,7 @@ impl Verdict {
             for (tail, answer) in answers {
                 match (answer, evidence.books.get(tail)) {
                     (Ok(said), Some(Ok(book))) if said == book => {}
-                    (Ok(_), _) => {
-                        self.wrong.push(format!("{tail}: its answer to {carrier} differs from its book"))
-                    }
+                    (Ok(_), _) => self.wrong.push(format!("{tail}: its answer to {carrier} differs from its book")),
                     (Err(error), _) => self.wrong.push(format!("{tail}: did not answer {carrier}: {error}")),
                 }
             }

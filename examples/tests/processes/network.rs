@@ -64,8 +64,7 @@ impl Network {
     }
 
     fn set_link(&self, node: usize, state: &str) {
-        ip(&["-n", &self.hub(), "link", "set", &port(node), state])
-            .expect("a port of the bridge can be switched");
+        ip(&["-n", &self.hub(), "link", "set", &port(node), state]).expect("a port of the bridge can be switched");
     }
 
     fn hub(&self) -> String {

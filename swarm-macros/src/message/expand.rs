@@ -118,8 +118,8 @@ fn schema(message: &Message) -> TokenStream {
     let generics = travelling(message);
     let (impls, types, bounds) = generics.split_for_impl();
     let structure = message.variants.iter().map(|variant| structure(variant, private));
-    let layout = (!message.hopeless)
-        .then(|| quote!(print = print.layout::<<Self as #private::rkyv::Archive>::Archived>();));
+    let layout =
+        (!message.hopeless).then(|| quote!(print = print.layout::<<Self as #private::rkyv::Archive>::Archived>();));
     let structure = quote! {{
         let mut print = #private::Fingerprint::of(#wire);
         #(#structure)*
@@ -142,11 +142,24 @@ fn schema(message: &Message) -> TokenStream {
             const CYCLE: &'static [#private::u64] = &[#(<#cycle as #private::Message>::ID),*];
         }
     };
+    let flats = message.variants.iter().flat_map(|variant| &variant.fields).map(|field| flat(field, private));
     quote! {
         #(#cfg)*
         #[automatically_derived]
-        impl #impls #private::Schema for #ident #types #bounds { #consts }
+        impl #impls #private::Schema for #ident #types #bounds {
+            #consts
+            #[allow(unused_mut)]
+            const FLAT: #private::bool = { let mut flat = true; #(#flats)* flat };
+        }
     }
+}
+
+fn flat(Schema { of, cfg, .. }: &Schema, private: &syn::Path) -> TokenStream {
+    let flat = match of {
+        Of::Type { ty, .. } => quote!(<#ty as #private::Schema>::FLAT),
+        Of::Name(_) => quote!(false),
+    };
+    quote!(#(#cfg)* { flat = flat && #flat; })
 }
 
 fn structure(variant: &Variant, private: &syn::Path) -> TokenStream {

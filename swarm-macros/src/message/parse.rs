@@ -59,7 +59,8 @@ impl Options {
                 self.cycle.extend(types);
             }
             _ => {
-                let text = "a message has the options `name = \"..\"`, `reply = Type`, `cycle(Type, ..)` and `crate = path`";
+                let text =
+                    "a message has the options `name = \"..\"`, `reply = Type`, `cycle(Type, ..)` and `crate = path`";
                 return Err(Error::new(keyword.span(), text));
             }
         }
@@ -112,11 +113,9 @@ impl Message {
         let item: DeriveInput = syn::parse2(item)?;
         let private = options::private(options.krate.as_ref());
         let wire = options.name.unwrap_or_else(|| item.ident.unraw().to_string());
-        if let Some(reply) = &options.reply {
-            _ = travel::check(reply, mistakes);
-        }
+        let reply = options.reply.filter(|reply| travel::check(reply, mistakes).is_ok());
         let mut message = Self::of(item, wire, private, options.cycle, mistakes)?;
-        message.reply = options.reply;
+        message.reply = reply;
         Ok(message)
     }
 
@@ -142,7 +141,8 @@ impl Message {
         for param in &item.generics.params {
             if let GenericParam::Lifetime(lifetime) = param {
                 message.hopeless = true;
-                mistakes.at(lifetime, "a message owns what it carries: remove the lifetime, and write `String` for `&str`");
+                mistakes
+                    .at(lifetime, "a message owns what it carries: remove the lifetime, and write `String` for `&str`");
             }
         }
         let mut variants = Vec::new();
@@ -162,7 +162,7 @@ impl Message {
                 }
             }
             Data::Union(data) => {
-                return Err(Error::new(data.union_token.span, "a union says not what it holds: write an enum"));
+                return Err(Error::new(data.union_token.span, "a union does not say what it holds: write an enum"));
             }
         }
         message.variants = variants;
@@ -181,18 +181,20 @@ impl Message {
     fn field(&mut self, field: &mut Field, mistakes: &mut Mistakes) -> Of {
         let named = take_schema(&mut field.attrs, mistakes);
         let private = &self.private;
-        let mut cutter =
-            paths::Cutter { own: &self.item.ident, cycle: &self.cycle, private, found: false };
+        let mut cutter = paths::Cutter { own: &self.item.ident, cycle: &self.cycle, private, found: false };
         let cut = cutter.cut(&field.ty);
         let circular = cutter.found;
         let generic = paths::mentions(&field.ty, &self.item.generics);
         self.recursive |= circular && generic;
-        if circular || !generic {
+        if circular {
             field.attrs.push(parse_quote!(#[rkyv(omit_bounds)]));
         }
         if let Some(named) = named {
             return Of::Name(named);
         }
+        // A field that borrows is the same mistake as the type's lifetime.
+        let mut same = Mistakes::default();
+        let mistakes = if self.item.generics.lifetimes().next().is_some() { &mut same } else { mistakes };
         match travel::check(&field.ty, mistakes) {
             Ok(()) => Of::Type { ty: cut, generic },
             Err(fault) => {

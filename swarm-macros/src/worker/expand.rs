@@ -147,9 +147,11 @@ fn boot(worker: &Worker, Init { shape, arguments, returns }: &Init) -> TokenStre
     };
     let values: Vec<_> = names.iter().map(|name| quote!(#name)).collect();
     let made = shape.call(&values);
-    let made = quote_spanned!(*returns=> #p::IntoInit::<Self>::into_init(#made));
+    let made = quote_spanned!(*returns=> { let made = #made; #p::IntoInit::<Self>::into_init(made) });
     let boot = if shape.is_async {
-        quote_spanned!(shape.ident.span()=> #p::Boot::Later(#p::Box::pin(async move { #made })))
+        let span = shape.ident.span();
+        let p = paths::at(span, p);
+        quote_spanned!(span=> #p::Boot::Later(#p::Box::pin(async move { #made })))
     } else {
         quote!(#p::Boot::Done(#made))
     };

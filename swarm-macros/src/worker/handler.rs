@@ -11,17 +11,8 @@ use crate::options;
 use crate::travel::{self, Fault};
 
 /// Names that generated clients have themselves.
-const RESERVED: [&str; 9] = [
-    "at",
-    "on",
-    "call",
-    "cast",
-    "register",
-    "register_local",
-    "whereis_or_register",
-    "whereis",
-    "unregister",
-];
+const RESERVED: [&str; 9] =
+    ["at", "on", "call", "cast", "register", "register_local", "whereis_or_register", "whereis", "unregister"];
 
 /// A method that handles a message.
 pub(crate) struct Handler {
@@ -57,7 +48,13 @@ struct Options {
 
 impl Handler {
     /// The handler under `mark`, if it can be used at all.
-    pub(crate) fn of(shape: Shape, mark: &Attribute, cast: bool, worker: &str, mistakes: &mut Mistakes) -> Option<Self> {
+    pub(crate) fn of(
+        shape: Shape,
+        mark: &Attribute,
+        cast: bool,
+        worker: &str,
+        mistakes: &mut Mistakes,
+    ) -> Option<Self> {
         let options = mistakes.take(Options::read(mark)).unwrap_or_default();
         let reserved = RESERVED.contains(&shape.name().as_str());
         if reserved {
@@ -68,7 +65,10 @@ impl Handler {
         let message = match options.message {
             Some(ty) => {
                 if let Some(name) = &options.name {
-                    let text = format!("`{0}` has a name of its own: write `#[swarm::message(name = ..)]` above `{0}`", travel::show(&ty));
+                    let text = format!(
+                        "`{0}` has a name of its own: write `#[swarm::message(name = ..)]` above `{0}`",
+                        travel::show(&ty)
+                    );
                     mistakes.at(name, text);
                 }
                 own(&shape, ty, cast, mistakes)
@@ -132,8 +132,15 @@ fn generated(shape: &Shape, name: Option<&LitStr>, worker: &str, mistakes: &mut 
         usable &= travel::check(&argument.ty, mistakes) != Err(Fault::Hopeless);
     }
     let fields = shape::named(&shape.arguments, mistakes)?;
+    let name_in_rust = camel(&shape.name());
+    // rkyv's derives mean Rust's own `Sized` by that name.
+    if name_in_rust == "Sized" || syn::parse_str::<Ident>(&name_in_rust).is_err() {
+        let text = format!("the message of `{}` cannot be called `{name_in_rust}`: rename this method", shape.ident);
+        mistakes.at(&shape.ident, text);
+        return None;
+    }
     usable.then(|| Message::Generated {
-        ident: Ident::new(&camel(&shape.name()), shape.ident.span()),
+        ident: Ident::new(&name_in_rust, shape.ident.span()),
         wire: format!("{worker}/{}", name.map_or_else(|| shape.name(), LitStr::value)),
         fields,
     })
@@ -175,7 +182,8 @@ impl Options {
                 self.timeout = Some((keyword, duration(&text)?));
             }
             _ => {
-                let text = "a method has the options `name = \"..\"` and `timeout = \"200ms\"`, after the type of its message";
+                let text =
+                    "a method has the options `name = \"..\"` and `timeout = \"200ms\"`, after the type of its message";
                 return Err(Error::new(keyword.span(), text));
             }
         }
@@ -209,4 +217,29 @@ fn camel(snake: &str) -> String {
         out.push_str(letters.as_str());
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_named_in_camel_case() {
+        let names = [("get", "Get"), ("register_all", "RegisterAll"), ("_x", "X"), ("a__b", "AB")];
+        for (snake, name) in names {
+            assert_eq!(camel(snake), name);
+        }
+    }
+
+    #[test]
+    fn durations_have_a_whole_number_and_a_unit() {
+        let read = |text: &str| duration(&LitStr::new(text, proc_macro2::Span::call_site())).ok();
+        assert_eq!(read("200ms"), Some(Duration::from_millis(200)));
+        assert_eq!(read("3 s"), Some(Duration::from_secs(3)));
+        assert_eq!(read("2min"), Some(Duration::from_secs(120)));
+        assert_eq!(read("7us"), Some(Duration::from_micros(7)));
+        for bad in ["", "5", "s", "-1s", "1.5s", "0ms", "1h", "99999999999999999999s", "400000000000000000min"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
 }

@@ -38,7 +38,10 @@ impl Init {
             usable = false;
         }
         let Some(output) = &shape.output else {
-            mistakes.at(&shape.ident, "`#[init]` makes the worker: write `-> Self` or `-> Result<Self, E>` with `E: Display`");
+            mistakes.at(
+                &shape.ident,
+                "`#[init]` makes the worker: write `-> Self` or `-> Result<Self, E>` with `E: Display`",
+            );
             return None;
         };
         let returns = output.span();
@@ -48,7 +51,10 @@ impl Init {
             [one] => {
                 let bare = |name: String| name == one.to_token_stream().to_string();
                 if generics.params.iter().map(paths::parameter).any(bare) {
-                    mistakes.at(one, "a worker cannot be started with just any type (Rust's orphan rule): take a tuple, `(T,)`");
+                    mistakes.at(
+                        one,
+                        "a worker cannot be started with just any type (Rust's orphan rule): take a tuple, `(T,)`",
+                    );
                     return None;
                 }
                 one.clone()

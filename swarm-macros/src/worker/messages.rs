@@ -18,6 +18,7 @@ pub(crate) fn quiet() -> TokenStream {
     quote! {
         #[allow(
             dead_code,
+            deprecated,
             missing_docs,
             private_bounds,
             private_interfaces,
@@ -64,9 +65,10 @@ pub(crate) fn generics(worker: &Worker, types: &[Type]) -> Generics {
         }
     }
     if let Some(bounds) = generics.where_clause.take() {
-        let kept = bounds.predicates.into_iter().filter(|predicate| {
-            !paths::mentions(predicate, &dropped) && paths::mentions(predicate, &generics)
-        });
+        let kept = bounds
+            .predicates
+            .into_iter()
+            .filter(|predicate| !paths::mentions(predicate, &dropped) && paths::mentions(predicate, &generics));
         let kept: Vec<_> = kept.collect();
         if !kept.is_empty() {
             generics.where_clause = Some(parse_quote!(where #(#kept),*));
@@ -105,7 +107,9 @@ pub(crate) fn expand(worker: &Worker) -> TokenStream {
 }
 
 fn message(worker: &Worker, handler: &Handler, taken: &[String]) -> Option<TokenStream> {
-    let Message::Generated { ident, wire, fields } = &handler.message else { return None };
+    let Message::Generated { ident, wire, fields } = &handler.message else {
+        return None;
+    };
     let mut inward = Inward { taken };
     let outer = types(worker, fields);
     let mut generics = generics(worker, &outer);

@@ -2,7 +2,6 @@
 //! missing, what does not go together.
 
 use proc_macro2::Span;
-use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{Attribute, GenericParam, Generics, Ident, Meta, Path, Type};
 
@@ -78,7 +77,9 @@ impl Worker {
     }
 
     fn add(&mut self, function: &Function, mark: &str, attribute: &Attribute, mistakes: &mut Mistakes) {
-        let Some(shape) = Shape::of(function, mark, mistakes) else { return };
+        let Some(shape) = Shape::of(function, mark, mistakes) else {
+            return;
+        };
         if mark == "call" || mark == "cast" {
             let handler = Handler::of(shape, attribute, mark == "cast", &self.wire, mistakes);
             if let Some(handler) = handler.filter(|handler| self.is_new(handler, mistakes)) {
@@ -97,7 +98,9 @@ impl Worker {
             self.inits.extend(Init::of(shape, &self.generics, mistakes));
             return;
         }
-        let Some(hook) = Hook::of(shape, mark, mistakes) else { return };
+        let Some(hook) = Hook::of(shape, mark, mistakes) else {
+            return;
+        };
         let same = |other: &&Hook| std::mem::discriminant(&other.role) == std::mem::discriminant(&hook.role);
         if self.hooks.iter().filter(same).any(|other| twice(&hook.shape, &other.shape)) {
             return mistakes.at(attribute, format!("a worker has one `#[{mark}]`: remove this one"));
@@ -108,29 +111,25 @@ impl Worker {
     /// Whether no other method handles the same message. Methods under `#[cfg]`s may exclude each other, which is
     /// the compiler's to know.
     fn is_new(&self, handler: &Handler, mistakes: &mut Mistakes) -> bool {
-        let key = key(&handler.message);
-        let same = self.handlers.iter().find(|other| {
+        let same = self.handlers.iter().find_map(|other| {
             let exclusive = !other.shape.cfg.is_empty() && !handler.shape.cfg.is_empty();
-            self::key(&other.message) == key && !exclusive
+            let same = (!exclusive).then(|| clash(&other.message, &handler.message))?;
+            same.map(|text| (text, &other.shape.ident))
         });
-        if let Some(other) = same {
-            let text = match &handler.message {
-                Message::Owned(ty) | Message::Archived(ty) => format!(
-                    "`{}` is already handled by `{}`: a worker has one method for a message",
-                    travel::show(ty),
-                    other.shape.ident
-                ),
-                Message::Generated { ident, .. } => format!(
-                    "the message `{ident}` is already that of `{}`: rename one of the two methods",
-                    other.shape.ident
-                ),
-            };
-            match &handler.message {
-                Message::Owned(ty) | Message::Archived(ty) => mistakes.at(ty, text),
-                Message::Generated { ident, .. } => mistakes.at(ident, text),
+        let Some((what, other)) = same else {
+            return true;
+        };
+        match &handler.message {
+            Message::Owned(ty) | Message::Archived(ty) => {
+                let text = format!("{what} is already handled by `{other}`: a worker has one method for a message");
+                mistakes.at(ty, text);
+            }
+            Message::Generated { ident, .. } => {
+                let text = format!("{what} is already that of `{other}`: rename one of the two");
+                mistakes.at(ident, text);
             }
         }
-        same.is_none()
+        false
     }
 
     fn pair_hooks(&mut self, begins: bool, mistakes: &mut Mistakes) {
@@ -164,11 +163,22 @@ fn mark<'a>(function: &'a Function, mistakes: &mut Mistakes) -> Option<(String, 
     Some((first.path().segments.last()?.ident.to_string(), first))
 }
 
-/// What tells messages apart: generated ones by their name, others by their type.
-fn key(message: &Message) -> String {
-    match message {
-        Message::Generated { ident, .. } => format!("generated {ident}"),
-        Message::Owned(ty) | Message::Archived(ty) => ty.to_token_stream().to_string(),
+/// What two messages have in common that must be one method's own.
+fn clash(one: &Message, other: &Message) -> Option<String> {
+    match (one, other) {
+        (Message::Generated { ident, wire, .. }, Message::Generated { ident: other, wire: other_wire, .. }) => {
+            if ident == other {
+                Some(format!("the message `{ident}`"))
+            } else {
+                (wire == other_wire).then(|| format!("the wire name `{wire}`"))
+            }
+        }
+        (Message::Owned(one) | Message::Archived(one), Message::Owned(other) | Message::Archived(other)) => {
+            let show = travel::show(one);
+            (show == travel::show(other)).then(|| format!("`{show}`"))
+        }
+        (Message::Generated { .. }, Message::Owned(_) | Message::Archived(_))
+        | (Message::Owned(_) | Message::Archived(_), Message::Generated { .. }) => None,
     }
 }
 
@@ -211,5 +221,25 @@ impl Worker {
                 Role::Begin | Role::End { .. } | Role::Die { .. } => None,
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_named_in_snake_case() {
+        let names = [
+            ("Account", "account"),
+            ("BankAccount", "bank_account"),
+            ("HTTPServer", "http_server"),
+            ("Node2Node", "node2_node"),
+            ("Old_Style", "old_style"),
+            ("Match", "r#match"),
+        ];
+        for (camel, snake) in names {
+            assert_eq!(module(camel, Span::call_site()).to_string(), snake);
+        }
     }
 }

@@ -58,7 +58,8 @@ impl Options {
                 let ty: Type = input.parse()?;
                 let own = matches!(&ty, Type::Path(path) if path.path.is_ident("Self"));
                 if !own {
-                    let text = "the state that moves is the whole worker, `state = Self`, or what `#[begin_handoff]` returns";
+                    let text =
+                        "the state that moves is the whole worker, `state = Self`, or what `#[begin_handoff]` returns";
                     return Err(Error::new_spanned(ty, text));
                 }
                 self.whole_state = Some(keyword.clone());
@@ -67,7 +68,10 @@ impl Options {
                 input.parse::<Token![=]>()?;
                 let bound: LitInt = input.parse()?;
                 if bound.base10_parse::<u32>()? == 0 {
-                    return Err(Error::new(bound.span(), "a worker needs room for one message: write `mailbox = 1` or more"));
+                    return Err(Error::new(
+                        bound.span(),
+                        "a worker needs room for one message: write `mailbox = 1` or more",
+                    ));
                 }
                 self.mailbox = Some(bound);
             }

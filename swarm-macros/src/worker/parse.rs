@@ -44,7 +44,9 @@ impl Parse for Block {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;
         if !input.peek(Token![impl]) {
-            return Err(input.error("`#[swarm::worker]` stands above the impl block of a worker: `impl Account { .. }`"));
+            return Err(
+                input.error("`#[swarm::worker]` stands above the impl block of a worker: `impl Account { .. }`")
+            );
         }
         let impl_token = input.parse()?;
         let mut generics: Generics = input.parse()?;
@@ -93,15 +95,16 @@ impl Parse for Item {
                 break;
             }
         }
-        Ok(Self::Other(tokens))
+        Ok(Self::Other(without_inner(tokens)))
     }
 }
 
-/// Whether an attribute is one of ours: `#[call]`, `#[swarm::call]`, `#[swarm::prelude::call]`.
+/// Whether an attribute is one of ours: `#[call]`, `#[swarm::prelude::call]`, and so in a renamed crate.
 fn is_mark(attribute: &Attribute) -> bool {
     let segments = &attribute.path().segments;
     let ours = segments.last().is_some_and(|last| INNER.iter().any(|inner| last.ident == inner));
-    ours && (segments.len() == 1 || segments[0].ident == "swarm")
+    let module = segments.len().checked_sub(2).map(|at| &segments[at].ident);
+    ours && module.is_none_or(|module| module == "prelude" || module == "swarm")
 }
 
 impl ToTokens for Block {
@@ -118,7 +121,7 @@ impl ToTokens for Block {
     }
 }
 
-/// A block that could not be read, without our attributes: they would only add errors of their own.
+/// What could not be read, without our attributes: they would only add errors of their own.
 pub(crate) fn without_inner(tokens: TokenStream) -> TokenStream {
     let mut kept: Vec<TokenTree> = Vec::new();
     for token in tokens {

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Signature;
 use syn::ext::IdentExt;
 use syn::{Attribute, FnArg, GenericParam, Ident, Pat, PatType, Path, ReceiverKind, ReturnType, Safety, Type};
 
@@ -52,45 +53,20 @@ impl Shape {
             }
         }
         if !matches!(signature.safety, Safety::Default) {
-            mistakes.at(&signature.safety, format!("the framework calls `#[{mark}]`, so it cannot be `unsafe`: remove it"));
+            mistakes
+                .at(&signature.safety, format!("the framework calls `#[{mark}]`, so it cannot be `unsafe`: remove it"));
             usable = false;
         }
-        let mut inputs = signature.inputs.iter().peekable();
-        let receiver = match inputs.peek() {
-            Some(FnArg::Receiver(receiver)) => {
-                inputs.next();
-                match (mark, &receiver.kind) {
-                    ("init", _) => {
-                        mistakes.at(receiver, "`#[init]` makes the worker, so there is no `self` yet: remove it");
-                        usable = false;
-                        None
-                    }
-                    (_, ReceiverKind::Reference(_, _, None)) => Some(Receiver::Shared),
-                    (_, ReceiverKind::Reference(_, _, Some(_))) => Some(Receiver::Exclusive),
-                    (_, ReceiverKind::Value) => {
-                        let text = "`self` by value would end the worker: write `&self` or `&mut self` (and `ctx.stop()` to end it)";
-                        mistakes.at(receiver, text);
-                        usable = false;
-                        None
-                    }
-                    _ => {
-                        mistakes.at(receiver, "write `&self` or `&mut self`");
-                        usable = false;
-                        None
-                    }
-                }
-            }
-            _ if mark == "init" => None,
-            _ => {
-                mistakes.at(&signature.ident, format!("a `#[{mark}]` method runs on its worker: write `&self` or `&mut self` first"));
-                usable = false;
-                None
-            }
-        };
-        let mut arguments: Vec<PatType> = inputs.filter_map(|input| match input {
-            FnArg::Typed(argument) => Some(argument.clone()),
-            FnArg::Receiver(_) => None,
-        }).collect();
+        let receiver = receiver(signature, mark, mistakes);
+        usable &= receiver.is_some();
+        let mut arguments: Vec<PatType> = signature
+            .inputs
+            .iter()
+            .filter_map(|input| match input {
+                FnArg::Typed(argument) => Some(argument.clone()),
+                FnArg::Receiver(_) => None,
+            })
+            .collect();
         let context = arguments.first().is_some_and(|first| is_context(&first.ty));
         if context {
             arguments.remove(0);
@@ -102,7 +78,7 @@ impl Shape {
         usable.then(|| Self {
             ident: signature.ident.clone(),
             is_async: signature.asyncness.is_some(),
-            receiver,
+            receiver: receiver.flatten(),
             context,
             arguments,
             output,
@@ -140,14 +116,38 @@ impl Shape {
     /// A step that runs `body`, an expression that uses `at`, and gives `body`'s value as its reply.
     pub(crate) fn step(&self, private: &Path, body: &TokenStream) -> TokenStream {
         if self.is_async {
-            let ident = &self.ident;
-            quote_spanned! {ident.span()=>
+            let span = self.ident.span();
+            let private = crate::paths::at(span, private);
+            quote_spanned! {span=>
                 #private::Step::Later(#private::Box::pin(async move { let reply = #body; (at, reply) }))
             }
         } else {
             quote!({ let reply = #body; #private::Step::Done(at, reply) })
         }
     }
+}
+
+/// How the function takes its worker: `#[init]` does not, all others must. `None` is a mistake, which is noted.
+fn receiver(signature: &Signature, mark: &str, mistakes: &mut Mistakes) -> Option<Option<Receiver>> {
+    let Some(receiver) = signature.receiver() else {
+        if mark == "init" {
+            return Some(None);
+        }
+        let text = format!("a `#[{mark}]` method runs on its worker: write `&self` or `&mut self` first");
+        mistakes.at(&signature.ident, text);
+        return None;
+    };
+    let text = match &receiver.kind {
+        _ if mark == "init" => "`#[init]` makes the worker, so there is no `self` yet: remove it",
+        ReceiverKind::Reference(_, _, None) => return Some(Some(Receiver::Shared)),
+        ReceiverKind::Reference(_, _, Some(_)) => return Some(Some(Receiver::Exclusive)),
+        ReceiverKind::Value => {
+            "`self` by value would end the worker: write `&self` or `&mut self` (and `ctx.stop()` to end it)"
+        }
+        _ => "write `&self` or `&mut self`",
+    };
+    mistakes.at(receiver, text);
+    None
 }
 
 /// The names of arguments, which become the fields of a message.

@@ -19,6 +19,9 @@ pub trait Schema {
     const SHALLOW: Fingerprint = Self::FINGERPRINT;
     /// The fingerprint of the whole structure.
     const FINGERPRINT: Fingerprint;
+    /// Every value is encoded in as many bytes as its archived form has, and nothing beside it: so that other lengths
+    /// can be refused. `false` is always right.
+    const FLAT: bool = false;
     /// The ids of the messages named in `cycle(..)`.
     #[doc(hidden)]
     const CYCLE: &'static [u64] = &[];
@@ -54,16 +57,17 @@ pub const fn closed(own: u64, named: &[u64], theirs: &[&[u64]]) {
     }
 }
 
-macro_rules! named {
+macro_rules! flat {
     ($($type:ty = $name:literal),* $(,)?) => {$(
         impl Schema for $type {
             const FINGERPRINT: Fingerprint = Fingerprint::of($name);
+            const FLAT: bool = true;
         }
     )*};
 }
 
-named! {
-    () = "()", bool = "bool", char = "char", String = "string", Duration = "duration",
+flat! {
+    () = "()", bool = "bool", char = "char", Duration = "duration",
     u8 = "u8", u16 = "u16", u32 = "u32", u64 = "u64", u128 = "u128",
     i8 = "i8", i16 = "i16", i32 = "i32", i64 = "i64", i128 = "i128",
     f32 = "f32", f64 = "f64",
@@ -72,9 +76,23 @@ named! {
 }
 
 #[cfg(feature = "uuid")]
-named! { uuid::Uuid = "uuid" }
+flat! { uuid::Uuid = "uuid" }
 
-/// A box is encoded unlike its content (behind a pointer), so it has a name of its own.
+impl Schema for String {
+    const FINGERPRINT: Fingerprint = Fingerprint::of("string");
+}
+
+impl<T: Schema> Schema for Option<T> {
+    const FINGERPRINT: Fingerprint = Fingerprint::of("option").with(T::FINGERPRINT);
+    const FLAT: bool = T::FLAT;
+}
+
+impl<T: Schema, E: Schema> Schema for Result<T, E> {
+    const FINGERPRINT: Fingerprint = Fingerprint::of("result").with(T::FINGERPRINT).with(E::FINGERPRINT);
+    const FLAT: bool = T::FLAT && E::FLAT;
+}
+
+// A box is encoded unlike its content (behind a pointer), so it has a name of its own.
 macro_rules! containers {
     ($($type:ident<$($inner:ident),+> = $name:literal),* $(,)?) => {$(
         impl<$($inner: Schema),+> Schema for $type<$($inner),+> {
@@ -84,7 +102,7 @@ macro_rules! containers {
 }
 
 containers! {
-    Box<T> = "box", Option<T> = "option", Result<T, E> = "result", Vec<T> = "vec", VecDeque<T> = "deque",
+    Box<T> = "box", Vec<T> = "vec", VecDeque<T> = "deque",
     BTreeMap<K, V> = "btreemap", BTreeSet<T> = "btreeset",
 }
 
@@ -106,12 +124,14 @@ impl<T: Schema, H> Schema for HashSet<T, H> {
 
 impl<T: Schema, const N: usize> Schema for [T; N] {
     const FINGERPRINT: Fingerprint = Fingerprint::of("array").number(N as u64).with(T::FINGERPRINT);
+    const FLAT: bool = T::FLAT;
 }
 
 macro_rules! tuples {
     ($(($($item:ident),+) = $arity:literal),* $(,)?) => {$(
         impl<$($item: Schema),+> Schema for ($($item,)+) {
             const FINGERPRINT: Fingerprint = Fingerprint::of("tuple").number($arity)$(.with($item::FINGERPRINT))+;
+            const FLAT: bool = true $(&& $item::FLAT)+;
         }
     )*};
 }

@@ -5,8 +5,8 @@ use crate::worker::Payload;
 
 #[test]
 fn fingerprints_are_fixed_for_ever() {
-    assert_eq!(Fingerprint::of("u64"), Fingerprint(0x0));
-    assert_eq!(<Vec<(u8, String)>>::FINGERPRINT, Fingerprint(0x0));
+    assert_eq!(Fingerprint::of("u64"), Fingerprint(0xa2481493b9362ff3));
+    assert_eq!(<Vec<(u8, String)>>::FINGERPRINT, Fingerprint(0xe270b2a76585d4fc));
 }
 
 #[test]
@@ -49,10 +49,12 @@ fn what_is_encoded_comes_back() {
 #[test]
 fn bytes_of_another_length_are_refused() {
     let payload = encode(&7_u64);
-    let longer = Payload::copy_of(&[&payload[..], &[0; 4]].concat());
-    let text = decode::<u64>(&longer).expect_err("4 bytes too many").to_string();
-    assert!(text.starts_with("the 12 bytes of a `u64` cannot be read"), "{text}");
+    let longer = Payload::copy_of(&[&payload[..], &[0; 8]].concat());
+    let text = decode::<u64>(&longer).expect_err("8 bytes too many").to_string();
+    assert!(text.starts_with("the 16 bytes of a `u64` cannot be read (its archive has exactly 8 bytes"), "{text}");
+    let texts = encode(&vec![String::from("one"), String::from("two")]);
+    assert!(decode::<Vec<String>>(&Payload::copy_of(&texts[..texts.len() - 2])).is_err());
     assert!(decode::<u64>(&Payload::copy_of(&payload[..4])).is_err());
     assert!(decode::<()>(&Payload::copy_of(&[0])).is_err());
-    assert!(Checked::<String>::new(Payload::copy_of(&[0xff; 64])).is_err());
+    assert!(Checked::<Vec<u64>>::new(Payload::copy_of(&[0xff; 64])).is_err());
 }

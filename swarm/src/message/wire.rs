@@ -20,14 +20,12 @@ use crate::worker::Payload;
     label = "this cannot travel between nodes",
     note = "if `{Self}` is yours, write `#[swarm::message]` above it; a type parameter needs the bound `swarm::Wire`"
 )]
-pub trait Wire:
-    Sized
+pub trait Wire: Sized
     + Schema
     + Send
     + 'static
-    + Archive<
-        Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
-    > + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
+    + Archive<Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync>
+    + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
 
@@ -39,7 +37,8 @@ impl<T> Wire for T where
         + 'static
         + Archive<
             Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<Self, HighDeserializer<Error>> + Sync,
-        > + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
+        >
+        + for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>
 {
 }
 
@@ -71,12 +70,17 @@ pub fn decode<T: Wire>(payload: &Payload) -> Result<T, Malformed> {
 /// The validated archived form that `payload` is.
 ///
 /// An archive ends with its root, so that a payload which is cut or lengthened is read at the wrong place and may pass
-/// validation by chance. Hence the length is checked as far as the root tells: what has no size has no bytes, and
-/// all else fills its alignment. The rest is the fingerprints' task: frames of another schema never come here.
+/// validation by chance. Hence its length is checked as far as the type tells it: exactly for a flat type, and by
+/// its alignment for one whose parts stand before the root. The rest is the task of frames, which carry the length,
+/// and of fingerprints, since a payload of another schema never comes here.
 fn access<T: Wire>(payload: &Payload) -> Result<&Archived<T>, Malformed> {
     let (size, align) = (size_of::<Archived<T>>(), align_of::<Archived<T>>());
-    if payload.len() < size || payload.len() % align != 0 || (size == 0 && !payload.is_empty()) {
-        return Err(Malformed::new::<T>(payload, format_args!("its archive has {size} bytes aligned to {align}")));
+    let fits =
+        if T::FLAT { payload.len() == size } else { payload.len() >= size && payload.len().is_multiple_of(align) };
+    if !fits {
+        let bound = if T::FLAT { "exactly" } else { "at least" };
+        let what = format_args!("its archive has {bound} {size} bytes, aligned to {align}");
+        return Err(Malformed::new::<T>(payload, what));
     }
     rkyv::access::<Archived<T>, Error>(payload).map_err(|error| Malformed::new::<T>(payload, error))
 }

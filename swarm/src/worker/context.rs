@@ -1,25 +1,128 @@
-//! Owns the handle that a worker's handlers get.
+//! Owns the handle that a worker's handlers get: what the worker knows of itself and may ask of its node.
+//! Never gives access to the worker's value.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::epoch::Epoch;
+use crate::error::CallError;
+use crate::message::{Message, encode};
 use crate::name::Name;
+use crate::worker::cell::Cell;
+use crate::worker::core::Core;
+use crate::worker::{Cast, Host, TimerId, Undelivered, Worker, alarms};
 
-/// What a worker knows of itself and may ask of its node.
+/// What a worker knows of itself and may ask of its node. Cheap to clone; a clone that outlives the worker is harmless.
 pub struct Context<W> {
-    name: Arc<Name>,
+    pub(super) core: Arc<Core>,
     worker: PhantomData<fn() -> Box<W>>,
 }
 
 impl<W> Context<W> {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core, worker: PhantomData }
+    }
+
     /// The name that this worker is registered under.
     pub fn name(&self) -> &Name {
-        &self.name
+        &self.core.name
+    }
+
+    /// The fencing token of this activation: strictly larger for every later one of the name.
+    pub fn epoch(&self) -> Epoch {
+        self.core.epoch()
+    }
+
+    /// When the caller of the message in hand gives up; `None` for casts and outside of handlers. A handler that takes
+    /// long may look whether anybody still waits.
+    pub fn deadline(&self) -> Option<std::time::Instant> {
+        let due = self.core.due();
+        if due == crate::worker::Deadline::NEVER.due {
+            return None;
+        }
+        std::time::Instant::now().checked_add(due.since(self.core.now()))
+    }
+
+    /// Takes a timer back. `false` if its message was sent already, or it is not one of this worker's.
+    pub fn cancel(&self, timer: TimerId) -> bool {
+        self.core.alarms().cancel(timer, self.core.host.timers())
+    }
+
+    /// The node, for the layers above.
+    pub(crate) fn host(&self) -> &Arc<dyn Host> {
+        &self.core.host
+    }
+}
+
+impl<W: Worker> Context<W> {
+    /// Ends this worker cleanly, after the message in hand if there is one: `die(Die::Stopped)` runs. What its rule
+    /// makes of that is said at [`Restart`](crate::worker::Restart).
+    pub fn stop(&self) {
+        self.core.request_stop();
+        if let Some(cell) = self.core.cell_as::<Cell<W>>() {
+            cell.stop_if_idle();
+        }
+    }
+
+    /// Puts a message at the end of this worker's own queue.
+    ///
+    /// # Errors
+    /// If the queue is full, or the worker has ended.
+    pub fn cast_self<M: Message>(&self, message: M) -> Result<(), CallError>
+    where
+        W: Cast<M>,
+    {
+        let name = self.core.name.clone();
+        let node = self.core.host.node();
+        let ended = || CallError::Ended { name: name.clone(), node, text: "it has moved or stopped".into() };
+        let cell = self.core.cell_as::<Cell<W>>().ok_or_else(ended)?;
+        cell.enqueue_cast(message).map_err(|(_, why)| match why {
+            Undelivered::Full => CallError::Overloaded { name: name.clone(), node, what: "the worker's queue".into() },
+            Undelivered::Moved => ended(),
+        })
+    }
+
+    /// Sends a message to this worker after `span`. The timer moves with the worker; a panic ends it.
+    ///
+    /// # Panics
+    /// If the worker has 4,096 timers already.
+    pub fn send_after<M: Message>(&self, span: Duration, message: M) -> TimerId
+    where
+        W: Cast<M>,
+    {
+        self.arm(span, None, &message)
+    }
+
+    /// Sends a message to this worker after each `span`, of at least a millisecond. It is encoded once. A tick that finds
+    /// the queue full is skipped. The timer moves with the worker; a panic ends it.
+    ///
+    /// # Panics
+    /// If the worker has 4,096 timers already.
+    pub fn send_every<M: Message>(&self, span: Duration, message: M) -> TimerId
+    where
+        W: Cast<M>,
+    {
+        let span = span.max(alarms::PERIOD_MIN);
+        self.arm(span, Some(span), &message)
+    }
+
+    fn arm<M: Message>(&self, span: Duration, every: Option<Duration>, message: &M) -> TimerId {
+        let message = alarms::Message { method: M::ID, fingerprint: M::FINGERPRINT.0 as u32, payload: encode(message) };
+        let due = self.core.now() + span;
+        self.core.alarms().arm(message, due, every, &self.core)
     }
 }
 
 impl<W> Clone for Context<W> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), worker: PhantomData }
+        Self { core: self.core.clone(), worker: PhantomData }
+    }
+}
+
+impl<W> fmt::Debug for Context<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("name", self.name()).field("epoch", &self.epoch()).finish()
     }
 }

@@ -9,17 +9,7 @@ use crate::worker::{Active, Boot, Context, Die, Handoff, Input, Payload, Step};
 
 /// The wire identity of a worker type: the hash of its name, mixed with the fingerprints of its type arguments.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    rkyv::Archive,
-    rkyv::Serialize,
-    rkyv::Deserialize,
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
 )]
 pub struct KindId(pub u64);
 
@@ -43,7 +33,7 @@ pub enum Restart {
     #[default]
     Permanent,
     /// As permanent, but a worker that stopped itself stays stopped and its name is free. (A permanent one that stops
-    /// itself starts again.)
+    /// itself starts again: its cell ends, and the owner of the name starts a new one under a new epoch.)
     Transient,
     /// It ends and its name is free.
     Temporary,
@@ -165,30 +155,35 @@ impl<W: Worker, E: std::fmt::Display> IntoInit<W> for Result<W, E> {
     }
 }
 
-/// A message that nobody can make. Every worker handles it, so that the compiler always has two candidates and
-/// reports a missing method in our words.
+/// Messages that nobody can make. Every worker handles both, so that the compiler always has two candidates and
+/// reports a missing method in our words instead of expecting the only message there is.
 #[doc(hidden)]
-pub enum Nothing {}
+pub enum Nothing<const N: usize> {}
 
-impl<W: Worker> Call<Nothing> for W {
-    type Reply = ();
+macro_rules! handle_nothing {
+    ($($n:literal),*) => {$(
+        impl<W: Worker> Call<Nothing<$n>> for W {
+            type Reply = ();
 
-    fn run(_: Active<Self>, input: Input<Nothing>) -> Step<Self, ()> {
-        match input {
-            Input::Value(nothing) => match nothing {},
-            Input::Bytes(_) => unreachable!("no method table has a row for a message that cannot be made"),
+            fn run(_: Active<Self>, input: Input<Nothing<$n>>) -> Step<Self, ()> {
+                match input {
+                    Input::Value(nothing) => match nothing {},
+                    Input::Bytes(_) => unreachable!("no method table has a row for a message that cannot be made"),
+                }
+            }
         }
-    }
-}
 
-impl<W: Worker> Cast<Nothing> for W {
-    fn run(_: Active<Self>, input: Input<Nothing>) -> Step<Self, ()> {
-        match input {
-            Input::Value(nothing) => match nothing {},
-            Input::Bytes(_) => unreachable!("no method table has a row for a message that cannot be made"),
+        impl<W: Worker> Cast<Nothing<$n>> for W {
+            fn run(_: Active<Self>, input: Input<Nothing<$n>>) -> Step<Self, ()> {
+                match input {
+                    Input::Value(nothing) => match nothing {},
+                    Input::Bytes(_) => unreachable!("no method table has a row for a message that cannot be made"),
+                }
+            }
         }
-    }
+    )*};
 }
+handle_nothing!(0, 1);
 
 /// One row of a worker's method table: how a message that comes as bytes is run and its reply encoded.
 pub struct Method<W> {

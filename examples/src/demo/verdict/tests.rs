@@ -38,8 +38,7 @@ struct Run {
 
 impl Run {
     fn faithful() -> Self {
-        let flights: Vec<_> =
-            (0..6).map(|row| flight(if row % 2 == 0 { "SAFE" } else { "LOST" }, 100 + row)).collect();
+        let flights: Vec<_> = (0..6).map(|row| flight(if row % 2 == 0 { "SAFE" } else { "LOST" }, 100 + row)).collect();
         let entries = vec![
             entered(0, 7, 1),
             entered(1, 9, 1),
@@ -175,11 +174,8 @@ fn a_flight_that_nobody_called_is_seen() {
 #[test]
 fn names_that_are_missing_twice_strange_or_on_a_dead_node_are_seen() {
     let mut run = Run::faithful();
-    run.registered =
-        vec![("SAFE".into(), KILLED.into()), ("SAFE".into(), "a".into()), ("NEW".into(), "a".into())];
-    for reason in
-        ["LOST: is not registered", "SAFE: is registered twice", "NEW: is registered, and", "does not live"]
-    {
+    run.registered = vec![("SAFE".into(), KILLED.into()), ("SAFE".into(), "a".into()), ("NEW".into(), "a".into())];
+    for reason in ["LOST: is not registered", "SAFE: is registered twice", "NEW: is registered, and", "does not live"] {
         run.is_refused_for(reason);
     }
 }

@@ -59,7 +59,11 @@ pub struct Account {
 impl Account {
     #[init]
     async fn init(ctx: &Context<Self>, opening: u64) -> Result<Self, OpenError> {
-        if ctx.name().as_str().is_empty() { Err(OpenError) } else { Ok(Self { cents: opening }) }
+        if ctx.name().as_str().is_empty() {
+            Err(OpenError)
+        } else {
+            Ok(Self { cents: opening })
+        }
     }
 
     /// The balance.
@@ -77,7 +81,9 @@ impl Account {
                 self.cents = left;
                 Ok(left)
             }
-            None => Err(Overdrawn { by: cents - self.cents }),
+            None => Err(Overdrawn {
+                by: cents - self.cents,
+            }),
         }
     }
 
@@ -95,7 +101,11 @@ impl Account {
 
     #[cast(Ingest)]
     fn ingest(&mut self, msg: &Archived<Ingest>) {
-        self.cents += msg.figures.iter().map(|figure| figure.to_native()).sum::<u64>();
+        self.cents += msg
+            .figures
+            .iter()
+            .map(|figure| figure.to_native())
+            .sum::<u64>();
     }
 
     #[begin_handoff]
@@ -124,15 +134,34 @@ impl Account {
 fn callers() -> impl Future + Send {
     async {
         let _: Result<(), RegisterError> = AccountClient::register("acct/42", 1_000).await;
-        let _: Result<Location, RegisterError> = AccountClient::whereis_or_register("acct/42", 1_000).await;
-        let _: Result<(), RegisterError> = AccountClient::register_local("acct/me", Account { cents: 0 }).await;
+        let _: Result<Location, RegisterError> =
+            AccountClient::whereis_or_register("acct/42", 1_000).await;
+        let _: Result<(), RegisterError> =
+            AccountClient::register_local("acct/me", Account { cents: 0 }).await;
         let _: Result<u64, CallError> = AccountClient::call("acct/42", account::Balance {}).await;
         let _: Result<u64, CallError> = AccountClient::call("acct/42", account::Balance).await;
-        let _ = AccountClient::call("acct/42", Deposit { cents: 5, memo: "x".into() }).await;
-        let _: Result<(), CastError> = AccountClient::cast("acct/42", account::Freeze { reason: "audit".into() });
+        let _ = AccountClient::call(
+            "acct/42",
+            Deposit {
+                cents: 5,
+                memo: "x".into(),
+            },
+        )
+        .await;
+        let _: Result<(), CastError> = AccountClient::cast(
+            "acct/42",
+            account::Freeze {
+                reason: "audit".into(),
+            },
+        );
         let acct = AccountClient::at("acct/42");
         let _: Result<Result<u64, Overdrawn>, CallError> = acct.transfer("acct/43", 500).await;
-        let _: Result<u64, CallError> = acct.deposit(Deposit { cents: 5, memo: "x".into() }).await;
+        let _: Result<u64, CallError> = acct
+            .deposit(Deposit {
+                cents: 5,
+                memo: "x".into(),
+            })
+            .await;
         let _: Result<(), CastError> = acct.clone().freeze(String::from("audit"));
         let _: Result<Option<Location>, RegistryError> = AccountClient::whereis(42).await;
         let _: Result<(), RegistryError> = AccountClient::unregister(String::from("acct")).await;
@@ -144,7 +173,10 @@ fn main() {
     assert_eq!(Account::NAME, "Account");
     assert_eq!(Account::ARGS, u64::FINGERPRINT);
     assert_eq!(Account::STATE, Some(AccountState::FINGERPRINT));
-    let names: Vec<_> = Account::METHODS.iter().map(|method| (method.name, method.cast)).collect();
+    let names: Vec<_> = Account::METHODS
+        .iter()
+        .map(|method| (method.name, method.cast))
+        .collect();
     assert_eq!(
         names,
         [
@@ -159,11 +191,21 @@ fn main() {
     assert_eq!(row.id, account::Transfer::ID);
     assert_eq!(row.request, account::Transfer::FINGERPRINT);
     assert_eq!(row.reply, <Result<u64, Overdrawn>>::FINGERPRINT);
-    assert_eq!(<Account as swarm::Call<Deposit>>::TIMEOUT, Some(Duration::from_millis(200)));
+    assert_eq!(
+        <Account as swarm::Call<Deposit>>::TIMEOUT,
+        Some(Duration::from_millis(200))
+    );
     assert_eq!(<Account as swarm::Call<account::Balance>>::TIMEOUT, None);
 
-    let deposit = Deposit { cents: 5, memo: "a memo that is not inline".into() };
+    let deposit = Deposit {
+        cents: 5,
+        memo: "a memo that is not inline".into(),
+    };
     let bytes = swarm::message::encode(&deposit);
     assert_eq!(swarm::message::decode::<Deposit>(&bytes), Ok(deposit));
-    assert!(swarm::registration::WORKERS.iter().any(|entry| entry.kind == Account::KIND));
+    assert!(
+        swarm::registration::WORKERS
+            .iter()
+            .any(|entry| entry.kind == Account::KIND)
+    );
 }

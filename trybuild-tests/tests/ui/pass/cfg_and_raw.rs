@@ -83,5 +83,7 @@ fn main() {
     assert_eq!(r#loop::Match::NAME, "Loop/match");
     assert_eq!(r#match::Go::NAME, "Match/go");
     let _ = LoopClient::at("x").r#match("a", 1);
-    let _ = Mail { r#type: String::new() };
+    let _ = Mail {
+        r#type: String::new(),
+    };
 }

@@ -10,7 +10,9 @@ pub struct Cache<T> {
 impl<T: Wire + Clone + Sync> Cache<T> {
     #[init]
     fn init(first: (T,)) -> Self {
-        Self { values: vec![first.0] }
+        Self {
+            values: vec![first.0],
+        }
     }
 
     #[call]
@@ -66,21 +68,32 @@ pub enum Tree<T: Wire, const N: usize> {
     Node(Vec<Tree<T, N>>),
 }
 
-
 fn main() {
     assert_ne!(Cache::<String>::KIND, Cache::<u64>::KIND);
     assert_ne!(Buffer::<1>::KIND, Buffer::<2>::KIND);
     assert_eq!(Cache::<String>::NAME, "tools.cache");
     assert_ne!(cache::Put::<u8>::ID, cache::Put::<u16>::ID);
-    assert_ne!(cache::Put::<u8>::FINGERPRINT, cache::Put::<u16>::FINGERPRINT);
+    assert_ne!(
+        cache::Put::<u8>::FINGERPRINT,
+        cache::Put::<u16>::FINGERPRINT
+    );
     assert_eq!(cache::Size::NAME, "tools.cache/size");
     assert_eq!(Page::<u8>::NAME, "Page");
-    let page = Page { items: vec![String::from("one"), String::from("two")], next: Some(3) };
+    let page = Page {
+        items: vec![String::from("one"), String::from("two")],
+        next: Some(3),
+    };
     assert_eq!(decode(&encode(&page)), Ok(page));
     let tree = Tree::Node(vec![Tree::Leaf([1_u32, 2]), Tree::Node(Vec::new())]);
     assert_eq!(decode(&encode(&tree)), Ok(tree));
-    drop(CacheClient::<String>::register("cache", (String::from("one"),)));
+    drop(CacheClient::<String>::register(
+        "cache",
+        (String::from("one"),),
+    ));
     drop(CacheClient::<String>::at("cache").put(0, String::from("two")));
-    drop(CacheClient::<u64>::call("cache", cache::Put { key: 0, value: 2 }));
+    drop(CacheClient::<u64>::call(
+        "cache",
+        cache::Put { key: 0, value: 2 },
+    ));
     drop(BufferClient::<4>::at("buffer").swap([1, 2, 3, 4]));
 }

@@ -68,7 +68,9 @@ impl Account {
 
     #[call(Ping)]
     async fn ping(&mut self, ping: &::swarm::rkyv::Archived<Ping>) -> Shape {
-        Shape::Circle { radius: ping.number.to_native() }
+        Shape::Circle {
+            radius: ping.number.to_native(),
+        }
     }
 
     #[cast]

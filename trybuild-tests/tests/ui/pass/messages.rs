@@ -76,16 +76,22 @@ impl swarm::rkyv::with::ArchiveWith<foreign::Meters> for AsNumber {
     }
 }
 
-impl<S: swarm::rkyv::rancor::Fallible + ?Sized> swarm::rkyv::with::SerializeWith<foreign::Meters, S> for AsNumber {
+impl<S: swarm::rkyv::rancor::Fallible + ?Sized> swarm::rkyv::with::SerializeWith<foreign::Meters, S>
+    for AsNumber
+{
     fn serialize_with(_: &foreign::Meters, _: &mut S) -> Result<(), S::Error> {
         Ok(())
     }
 }
 
 impl<D: swarm::rkyv::rancor::Fallible + ?Sized>
-    swarm::rkyv::with::DeserializeWith<swarm::rkyv::Archived<u64>, foreign::Meters, D> for AsNumber
+    swarm::rkyv::with::DeserializeWith<swarm::rkyv::Archived<u64>, foreign::Meters, D>
+    for AsNumber
 {
-    fn deserialize_with(field: &swarm::rkyv::Archived<u64>, _: &mut D) -> Result<foreign::Meters, D::Error> {
+    fn deserialize_with(
+        field: &swarm::rkyv::Archived<u64>,
+        _: &mut D,
+    ) -> Result<foreign::Meters, D::Error> {
         Ok(foreign::Meters(field.to_native()))
     }
 }
@@ -142,15 +148,40 @@ fn back<T: swarm::Wire + PartialEq + std::fmt::Debug>(value: T) {
 }
 
 fn main() {
-    let mut everything = Everything { address: Some(Ipv4Addr::LOCALHOST.into()), ..Everything::default() };
-    everything.maps.0.insert("a name that is not inline".into(), 7);
+    let mut everything = Everything {
+        address: Some(Ipv4Addr::LOCALHOST.into()),
+        ..Everything::default()
+    };
+    everything
+        .maps
+        .0
+        .insert("a name that is not inline".into(), 7);
     everything.lists.1.push_back("text".into());
     back(everything);
-    let leaf = || Tree { left: None, right: None, more: Vec::new(), named: HashMap::new() };
-    back(Tree { left: Some(Box::new(leaf())), right: None, more: vec![leaf(), leaf()], named: HashMap::new() });
-    back(Expr::Block(vec![Stmt { value: Expr::Number(1), not: None }]));
-    back(Way { length: foreign::Meters(9), name: "home".into() });
-    back(Event::Moved { from: "here".into(), to: "there".into() });
+    let leaf = || Tree {
+        left: None,
+        right: None,
+        more: Vec::new(),
+        named: HashMap::new(),
+    };
+    back(Tree {
+        left: Some(Box::new(leaf())),
+        right: None,
+        more: vec![leaf(), leaf()],
+        named: HashMap::new(),
+    });
+    back(Expr::Block(vec![Stmt {
+        value: Expr::Number(1),
+        not: None,
+    }]));
+    back(Way {
+        length: foreign::Meters(9),
+        name: "home".into(),
+    });
+    back(Event::Moved {
+        from: "here".into(),
+        to: "there".into(),
+    });
     back(Event::Started);
     back(Above::TooMuch(1));
     back(Below::TooMuch(2));

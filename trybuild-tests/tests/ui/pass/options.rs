@@ -28,7 +28,11 @@ impl Sorter {
 
     #[init]
     fn init(_: &Context<Self>, first: u64, second: String, third: Vec<u8>) -> Result<Self, String> {
-        if third.len() > Self::LIMIT { Err(second) } else { Ok(Self { items: vec![first] }) }
+        if third.len() > Self::LIMIT {
+            Err(second)
+        } else {
+            Ok(Self { items: vec![first] })
+        }
     }
 
     #[swarm::prelude::call(name = "put", timeout = "1min")]
@@ -54,13 +58,29 @@ pub struct Tick;
 
 fn main() {
     assert_eq!(<Sorter as Worker>::NAME, "tools.sorter");
-    assert_eq!(Sorter::OPTIONS, Options { mailbox: 7, restart: Restart::Transient, pool: true });
+    assert_eq!(
+        Sorter::OPTIONS,
+        Options {
+            mailbox: 7,
+            restart: Restart::Transient,
+            pool: true
+        }
+    );
     assert_eq!(Sorter::STATE, Some(Sorter::FINGERPRINT));
     assert_eq!(Sorter::ARGS, <(u64, String, Vec<u8>)>::FINGERPRINT);
     assert_eq!(sorting::Insert::NAME, "tools.sorter/put");
     assert_eq!(Tick::NAME, "clock.tick");
-    assert_eq!(<Sorter as Call<sorting::Insert>>::TIMEOUT, Some(Duration::from_secs(60)));
-    assert_eq!(<Sorter as Call<Tick>>::TIMEOUT, Some(Duration::from_secs(5)));
+    assert_eq!(
+        <Sorter as Call<sorting::Insert>>::TIMEOUT,
+        Some(Duration::from_secs(60))
+    );
+    assert_eq!(
+        <Sorter as Call<Tick>>::TIMEOUT,
+        Some(Duration::from_secs(5))
+    );
     assert!(swarm::registration::WORKERS.is_empty());
-    drop(SorterClient::register("s", (1, String::from("two"), vec![3])));
+    drop(SorterClient::register(
+        "s",
+        (1, String::from("two"), vec![3]),
+    ));
 }

@@ -22,7 +22,11 @@ impl Hidden {
 
     #[call]
     fn swap(&mut self, inner: Inner) -> Result<Inner, Failure> {
-        if inner.value == 0 { Err(Failure) } else { Ok(std::mem::replace(&mut self.0, inner)) }
+        if inner.value == 0 {
+            Err(Failure)
+        } else {
+            Ok(std::mem::replace(&mut self.0, inner))
+        }
     }
 
     #[begin_handoff]
@@ -53,7 +57,13 @@ mod inner {
 
         /// Paths of all kinds, and arguments of types that are named like messages.
         #[call]
-        fn deep(&self, a: self::deep::Deep, b: super::Inner, c: deep::Deep, d: Option<crate::Inner>) -> u64 {
+        fn deep(
+            &self,
+            a: self::deep::Deep,
+            b: super::Inner,
+            c: deep::Deep,
+            d: Option<crate::Inner>,
+        ) -> u64 {
             a.0 + c.0 + u64::from(b.value) + d.map_or(0, |inner| u64::from(inner.value))
         }
 
@@ -90,7 +100,18 @@ fn main() {
     assert_eq!(Hidden::METHODS[0].id, hidden::Swap::ID);
     drop(LocalClient::at("x").get("y"));
     drop(HiddenClient::register("x", Inner { value: 1 }));
-    drop(inner::PathsClient::call("x", inner::paths::Beside { beside: inner::Beside, more: Vec::new() }));
+    drop(inner::PathsClient::call(
+        "x",
+        inner::paths::Beside {
+            beside: inner::Beside,
+            more: Vec::new(),
+        },
+    ));
     drop(inner::PathsClient::at("x").beside(inner::Beside, Vec::new()));
-    drop(inner::PathsClient::at("x").deep(inner::deep::Deep(1), Inner { value: 1 }, inner::deep::Deep(2), None));
+    drop(inner::PathsClient::at("x").deep(
+        inner::deep::Deep(1),
+        Inner { value: 1 },
+        inner::deep::Deep(2),
+        None,
+    ));
 }

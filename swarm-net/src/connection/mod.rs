@@ -1,0 +1,13 @@
+//! One connection between two nodes: what is said at its beginning, the frames that come in, the frames that go out.
+//! Never opens or closes a socket, and never decides whom to talk to or whether a node is alive.
+
+mod phase;
+mod queue;
+mod state;
+mod writer;
+
+pub(crate) use phase::{Answer, Ended, Event, Limits as ConnectionLimits, Phase};
+pub use queue::{FrameNo, Unsent, Why};
+pub(crate) use queue::{Limits, SendQueue};
+pub(crate) use state::{Connection, Drained};
+pub(crate) use writer::Flushed;

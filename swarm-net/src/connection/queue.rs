@@ -1,0 +1,196 @@
+//! Owns the frames that wait for one lane to a peer, and the number up to which they were claimed for sending.
+//! Never writes to a socket, and never blocks longer than it takes to move frames.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::time::Clock;
+use crate::wire::{Frame, KIND_UPPER_MIN};
+
+/// Counts the frames that were accepted for a lane of a `Peer` over the peer's life, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FrameNo(pub u64);
+
+/// A frame that was not accepted, given back.
+#[derive(Debug)]
+pub struct Unsent {
+    /// The frame, untouched.
+    pub frame: Frame,
+    /// Why it was not accepted.
+    pub why: Why,
+}
+
+/// Why a frame was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The queue has no room now: `Peer::poll_room` tells when it has.
+    Full,
+    /// The peer is gone, or this node stops. It stays so.
+    Closed,
+    /// The frame exceeds the limit of a frame; it would never be accepted.
+    TooLarge,
+}
+
+/// The frames that wait for one lane, shared by their senders and the I/O thread.
+///
+/// Claiming is the point of no return. The I/O thread (1) takes frames and publishes their highest number as claimed,
+/// (2) reads the clock, (3) drops those whose `due` has passed, (4) writes the others. A sender that reads the clock
+/// at or after `due` and *then* sees `claimed() < no` knows that the frame will be dropped: in the total order of
+/// sequentially consistent operations its load precedes the store of (1), so the clock of (2) is later than its own.
+#[derive(Debug)]
+pub(crate) struct SendQueue {
+    limits: Limits,
+    /// Written under the lock, read by anybody.
+    claimed: AtomicU64,
+    waiting: Mutex<Waiting>,
+}
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// No more frames than this.
+    pub(crate) frames: usize,
+    /// No further frame once so many bytes wait.
+    pub(crate) bytes: usize,
+    /// No frame whose body is longer.
+    pub(crate) frame_body: usize,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    frames: VecDeque<Frame>,
+    bytes: usize,
+    /// The number of the frame that was accepted last.
+    accepted: u64,
+    closed: bool,
+    /// Tasks that wait for room; each is in it once.
+    wakers: Vec<Waker>,
+}
+
+impl SendQueue {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, claimed: AtomicU64::new(0), waiting: Mutex::default() }
+    }
+
+    /// Accepts a frame, or gives it back.
+    pub(crate) fn push(&self, frame: Frame) -> Result<FrameNo, Unsent> {
+        assert!(frame.kind() >= KIND_UPPER_MIN, "kinds below {KIND_UPPER_MIN} are the transport's own");
+        if frame.body().len() > self.limits.frame_body {
+            return Err(Unsent { frame, why: Why::TooLarge });
+        }
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(Unsent { frame, why: Why::Closed });
+        }
+        if !waiting.has_room(self.limits) {
+            return Err(Unsent { frame, why: Why::Full });
+        }
+        waiting.accepted += 1;
+        waiting.bytes += frame.bytes().len();
+        waiting.frames.push_back(frame);
+        Ok(FrameNo(waiting.accepted))
+    }
+
+    /// Frames up to this one may have been given to the kernel.
+    pub(crate) fn claimed(&self) -> FrameNo {
+        FrameNo(self.claimed.load(Ordering::SeqCst))
+    }
+
+    /// Ready as soon as a frame would be accepted, or the queue is closed.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut waiting = self.lock();
+        if waiting.closed || waiting.has_room(self.limits) {
+            return Poll::Ready(());
+        }
+        if !waiting.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.wakers.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().frames.is_empty()
+    }
+
+    /// Claims frames from the front, up to about `bytes_max`, and appends those that are not overdue to `out`.
+    /// False if nothing waited.
+    pub(crate) fn claim(&self, bytes_max: usize, out: &mut VecDeque<Frame>) -> bool {
+        let begin = out.len();
+        let wakers = {
+            let mut waiting = self.lock();
+            if waiting.frames.is_empty() {
+                return false;
+            }
+            let mut taken = 0;
+            while taken < bytes_max
+                && let Some(frame) = waiting.frames.pop_front()
+            {
+                taken += frame.bytes().len();
+                out.push_back(frame);
+            }
+            waiting.bytes -= taken;
+            self.claimed.store(waiting.accepted - waiting.frames.len() as u64, Ordering::SeqCst);
+            waiting.wakers_if_roomy(self.limits)
+        };
+        wake(wakers);
+        let now = Clock::instant();
+        if out.range(begin..).any(|frame| frame.due.is_some_and(|due| due <= now)) {
+            let claimed = out.split_off(begin);
+            out.extend(claimed.into_iter().filter(|frame| frame.due.is_none_or(|due| due > now)));
+        }
+        true
+    }
+
+    /// Gives back everything that was not claimed, with the number up to which frames were.
+    pub(crate) fn reset(&self) -> (FrameNo, Vec<Frame>) {
+        let (claimed, unsent, wakers) = {
+            let mut waiting = self.lock();
+            waiting.bytes = 0;
+            let unsent = std::mem::take(&mut waiting.frames).into();
+            (self.claimed(), unsent, waiting.wakers_if_roomy(self.limits))
+        };
+        wake(wakers);
+        (claimed, unsent)
+    }
+
+    /// As [`SendQueue::reset`], and accepts nothing more.
+    pub(crate) fn close(&self) -> (FrameNo, Vec<Frame>) {
+        self.lock().closed = true;
+        let given_back = self.reset();
+        wake(std::mem::take(&mut self.lock().wakers));
+        given_back
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// The data are plain and whole at every point where a panic could come from, so a poisoned lock is still good.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn has_room(&self, limits: Limits) -> bool {
+        self.frames.len() < limits.frames && self.bytes < limits.bytes
+    }
+
+    /// Those who wait, once half of the room is free: woken at each free place, they would fight for single places.
+    fn wakers_if_roomy(&mut self, limits: Limits) -> Vec<Waker> {
+        if self.frames.len() <= limits.frames / 2 && self.bytes <= limits.bytes / 2 {
+            std::mem::take(&mut self.wakers)
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+fn wake(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::task::Wake;
+use std::time::Duration;
+
+use super::*;
+
+const LIMITS: Limits = Limits { frames: 4, bytes: 400, frame_body: 256 };
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn frame(tag: u64) -> Frame {
+    Frame::new(16, [0; 24], &[b"x"]).tag(tag)
+}
+
+fn tags<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> Vec<u64> {
+    frames.into_iter().map(|frame| frame.tag).collect()
+}
+
+fn filled() -> SendQueue {
+    let queue = SendQueue::new(LIMITS);
+    for tag in 1..=4 {
+        assert_eq!(queue.push(frame(tag)).expect("there is room").0, tag);
+    }
+    queue
+}
+
+#[test]
+fn refuses_beyond_its_limits() {
+    let queue = filled();
+    let unsent = queue.push(frame(5)).expect_err("the queue is full");
+    assert_eq!((unsent.why, unsent.frame.tag), (Why::Full, 5));
+
+    let queue = SendQueue::new(LIMITS);
+    let long = Frame::new(16, [0; 24], &[&[0; 257]]);
+    assert_eq!(queue.push(long).expect_err("too long").why, Why::TooLarge);
+    for _ in 0..2 {
+        queue.push(Frame::new(16, [0; 24], &[&[0; 256]])).expect("one frame may exceed the bytes");
+    }
+    assert_eq!(queue.push(frame(1)).expect_err("too many bytes").why, Why::Full);
+}
+
+#[test]
+fn claimed_counts_what_left_and_reset_gives_back_the_rest_once() {
+    let queue = filled();
+    let mut out = VecDeque::new();
+    assert!(queue.claim(96, &mut out));
+    assert_eq!((tags(&out), queue.claimed()), (vec![1, 2], FrameNo(2)));
+    let (claimed, unsent) = queue.reset();
+    assert_eq!((claimed, tags(&unsent)), (FrameNo(2), vec![3, 4]));
+    assert_eq!(queue.reset().1.len(), 0);
+    assert_eq!(queue.push(frame(5)).expect("a reset queue goes on"), FrameNo(5));
+    assert!(queue.claim(1, &mut out));
+    assert_eq!((tags(&out), queue.claimed()), (vec![1, 2, 5], FrameNo(5)));
+    assert!(!queue.claim(1, &mut out));
+}
+
+#[test]
+fn an_overdue_frame_is_claimed_but_not_sent() {
+    let queue = SendQueue::new(LIMITS);
+    let now = Clock::instant();
+    queue.push(frame(1).due(now)).expect("room");
+    queue.push(frame(2).due(now + Duration::from_secs(3600))).expect("room");
+    queue.push(frame(3)).expect("room");
+    let mut out = VecDeque::from([frame(0).due(now)]);
+    assert!(queue.claim(usize::MAX, &mut out));
+    assert_eq!((tags(&out), queue.claimed()), (vec![0, 2, 3], FrameNo(3)));
+}
+
+#[test]
+fn who_waits_for_room_is_woken_at_half_and_at_the_end() {
+    let (queue, count) = (filled(), Arc::new(Count::default()));
+    let waker = Waker::from(Arc::clone(&count));
+    let cx = &mut Context::from_waker(&waker);
+    let mut out = VecDeque::new();
+    assert!(queue.poll_room(cx).is_pending() && queue.poll_room(cx).is_pending());
+    queue.claim(1, &mut out);
+    assert_eq!(count.0.load(Ordering::SeqCst), 0);
+    queue.claim(1, &mut out);
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert!(queue.poll_room(cx).is_ready());
+
+    let queue = filled();
+    assert!(queue.poll_room(cx).is_pending());
+    assert_eq!(tags(&queue.close().1), [1, 2, 3, 4]);
+    assert_eq!(count.0.load(Ordering::SeqCst), 2);
+    assert!(queue.poll_room(cx).is_ready());
+    assert_eq!(queue.push(frame(9)).expect_err("closed").why, Why::Closed);
+}

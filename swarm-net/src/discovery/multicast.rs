@@ -1,0 +1,234 @@
+//! Owns discovery by beacons to a multicast group. Never sends anything but beacons, and never through another interface
+//! than the chosen one.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token, Waker};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::{Discovery, Search};
+use crate::error::NetError;
+use crate::wire::{ClusterHash, ENVELOPE_BYTES, Packet, PacketKind};
+
+/// The default group: from the range for documentation and examples (RFC 6676), as nothing was assigned to Swarm.
+const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(233, 252, 1, 32));
+/// The default port of the group.
+const PORT: u16 = 45_892;
+/// Pause between beacons while nobody is connected: a node that starts meets the others in this time.
+const EAGER: Duration = Duration::from_millis(150);
+/// Else: bounds the time to heal a split. A thousand nodes still send only 200 beacons a second.
+const STEADY: Duration = Duration::from_secs(5);
+/// Beacons read at once, before the time is looked at again.
+const BEACONS_PER_TURN: usize = 64;
+
+const SOCKET: Token = Token(0);
+const WAKER: Token = Token(1);
+
+/// Finds others on the same network by beacons to a multicast group.
+///
+/// By default the group is 233.252.1.32 on port 45892, with a TTL of 1: beacons do not leave the local network. A node that
+/// is bound to a loopback address sends and receives beacons through the loopback interface alone.
+#[derive(Debug)]
+pub struct Multicast {
+    group: IpAddr,
+    port: u16,
+    interface: Option<Ipv4Addr>,
+    interface_index: u32,
+    ttl: u32,
+    eager: Duration,
+    steady: Duration,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    socket: UdpSocket,
+    poll: Poll,
+    waker: Arc<Waker>,
+}
+
+impl Default for Multicast {
+    fn default() -> Self {
+        Self {
+            group: GROUP,
+            port: PORT,
+            interface: None,
+            interface_index: 0,
+            ttl: 1,
+            eager: EAGER,
+            steady: STEADY,
+            open: None,
+        }
+    }
+}
+
+impl Multicast {
+    /// Another group, IPv4 or IPv6. The nodes of one cluster need the same one.
+    #[must_use]
+    pub fn group(mut self, group: IpAddr) -> Self {
+        self.group = group;
+        self
+    }
+
+    /// Another port. It is the group's, not the node's.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// The interface with this address, for an IPv4 group. By default that which the node is bound to, else the system's.
+    #[must_use]
+    pub fn interface(mut self, interface: Ipv4Addr) -> Self {
+        self.interface = Some(interface);
+        self
+    }
+
+    /// The interface with this index, for an IPv6 group. By default the system chooses.
+    #[must_use]
+    pub fn interface_index(mut self, index: u32) -> Self {
+        self.interface_index = index;
+        self
+    }
+
+    /// Routers that a beacon passes, plus one. Default 1.
+    #[must_use]
+    pub fn ttl(mut self, ttl: u32) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    fn socket(&self, local: SocketAddr) -> io::Result<UdpSocket> {
+        let group = SocketAddr::new(self.group, self.port);
+        let socket = Socket::new(Domain::for_address(group), Type::DGRAM, Some(Protocol::UDP))?;
+        // Several nodes of one machine listen to the same group.
+        socket.set_reuse_address(true)?;
+        #[cfg(unix)]
+        socket.set_reuse_port(true)?;
+        match self.group {
+            IpAddr::V4(group) => {
+                let interface = self.interface.unwrap_or(match local.ip() {
+                    IpAddr::V4(ip) => ip,
+                    IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+                });
+                socket.join_multicast_v4(&group, &interface)?;
+                socket.set_multicast_if_v4(&interface)?;
+                socket.set_multicast_loop_v4(true)?;
+                socket.set_multicast_ttl_v4(self.ttl)?;
+            }
+            IpAddr::V6(group) => {
+                socket.set_only_v6(true)?;
+                socket.join_multicast_v6(&group, self.interface_index)?;
+                socket.set_multicast_if_v6(self.interface_index)?;
+                socket.set_multicast_loop_v6(true)?;
+                socket.set_multicast_hops_v6(self.ttl)?;
+            }
+        }
+        // Bound to the group itself, the socket gets nothing else that is sent to the port. Windows cannot do that.
+        let bind = if cfg!(unix) { group } else { SocketAddr::new(unspecified(self.group), self.port) };
+        socket.bind(&SockAddr::from(bind))?;
+        socket.set_nonblocking(true)?;
+        Ok(UdpSocket::from_std(socket.into()))
+    }
+
+    fn try_open(&self, search: &Search) -> io::Result<Open> {
+        if !self.group.is_multicast() {
+            return Err(io::Error::other(format!("{} is no multicast group", self.group)));
+        }
+        let mut socket = self.socket(search.local_addr())?;
+        let poll = Poll::new()?;
+        poll.registry().register(&mut socket, SOCKET, Interest::READABLE)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        Ok(Open { socket, poll, waker })
+    }
+}
+
+impl Discovery for Multicast {
+    fn name(&self) -> &str {
+        "multicast"
+    }
+
+    fn open(&mut self, search: &Search) -> Result<(), NetError> {
+        let failed = |error: io::Error| NetError::Discovery {
+            name: "multicast".into(),
+            problem: format!("group {} port {}: {error}", self.group, self.port),
+        };
+        let open = self.try_open(search).map_err(failed)?;
+        let waker = Arc::clone(&open.waker);
+        // It fails only if the poll is gone, and then nobody is left to wake.
+        search.on_change(move || drop(waker.wake()));
+        self.open = Some(open);
+        Ok(())
+    }
+
+    fn run(mut self: Box<Self>, search: Search) {
+        let Some(Open { socket, mut poll, waker: _waker }) = self.open.take() else { return };
+        let group = SocketAddr::new(self.group, self.port);
+        let (mut events, mut warned) = (Events::with_capacity(4), false);
+        let mut next = Instant::now();
+        while !search.stopped() {
+            let pause = if search.alone() { self.eager } else { self.steady };
+            let now = Instant::now();
+            next = next.min(now + pause);
+            if next <= now {
+                next = now + pause;
+                if let Err(error) = socket.send_to(&beacon(&search), group)
+                    && !std::mem::replace(&mut warned, true)
+                {
+                    tracing::warn!(%group, %error, "beacons cannot be sent, further failures are not reported");
+                }
+            }
+            listen(&socket, &search);
+            match poll.poll(&mut events, Some(next.saturating_duration_since(Instant::now()))) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => {
+                    tracing::error!(%error, "discovery by multicast has ended");
+                    return;
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+}
+
+fn beacon(search: &Search) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(ENVELOPE_BYTES);
+    let packet = Packet {
+        kind: PacketKind::Beacon { joined: search.joined() },
+        cluster: ClusterHash::new(search.cluster()),
+        sender: search.node(),
+        body: &[],
+    };
+    packet.encode(&mut bytes);
+    bytes
+}
+
+/// Reads what has arrived. What remains beyond the budget is read after the next beacon or event.
+fn listen(socket: &UdpSocket, search: &Search) {
+    let cluster = ClusterHash::new(search.cluster());
+    let mut buffer = [0; ENVELOPE_BYTES];
+    for _ in 0..BEACONS_PER_TURN {
+        match socket.recv_from(&mut buffer) {
+            Ok((length, _)) => match Packet::decode(&buffer[..length]) {
+                Some(Packet { kind: PacketKind::Beacon { joined }, cluster: theirs, sender, .. })
+                    if theirs == cluster && sender != search.node() =>
+                {
+                    search.heard(sender, joined);
+                }
+                Some(_) | None => {}
+            },
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            Err(_) => {}
+        }
+    }
+}
+
+fn unspecified(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    }
+}

@@ -1,0 +1,366 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::network::{Net, addr, profile};
+use crate::member::{Gone, MemberEvent};
+use crate::membership::{Input, Membership, MembershipConfig, Output};
+use crate::node::NodeId;
+use crate::time::{Instant, Now};
+
+/// Enough to meet each kind of fault many times; raise it to search.
+const SEEDS: u64 = 30;
+
+const MS: Duration = Duration::from_millis(1);
+const SEC: Duration = Duration::from_secs(1);
+
+/// Nodes `0..count`, each of which was told of node 0 once, when all see all.
+fn cluster(count: u32, config: MembershipConfig, seed: u64) -> Net {
+    let mut net = Net::new(config, seed);
+    (0..count).for_each(|i| {
+        net.start(i);
+    });
+    (1..count).for_each(|i| net.discover(i, 0));
+    net.run_while(20 * SEC, Net::all_see_all);
+    net
+}
+
+#[test]
+fn a_lone_node_forms_a_cluster() {
+    let mut net = Net::new(MembershipConfig::lan(), 1);
+    net.start(0);
+    net.run(999 * MS);
+    assert!(!net.node(0).membership.joined());
+    net.run(2 * MS);
+    assert_eq!(net.node(0).events.iter().map(|(_, event)| event.clone()).collect::<Vec<_>>(), [MemberEvent::Joined]);
+}
+
+#[test]
+fn three_nodes_form_by_one_discovery_each() {
+    let net = cluster(3, MembershipConfig::lan(), 2);
+    for node in net.nodes.values() {
+        assert_eq!(node.ups().len(), 2);
+        let joined = node.events.iter().filter(|(_, event)| *event == MemberEvent::Joined).count();
+        assert_eq!(joined, 1);
+    }
+    assert!(net.downs().is_empty());
+}
+
+#[test]
+fn a_joiner_has_the_whole_view_when_it_is_joined() {
+    let mut net = cluster(5, MembershipConfig::lan(), 3);
+    net.start(9);
+    net.discover(9, 4);
+    let took = net.run_while(SEC, |net| net.node(9).membership.joined());
+    assert!(took < 100 * MS, "{took:?}: a joiner does not wait to form a cluster");
+    assert_eq!(net.node(9).membership.view().len(), 6);
+    net.run_while(SEC, Net::all_see_all);
+}
+
+#[test]
+fn lost_announces_are_repeated() {
+    let mut net = Net::new(MembershipConfig::lan(), 4);
+    (0..2).for_each(|i| {
+        net.start(i);
+    });
+    net.cut(&[0], &[1]);
+    net.discover(1, 0);
+    net.run(3 * SEC);
+    assert!(net.nodes.values().all(|node| node.membership.joined() && node.ups().is_empty()));
+    net.heal();
+    net.run_while(10 * SEC, Net::all_see_all);
+}
+
+#[test]
+fn a_refused_crash_is_down_at_once() {
+    let mut net = cluster(5, MembershipConfig::lan(), 5);
+    let gone = net.crash(3, true);
+    let took = net.run_while(SEC, Net::all_see_all);
+    assert!(took < 10 * MS, "{took:?}");
+    assert!(net.downs().iter().all(|(_, node, why)| (*node, *why) == (gone, Gone::Refused)));
+}
+
+#[test]
+fn the_proof_of_one_node_reaches_all() {
+    let mut net = cluster(8, MembershipConfig::lan(), 6);
+    let gone = net.crash(3, false);
+    net.input(0, Input::Lost { node: gone, refused: true });
+    let took = net.run_while(SEC, Net::all_see_all);
+    assert!(took < 600 * MS, "{took:?}");
+}
+
+#[test]
+fn a_silent_crash_is_down_in_bounded_time() {
+    for seed in 0..5 {
+        let mut net = cluster(8, MembershipConfig::lan(), 7 + seed);
+        let gone = net.crash(3, false);
+        let took = net.run_while(20 * SEC, Net::all_see_all);
+        assert!(took > SEC && took < 5 * SEC, "{took:?}");
+        assert!(net.downs().iter().all(|(_, node, why)| (*node, *why) == (gone, Gone::Silent)));
+    }
+}
+
+#[test]
+fn a_leaver_has_left() {
+    let mut net = cluster(5, MembershipConfig::lan(), 20);
+    let leaver = net.node(2).id;
+    net.input(2, Input::Leave);
+    net.run(SEC);
+    assert_eq!(net.node(2).membership.next_timeout(), None);
+    net.nodes.remove(&addr(2));
+    assert!(net.all_see_all());
+    net.run(60 * SEC);
+    assert!(net.downs().iter().all(|(_, node, why)| (*node, *why) == (leaver, Gone::Left)));
+    assert_eq!(net.downs().len(), 4);
+}
+
+#[test]
+fn a_leaving_flag_reaches_all() {
+    let mut net = cluster(4, MembershipConfig::lan(), 21);
+    net.input(1, Input::Profile(crate::member::Profile { leaving: true, ..profile() }));
+    let id = net.node(1).id;
+    let took = net.run_while(SEC, |net| net.nodes.values().all(|node| node.membership.view()[&id].profile.leaving));
+    assert!(took < 10 * MS, "{took:?}");
+    assert!(
+        net.node(0).events.iter().any(|(_, event)| matches!(event, MemberEvent::Changed(member) if member.id == id))
+    );
+}
+
+#[test]
+fn a_healed_partition_brings_the_same_nodes_back() {
+    let mut net = cluster(6, MembershipConfig::lan(), 22);
+    let ids: Vec<_> = net.nodes.values().map(|node| node.id).collect();
+    net.cut(&[0, 1], &[2, 3, 4, 5]);
+    net.run(20 * SEC);
+    assert!(net.node(0).sees(&ids[..2]) && net.node(5).sees(&ids[2..]));
+    net.heal();
+    let took = net.run_while(30 * SEC, Net::all_see_all);
+    assert!(took < 10 * SEC, "{took:?}");
+    net.run(120 * SEC);
+    assert!(net.all_see_all());
+    for node in net.nodes.values() {
+        let other_side = if node.id < ids[2] { 4 } else { 2 };
+        assert_eq!(node.downs().len(), other_side, "{:?}", node.events);
+        assert_eq!(node.ups().len(), 5 + other_side);
+    }
+}
+
+#[test]
+fn a_beacon_heals_a_partition_at_once() {
+    let mut net = cluster(4, MembershipConfig::lan(), 23);
+    net.cut(&[0, 1], &[2, 3]);
+    net.run(20 * SEC);
+    net.heal();
+    net.discover(0, 3);
+    let took = net.run_while(30 * SEC, Net::all_see_all);
+    assert!(took < SEC, "{took:?}");
+}
+
+#[test]
+fn lists_are_exchanged_on_demand() {
+    let mut net = cluster(3, MembershipConfig::lan(), 32);
+    let other = net.node(2).id;
+    net.run(10 * SEC);
+    let mut out = Vec::new();
+    let now = Now { instant: net.now, unix_ms: 0 };
+    let asker = &mut net.nodes.get_mut(&addr(0)).expect("it runs").membership;
+    asker.handle(now, Input::Exchange(other), &mut out);
+    assert!(matches!(&out[..], [Output::Sync { to, .. }] if *to == other), "{out:?}");
+}
+
+#[test]
+fn clusters_of_other_names_are_ignored() {
+    let mut net = Net::new(MembershipConfig::lan(), 24);
+    net.start_as(0, 1, "red");
+    net.start_as(1, 2, "blue");
+    net.discover(0, 1);
+    net.run(10 * SEC);
+    assert!(net.nodes.values().all(|node| node.membership.joined() && node.ups().is_empty()));
+}
+
+#[test]
+fn a_restart_replaces_the_old_process() {
+    for clock_back in [0, 100_000] {
+        let mut net = cluster(5, MembershipConfig::lan(), 25);
+        let old = net.crash(3, false);
+        net.set_wall_clock(1_700_000_000_000 - clock_back);
+        let new = net.start_as(3, 77, "cluster");
+        net.discover(3, 0);
+        let took = net.run_while(10 * SEC, Net::all_see_all);
+        assert!(took < SEC, "{took:?} with the clock set back by {clock_back} ms");
+        for node in net.nodes.values().filter(|node| node.id != new) {
+            assert_eq!(node.downs(), [(old, Gone::Replaced)]);
+            assert_eq!(node.ups().last(), Some(&new));
+        }
+        net.run(60 * SEC);
+        assert!(net.all_see_all() && net.node(3).fatal.is_none());
+        assert_eq!(net.downs().len(), 4);
+    }
+}
+
+#[test]
+fn a_live_double_is_fatal() {
+    let mut net = cluster(3, MembershipConfig::lan(), 26);
+    let double = NodeId::new(addr(1), 4242);
+    net.input(1, Input::Connected { node: double, profile: profile(), joined: true });
+    let why = net.node(1).fatal.clone().expect("a double is fatal");
+    assert!(why.contains("duplicate address") && why.contains("10.0.0.1:7000"), "{why}");
+}
+
+#[test]
+fn loss_brings_nobody_down() {
+    let mut net = cluster(20, MembershipConfig::lan(), 27);
+    net.loss_percent = 5;
+    net.run(300 * SEC);
+    assert_eq!(net.downs(), []);
+    assert!(net.all_see_all());
+    let per_second = net.packets_sent / 20 / 300;
+    assert!(per_second < 20, "{per_second} packets a node and second");
+}
+
+#[test]
+fn without_datagrams_connections_keep_the_cluster_together() {
+    let mut net = cluster(4, MembershipConfig::lan(), 28);
+    net.loss_percent = 100;
+    for _ in 0..300 {
+        net.run(100 * MS);
+        let ids: Vec<_> = net.nodes.values().map(|node| node.id).collect();
+        for (i, other) in (0..4).flat_map(|i| ids.iter().map(move |other| (i, *other))) {
+            net.input(i, Input::Heard(other));
+        }
+    }
+    assert_eq!(net.downs(), []);
+}
+
+#[test]
+fn a_hundred_nodes_join_and_all_see_all() {
+    let mut net = Net::new(MembershipConfig::lan(), 29);
+    (0..100).for_each(|i| {
+        net.start(i);
+    });
+    (1..100).for_each(|i| net.discover(i, i / 2));
+    let took = net.run_while(20 * SEC, Net::all_see_all);
+    assert!(took < 4 * SEC, "{took:?}");
+    net.run(5 * SEC);
+    assert_eq!(net.downs(), []);
+}
+
+#[test]
+fn local_clusters_form_in_half_a_second() {
+    let mut net = Net::new(MembershipConfig::local(), 30);
+    (0..3).for_each(|i| {
+        net.start(i);
+    });
+    (1..3).for_each(|i| net.discover(i, 0));
+    let took = net.run_while(SEC, Net::all_see_all);
+    assert!(took < 500 * MS, "{took:?}");
+}
+
+#[test]
+fn equal_seeds_run_alike() {
+    let run = || {
+        let mut net = cluster(6, MembershipConfig::lan(), 31);
+        net.loss_percent = 20;
+        net.crash(2, false);
+        net.run(10 * SEC);
+        (net.packets_sent, net.nodes.into_values().map(|node| node.events).collect::<Vec<_>>())
+    };
+    assert_eq!(run(), run());
+}
+
+/// Two processes behind one address: node 0 is connected to both, and its packets reach both.
+#[test]
+fn two_processes_that_fight_for_one_address_end() {
+    let ids = [NodeId::new(addr(0), 1), NodeId::new(addr(1), 2), NodeId::new(addr(1), 3)];
+    let mut now = Now::default();
+    let mut nodes = ids.map(|id| Membership::new(id, profile(), "c", MembershipConfig::lan(), id.boot(), now));
+    let mut coming: VecDeque<(usize, Output)> = VecDeque::new();
+    let mut fatal = None;
+    let connect = |nodes: &mut [Membership; 3], now, at: usize, other: usize| {
+        let mut out = Vec::new();
+        let input = Input::Connected { node: ids[other], profile: profile(), joined: false };
+        nodes[at].handle(now, input, &mut out);
+        out.into_iter().map(move |output| (at, output)).collect::<Vec<_>>()
+    };
+    for (at, other) in [(0, 1), (1, 0), (0, 2), (2, 0)] {
+        coming.extend(connect(&mut nodes, now, at, other));
+    }
+    for _ in 0..20_000 {
+        let mut out = Vec::new();
+        let Some((from, output)) = coming.pop_front() else {
+            let next = nodes.iter().filter_map(Membership::next_timeout).min();
+            now.instant = next.expect("somebody waits").max(now.instant);
+            for (at, node) in nodes.iter_mut().enumerate() {
+                node.handle(now, Input::Timeout, &mut out);
+                coming.extend(out.drain(..).map(|output| (at, output)));
+            }
+            continue;
+        };
+        for (to, node) in nodes.iter_mut().enumerate() {
+            match &output {
+                Output::Packet { to: addr, bytes } if *addr == ids[to].addr() => {
+                    node.handle(now, Input::Packet { from: ids[from].addr(), bytes }, &mut out);
+                }
+                Output::Sync { to: id, bytes } if *id == ids[to] => {
+                    node.handle(now, Input::Sync { from: ids[from], bytes }, &mut out);
+                }
+                Output::Fatal(why) => fatal = Some(why.clone()),
+                Output::Packet { .. }
+                | Output::Sync { .. }
+                | Output::Goodbye { .. }
+                | Output::Dial(_)
+                | Output::Hangup(_)
+                | Output::Event(_) => {}
+            }
+            coming.extend(out.drain(..).map(|output| (to, output)));
+        }
+        if fatal.is_some() {
+            break;
+        }
+    }
+    assert!(fatal.expect("one of the two ends").contains("duplicate address"));
+    assert!(now.instant < Instant::START + 60 * SEC);
+}
+
+/// Crashes, restarts, cuts and loss; then calm, after which all see all.
+#[test]
+fn after_chaos_all_see_all() {
+    for seed in 0..SEEDS {
+        let mut net = Net::new(MembershipConfig::lan(), seed);
+        let mut dice = StdRng::seed_from_u64(seed);
+        (0..6).for_each(|i| {
+            net.start(i);
+        });
+        (1..6).for_each(|i| net.discover(i, 0));
+        net.loss_percent = 10;
+        for boot in 0..20 {
+            net.run(MS * dice.random_range(10..4000));
+            let one = dice.random_range(0..6);
+            match dice.random_range(0..5) {
+                0 if net.nodes.contains_key(&addr(one)) => {
+                    net.crash(one, dice.random_bool(0.5));
+                }
+                0 | 1 if !net.nodes.contains_key(&addr(one)) => {
+                    net.start_as(one, 10_000 + boot, "cluster");
+                    net.discover(one, (one + 1) % 6);
+                }
+                2 => {
+                    let (left, right): (Vec<_>, Vec<_>) = (0..6).partition(|i| *i < one);
+                    net.cut(&left, &right);
+                }
+                _ => net.heal(),
+            }
+        }
+        net.heal();
+        net.loss_percent = 0;
+        for i in 0..6 {
+            // What a beacon does for ever.
+            (0..6).filter(|other| *other != i).for_each(|other| net.discover(i, other));
+        }
+        net.run(30 * SEC);
+        assert!(net.all_see_all(), "seed {seed}");
+        assert!(net.nodes.values().all(|node| node.fatal.is_none()), "seed {seed}");
+    }
+}

@@ -1,0 +1,107 @@
+//! Owns the ring: the pure function from a set of weighted members to the nodes of each partition.
+//! Never looks at liveness, names or time.
+//!
+//! Every member scores every partition (`score`), the partitions are matched to the members by these scores under a
+//! bound on each member's load (`matching`), and the table of the owners is kept. Nothing in it is a float, random or
+//! dependent on the order of the input, so equal sets give bit-identical tables on every machine.
+
+mod matching;
+mod score;
+#[cfg(test)]
+mod tests;
+
+use crate::node::NodeId;
+use score::Seat;
+
+/// One of the P fixed slices of the hash space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PartitionId(pub u16);
+
+/// For each partition, all members in order of preference. The first is its owner.
+///
+/// | members | largest load / mean | moved by a join / minimum | built in (release) |
+/// |---|---|---|---|
+/// | 3 | ≤ 1.05 | 0.99 | 1 ms |
+/// | 10 | ≤ 1.05 | 1.02 | 2 ms |
+/// | 30 | ≤ 1.05, rounded up | 1.09 | 4 ms |
+/// | 100 | ≤ 1.05, rounded up | 1.73; with 16,384 partitions 1.14 | 10 ms |
+/// | 1,000 | ≤ 5 partitions | | 81 ms |
+#[derive(Clone, Debug)]
+pub struct Ring {
+    /// In the order of their ids.
+    seats: Vec<Seat>,
+    /// For each partition, the seat of its owner. Empty if there are no members.
+    owners: Vec<u32>,
+    /// For each partition, the `head` seats that score best, best first: replicas are found here with no work.
+    heads: Vec<u32>,
+    head: usize,
+    partitions: u32,
+}
+
+impl Ring {
+    /// The default number of partitions of a cluster.
+    pub const PARTITIONS: u32 = 4096;
+
+    /// The most partitions that a [`PartitionId`] can tell apart.
+    pub const PARTITIONS_MAX: u32 = 1 << 16;
+
+    /// So many best members are kept for each partition; those after them are ranked again when somebody asks.
+    /// Well above the number of replicas, and memory stays independent of the number of members.
+    const HEAD: usize = 16;
+
+    /// The ring of these members with their weights. The same set gives the same ring, in whatever order it is written.
+    ///
+    /// A member of weight 0 owns nothing unless all have weight 0, which counts as all having weight 1.
+    ///
+    /// # Panics
+    ///
+    /// If `partitions` is 0 or above [`Ring::PARTITIONS_MAX`].
+    pub fn new(partitions: u32, members: &[(NodeId, u16)]) -> Self {
+        assert!((1..=Self::PARTITIONS_MAX).contains(&partitions), "1 to 65,536 partitions, not {partitions}");
+        let mut members = members.to_vec();
+        members.sort_unstable();
+        members.dedup_by_key(|(id, _)| *id);
+        let weightless = members.iter().all(|(_, weight)| *weight == 0);
+        let seats: Vec<Seat> =
+            members.iter().map(|&(id, weight)| Seat::new(id, if weightless { 1 } else { weight })).collect();
+
+        let head = seats.len().min(Self::HEAD);
+        let mut ring = Self { seats, owners: Vec::new(), heads: Vec::new(), head, partitions };
+        if !ring.seats.is_empty() {
+            ring.heads = (0..partitions).flat_map(|p| score::best(&ring.seats, p, partitions, head)).collect();
+            ring.owners = matching::owners(&ring.seats, partitions, &ring.heads, head);
+        }
+        ring
+    }
+
+    /// P, the number of partitions.
+    pub fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// The partition of everything that has this hash.
+    pub fn partition_of(&self, hash: u64) -> PartitionId {
+        let p = hash % u64::from(self.partitions);
+        PartitionId(u16::try_from(p).expect("a remainder by at most 65,536 fits 16 bits"))
+    }
+
+    /// The node that owns `p`: none in an empty ring, or for a partition that the ring does not have.
+    pub fn owner(&self, p: PartitionId) -> Option<NodeId> {
+        self.owners.get(usize::from(p.0)).map(|&seat| self.seats[seat as usize].id)
+    }
+
+    /// All members in the order in which they should own `p`, owner first, each once.
+    pub fn preference(&self, p: PartitionId) -> impl Iterator<Item = NodeId> + '_ {
+        let at = usize::from(p.0);
+        let owner = self.owners.get(at).copied();
+        let head = if owner.is_some() { &self.heads[at * self.head..][..self.head] } else { &[] };
+        let tail = std::iter::once_with(move || match owner {
+            Some(_) if self.head < self.seats.len() => {
+                score::best(&self.seats, u32::from(p.0), self.partitions, self.seats.len()).split_off(self.head)
+            }
+            Some(_) | None => Vec::new(),
+        });
+        let others = head.iter().copied().chain(tail.flatten()).filter(move |seat| Some(*seat) != owner);
+        owner.into_iter().chain(others).map(|seat| self.seats[seat as usize].id)
+    }
+}

@@ -1,0 +1,152 @@
+//! Owns our own dials: how they begin, and what their failures prove.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use mio::Interest;
+use mio::net::TcpStream;
+
+use super::Driver;
+use crate::connection::{Connection, Ended};
+use crate::error::NetError;
+use crate::membership::Input;
+use crate::node::NodeId;
+use crate::time::{Clock, Instant};
+use crate::transport::dials::{Failure, Target};
+use crate::transport::links::{About, Link, Origin};
+use crate::transport::peer::Lane;
+use crate::wire::Reason;
+
+impl Driver {
+    /// A connection to this address is wanted.
+    pub(super) fn want_dial(&mut self, addr: SocketAddr) {
+        let target = (addr, Lane::Calls);
+        let connected = |node| self.pairs.get(node).is_some_and(|pair| pair.calls.open.is_some());
+        let known = self.dials.leads_to(target).is_some_and(|node| node == self.me || connected(node));
+        let needless = addr == self.me.addr() || known || self.pairs.at(addr).any(|pair| pair.calls.open.is_some());
+        if !needless && self.leaving.is_none() && self.filter.admits(addr) {
+            self.dials.want(target, Clock::instant());
+        }
+    }
+
+    pub(super) fn dial_due(&mut self, now: Instant) {
+        while let Some(target) = self.dials.begin(now) {
+            if let Err(error) = self.dial(target, now) {
+                self.dial_failed(target, error.into());
+            }
+        }
+    }
+
+    fn dial(&mut self, target: Target, now: Instant) -> io::Result<()> {
+        let mut stream = TcpStream::connect(target.0)?;
+        let token = self.links.token();
+        self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        let connection = Connection::dialling(self.limits, now);
+        self.links.put(token, Link { stream, connection, about: About::new(Origin::Dialled(target)) });
+        Ok(())
+    }
+
+    /// Whether the socket of a dial is connected by now. If so, hello is said.
+    pub(super) fn dialled(&mut self, link: &mut Link) -> Result<bool, Ended> {
+        if let Some(error) = link.stream.take_error()? {
+            return Err(error.into());
+        }
+        let remote = match link.stream.peer_addr() {
+            Ok(remote) => remote,
+            Err(error) if error.kind() == ErrorKind::NotConnected => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        // A dial to a free port of this machine can meet itself: the system chose that port for our own end.
+        if link.stream.local_addr()? == remote {
+            return Err(io::Error::from(ErrorKind::ConnectionRefused).into());
+        }
+        let Origin::Dialled(target) = link.about.origin else { return Err(Ended::Unwanted) };
+        let lane = target.1;
+        if let Some(pair) = self.pairs.at(remote).find(|pair| pair.strand(lane).open.is_some()) {
+            // Their dial was quicker. A hello that counts it would say that we have lost it.
+            self.dials.reached(target, pair.peer.node(), Clock::instant());
+            return Err(Ended::Unwanted);
+        }
+        link.stream.set_nodelay(true)?;
+        let expected = self.pairs.at(remote).map(|pair| (pair.strand(lane).count, pair.peer.node())).max();
+        let (count, expects) = expected.map_or((0, None), |(count, node)| (count, Some(node)));
+        (link.about.expects, link.about.links_told) = (expects, count);
+        link.connection.dialled(&self.greeting(lane, expects, count));
+        Ok(true)
+    }
+
+    /// A dial did not become an open connection.
+    pub(super) fn dial_failed(&mut self, target: Target, ended: Ended) {
+        let (addr, lane) = target;
+        let now = Clock::instant();
+        let failure = match &ended {
+            Ended::Rejected(reason, reject) => {
+                let other = reject.map_or(NodeId::new(addr, 0), |reject| reject.node);
+                match reason {
+                    Reason::Cluster | Reason::Filtered => Failure::Refused,
+                    Reason::Version | Reason::Format | Reason::Partitions => {
+                        tracing::warn!(%addr, ?reason, "a node of our cluster cannot be joined");
+                        Failure::Refused
+                    }
+                    Reason::Myself => return self.dials.reached(target, self.me, now),
+                    Reason::DuplicateAddress => {
+                        self.fatal = Some(NetError::DuplicateAddress { me: self.me, other });
+                        Failure::Refused
+                    }
+                    Reason::SameTag => {
+                        self.fatal = Some(NetError::SameTag { me: self.me, other });
+                        Failure::Refused
+                    }
+                    Reason::Crossed | Reason::TooEarly => Failure::Passing,
+                }
+            }
+            // Another connection to the node is open; the dial was noted as a success then.
+            Ended::Unwanted => return,
+            Ended::Refused
+            | Ended::Closed
+            | Ended::Io(_)
+            | Ended::Wire(_)
+            | Ended::Slow
+            | Ended::Trickle
+            | Ended::Silent => Failure::Passing,
+        };
+        let again = match lane {
+            Lane::Calls => self.pairs.at(addr).any(|pair| pair.calls.open.is_none()),
+            Lane::Bulk => self.wants_bulk(addr),
+        };
+        self.dials.failed(target, failure, again && self.leaving.is_none(), now);
+        let refused = matches!(&ended, Ended::Io(error) if error.kind() == ErrorKind::ConnectionRefused);
+        if refused && lane == Lane::Calls {
+            self.prove_dead(addr, None);
+        }
+        self.forget_strangers(addr);
+    }
+
+    /// Nobody, or only `successor`, listens at this address: those who were lost there are dead.
+    pub(super) fn prove_dead(&mut self, addr: SocketAddr, successor: Option<NodeId>) {
+        let dead = |node: &NodeId| Some(*node) != successor;
+        let lost = self.pairs.at(addr).filter(|pair| pair.lost && pair.calls.open.is_none());
+        let nodes: Vec<_> = lost.map(|pair| pair.peer.node()).filter(dead).collect();
+        for node in nodes {
+            if let Some(pair) = self.pairs.get_mut(node) {
+                pair.lost = false;
+            }
+            self.tell(Input::Lost { node, refused: true });
+        }
+    }
+
+    /// Peers without a connection that membership does not know are nobody's any more.
+    fn forget_strangers(&mut self, addr: SocketAddr) {
+        let forgotten = self.pairs.at(addr).filter(|pair| !pair.member && pair.calls.open.is_none());
+        let nodes: Vec<_> = forgotten.map(|pair| pair.peer.node()).collect();
+        for node in nodes {
+            self.drop_pair(node);
+        }
+    }
+
+    fn wants_bulk(&self, addr: SocketAddr) -> bool {
+        self.pairs.at(addr).any(|pair| {
+            pair.calls.open.is_some() && pair.bulk.open.is_none() && !pair.peer.queue(Lane::Bulk).is_empty()
+        })
+    }
+}

@@ -1,0 +1,240 @@
+//! Owns how the sockets are read and written, and what happens when a connection ends.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mio::{Interest, Token};
+
+use super::{Driver, LISTENER, UDP};
+use crate::config::ms;
+use crate::connection::{Answer, Connection, Drained, Ended, Event, Flushed, Phase};
+use crate::membership::Input;
+use crate::time::{Clock, Instant};
+use crate::transport::links::{About, Link, Origin};
+use crate::transport::peer::{Lane, Peer};
+use crate::wire::{ENVELOPE_BYTES, Packet, PacketKind, Scratch};
+
+/// Longest datagram that is read: what one can be at most.
+const DATAGRAM_BYTES_MAX: usize = 64 << 10;
+
+impl Driver {
+    pub(super) fn read_packets(&mut self) {
+        let Some(udp) = self.udp.take() else { return };
+        let mut buffer = std::mem::take(&mut self.datagram);
+        buffer.resize(DATAGRAM_BYTES_MAX, 0);
+        self.unfinished.insert(UDP);
+        for _ in 0..self.config.packets_per_turn {
+            match udp.recv_from(&mut buffer) {
+                Ok((length, from)) => self.packet(from, &buffer[..length]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.unfinished.remove(&UDP);
+                    break;
+                }
+                // An ICMP answer to something that we sent; what arrives is not concerned.
+                Err(_) => {}
+            }
+        }
+        self.datagram = buffer;
+        self.udp = Some(udp);
+    }
+
+    fn packet(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let Some(packet) = Packet::decode(bytes) else { return };
+        let addr = packet.sender.addr();
+        // Answers go to the claimed address. Unless that is where the packet came from, or the claim was proved by a
+        // connection (as behind address translation), anybody could make us flood anybody.
+        let direct = (from.ip().to_canonical(), from.port()) == (addr.ip().to_canonical(), addr.port());
+        let proved = direct || self.pairs.get(packet.sender).is_some_and(|pair| pair.calls.open.is_some());
+        let ours = packet.cluster == self.cluster_hash && packet.sender != self.me;
+        match packet.kind {
+            PacketKind::Gossip if ours && proved && self.filter.admits(addr) => {
+                self.tell(Input::Packet { from: addr, bytes: packet.body });
+            }
+            // Beacons come to a group, on a socket of its own.
+            PacketKind::Gossip | PacketKind::Beacon { .. } => {}
+        }
+    }
+
+    pub(super) fn send_packet(&mut self, to: SocketAddr, body: &[u8]) {
+        let packet = Packet { kind: PacketKind::Gossip, cluster: self.cluster_hash, sender: self.me, body };
+        self.packet.reserve(ENVELOPE_BYTES + body.len());
+        packet.encode(&mut self.packet);
+        if let Some(udp) = &self.udp
+            && let Err(error) = udp.send_to(&self.packet, to)
+        {
+            // Gossip survives lost packets, whoever lost them.
+            tracing::trace!(%to, %error, "a packet was not sent");
+        }
+    }
+
+    pub(super) fn accept(&mut self) {
+        let Some(listener) = self.listener.take() else { return };
+        self.unfinished.insert(LISTENER);
+        for _ in 0..self.config.accepts_per_turn {
+            match listener.accept() {
+                Ok((stream, from)) => self.accepted(stream, from),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.unfinished.remove(&LISTENER);
+                    break;
+                }
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    // No descriptors are left, most likely. The next connection that comes is an event again.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    self.unfinished.remove(&LISTENER);
+                    break;
+                }
+            }
+        }
+        self.listener = Some(listener);
+    }
+
+    fn accepted(&mut self, mut stream: mio::net::TcpStream, from: SocketAddr) {
+        let (total, per_ip) = (self.config.strangers_max, self.config.strangers_per_ip_max);
+        if self.leaving.is_some() || !self.links.admit_stranger(from.ip(), total, per_ip) {
+            tracing::debug!(%from, "a connection was not accepted: we leave, or too many strangers are here");
+            return;
+        }
+        let token = self.links.token();
+        let registered = self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE);
+        if let Err(error) = registered.and_then(|()| stream.set_nodelay(true)) {
+            tracing::debug!(%from, %error, "a connection was not accepted");
+            self.links.release_stranger(from.ip());
+            return;
+        }
+        let connection = Connection::accepted(self.limits, Clock::instant());
+        self.links.put(token, Link { stream, connection, about: About::new(Origin::Accepted(from)) });
+        self.unfinished.insert(token);
+    }
+
+    /// Reads and writes one connection.
+    pub(super) fn serve(&mut self, token: Token, scratch: &mut Scratch) {
+        let Some(mut link) = self.links.take(token) else { return };
+        let served = self.serve_link(token, &mut link, scratch);
+        self.links.put(token, link);
+        match served {
+            Ok(()) => {}
+            Err(ended) => self.end(token, ended),
+        }
+        self.perform();
+    }
+
+    fn serve_link(&mut self, token: Token, link: &mut Link, scratch: &mut Scratch) -> Result<(), Ended> {
+        if link.connection.phase() == Phase::Dialling && !self.dialled(link)? {
+            return Ok(());
+        }
+        let now = Clock::instant();
+        let Link { stream, connection, about } = link;
+        let mut frames = false;
+        let drained = connection.read(stream, scratch, now, &mut |event| {
+            if let (&Event::Frame(frame), Some((peer, lane))) = (&event, &about.carries) {
+                frames = true;
+                self.inbox.frame(peer, *lane, frame);
+                Answer::Go
+            } else {
+                self.answer(token, about, event)
+            }
+        });
+        self.delivered |= frames;
+        self.heard(about, now);
+        if drained? == Drained::Budget {
+            self.unfinished.insert(token);
+        }
+        self.flush_link(token, link)
+    }
+
+    /// Writes what waits for one connection.
+    pub(super) fn flush(&mut self, token: Token) {
+        let Some(mut link) = self.links.take(token) else { return };
+        let flushed = match link.connection.phase() {
+            Phase::Dialling => Ok(()),
+            Phase::AwaitWelcome | Phase::AwaitHello | Phase::AwaitConfirm | Phase::Open | Phase::Rejecting => {
+                self.flush_link(token, &mut link)
+            }
+        };
+        self.links.put(token, link);
+        if let Err(ended) = flushed {
+            self.end(token, ended);
+        }
+    }
+
+    fn flush_link(&mut self, token: Token, link: &mut Link) -> Result<(), Ended> {
+        let queue = link.about.carries.as_ref().map(|(peer, lane)| peer.queue(*lane));
+        match link.connection.flush(&mut link.stream, queue)? {
+            // The poll tells when there is room again.
+            Flushed::All | Flushed::WouldBlock => {}
+            Flushed::Budget => {
+                self.dirty.insert(token);
+            }
+        }
+        Ok(())
+    }
+
+    /// Frames wait on a lane: write them, or connect.
+    pub(super) fn send_waiting(&mut self, peer: &Arc<Peer>, lane: Lane) {
+        let Some(pair) = self.pairs.get(peer.node()) else { return };
+        if !Arc::ptr_eq(&pair.peer, peer) {
+            return;
+        }
+        match (pair.strand(lane).open, lane) {
+            (Some(token), _) => self.flush(token),
+            (None, Lane::Bulk) if pair.calls.open.is_some() => {
+                self.dials.want((peer.node().addr(), Lane::Bulk), Clock::instant());
+            }
+            // The calls lane is connected as soon as membership or the back-off wants it.
+            (None, Lane::Calls | Lane::Bulk) => {}
+        }
+    }
+
+    /// Tells membership of traffic, not too often.
+    fn heard(&mut self, about: &About, now: Instant) {
+        let Some((peer, _)) = &about.carries else { return };
+        let every = ms(self.config.heard_every_ms);
+        let Some(pair) = self.pairs.get_mut(peer.node()) else { return };
+        if pair.reported.is_none_or(|at| now.since(at) >= every) {
+            pair.reported = Some(now);
+            self.tell(Input::Heard(peer.node()));
+        }
+    }
+
+    /// A connection is over.
+    pub(super) fn end(&mut self, token: Token, ended: Ended) {
+        let Some(Link { stream, about, connection }) = self.links.take(token) else { return };
+        drop(stream);
+        let remote = about.greeting.as_ref().map(|greeting| greeting.node);
+        tracing::debug!(origin = ?about.origin, ?remote, phase = ?connection.phase(), %ended, "a connection ended");
+        match (about.carries, about.origin) {
+            (Some((peer, lane)), _) => self.lost(token, &peer, lane),
+            (None, Origin::Dialled(target)) => self.dial_failed(target, ended),
+            (None, Origin::Accepted(from)) => self.links.release_stranger(from.ip()),
+        }
+    }
+
+    /// The open connection of a lane is over: give back what was not claimed, and try to connect again.
+    fn lost(&mut self, token: Token, peer: &Arc<Peer>, lane: Lane) {
+        let node = peer.node();
+        let Some(pair) = self.pairs.get_mut(node) else { return };
+        if pair.strand(lane).open != Some(token) {
+            return;
+        }
+        pair.strand_mut(lane).open = None;
+        let (claimed, unsent) = peer.queue(lane).reset();
+        self.inbox.reset(peer, lane, claimed, unsent);
+        if lane == Lane::Bulk {
+            return;
+        }
+        pair.lost = true;
+        pair.challenged = None;
+        // Nobody watches a bulk connection alone, so it does not outlive the other.
+        let bulk = pair.bulk.open;
+        if self.leaving.is_none() {
+            self.dials.want_at_once((node.addr(), Lane::Calls), Clock::instant());
+        }
+        self.tell(Input::Lost { node, refused: false });
+        if let Some(bulk) = bulk {
+            self.end(bulk, Ended::Unwanted);
+        }
+        self.show_whether_alone();
+    }
+}

@@ -1,0 +1,122 @@
+//! Owns the sockets of all connections by their token, and counts those that belong to strangers.
+//! Never decides what a connection is for.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use mio::Token;
+use mio::net::TcpStream;
+
+use super::dials::Target;
+use super::peer::{Lane, Peer};
+use crate::connection::Connection;
+use crate::node::NodeId;
+use crate::wire::Greeting;
+
+/// A connection with its socket.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) stream: TcpStream,
+    pub(crate) connection: Connection,
+    pub(crate) about: About,
+}
+
+/// What is known of a connection beside its bytes.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) origin: Origin,
+    /// What the other node said of itself.
+    pub(crate) greeting: Option<Greeting>,
+    /// Whom we expect at the other end of our dial, and the count of connections with it that we told.
+    pub(crate) expects: Option<NodeId>,
+    pub(crate) links_told: u64,
+    /// The lane of which peer it carries, once it does.
+    pub(crate) carries: Option<(Arc<Peer>, Lane)>,
+}
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// We dialled.
+    Dialled(Target),
+    /// We were dialled from this address.
+    Accepted(SocketAddr),
+}
+
+/// All connections.
+#[derive(Debug)]
+pub(crate) struct Links {
+    table: BTreeMap<Token, Link>,
+    next: usize,
+    strangers: u32,
+    strangers_by_ip: BTreeMap<IpAddr, u32>,
+}
+
+impl About {
+    pub(crate) fn new(origin: Origin) -> Self {
+        Self { origin, greeting: None, expects: None, links_told: 0, carries: None }
+    }
+}
+
+impl Links {
+    /// Tokens are never used again, so that an event for a closed socket meets nobody.
+    pub(crate) fn new(first: Token) -> Self {
+        Self { table: BTreeMap::new(), next: first.0, strangers: 0, strangers_by_ip: BTreeMap::new() }
+    }
+
+    pub(crate) fn token(&mut self) -> Token {
+        self.next += 1;
+        Token(self.next - 1)
+    }
+
+    pub(crate) fn put(&mut self, token: Token, link: Link) {
+        self.table.insert(token, link);
+    }
+
+    pub(crate) fn take(&mut self, token: Token) -> Option<Link> {
+        self.table.remove(&token)
+    }
+
+    pub(crate) fn get_mut(&mut self, token: Token) -> Option<&mut Link> {
+        self.table.get_mut(&token)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Token, &mut Link)> {
+        self.table.iter_mut().map(|(token, link)| (*token, link))
+    }
+
+    pub(crate) fn tokens(&self) -> Vec<Token> {
+        self.table.keys().copied().collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.table.clear();
+    }
+
+    /// Counts a new stranger, unless there are too many.
+    pub(crate) fn admit_stranger(&mut self, ip: IpAddr, total_max: u32, per_ip_max: u32) -> bool {
+        let from_ip = self.strangers_by_ip.get(&ip).copied().unwrap_or(0);
+        let room = self.strangers < total_max && from_ip < per_ip_max;
+        if room {
+            self.strangers += 1;
+            self.strangers_by_ip.insert(ip, from_ip + 1);
+        }
+        room
+    }
+
+    /// A stranger is gone, or is none any more.
+    pub(crate) fn release_stranger(&mut self, ip: IpAddr) {
+        self.strangers -= 1;
+        if let Some(count) = self.strangers_by_ip.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                self.strangers_by_ip.remove(&ip);
+            }
+        }
+    }
+}

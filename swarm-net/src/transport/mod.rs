@@ -1,0 +1,111 @@
+//! The sockets of a node and the one thread that serves them. Never knows what a frame of the layers above means.
+
+mod command;
+mod dials;
+mod driver;
+mod inbox;
+mod links;
+mod pairs;
+mod peer;
+mod sockets;
+mod thread;
+mod wake;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use crate::config::NetConfig;
+use crate::discovery::Discovery;
+use crate::error::NetError;
+use crate::filter::NodeFilter;
+use crate::member::Profile;
+use crate::node::NodeId;
+use command::Command;
+use pairs::Published;
+use wake::Commands;
+
+pub use crate::connection::{FrameNo, Unsent, Why};
+pub use inbox::Inbox;
+pub use peer::{Lane, Peer};
+
+/// What a node needs to take part.
+pub struct Setup {
+    /// Where to listen, with TCP and UDP alike. Port 0 takes any free one.
+    pub bind: SocketAddr,
+    /// How the others reach us; by default the bound address.
+    pub advertise: Option<SocketAddr>,
+    /// Nodes of clusters with other names ignore each other.
+    pub cluster: String,
+    /// What this node says of itself.
+    pub profile: Profile,
+    /// How others are found.
+    pub discovery: Vec<Box<dyn Discovery>>,
+    /// Who may take part.
+    pub nodes: NodeFilter,
+    /// Intervals and limits.
+    pub config: NetConfig,
+}
+
+/// A running node, as far as the network is concerned. Cheap to clone; the last one dropped stops it.
+#[derive(Clone)]
+pub struct Transport {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    node: NodeId,
+    local_addr: SocketAddr,
+    commands: Commands,
+    peers: Arc<Published>,
+}
+
+impl Transport {
+    /// Binds the sockets and starts the I/O thread. `inbox` may be called before this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError`] if the setup is unusable, the address cannot be bound, or a discovery cannot work.
+    pub fn start(setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Self, NetError> {
+        let started = thread::start(setup, inbox)?;
+        Ok(Self { handle: Arc::new(started) })
+    }
+
+    /// Who we are.
+    pub fn node(&self) -> NodeId {
+        self.handle.node
+    }
+
+    /// Where we listen.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.handle.local_addr
+    }
+
+    /// The peer, if that node is a member or connected. Takes no lock.
+    pub fn peer(&self, node: NodeId) -> Option<Arc<Peer>> {
+        self.handle.peers.load().get(&node).cloned()
+    }
+
+    /// Tells everybody that our profile is now this one. Its version is set by membership.
+    pub fn set_profile(&self, profile: Profile) {
+        self.handle.commands.send(Command::Profile(profile));
+    }
+
+    /// Says goodbye to everybody, writes out what is queued (for at most `goodbye_ms`), then stops. `done` is told, or
+    /// dropped, when the sockets are closed.
+    pub fn leave(&self, done: Sender<()>) {
+        self.handle.commands.send(Command::Leave(done));
+    }
+
+    /// Closes all sockets at once, as a crash would.
+    pub fn stop(&self) {
+        self.handle.commands.send(Command::Stop);
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.commands.send(Command::Stop);
+    }
+}

@@ -1,0 +1,126 @@
+//! Owns what the I/O thread knows of each peer, and publishes the peers to the senders. Never touches a socket.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use mio::Token;
+
+use super::peer::{Lane, Peer};
+use crate::node::NodeId;
+use crate::time::Instant;
+
+/// The peers by node, as the senders see them.
+pub(crate) type Published = ArcSwap<BTreeMap<NodeId, Arc<Peer>>>;
+
+/// One peer, from this side.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) peer: Arc<Peer>,
+    /// Membership holds it for a member.
+    pub(crate) member: bool,
+    pub(crate) calls: Strand,
+    pub(crate) bulk: Strand,
+    /// When traffic was last reported to membership.
+    pub(crate) reported: Option<Instant>,
+    /// When another process claimed the address, and this one was pinged to see whether it lives.
+    pub(crate) challenged: Option<Instant>,
+    /// Its connection was lost, and whether the process lives is not known.
+    pub(crate) lost: bool,
+}
+
+/// The connection of one lane, now and before.
+#[derive(Debug, Default)]
+pub(crate) struct Strand {
+    /// The open connection.
+    pub(crate) open: Option<Token>,
+    /// Connections that the two ever had.
+    pub(crate) count: u64,
+}
+
+/// All peers.
+#[derive(Debug)]
+pub(crate) struct Pairs {
+    table: BTreeMap<NodeId, Pair>,
+    published: Arc<Published>,
+}
+
+impl Pair {
+    fn new(peer: Arc<Peer>) -> Self {
+        Self {
+            peer,
+            member: false,
+            calls: Strand::default(),
+            bulk: Strand::default(),
+            reported: None,
+            challenged: None,
+            lost: false,
+        }
+    }
+
+    pub(crate) fn strand(&self, lane: Lane) -> &Strand {
+        match lane {
+            Lane::Calls => &self.calls,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+
+    pub(crate) fn strand_mut(&mut self, lane: Lane) -> &mut Strand {
+        match lane {
+            Lane::Calls => &mut self.calls,
+            Lane::Bulk => &mut self.bulk,
+        }
+    }
+}
+
+impl Pairs {
+    pub(crate) fn new(published: Arc<Published>) -> Self {
+        Self { table: BTreeMap::new(), published }
+    }
+
+    pub(crate) fn get(&self, node: NodeId) -> Option<&Pair> {
+        self.table.get(&node)
+    }
+
+    pub(crate) fn get_mut(&mut self, node: NodeId) -> Option<&mut Pair> {
+        self.table.get_mut(&node)
+    }
+
+    /// The pair of a node, made if it is new.
+    pub(crate) fn entry(&mut self, node: NodeId, make: impl FnOnce() -> Peer) -> &mut Pair {
+        let before = self.table.len();
+        self.table.entry(node).or_insert_with(|| Pair::new(Arc::new(make())));
+        if self.table.len() != before {
+            self.publish();
+        }
+        self.table.get_mut(&node).expect("it was put there if it was missing")
+    }
+
+    /// Takes a pair out: the node is gone.
+    pub(crate) fn remove(&mut self, node: NodeId) -> Option<Pair> {
+        let pair = self.table.remove(&node)?;
+        self.publish();
+        Some(pair)
+    }
+
+    /// Any pair whose node advertises `addr`.
+    pub(crate) fn at(&self, addr: SocketAddr) -> impl Iterator<Item = &Pair> {
+        let first = NodeId::new(addr, 0);
+        let last = NodeId::new(addr, u64::MAX);
+        self.table.range(first..=last).map(|(_, pair)| pair)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Pair> {
+        self.table.values()
+    }
+
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
+        self.table.keys().copied().collect()
+    }
+
+    fn publish(&self) {
+        let peers = self.table.iter().map(|(node, pair)| (*node, Arc::clone(&pair.peer))).collect();
+        self.published.store(Arc::new(peers));
+    }
+}

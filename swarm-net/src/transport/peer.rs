@@ -1,0 +1,120 @@
+//! Owns what senders know of another node: the two lanes to it. Never touches a socket.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use super::command::Command;
+use super::wake::Commands;
+use crate::config::NetConfig;
+use crate::connection::{FrameNo, Limits, SendQueue, Unsent};
+use crate::node::NodeId;
+use crate::wire::Frame;
+
+/// One of the two connections to a peer. Each has an order and a queue of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// Calls and the control of the cluster: small frames that must be quick.
+    Calls,
+    /// Large or many frames that must not delay the calls. Its connection is opened when it is first used.
+    Bulk,
+}
+
+/// Another node, connected or about to be. Callers may keep it: once the node is gone it refuses everything.
+pub struct Peer {
+    node: NodeId,
+    commands: Commands,
+    calls: LaneQueue,
+    bulk: LaneQueue,
+}
+
+struct LaneQueue {
+    queue: SendQueue,
+    /// The I/O thread has been told that frames wait, and has not looked yet.
+    announced: AtomicBool,
+}
+
+impl Peer {
+    pub(crate) fn new(node: NodeId, commands: Commands, config: &NetConfig) -> Self {
+        let frame_body = config.frame_bytes_max as usize;
+        let lane = |frames: u32, bytes: u64| LaneQueue {
+            queue: SendQueue::new(Limits {
+                frames: frames as usize,
+                bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+                frame_body,
+            }),
+            announced: AtomicBool::new(false),
+        };
+        Self {
+            node,
+            commands,
+            calls: lane(config.calls_queue_frames_max, config.calls_queue_bytes_max),
+            bulk: lane(config.bulk_queue_frames_max, config.bulk_queue_bytes_max),
+        }
+    }
+
+    /// The node at the other end.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Queues a frame. Never blocks.
+    ///
+    /// The frame is either given back here, or handed to the kernel, or dropped because its `due` passed, or given back by
+    /// `Inbox::reset`. A frame that is accepted while no connection is up waits for one.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsent`] with the frame: its lane is full, the peer is gone, or the frame is too large.
+    ///
+    /// # Panics
+    ///
+    /// If the frame's kind is below 16: those are the transport's own.
+    pub fn send(self: &Arc<Self>, lane: Lane, frame: Frame) -> Result<FrameNo, Unsent> {
+        let to = self.lane(lane);
+        let no = to.queue.push(frame)?;
+        if !to.announced.swap(true, Ordering::SeqCst) {
+            self.commands.send(Command::Ready(Arc::clone(self), lane));
+        }
+        Ok(no)
+    }
+
+    /// Frames up to this one may have been given to the kernel. Who reads the clock at or after a frame's `due` and *then*
+    /// finds its number above knows that it is never sent. It only grows, also beyond frames that were given back.
+    pub fn claimed(&self, lane: Lane) -> FrameNo {
+        self.lane(lane).queue.claimed()
+    }
+
+    /// Waits until a full lane has room, or the peer is gone. Another sender may be quicker: be ready to wait again.
+    pub fn poll_room(&self, lane: Lane, cx: &mut Context<'_>) -> Poll<()> {
+        self.lane(lane).queue.poll_room(cx)
+    }
+
+    /// Whether the node is gone. Then nothing is accepted any more.
+    pub fn is_closed(&self) -> bool {
+        self.calls.queue.is_closed()
+    }
+
+    pub(crate) fn queue(&self, lane: Lane) -> &SendQueue {
+        &self.lane(lane).queue
+    }
+
+    /// Frames that are queued from now on are announced again.
+    pub(crate) fn take_announcement(&self, lane: Lane) {
+        self.lane(lane).announced.store(false, Ordering::SeqCst);
+    }
+
+    fn lane(&self, lane: Lane) -> &LaneQueue {
+        match lane {
+            Lane::Calls => &self.calls,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Peer({})", self.node)
+    }
+}

@@ -1,0 +1,98 @@
+//! Owns how other threads reach the I/O thread: a queue of commands, and a waker that is used only while it sleeps.
+//! Never blocks a sender.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use mio::{Registry, Token, Waker};
+
+use super::command::Command;
+
+/// Commands of the kind that comes from the network and may be lost that wait at most.
+const OFFERS_MAX: usize = 1_024;
+
+/// The senders' end. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Commands {
+    queue: Sender<Command>,
+    bell: Arc<Bell>,
+}
+
+/// The I/O thread's end.
+#[derive(Debug)]
+pub(crate) struct CommandQueue {
+    queue: Receiver<Command>,
+    bell: Arc<Bell>,
+}
+
+#[derive(Debug)]
+struct Bell {
+    asleep: AtomicBool,
+    /// Offers that wait.
+    offers: AtomicUsize,
+    waker: Waker,
+}
+
+/// The two ends. The queue has no bound of its own: commands that senders can repeat are queued once, or are offers.
+pub(crate) fn commands(registry: &Registry, token: Token) -> io::Result<(Commands, CommandQueue)> {
+    let bell = Arc::new(Bell {
+        asleep: AtomicBool::new(false),
+        offers: AtomicUsize::new(0),
+        waker: Waker::new(registry, token)?,
+    });
+    let (sender, receiver) = unbounded();
+    Ok((Commands { queue: sender, bell: Arc::clone(&bell) }, CommandQueue { queue: receiver, bell }))
+}
+
+impl Commands {
+    /// Hands a command over. After the I/O thread's end it is dropped.
+    pub(crate) fn send(&self, command: Command) {
+        if self.queue.send(command).is_ok() && self.bell.asleep.swap(false, Ordering::SeqCst) {
+            // It fails only if the poll is gone, and then nobody is left to wake.
+            drop(self.bell.waker.wake());
+        }
+    }
+}
+
+impl Commands {
+    /// Hands over a command that is dropped if many like it wait: it will be repeated.
+    pub(crate) fn offer(&self, command: Command) {
+        if self.bell.offers.fetch_add(1, Ordering::Relaxed) < OFFERS_MAX {
+            self.send(command);
+        } else {
+            self.bell.offers.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl CommandQueue {
+    /// The next command, if there is one.
+    pub(crate) fn next(&self) -> Option<Command> {
+        let command = self.queue.try_recv().ok()?;
+        match command {
+            Command::Found(_) | Command::Heard { .. } => {
+                self.bell.offers.fetch_sub(1, Ordering::Relaxed);
+            }
+            Command::Ready(..) | Command::Profile(_) | Command::Leave(_) | Command::Stop => {}
+        }
+        Some(command)
+    }
+
+    /// Says that the I/O thread is about to sleep. False if it must not, because a command came in the meantime:
+    /// either we see the command here, or its sender sees that we sleep.
+    pub(crate) fn fall_asleep(&self) -> bool {
+        self.bell.asleep.store(true, Ordering::SeqCst);
+        if self.queue.is_empty() {
+            return true;
+        }
+        self.wake_up();
+        false
+    }
+
+    /// Says that the I/O thread is awake, so that nobody needs to wake it.
+    pub(crate) fn wake_up(&self) {
+        self.bell.asleep.store(false, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,15 @@
+//! The shapes of everything that goes over the network: frames on connections, packets of gossip, beacons.
+//! Never decides anything; bytes from the network are not trusted here or anywhere.
+
+mod frame;
+mod greeting;
+mod header;
+mod packet;
+mod reassembly;
+
+pub use frame::{Frame, FrameRef};
+pub(crate) use greeting::kind;
+pub use greeting::{GREETING_BYTES_MAX, Greeting, PROTOCOL_VERSION, Reason, Reject};
+pub use header::{HEAD_BYTES, HEADER_BYTES, Header, KIND_UPPER_MIN, WireError};
+pub use packet::{ClusterHash, ENVELOPE_BYTES, Packet, PacketKind};
+pub use reassembly::{Progress, ReadError, Reassembly, Scratch, Sink};

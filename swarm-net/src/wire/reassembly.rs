@@ -1,0 +1,167 @@
+//! Owns the bytes of a connection that do not yet make a whole frame. Never holds more than has arrived, whatever was
+//! announced, and never copies a frame that came whole.
+
+use std::io::{self, ErrorKind, Read};
+
+use rkyv::util::AlignedVec;
+
+use super::frame::FrameRef;
+use super::header::{HEAD_BYTES, HEADER_BYTES, Header, WireError};
+
+/// Bytes of the buffer that all connections read into: many small frames for one system call.
+const SCRATCH_BYTES: usize = 256 << 10;
+/// A partial frame above this is collected aside, so that its bytes are not copied again at each read.
+const COPY_BYTES_MAX: usize = 64 << 10;
+
+/// The buffer that all connections of a thread read into, one after the other.
+#[derive(Debug)]
+pub struct Scratch(AlignedVec);
+
+/// Cuts the bytes of one connection into frames.
+#[derive(Debug, Default)]
+pub struct Reassembly {
+    /// The beginning of the next frame.
+    partial: AlignedVec,
+}
+
+/// Who takes the frames of a connection.
+pub trait Sink {
+    /// The longest body that a frame of this kind may have now, or `None` if it must not come.
+    fn body_bytes_max(&self, kind: u8) -> Option<u32>;
+
+    /// Takes a frame.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it. Nothing is read from the connection after that.
+    fn frame(&mut self, frame: FrameRef<'_>) -> Result<(), WireError>;
+}
+
+/// What one read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// So many bytes.
+    Bytes(usize),
+    /// The other end has closed its side.
+    End,
+    /// Nothing more for now.
+    WouldBlock,
+}
+
+/// Why reading stopped for good.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The connection failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The other end sent what it must not.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        let mut bytes = AlignedVec::with_capacity(SCRATCH_BYTES);
+        bytes.resize(SCRATCH_BYTES, 0);
+        Self(bytes)
+    }
+}
+
+impl Reassembly {
+    /// Reads once from `source` and hands each frame that is now whole to `sink`, in order.
+    ///
+    /// # Errors
+    ///
+    /// The source's, the sink's, and [`WireError`] if what came cannot be frames within the limits. The connection is then
+    /// useless, since nobody knows where the next frame begins.
+    pub fn read(
+        &mut self,
+        source: &mut impl Read,
+        scratch: &mut Scratch,
+        sink: &mut impl Sink,
+    ) -> Result<Progress, ReadError> {
+        if self.partial.len() > COPY_BYTES_MAX {
+            self.read_aside(source, &mut scratch.0, sink)
+        } else {
+            self.read_many(source, &mut scratch.0, sink)
+        }
+    }
+
+    /// Whether a frame has begun and is not complete.
+    pub fn is_partial(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
+    /// Reads behind the partial frame, in the scratch buffer, and cuts there.
+    fn read_many(
+        &mut self,
+        source: &mut impl Read,
+        scratch: &mut [u8],
+        sink: &mut impl Sink,
+    ) -> Result<Progress, ReadError> {
+        let held = self.partial.len();
+        scratch[..held].copy_from_slice(&self.partial);
+        let progress = once(source, &mut scratch[held..])?;
+        let Progress::Bytes(read) = progress else { return Ok(progress) };
+        let mut rest = &scratch[..held + read];
+        while let Some(header) = checked(rest, sink)? {
+            let Some((frame, after)) = rest.split_at_checked(header.frame_bytes()) else { break };
+            sink.frame(cut(&header, frame))?;
+            rest = after;
+        }
+        self.partial.clear();
+        self.partial.extend_from_slice(rest);
+        Ok(progress)
+    }
+
+    /// Appends to a long partial frame, and never reads beyond it.
+    fn read_aside(
+        &mut self,
+        source: &mut impl Read,
+        scratch: &mut [u8],
+        sink: &mut impl Sink,
+    ) -> Result<Progress, ReadError> {
+        let Some(header) = checked(&self.partial, sink)? else { return Err(WireError::Check.into()) };
+        let missing = header.frame_bytes() - self.partial.len();
+        let progress = once(source, &mut scratch[..missing.min(SCRATCH_BYTES)])?;
+        let Progress::Bytes(read) = progress else { return Ok(progress) };
+        self.partial.extend_from_slice(&scratch[..read]);
+        if read == missing {
+            let frame = std::mem::take(&mut self.partial);
+            sink.frame(cut(&header, &frame))?;
+        }
+        Ok(progress)
+    }
+}
+
+/// The header at the front, if it is there and its frame may come.
+fn checked(bytes: &[u8], sink: &impl Sink) -> Result<Option<Header>, WireError> {
+    let Some(header) = bytes.first_chunk() else { return Ok(None) };
+    let header = Header::decode(header)?;
+    let Header { kind, body_bytes: bytes, .. } = header;
+    match sink.body_bytes_max(kind) {
+        None => Err(WireError::OutOfTurn { kind }),
+        Some(limit) if bytes > limit => Err(WireError::TooLong { kind, bytes, limit }),
+        Some(_) => Ok(Some(header)),
+    }
+}
+
+fn cut<'a>(header: &Header, frame: &'a [u8]) -> FrameRef<'a> {
+    let (head, body) = frame[HEADER_BYTES - HEAD_BYTES..].split_first_chunk().expect("a frame holds a whole header");
+    FrameRef { kind: header.kind, head, body: &body[..header.body_bytes as usize] }
+}
+
+fn once(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<Progress> {
+    loop {
+        return match source.read(buffer) {
+            Ok(0) => Ok(Progress::End),
+            Ok(read) => Ok(Progress::Bytes(read)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Progress::WouldBlock),
+            Err(error) => Err(error),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

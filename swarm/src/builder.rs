@@ -1,0 +1,144 @@
+//! Owns the description of a node before it starts. Nothing happens before `start`.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use swarm_net::discovery::{Discovery, Multicast};
+use swarm_net::filter::NodeFilter;
+
+use crate::config::Config;
+use crate::error::StartError;
+use crate::registration::{Entry, WORKERS};
+use crate::runtime::{Kinds, Plan, start};
+use crate::swarm::Swarm;
+use crate::worker::Worker;
+
+/// Where nodes listen if nothing is said: libcluster's gossip port.
+const BIND: &str = "127.0.0.1:0";
+
+/// Describes a node to start. Made by [`Swarm::builder`].
+#[must_use = "a node that is described does not run before `.start().await`"]
+pub struct Builder {
+    cluster: String,
+    bind: String,
+    advertise: Option<String>,
+    discovery: Vec<Box<dyn Discovery>>,
+    nodes: NodeFilter,
+    config: Config,
+    workers: Vec<Entry>,
+    insecure: bool,
+}
+
+/// How names are placed on nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Placement {
+    /// By consistent hashing over all nodes. Both sides of a split serve, and merge when it heals.
+    #[default]
+    Ring,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            cluster: "swarm".to_owned(),
+            bind: BIND.to_owned(),
+            advertise: None,
+            discovery: Vec::new(),
+            nodes: NodeFilter::any(),
+            config: Config::default(),
+            workers: WORKERS.to_vec(),
+            insecure: false,
+        }
+    }
+
+    /// The cluster's name (default `swarm`). Nodes of clusters with other names ignore each other.
+    pub fn cluster(mut self, name: impl Into<String>) -> Self {
+        self.cluster = name.into();
+        self
+    }
+
+    /// Where to listen, with UDP and TCP alike (default `127.0.0.1:0`: any free port of the loopback interface).
+    pub fn bind(mut self, addr: impl Into<String>) -> Self {
+        self.bind = addr.into();
+        self
+    }
+
+    /// How the others reach this node, if not at the bound address.
+    pub fn advertise(mut self, addr: impl Into<String>) -> Self {
+        self.advertise = Some(addr.into());
+        self
+    }
+
+    /// A way to find other nodes; several may be combined. Without any, multicast with its defaults.
+    pub fn discovery(mut self, discovery: impl Discovery) -> Self {
+        self.discovery.push(Box::new(discovery));
+        self
+    }
+
+    /// How names are placed (default [`Placement::Ring`]).
+    pub fn placement(self, placement: Placement) -> Self {
+        match placement {
+            Placement::Ring => self,
+        }
+    }
+
+    /// Who may take part: Swarm's node_whitelist and node_blacklist.
+    pub fn nodes(mut self, filter: NodeFilter) -> Self {
+        self.nodes = filter;
+        self
+    }
+
+    /// Intervals and limits.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a worker type that the linker does not find by itself: a generic one, or one with `register = manual`.
+    pub fn worker<W: Worker>(mut self) -> Self {
+        self.workers.push(Entry::of::<W>());
+        self
+    }
+
+    /// Accepts that other machines can reach this node although the cluster has no secret.
+    pub fn insecure(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    /// Starts the node, and waits until it takes part in the cluster or has formed one alone.
+    ///
+    /// # Errors
+    /// If the description is unusable, the address is taken, or there is no tokio runtime.
+    pub async fn start(self) -> Result<Swarm, StartError> {
+        let bind = address("bind", &self.bind)?;
+        let advertise = self.advertise.as_deref().map(|addr| address("advertise", addr)).transpose()?;
+        if !bind.ip().is_loopback() && !self.insecure {
+            return Err(StartError::NoSecret { addr: bind });
+        }
+        self.config.check().map_err(StartError::Config)?;
+        let mut kinds = Kinds::default();
+        for entry in self.workers {
+            kinds.add(entry).map_err(|name| StartError::SameWorkerName { name: name.to_owned() })?;
+        }
+        let mut discovery = self.discovery;
+        if discovery.is_empty() {
+            discovery.push(Box::new(Multicast::default()));
+        }
+        let plan =
+            Plan { cluster: self.cluster, bind, advertise, discovery, nodes: self.nodes, config: self.config, kinds };
+        start(plan).await.map(Swarm::of)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("cluster", &self.cluster).field("bind", &self.bind).finish_non_exhaustive()
+    }
+}
+
+fn address(what: &'static str, text: &str) -> Result<SocketAddr, StartError> {
+    let bad = || StartError::Address { what, text: text.to_owned() };
+    text.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(bad)
+}

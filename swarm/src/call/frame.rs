@@ -1,0 +1,246 @@
+//! Owns the bytes of calls, casts and their answers inside a frame. Never sends one.
+//!
+//! ```text
+//! head of a call or cast (24 bytes, little-endian)          body
+//!   0  u64  request: the caller's slot; for a publish its id   0  u16 bytes of the name
+//!   8  u64  id of the message                                  2  u8  hops made so far
+//!  16  u32  milliseconds left until the deadline               3  u8  flags: 1 origin follows, 2 moved with its worker's queue
+//!  20  u32  low half of the message's fingerprint              4  u32 bytes of the payload
+//!                                                              8  u64 the kind that the worker must have, 0 for any
+//! head of an answer                                           16  origin (32 bytes), if flagged
+//!                                                                 name, zeros up to a multiple of 16, payload
+//!   0  u64  request
+//!   8  u64  0 the reply · 1 a `CallError` · 2 the call itself comes back unrun
+//! ```
+
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::time::Duration;
+
+use swarm_net::node::NodeId;
+
+use crate::name::Name;
+use crate::worker::Payload;
+
+/// Kinds of frames that this crate sends; swarm-net's own are below 16.
+pub(crate) mod kind {
+    /// A request with an answer.
+    pub(crate) const CALL: u8 = 16;
+    /// A request without.
+    pub(crate) const CAST: u8 = 17;
+    /// The answer to a call.
+    pub(crate) const REPLY: u8 = 18;
+    /// Directory messages, many in one frame.
+    pub(crate) const DIRECTORY: u8 = 20;
+    /// Requests to a directory owner, many in one frame.
+    pub(crate) const ASK: u8 = 21;
+    /// Their answers, many in one frame.
+    pub(crate) const ANSWER: u8 = 22;
+    /// "Tell me when everything I sent you until now has found its place."
+    pub(crate) const FLUSH: u8 = 23;
+    /// "It has."
+    pub(crate) const FLUSHED: u8 = 24;
+    /// The last frame of a moved worker's queue.
+    pub(crate) const QUEUE_END: u8 = 25;
+    /// A question to every node of the cluster: publish, multicall, lists.
+    pub(crate) const SURVEY: u8 = 26;
+    /// A node's answer to it, in one or several parts.
+    pub(crate) const FINDINGS: u8 = 27;
+    /// "Give me this piece of a sealed worker's state."
+    pub(crate) const FETCH: u8 = 28;
+    /// The piece.
+    pub(crate) const STATE: u8 = 29;
+}
+
+/// What an answer is.
+pub(crate) mod verdict {
+    /// The handler's reply.
+    pub(crate) const REPLY: u64 = 0;
+    /// A `CallError`.
+    pub(crate) const ERROR: u64 = 1;
+    /// The call itself comes back: it did not run, and the caller's node tries again by itself.
+    pub(crate) const RETURNED: u64 = 2;
+}
+
+/// A call or cast as it travels, without its payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    pub(crate) name: Name,
+    pub(crate) request: u64,
+    pub(crate) message: u64,
+    pub(crate) remaining: Duration,
+    pub(crate) fingerprint: u32,
+    /// The kind that the worker must have, 0 for any.
+    pub(crate) kind: u64,
+    pub(crate) hops: u8,
+    /// The node that waits for the answer, if it is not the one that sent the frame.
+    pub(crate) origin: Option<NodeId>,
+    /// It stood in a moved worker's queue: it goes before what waits at the gate.
+    pub(crate) from_queue: bool,
+}
+
+const PRELUDE: usize = 16;
+const ORIGIN: usize = 32;
+const FLAG_ORIGIN: u8 = 1;
+const FLAG_QUEUE: u8 = 2;
+
+impl Envelope {
+    /// The frame's head.
+    pub(crate) fn head(&self) -> [u8; 24] {
+        let mut head = [0; 24];
+        head[0..8].copy_from_slice(&self.request.to_le_bytes());
+        head[8..16].copy_from_slice(&self.message.to_le_bytes());
+        // Rounded up, so that the last hop never has less than its caller.
+        let ms = u32::try_from(self.remaining.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX);
+        head[16..20].copy_from_slice(&ms.to_le_bytes());
+        head[20..24].copy_from_slice(&self.fingerprint.to_le_bytes());
+        head
+    }
+
+    /// The frame's body up to the payload, a multiple of 16 bytes long.
+    pub(crate) fn prelude(&self, payload_bytes: usize) -> Vec<u8> {
+        let name = self.name.as_str().as_bytes();
+        let mut bytes = Vec::with_capacity((PRELUDE + ORIGIN + name.len()).next_multiple_of(16));
+        bytes.extend_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
+        bytes.push(self.hops);
+        let origin = if self.origin.is_some() { FLAG_ORIGIN } else { 0 };
+        bytes.push(origin | if self.from_queue { FLAG_QUEUE } else { 0 });
+        bytes.extend_from_slice(&u32::try_from(payload_bytes).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend_from_slice(&self.kind.to_le_bytes());
+        if let Some(origin) = self.origin {
+            bytes.extend_from_slice(&write_node(origin));
+        }
+        bytes.extend_from_slice(name);
+        bytes.resize(bytes.len().next_multiple_of(16), 0);
+        bytes
+    }
+
+    /// Reads a frame: the envelope, and where the payload stands in the body. `None` if anything does not add up.
+    pub(crate) fn read(head: &[u8; 24], body: &[u8]) -> Option<(Self, std::ops::Range<usize>)> {
+        let name_bytes = usize::from(u16::from_le_bytes(array(body, 0)?));
+        let hops = *body.get(2)?;
+        let flags = *body.get(3)?;
+        let payload_bytes = usize::try_from(u32::from_le_bytes(array(body, 4)?)).ok()?;
+        if flags & !(FLAG_ORIGIN | FLAG_QUEUE) != 0 || name_bytes > Name::BYTES_MAX {
+            return None;
+        }
+        let mut at = PRELUDE;
+        let origin = if flags & FLAG_ORIGIN != 0 {
+            at += ORIGIN;
+            Some(read_node(&array(body, PRELUDE)?)?)
+        } else {
+            None
+        };
+        let name = std::str::from_utf8(body.get(at..at + name_bytes)?).ok()?;
+        let start = (at + name_bytes).next_multiple_of(16);
+        if start + payload_bytes != body.len() {
+            return None;
+        }
+        let envelope = Self {
+            name: Name::from(name),
+            request: u64::from_le_bytes(array(head, 0)?),
+            message: u64::from_le_bytes(array(head, 8)?),
+            remaining: Duration::from_millis(u64::from(u32::from_le_bytes(array(head, 16)?))),
+            fingerprint: u32::from_le_bytes(array(head, 20)?),
+            kind: u64::from_le_bytes(array(body, 8)?),
+            hops,
+            origin,
+            from_queue: flags & FLAG_QUEUE != 0,
+        };
+        Some((envelope, start..body.len()))
+    }
+}
+
+/// The head of an answer.
+pub(crate) fn answer_head(request: u64, verdict: u64) -> [u8; 24] {
+    let mut head = [0; 24];
+    head[0..8].copy_from_slice(&request.to_le_bytes());
+    head[8..16].copy_from_slice(&verdict.to_le_bytes());
+    head
+}
+
+/// The `i`-th 64-bit word of a head.
+pub(crate) fn word(head: &[u8; 24], i: usize) -> u64 {
+    array(head, i * 8).map_or(0, u64::from_le_bytes)
+}
+
+/// The payload that stands in `body` at `range`.
+pub(crate) fn payload(body: &[u8], range: std::ops::Range<usize>) -> Payload {
+    body.get(range).map_or_else(Payload::empty, Payload::copy_of)
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at + N)?.try_into().ok()
+}
+
+/// A node id in 32 bytes: boot, address as IPv6, port, family, scope.
+fn write_node(node: NodeId) -> [u8; ORIGIN] {
+    let mut bytes = [0; ORIGIN];
+    bytes[0..8].copy_from_slice(&node.boot().to_le_bytes());
+    let (ip, family, scope) = match node.addr() {
+        SocketAddr::V4(v4) => (v4.ip().to_ipv6_mapped(), 4, 0),
+        SocketAddr::V6(v6) => (*v6.ip(), 6, v6.scope_id()),
+    };
+    bytes[8..24].copy_from_slice(&ip.octets());
+    bytes[24..26].copy_from_slice(&node.addr().port().to_le_bytes());
+    bytes[26] = family;
+    bytes[28..32].copy_from_slice(&scope.to_le_bytes());
+    bytes
+}
+
+fn read_node(bytes: &[u8; ORIGIN]) -> Option<NodeId> {
+    let ip = std::net::Ipv6Addr::from(array::<16>(bytes, 8)?);
+    let port = u16::from_le_bytes(array(bytes, 24)?);
+    let scope = u32::from_le_bytes(array(bytes, 28)?);
+    let addr = match bytes[26] {
+        4 => SocketAddr::new(IpAddr::V4(ip.to_ipv4_mapped()?), port),
+        6 => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),
+        _ => return None,
+    };
+    Some(NodeId::new(addr, u64::from_le_bytes(array(bytes, 0)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(name: &str, origin: Option<NodeId>) -> Envelope {
+        Envelope {
+            name: Name::from(name),
+            request: 7,
+            message: 9,
+            remaining: Duration::from_millis(250),
+            fingerprint: 11,
+            kind: 13,
+            hops: 2,
+            origin,
+            from_queue: origin.is_some(),
+        }
+    }
+
+    #[test]
+    fn an_envelope_survives_the_wire() {
+        let v4 = NodeId::new("127.0.0.1:45892".parse().expect("an address"), 3);
+        let v6 = NodeId::new("[fe80::1%4]:9".parse().expect("an address"), 5);
+        for (name, origin) in [("", None), ("acct/42", Some(v4)), ("a name of more than eight bytes", Some(v6))] {
+            let sent = envelope(name, origin);
+            let mut body = sent.prelude(3);
+            assert_eq!(body.len() % 16, 0);
+            body.extend_from_slice(b"abc");
+            let (read, range) = Envelope::read(&sent.head(), &body).expect("a good frame");
+            assert_eq!(read, sent);
+            assert_eq!(&body[range], b"abc");
+        }
+    }
+
+    #[test]
+    fn a_frame_whose_lengths_do_not_add_up_is_refused() {
+        let sent = envelope("acct/42", None);
+        let mut body = sent.prelude(3);
+        body.extend_from_slice(b"abc");
+        for cut in 0..body.len() {
+            assert_eq!(Envelope::read(&sent.head(), &body[..cut]), None, "cut at {cut}");
+        }
+        body.push(0);
+        assert_eq!(Envelope::read(&sent.head(), &body), None, "one byte too many");
+    }
+}

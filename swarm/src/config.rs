@@ -1,0 +1,153 @@
+//! Owns every interval and limit of a node that a user may set, each with its reason. Read from code, from a file by
+//! serde, or from the environment.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use swarm_net::config::NetConfig;
+
+use crate::directory::DirectoryConfig;
+
+/// The intervals and limits of a node. Every field has a default, so a file names only what it changes.
+///
+/// ```
+/// use swarm::Config;
+/// let config = Config { call_timeout_ms: 1_000, ..Config::default() };
+/// assert_eq!(config.replicas, 3);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Sockets, frames and the failure detector.
+    pub net: NetConfig,
+    /// This node's share of the ring, relative to the others: with 200 it owns twice as many names as with 100.
+    pub weight: u16,
+    /// How many nodes hold each name's record. An acknowledged registration survives one crash less than this.
+    pub replicas: u8,
+    /// The time limit of calls and registry requests that set none: OTP's.
+    pub call_timeout_ms: u64,
+    /// How long a cast may wait on its way for a connection or a new view before it is dropped.
+    pub cast_wait_ms: u64,
+    /// The longest message, reply, state piece or init argument in bytes. Longer states travel in pieces.
+    pub message_bytes_max: u32,
+    /// How many calls of this node may wait for an answer at once: some 200 bytes each.
+    pub calls_open_max: u32,
+    /// How long an ownership claim waits for silent members before it goes on without them. Longer than a view takes to
+    /// spread, shorter than people wait.
+    pub claim_wait_ms: u64,
+    /// How often owners compare what should be with what is. It finds whatever was lost; nothing else waits for it.
+    pub reconcile_every_ms: u64,
+    /// How many workers of one owner move at a time, so that moves never starve calls.
+    pub moves_max: u32,
+    /// How long a moved worker waits for the rest of its old queue before it takes newer calls.
+    pub gate_wait_ms: u64,
+    /// How long a node passes on calls for a worker that has moved away: longer than any view takes to spread.
+    pub redirect_ttl_ms: u64,
+    /// How long [`Swarm::leave`](crate::Swarm::leave) hands workers over before it goes anyway.
+    pub leave_timeout_ms: u64,
+    /// A control thread that stood still for so long asks the others what it still owns: half the suspicion time.
+    pub stall_limit_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            net: NetConfig::default(),
+            weight: 100,
+            replicas: 3,
+            call_timeout_ms: 5_000,
+            cast_wait_ms: 5_000,
+            message_bytes_max: (4 << 20) - (4 << 10),
+            calls_open_max: 1 << 20,
+            claim_wait_ms: 2_000,
+            reconcile_every_ms: 1_000,
+            moves_max: 64,
+            gate_wait_ms: 1_000,
+            redirect_ttl_ms: 30_000,
+            leave_timeout_ms: 30_000,
+            stall_limit_ms: 750,
+        }
+    }
+}
+
+impl Config {
+    /// The default with the timings of processes on one machine: for tests, demos and development.
+    pub fn local() -> Self {
+        Self { net: NetConfig::local(), claim_wait_ms: 1_000, stall_limit_ms: 2_000, ..Self::default() }
+    }
+
+    /// The default with the timings of several data centres.
+    pub fn wan() -> Self {
+        Self { net: NetConfig::wan(), claim_wait_ms: 6_000, stall_limit_ms: 3_000, ..Self::default() }
+    }
+
+    /// What is wrong with it, if anything is.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let positive = [
+            ("weight", u64::from(self.weight)),
+            ("replicas", u64::from(self.replicas)),
+            ("call_timeout_ms", self.call_timeout_ms),
+            ("message_bytes_max", u64::from(self.message_bytes_max)),
+            ("calls_open_max", u64::from(self.calls_open_max)),
+            ("reconcile_every_ms", self.reconcile_every_ms),
+            ("moves_max", u64::from(self.moves_max)),
+            ("stall_limit_ms", self.stall_limit_ms),
+        ];
+        match positive.iter().find(|(_, value)| *value == 0) {
+            Some((field, _)) => Err(format!("the setting `{field}` must be at least 1")),
+            None if self.message_bytes_max >= self.net.frame_bytes_max => Err(format!(
+                "the setting `message_bytes_max` ({}) must be below `net.frame_bytes_max` ({}), which holds the name, too",
+                self.message_bytes_max, self.net.frame_bytes_max
+            )),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn directory(&self) -> DirectoryConfig {
+        DirectoryConfig {
+            partitions: self.partitions(),
+            replicas: usize::from(self.replicas),
+            claim_wait: Duration::from_millis(self.claim_wait_ms),
+            reconcile_every: Duration::from_millis(self.reconcile_every_ms),
+            move_rate: self.moves_max as usize,
+            leave_timeout: Duration::from_millis(self.leave_timeout_ms),
+            ..DirectoryConfig::default()
+        }
+    }
+
+    pub(crate) fn partitions(&self) -> u32 {
+        self.net.partitions
+    }
+
+    pub(crate) fn call_timeout(&self) -> Duration {
+        Duration::from_millis(self.call_timeout_ms)
+    }
+
+    pub(crate) fn cast_wait(&self) -> Duration {
+        Duration::from_millis(self.cast_wait_ms)
+    }
+
+    pub(crate) fn message_bytes_max(&self) -> u64 {
+        u64::from(self.message_bytes_max)
+    }
+
+    pub(crate) fn calls_open_max(&self) -> usize {
+        self.calls_open_max as usize
+    }
+
+    pub(crate) fn gate_wait(&self) -> Duration {
+        Duration::from_millis(self.gate_wait_ms)
+    }
+
+    pub(crate) fn redirect_ttl(&self) -> Duration {
+        Duration::from_millis(self.redirect_ttl_ms)
+    }
+
+    pub(crate) fn leave_timeout(&self) -> Duration {
+        Duration::from_millis(self.leave_timeout_ms)
+    }
+
+    pub(crate) fn stall_limit(&self) -> Duration {
+        Duration::from_millis(self.stall_limit_ms)
+    }
+}

@@ -1,0 +1,225 @@
+//! Owns the users' handle on a group: who joins and leaves it, who is in it, and what all of them are told or asked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use swarm_net::time::Clock;
+
+use crate::client::Op;
+use crate::directory::GroupKey;
+use crate::error::{CallError, Executed, Location, RegistryError};
+use crate::group::{Answers, Group, Hears};
+use crate::message::{Fingerprint, Message, Wire, decode, encode};
+use crate::name::Name;
+use crate::runtime::{Node, Question, Whom, low_bits};
+use crate::swarm::Swarm;
+use crate::worker::{Context, KindId, Payload, Worker};
+
+/// A group, and the node through which it is reached.
+///
+/// ```no_run
+/// # use swarm::prelude::*;
+/// # #[swarm::worker] impl Room { #[init] fn init() -> Self { Room } #[cast] fn say(&mut self, text: String) {} }
+/// # struct Room;
+/// #[derive(swarm::Group)]
+/// #[group(worker = Room)]
+/// struct Noisy;
+///
+/// # async fn example() -> Result<(), swarm::RegistryError> {
+/// swarm::group::<Noisy>().join("room/7").await?;
+/// let heard_by = swarm::group::<Noisy>().publish(room::Say { text: "hush".into() }).await?;
+/// # Ok(()) }
+/// ```
+#[must_use = "a group handle does nothing by itself"]
+pub struct Crew<G> {
+    key: Name,
+    on: Option<Swarm>,
+    group: PhantomData<fn() -> G>,
+}
+
+/// The group `G`. Every worker type is the group of all its workers, too, without joining.
+pub fn group<G: Group>() -> Crew<G> {
+    Crew::new()
+}
+
+impl<G: Group> Crew<G> {
+    pub(crate) fn new() -> Self {
+        Self { key: Name::from(""), on: None, group: PhantomData }
+    }
+
+    /// One of the groups of this type, such as one a room. The one without a key is another.
+    pub fn key(mut self, key: impl Into<Name>) -> Self {
+        self.key = key.into();
+        self
+    }
+
+    /// Reaches it through `swarm` instead of [`Swarm::current`].
+    pub fn on(mut self, swarm: &Swarm) -> Self {
+        self.on = Some(swarm.clone());
+        self
+    }
+
+    /// Puts `name` into the group. The membership belongs to the registration: it survives moves and restarts.
+    pub fn join(&self, name: impl Into<Name>) -> Op<(), RegistryError> {
+        self.change(name.into(), true)
+    }
+
+    /// Takes `name` out of the group.
+    pub fn leave(&self, name: impl Into<Name>) -> Op<(), RegistryError> {
+        self.change(name.into(), false)
+    }
+
+    /// Who is in the group, in the order of their names, with where they are.
+    pub fn members(&self) -> Op<Vec<(Name, Location)>, RegistryError> {
+        let whom = self.whom();
+        Op::new(self.on.clone(), RegistryError::NoSwarm, |node: Arc<Node>, limit| node.list(whom, limit))
+    }
+
+    /// Casts `message` to all members. Gives to how many it was delivered; each gets it once, also one that moves
+    /// meanwhile. Members on a node that is lost meanwhile may miss it.
+    pub fn publish<M>(&self, message: M) -> Op<usize, RegistryError>
+    where
+        M: Message,
+        G::Members: Hears<M>,
+    {
+        let whom = self.whom();
+        Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
+            let payload = encode(&message);
+            node.publish(whom, M::ID, low_bits(M::FINGERPRINT.0), &payload, limit).await
+        })
+    }
+
+    /// Calls all members. There is one deadline: what has not come by then is [`CallError::Timeout`], so one slow
+    /// member never hides the others.
+    pub fn multicall<M, R>(&self, message: M) -> Op<Vec<(Name, Result<R, CallError>)>, RegistryError>
+    where
+        M: Message,
+        R: Wire,
+        G::Members: Answers<M, R>,
+    {
+        let whom = self.whom();
+        Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
+            let payload = encode(&message);
+            let answers = node.multicall(whom, M::ID, low_bits(M::FINGERPRINT.0), &payload, limit).await;
+            let me = node.id();
+            let read = |name: &Name, reply: Vec<u8>| {
+                decode::<R>(&Payload::copy_of(&reply)).map_err(|malformed| CallError::SchemaMismatch {
+                    name: name.clone(),
+                    node: me,
+                    what: format!("its reply: {malformed}"),
+                })
+            };
+            let answer = |(name, reply): (Name, Result<Vec<u8>, CallError>)| {
+                let reply = reply.and_then(|reply| read(&name, reply));
+                (name, reply)
+            };
+            Ok(answers.into_iter().map(answer).collect())
+        })
+    }
+
+    fn change(&self, name: Name, join: bool) -> Op<(), RegistryError> {
+        let key = self.group_key();
+        Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| {
+            node.group(name, key, join, limit)
+        })
+    }
+
+    fn group_key(&self) -> GroupKey {
+        GroupKey { tag: Fingerprint::of(G::NAME).0, key: self.key.clone() }
+    }
+
+    fn whom(&self) -> Whom {
+        match G::ALL {
+            Some(KindId(kind)) if self.key.as_str().is_empty() => Whom::Kind(kind),
+            Some(_) | None => Whom::Group(self.group_key()),
+        }
+    }
+}
+
+impl<G> Clone for Crew<G> {
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), on: self.on.clone(), group: PhantomData }
+    }
+}
+
+impl<G: Group> fmt::Debug for Crew<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crew").field("group", &G::NAME).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl<W: Worker> Context<W> {
+    /// The node that this worker is on.
+    pub fn swarm(&self) -> Swarm {
+        let node = self.host().as_any().downcast_ref::<Node>().map(Node::this);
+        Swarm::over(node.expect("cells are made by the runtime, whose host is its node"))
+    }
+
+    /// Puts this worker into a group.
+    pub fn join<G: Group>(&self) -> Op<(), RegistryError> {
+        group::<G>().on(&self.swarm()).join(self.name())
+    }
+
+    /// Takes this worker out of a group.
+    pub fn leave<G: Group>(&self) -> Op<(), RegistryError> {
+        group::<G>().on(&self.swarm()).leave(self.name())
+    }
+}
+
+impl Node {
+    async fn publish(
+        self: Arc<Self>,
+        whom: Whom,
+        message: u64,
+        fingerprint: u32,
+        payload: &Payload,
+        limit: Duration,
+    ) -> Result<usize, RegistryError> {
+        let due = Clock::instant() + limit;
+        // Unique in the cluster, and never zero: the node's own numbers, spread by its boot id.
+        let id = (self.id().boot().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.number()) | 1 << 63;
+        let payload = payload.to_vec();
+        let mut answers = self.surveys.ask(&self, &Question::Publish { whom, id, message, fingerprint, payload });
+        let mut delivered = 0;
+        loop {
+            match self.within(due.since(Clock::instant()), answers.next()).await {
+                Some(Some((_, findings))) => delivered += usize::try_from(findings.delivered).unwrap_or(0),
+                Some(None) => return Ok(delivered),
+                None => return Err(RegistryError::Timeout { after: limit }),
+            }
+        }
+    }
+
+    async fn multicall(
+        self: &Arc<Self>,
+        whom: Whom,
+        message: u64,
+        fingerprint: u32,
+        payload: &Payload,
+        limit: Duration,
+    ) -> Vec<(Name, Result<Vec<u8>, CallError>)> {
+        let due = Clock::instant() + limit;
+        let within_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+        let payload = payload.to_vec();
+        let question = Question::Multicall { whom, message, fingerprint, payload, within_ms };
+        let mut answers = self.surveys.ask(self, &question);
+        let mut called = BTreeMap::<Name, Option<Result<Vec<u8>, CallError>>>::new();
+        while let Some(Some((_, findings))) = self.within(due.since(Clock::instant()), answers.next()).await {
+            for (name, _) in findings.found {
+                called.entry(name).or_default();
+            }
+            for (name, reply) in findings.replies {
+                called.insert(name, Some(reply));
+            }
+        }
+        let late = |name: &Name| CallError::Timeout { name: name.clone(), after: limit, executed: Executed::Maybe };
+        let answer = |(name, reply): (Name, Option<_>)| {
+            let reply = reply.unwrap_or_else(|| Err(late(&name)));
+            (name, reply)
+        };
+        called.into_iter().map(answer).collect()
+    }
+}

@@ -1,0 +1,228 @@
+//! Owns what an owner does with asks, and when it answers them (protocol.md §5, §9).
+//! Never answers for a partition that it does not own completely, but where a known name is.
+
+use std::sync::Arc;
+
+use crate::directory::action::{Action, Route};
+use crate::directory::copy::Op;
+use crate::directory::message::Phase;
+use crate::directory::office::Work;
+use crate::directory::owner;
+use crate::directory::partition::Partition;
+use crate::directory::record::{GroupKey, Groups, Record, Registration, Rid, Spec};
+use crate::directory::request::{Answer, Ask, Refusal, RequestId};
+use crate::directory::turn::Turn;
+use crate::epoch::Epoch;
+use crate::name::Name;
+
+impl Partition {
+    pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: RequestId, name: Name, ask: Ask) {
+        let known = self.record(&name).map(Record::head);
+        match (&self.office, &ask, known) {
+            (Some(_), Ask::Whereis, Some(head)) => {
+                let location = head.location();
+                return turn.answer(from, Answer::Whereis(Some(location)));
+            }
+            (None, ..) if turn.world.owner(self.id).is_some_and(|owner| owner != turn.world.me) => {
+                return turn.answer(from, Answer::NotOwner(turn.world.owner(self.id)));
+            }
+            (None, ..) => return self.hold(turn, from, name, ask),
+            (Some(office), ..) if !office.owner || !office.complete => {
+                return self.hold(turn, from, name, ask);
+            }
+            (Some(_), ..) => {}
+        }
+        match ask {
+            Ask::Register(spec) => self.register(turn, from, name, spec, false),
+            Ask::WhereisOrRegister(spec) => self.register(turn, from, name, spec, true),
+            Ask::Unregister => self.ask_unregister(turn, from, &name),
+            Ask::Whereis => turn.answer(from, Answer::Whereis(None)),
+            Ask::Join { group } => self.ask_group(turn, from, &name, group, true),
+            Ask::Leave { group } => self.ask_group(turn, from, &name, group, false),
+        }
+    }
+
+    fn hold(&mut self, turn: &mut Turn<'_>, from: RequestId, name: Name, ask: Ask) {
+        if self.held.iter().any(|(held, ..)| *held == from) {
+            return;
+        }
+        if self.held.len() >= turn.world.config.asks_held_max {
+            return turn.answer(from, Answer::Refused(Refusal::Overloaded));
+        }
+        self.held.push_back((from, name, ask));
+    }
+
+    fn register(&mut self, turn: &mut Turn<'_>, from: RequestId, name: Name, spec: Spec, any: bool) {
+        let Some(office) = &mut self.office else {
+            return;
+        };
+        let registered = self.copy.as_ref().and_then(|copy| copy.records.get(&name)).map(Record::head);
+        if let Some(head) = registered {
+            if !any && head.registrar != from {
+                let location = head.location();
+                return turn.answer(from, Answer::AlreadyRegistered(location));
+            }
+        } else {
+            let ver = office.next_stamp();
+            let local = spec.local;
+            let registration = Registration {
+                spec: Arc::new(spec),
+                registrar: from,
+                host: turn.world.me,
+                epoch: Epoch::default(),
+                ver,
+                groups: Groups::new(),
+            };
+            let Some(host) = owner::desired(self.id, office, turn, &registration) else {
+                let answer = if local { Answer::Refused(Refusal::NotAMember) } else { Answer::NoCapableNode };
+                return turn.answer(from, answer);
+            };
+            let record = Record::new(Rid(ver), Registration { host, ..registration });
+            self.commit(Op::Put { name: name.clone(), record });
+        }
+        let Some(office) = &mut self.office else {
+            return;
+        };
+        let seq = office.seq;
+        let starts = &mut office.work(&name).waits.starts;
+        if !starts.iter().any(|(to, _)| *to == from) {
+            starts.push((from, seq));
+        }
+        office.dirty.insert(name);
+    }
+
+    fn ask_unregister(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name) {
+        let again = |work: &Work| work.waits.ends.iter().any(|(to, ..)| *to == from);
+        if self.office.as_ref().and_then(|office| office.names.get(name)).is_some_and(again) {
+            return;
+        }
+        if self.record(name).is_none() {
+            return turn.answer(from, Answer::NotRegistered);
+        }
+        let (seq, ids) = self.unregister(turn, name, Answer::Refused(Refusal::Ended));
+        if let Some(office) = &mut self.office {
+            office.work(name).waits.ends.push((from, seq, ids));
+        }
+    }
+
+    fn ask_group(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name, group: GroupKey, joined: bool) {
+        let Some(ver) = self.office.as_ref().map(|office| office.next_stamp()) else {
+            return;
+        };
+        let Some(record) = self.record(name) else {
+            return turn.answer(from, Answer::NotRegistered);
+        };
+        let now = record.groups().get(&group).is_some_and(|(joined, _)| *joined);
+        if now != joined {
+            self.amend(name, |registration| {
+                registration.groups.insert(group, (joined, ver));
+            });
+        }
+        if let Some(office) = &mut self.office {
+            let seq = office.seq;
+            let groups = &mut office.work(name).waits.groups;
+            if !groups.iter().any(|(to, _)| *to == from) {
+                groups.push((from, seq));
+            }
+            office.dirty.insert(name.clone());
+        }
+    }
+
+    /// Answers those whose conditions hold now.
+    pub(super) fn answer_waits(&mut self, turn: &mut Turn<'_>, name: &Name) {
+        let (Some(office), Some(copy)) = (&mut self.office, &self.copy) else {
+            return;
+        };
+        let (stable, blocked) = (office.stable(), office.blocked);
+        let Some(work) = office.names.get_mut(name).filter(|work| !work.waits.is_empty()) else {
+            return;
+        };
+        let record = copy.records.get(name);
+        let head = record.map(Record::head);
+        let running = head.and_then(|head| work.cell(head.host).filter(|cell| cell.epoch == head.epoch));
+        let running = running.filter(|cell| cell.phase == Phase::Running).map(|cell| cell.groups_mark);
+        let mut missing = Vec::new();
+        let mut ready = |seq: u64| {
+            if seq > stable {
+                missing.push(seq);
+            }
+            seq <= stable
+        };
+        let mut answers = Vec::new();
+        if let (Some(head), Some(_)) = (head, running) {
+            let told = head.location();
+            take(
+                &mut work.waits.starts,
+                |(_, seq)| ready(*seq),
+                |(to, _)| {
+                    answers.push((to, Answer::Registered(told.clone())));
+                },
+            );
+        }
+        let (seen, known) = (&work.seen, !blocked && work.out.is_none());
+        let gone = |ids: &[Rid]| !seen.iter().any(|(_, cell)| cell.ids.iter().all(|rid| ids.contains(rid)));
+        let over = |(_, seq, ids): &(RequestId, u64, Vec<Rid>)| known && gone(ids) && ready(*seq);
+        take(&mut work.waits.ends, over, |(to, ..)| answers.push((to, Answer::Unregistered)));
+        let mark = record.map(Record::groups_mark);
+        if running.is_none_or(|indexed| Some(indexed) == mark) {
+            take(&mut work.waits.groups, |(_, seq)| ready(*seq), |(to, _)| answers.push((to, Answer::Done)));
+        }
+        office.waiting.extend(missing.into_iter().map(|seq| (seq, name.clone())));
+        for (to, answer) in answers {
+            turn.answer(to, answer);
+        }
+    }
+
+    /// A call for this name is held here.
+    pub(super) fn want(&mut self, turn: &mut Turn<'_>, name: Name) {
+        self.wanted.insert(name.clone());
+        self.route(turn, &name);
+    }
+
+    /// Says where the calls go that are held for a name, if it can be said.
+    pub(super) fn route(&mut self, turn: &mut Turn<'_>, name: &Name) {
+        if !self.wanted.contains(name) {
+            return;
+        }
+        if let Some(to) = self.way(turn, name) {
+            self.wanted.remove(name);
+            turn.out.push(Action::Route { name: name.clone(), to });
+        }
+    }
+
+    fn way(&self, turn: &Turn<'_>, name: &Name) -> Option<Route> {
+        if self.cells.get(name).is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended)) {
+            return Some(Route::Here);
+        }
+        let me = turn.world.me;
+        let Some(office) = &self.office else {
+            return turn.world.owner(self.id).filter(|owner| *owner != me).map(|_| Route::Ring);
+        };
+        let Some(head) = self.record(name).map(Record::head) else {
+            return (office.owner && office.complete).then_some(Route::Unknown);
+        };
+        let work = office.names.get(name);
+        let host = match work.and_then(|work| work.plan.as_ref()) {
+            // Its target has not been told yet; the source queues, and forwards when it is dropped.
+            Some(plan) => plan.from?.0,
+            None => head.host,
+        };
+        let there = work.is_some_and(|work| {
+            work.cell(host).is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended))
+                || work.out.is_some_and(|(to, _)| to == host)
+        });
+        // While the hosts are not known the record is the best guess.
+        (host != me && (there || office.blocked) && turn.world.is_member(&host)).then_some(Route::Host(host))
+    }
+}
+
+/// Moves the entries that are ready out of a list, in order.
+fn take<T>(list: &mut Vec<T>, mut ready: impl FnMut(&T) -> bool, mut done: impl FnMut(T)) {
+    for entry in std::mem::take(list) {
+        if ready(&entry) {
+            done(entry);
+        } else {
+            list.push(entry);
+        }
+    }
+}

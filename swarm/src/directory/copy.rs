@@ -1,0 +1,144 @@
+//! Owns a node's copy of a partition's records, and how two copies become one.
+//! Never knows who may write it; that is the owner's term, checked before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rkyv::{Archive, Deserialize, Serialize};
+
+use crate::directory::record::{Record, Registration, Rid, Stamp};
+use crate::epoch::Term;
+use crate::name::Name;
+
+/// All records of a partition, and which registrations it has ever known. *Known and absent means unregistered*, so
+/// that no tombstone per name is needed (this is the optimised OR-set of Bieniusa et al., with terms for replicas).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub struct Copy {
+    /// The last change that it contains.
+    pub at: Stamp,
+    pub(super) records: BTreeMap<Name, Record>,
+    /// For each term, up to which of its changes this copy has seen all.
+    pub(super) context: BTreeMap<Term, u64>,
+    /// Registrations that ended though no context covers them (they were adopted from a cell), and when
+    /// (milliseconds since 1970).
+    pub(super) removed: BTreeMap<Rid, u64>,
+}
+
+/// One change of a copy, as it is shipped to replicas.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum Op {
+    /// The name's record is this now.
+    Put {
+        /// The name.
+        name: Name,
+        /// Its record.
+        record: Record,
+    },
+    /// The name has no record now.
+    Remove {
+        /// The name.
+        name: Name,
+        /// Those of its registrations that the context does not cover.
+        uncovered: Vec<Rid>,
+        /// When, in milliseconds since 1970.
+        at_unix_ms: u64,
+    },
+}
+
+impl Copy {
+    /// How many terms a context keeps. Every takeover adds one; ownership changes hands a few times an hour at worst.
+    pub const CONTEXT_TERMS_MAX: usize = 256;
+    /// How long removed registrations are remembered that no context covers, and terms if there are few of them.
+    pub const REMEMBERED_MS: u64 = 24 * 60 * 60 * 1000;
+
+    /// The record of a name.
+    pub fn record(&self, name: &Name) -> Option<&Record> {
+        self.records.get(name)
+    }
+
+    /// All names with their records.
+    pub fn records(&self) -> impl Iterator<Item = (&Name, &Record)> {
+        self.records.iter()
+    }
+
+    /// Whether this copy has known the registration, now or in the past.
+    pub fn covers(&self, rid: Rid) -> bool {
+        self.context.get(&rid.0.term).is_some_and(|seen| *seen >= rid.0.seq) || self.removed.contains_key(&rid)
+    }
+
+    /// The highest counter of any term that it knows.
+    pub fn counter_max(&self) -> u64 {
+        let context = self.context.last_key_value().map_or(0, |(term, _)| term.counter);
+        context.max(self.at.term.counter)
+    }
+
+    /// Marks everything up to this change as contained.
+    pub(super) fn reach(&mut self, at: Stamp) {
+        self.at = at;
+        let seen = self.context.entry(at.term).or_default();
+        *seen = at.seq.max(*seen);
+    }
+
+    /// Makes one change.
+    pub(super) fn apply(&mut self, op: &Op) {
+        match op {
+            Op::Put { name, record } => {
+                self.records.insert(name.clone(), record.clone());
+            }
+            Op::Remove { name, uncovered, at_unix_ms } => {
+                self.records.remove(name);
+                self.removed.extend(uncovered.iter().map(|rid| (*rid, *at_unix_ms)));
+            }
+        }
+    }
+
+    /// Takes in everything that `other` knows: a registration survives if no side knew it and no longer has it.
+    /// Commutative, associative, idempotent.
+    pub(super) fn merge(&mut self, other: &Self) {
+        let names: BTreeSet<Name> = self.records.keys().chain(other.records.keys()).cloned().collect();
+        for name in names {
+            let merged = self.merged(other, &name);
+            match merged {
+                Some(record) => self.records.insert(name, record),
+                None => self.records.remove(&name),
+            };
+        }
+        for (term, seen) in &other.context {
+            let ours = self.context.entry(*term).or_default();
+            *ours = (*ours).max(*seen);
+        }
+        for (rid, at) in &other.removed {
+            let ours = self.removed.entry(*rid).or_default();
+            *ours = (*ours).max(*at);
+        }
+        self.at = self.at.max(other.at);
+    }
+
+    fn merged(&self, other: &Self, name: &Name) -> Option<Record> {
+        let mut siblings: BTreeMap<Rid, Registration> = BTreeMap::new();
+        let (ours, theirs) = (self.records.get(name), other.records.get(name));
+        for (rid, registration) in ours.iter().flat_map(|record| &record.siblings) {
+            if theirs.is_some_and(|record| record.has(*rid)) || !other.covers(*rid) {
+                siblings.insert(*rid, registration.clone());
+            }
+        }
+        for (rid, registration) in theirs.iter().flat_map(|record| &record.siblings) {
+            match siblings.get_mut(rid) {
+                Some(same) => same.merge(registration),
+                None if !self.covers(*rid) => {
+                    siblings.insert(*rid, registration.clone());
+                }
+                None => {}
+            }
+        }
+        (!siblings.is_empty()).then_some(Record { siblings })
+    }
+
+    /// Forgets what is too old to matter: data that comes back later than this may resurrect a name.
+    pub(super) fn prune(&mut self, unix_ms: u64) {
+        let oldest = unix_ms.saturating_sub(Self::REMEMBERED_MS);
+        self.removed.retain(|_, at| *at >= oldest);
+        while self.context.len() > Self::CONTEXT_TERMS_MAX {
+            self.context.pop_first();
+        }
+    }
+}

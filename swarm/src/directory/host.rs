@@ -1,0 +1,275 @@
+//! Owns the table of this node's cells and does what owners direct (protocol.md §6, host side).
+//! Never acts by itself, and obeys nobody but the holder of the highest term that it knows.
+
+use swarm_net::node::NodeId;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::directory::Happened;
+use crate::directory::action::{Action, Order};
+use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start};
+use crate::directory::partition::Partition;
+use crate::directory::record::{self, Rid};
+use crate::directory::turn::Turn;
+use crate::epoch::{Epoch, Term};
+use crate::name::Name;
+use crate::worker::Die;
+
+/// One cell of this node.
+#[derive(Debug)]
+pub(super) struct Cell {
+    ids: Vec<Rid>,
+    origin: Origin,
+    pub(super) epoch: Epoch,
+    pub(super) phase: Phase,
+    pinned: bool,
+    /// The seal under way is forced.
+    forced: bool,
+    absorbed: Vec<Epoch>,
+    /// Whose state it is merging.
+    merging: Option<Merging>,
+    /// The last directive about it, and in whose term.
+    last: (Term, DirectiveId),
+}
+
+#[derive(Debug)]
+struct Merging {
+    loser: Epoch,
+    ids: Vec<Rid>,
+    absorbed: Vec<Epoch>,
+}
+
+impl Cell {
+    /// How many epochs a cell remembers to contain. Each move adds one; those of cells that still exist are recent.
+    const ABSORBED_MAX: usize = 64;
+
+    fn new(start: &Start, last: (Term, DirectiveId)) -> Self {
+        Self {
+            ids: start.ids.clone(),
+            origin: Origin { spec: start.spec.clone(), registrar: start.registrar, groups: start.groups.clone() },
+            epoch: start.epoch,
+            phase: Phase::Starting,
+            pinned: false,
+            forced: false,
+            absorbed: start.absorbed.clone(),
+            merging: None,
+            last,
+        }
+    }
+
+    fn report(&self, whole: bool) -> CellReport {
+        CellReport {
+            ids: self.ids.clone(),
+            kind: self.origin.spec.kind,
+            epoch: self.epoch,
+            phase: self.phase,
+            pinned: self.pinned,
+            absorbed: self.absorbed.clone(),
+            groups_mark: record::groups_mark(&self.origin.groups),
+            origin: whole.then(|| Box::new(self.origin.clone())),
+        }
+    }
+
+    fn contain(&mut self, epochs: impl IntoIterator<Item = Epoch>) {
+        self.absorbed.extend(epochs);
+        self.absorbed.sort_unstable();
+        self.absorbed.dedup();
+        let surplus = self.absorbed.len().saturating_sub(Self::ABSORBED_MAX);
+        self.absorbed.drain(..surplus);
+    }
+
+    /// What the worker did. Says whether the cell is still there.
+    fn advance(&mut self, happened: &Happened) -> bool {
+        match (self.phase, happened) {
+            (Phase::Starting, Happened::Started) => self.phase = Phase::Running,
+            (Phase::Starting | Phase::Dropping, Happened::StartFailed(_)) => return false,
+            (Phase::Sealing, Happened::Sealed) => self.phase = Phase::Sealed,
+            (Phase::Sealing, Happened::Ignored) => {
+                // A forced seal that is ignored leaves a sealed cell without state.
+                self.pinned = !self.forced;
+                self.phase = if self.forced { Phase::Sealed } else { Phase::Running };
+            }
+            (Phase::Sealing, Happened::SealTimedOut) => self.phase = Phase::Running,
+            (Phase::Absorbing, Happened::Absorbed { from }) => {
+                if let Some(merging) = self.merging.take().filter(|merging| merging.loser == *from) {
+                    self.ids.extend(merging.ids);
+                    self.ids.sort_unstable();
+                    self.ids.dedup();
+                    self.contain(merging.absorbed.into_iter().chain([merging.loser]));
+                }
+                self.phase = Phase::Running;
+            }
+            (Phase::Absorbing, Happened::AbsorbFailed { .. }) => {
+                self.merging = None;
+                self.phase = Phase::Running;
+            }
+            (Phase::Dropping, Happened::Stopped { .. }) | (_, Happened::Dropped) => return false,
+            (_, Happened::Stopped { .. }) => self.phase = Phase::Ended,
+            // A report about an order that was overtaken, such as a start that ended while the cell was dropped.
+            (_, Happened::Started | Happened::StartFailed(_) | Happened::Sealed | Happened::Ignored)
+            | (_, Happened::SealTimedOut | Happened::Absorbed { .. } | Happened::AbsorbFailed { .. }) => {}
+        }
+        true
+    }
+}
+
+impl From<Farewell> for Die {
+    fn from(why: Farewell) -> Self {
+        match why {
+            Farewell::Unregistered => Self::Unregistered,
+            Farewell::Moved => Self::Moved,
+            Farewell::Conflict => Self::Conflict,
+            Farewell::NodeLeaving => Self::NodeLeaving,
+        }
+    }
+}
+
+impl Partition {
+    /// Everything that this node hosts of the partition.
+    pub(super) fn all_cells(&self) -> Vec<(Name, CellReport)> {
+        self.cells.iter().map(|(name, cell)| (name.clone(), cell.report(true))).collect()
+    }
+
+    /// The runtime reports about a cell.
+    pub(super) fn on_happened(&mut self, turn: &mut Turn<'_>, name: &Name, epoch: Epoch, happened: Happened) {
+        let Some(cell) = self.cells.get_mut(name).filter(|cell| cell.epoch == epoch) else {
+            return;
+        };
+        let before = cell.phase;
+        let stays = cell.advance(&happened);
+        let failure = match happened {
+            Happened::StartFailed(text) => (before == Phase::Starting).then_some(text),
+            Happened::Started | Happened::Sealed | Happened::Ignored | Happened::SealTimedOut => None,
+            Happened::Absorbed { .. } | Happened::AbsorbFailed { .. } => None,
+            Happened::Stopped { .. } | Happened::Dropped => None,
+        };
+        let (cell, id) = (stays.then(|| cell.report(false)), self.last_directive(name));
+        if !stays {
+            self.cells.remove(name);
+        }
+        if let Some(boss) = self.boss {
+            let report = Message::Report { term: self.promised, id, name: name.clone(), cell, failure };
+            turn.send(boss, self.id, report);
+        }
+    }
+
+    fn last_directive(&self, name: &Name) -> DirectiveId {
+        let last = self.cells.get(name).map(|cell| cell.last).filter(|(term, _)| *term == self.promised);
+        last.map(|(_, id)| id).unwrap_or_default()
+    }
+
+    pub(super) fn on_do(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: NodeId,
+        (term, id): (Term, DirectiveId),
+        name: Name,
+        directive: Directive,
+    ) {
+        if !self.fence(turn, from, term) {
+            return;
+        }
+        match directive {
+            Directive::Start(start) => self.start(turn, &name, *start, (term, id)),
+            Directive::Seal { .. }
+            | Directive::Unseal { .. }
+            | Directive::Absorb { .. }
+            | Directive::Drop { .. }
+            | Directive::Groups { .. } => self.direct(turn, &name, directive),
+        }
+        if let Some(cell) = self.cells.get_mut(&name) {
+            cell.last = (term, id);
+        }
+        let cell = self.cells.get(&name).map(|cell| cell.report(false));
+        turn.send(from, self.id, Message::Report { term, id, name, cell, failure: None });
+    }
+
+    fn start(&mut self, turn: &mut Turn<'_>, name: &Name, start: Start, last: (Term, DirectiveId)) {
+        if self.cells.contains_key(name) || turn.world.refuses_starts() {
+            return;
+        }
+        self.cells.insert(name.clone(), Cell::new(&start, last));
+        let order = Order::Start {
+            spec: start.spec,
+            epoch: start.epoch,
+            groups: start.groups,
+            source: start.source,
+            registrar: start.registrar,
+        };
+        turn.out.push(Action::Order { name: name.clone(), order });
+        self.route(turn, name);
+    }
+
+    /// Does a directive about a cell that exists, if it is meant for its present activation.
+    fn direct(&mut self, turn: &mut Turn<'_>, name: &Name, directive: Directive) {
+        let Some(cell) = self.cells.get_mut(name) else {
+            return;
+        };
+        let order = match directive {
+            Directive::Seal { epoch, forced } if cell.epoch == epoch && cell.phase == Phase::Running => {
+                cell.phase = Phase::Sealing;
+                cell.forced = forced;
+                Order::Seal { epoch, forced }
+            }
+            Directive::Unseal { epoch, new } if cell.epoch == epoch && cell.phase == Phase::Sealed => {
+                cell.contain([epoch]);
+                cell.epoch = new;
+                cell.phase = Phase::Running;
+                Order::Unseal { epoch, new }
+            }
+            Directive::Absorb { epoch, from, loser, ids, absorbed }
+                if cell.epoch == epoch && cell.phase == Phase::Running && !cell.absorbed.contains(&loser) =>
+            {
+                cell.merging = Some(Merging { loser, ids, absorbed });
+                cell.phase = Phase::Absorbing;
+                Order::Absorb { epoch, from, loser }
+            }
+            Directive::Drop { epoch, .. } if cell.epoch == epoch && cell.phase == Phase::Ended => {
+                self.cells.remove(name);
+                return;
+            }
+            Directive::Drop { epoch, why, successor } if cell.epoch == epoch && cell.phase != Phase::Dropping => {
+                cell.phase = Phase::Dropping;
+                Order::Drop { epoch, why: why.into(), successor }
+            }
+            Directive::Groups { epoch, groups }
+                if cell.epoch == epoch && !matches!(cell.phase, Phase::Dropping | Phase::Ended) =>
+            {
+                cell.origin.groups = groups.clone();
+                Order::Groups { epoch, groups }
+            }
+            // For another activation, or one that is past it: the report says how things are.
+            Directive::Start(_)
+            | Directive::Seal { .. }
+            | Directive::Unseal { .. }
+            | Directive::Absorb { .. }
+            | Directive::Drop { .. }
+            | Directive::Groups { .. } => return,
+        };
+        turn.out.push(Action::Order { name: name.clone(), order });
+    }
+
+    /// An owner wants to know all cells, or only whether they are what it believes.
+    pub(super) fn on_survey(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: NodeId,
+        (term, id): (Term, DirectiveId),
+        mark: Option<u64>,
+    ) {
+        if self.fence(turn, from, term) {
+            let marks = self
+                .cells
+                .iter()
+                .map(|(name, cell)| cell_mark(name, cell.epoch, cell.phase, record::groups_mark(&cell.origin.groups)));
+            if mark != Some(marks.fold(0, u64::wrapping_add)) {
+                let cells = self.all_cells();
+                turn.send(from, self.id, Message::Cells { term, id, cells });
+            }
+        }
+    }
+}
+
+/// The part of a cell in the fingerprint of all cells of a host. They are added up, so that order does not matter.
+pub(super) fn cell_mark(name: &Name, epoch: Epoch, phase: Phase, groups_mark: u64) -> u64 {
+    xxh3_64_with_seed(&epoch.to_be_bytes(), name.hash64().0 ^ groups_mark.rotate_left(8) ^ phase as u64)
+}

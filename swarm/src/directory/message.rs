@@ -1,0 +1,178 @@
+#![allow(
+    missing_docs,
+    reason = "the resolvers that rkyv derives have no place for docs; everything else here has them"
+)]
+//! Owns what directories of different nodes say to each other, one partition at a time.
+//! Never says what a message does to its receiver; protocol.md §3 and the files named there do.
+
+use std::sync::Arc;
+
+use rkyv::with::Unshare;
+use rkyv::{Archive, Deserialize, Serialize};
+use swarm_net::node::NodeId;
+
+use crate::directory::copy::{Copy, Op};
+use crate::directory::record::{GroupKey, Rid, Spec};
+use crate::directory::request::RequestId;
+use crate::epoch::{Epoch, Term};
+use crate::name::Name;
+use crate::worker::KindId;
+
+/// The number of a directive within its owner's term. Zero is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
+pub struct DirectiveId(pub u32);
+
+/// One message about one partition.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum Message {
+    /// Candidate or owner to whom it has not yet covered: may I decide from now on?
+    Claim { term: Term },
+    /// Yes, and this is all that I know.
+    Promise {
+        term: Term,
+        #[rkyv(with = rkyv::with::Map<Unshare>)]
+        copy: Option<Arc<Copy>>,
+        cells: Vec<(Name, CellReport)>,
+        /// Whom I see: they are to be asked too.
+        view: Vec<NodeId>,
+        /// Whom I, a complete owner until now, had covered.
+        inherit: Vec<NodeId>,
+    },
+    /// My view names another owner.
+    Disagree { term: Term, view: Vec<NodeId> },
+    /// I promised more to another.
+    Refuse { promised: Term },
+    /// My view changed since I disagreed: ask again.
+    Nudge,
+    /// To the ring owner: this is the highest term that I know.
+    Known { term: Term },
+    /// Owner to replica: this is the whole copy.
+    Install {
+        term: Term,
+        seq: u64,
+        #[rkyv(with = Unshare)]
+        copy: Arc<Copy>,
+    },
+    /// Owner to replica: these are the changes after `after`, up to `seq`.
+    Update {
+        term: Term,
+        after: u64,
+        seq: u64,
+        #[rkyv(with = Unshare)]
+        ops: Arc<Vec<Op>>,
+    },
+    /// The replica has everything up to `seq`.
+    Ack { term: Term, seq: u64 },
+    /// The replica cannot apply an update: it wants the whole copy.
+    Gap { term: Term },
+    /// I follow a higher term.
+    Nack { promised: Term },
+    /// Owner to who is no replica: forget your copy.
+    Retire { term: Term },
+    /// Owner to host: do this. Always answered by a report.
+    Do { term: Term, id: DirectiveId, name: Name, directive: Directive },
+    /// Host to owner: this is my cell of the name now.
+    Report {
+        term: Term,
+        /// The last directive about the name that I have handled.
+        id: DirectiveId,
+        name: Name,
+        cell: Option<CellReport>,
+        /// Why the start that ended just now failed.
+        failure: Option<String>,
+    },
+    /// Owner to host: tell me all your cells. With `mark`, only if they are not what I believe.
+    Survey { term: Term, id: DirectiveId, mark: Option<u64> },
+    /// Host to owner: these are all my cells of the partition.
+    Cells { term: Term, id: DirectiveId, cells: Vec<(Name, CellReport)> },
+}
+
+/// What an owner tells a host to do about one name. It does it only if the epoch matches, and reports in any case.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum Directive {
+    /// Start it, if there is no cell of the name.
+    Start(Box<Start>),
+    /// Take its state and run nothing more; `forced`: even if it wants to stay.
+    Seal { epoch: Epoch, forced: bool },
+    /// Run on as `new`.
+    Unseal { epoch: Epoch, new: Epoch },
+    /// Merge the sealed state of the cell `loser` on `from` into this one.
+    Absorb { epoch: Epoch, from: NodeId, loser: Epoch, ids: Vec<Rid>, absorbed: Vec<Epoch> },
+    /// Give the cell up.
+    Drop { epoch: Epoch, why: Farewell, successor: Option<NodeId> },
+    /// These are its groups.
+    Groups { epoch: Epoch, groups: Vec<GroupKey> },
+}
+
+/// All that a host needs for an activation.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub struct Start {
+    pub ids: Vec<Rid>,
+    #[rkyv(with = Unshare)]
+    pub spec: Arc<Spec>,
+    pub registrar: RequestId,
+    pub epoch: Epoch,
+    pub groups: Vec<GroupKey>,
+    /// Whose sealed state it continues.
+    pub source: Option<(NodeId, Epoch)>,
+    /// The epochs whose state that state contains.
+    pub absorbed: Vec<Epoch>,
+}
+
+/// Why a cell is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum Farewell {
+    /// All its registrations were removed.
+    Unregistered,
+    /// Its state lives on elsewhere.
+    Moved,
+    /// Its state was merged into another instance, or that one is of another kind.
+    Conflict,
+    /// Its node leaves and it cannot live elsewhere.
+    NodeLeaving,
+}
+
+/// What a cell does at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
+pub enum Phase {
+    /// It fetches its state or runs `init`.
+    Starting,
+    /// It serves.
+    Running,
+    /// It ends the message in hand and runs `begin_handoff`.
+    Sealing,
+    /// Its state is a snapshot that never changes again.
+    Sealed,
+    /// It serves, and merges the state of a loser.
+    Absorbing,
+    /// It was dropped and runs `die`.
+    Dropping,
+    /// The worker ended by itself. Nothing is left but this note, until the owner drops it.
+    Ended,
+}
+
+/// A cell as its host describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub struct CellReport {
+    pub ids: Vec<Rid>,
+    pub kind: KindId,
+    pub epoch: Epoch,
+    pub phase: Phase,
+    /// Its worker answered a seal with Ignore.
+    pub pinned: bool,
+    /// The epochs whose state it contains.
+    pub absorbed: Vec<Epoch>,
+    /// The fingerprint of the groups under which the host has indexed it.
+    pub groups_mark: u64,
+    /// What is needed to write its record anew. Left out of reports that answer a directive: the owner knows it.
+    pub origin: Option<Box<Origin>>,
+}
+
+/// What a cell remembers of its record.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub struct Origin {
+    #[rkyv(with = Unshare)]
+    pub spec: Arc<Spec>,
+    pub registrar: RequestId,
+    pub groups: Vec<GroupKey>,
+}

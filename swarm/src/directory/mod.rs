@@ -1,0 +1,255 @@
+//! The directory: who decides about which name, where each name runs, and how it moves. A state machine without
+//! clocks, threads or sockets: events go in, actions come out. The protocol stands in `protocol.md`.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `event`, `action`, `message` | what comes in, what goes out, what nodes say to each other |
+//! | `record`, `copy` | what is registered, and how two copies become one |
+//! | `world`, `turn` | the cluster as this node sees it; what a turn carries along |
+//! | `partition` | one slice of the names: whom this node follows there, its copy, cells and office |
+//! | `claim`, `office`, `takeover` | how a partition changes hands |
+//! | `replica` | how changes reach the replicas |
+//! | `reconcile`, `owner` | the one decision about a name, and how it is carried out |
+//! | `host` | the cells of this node |
+//! | `request`, `asks` | register, unregister, whereis, groups |
+//! | `sweep`, `leave` | finding what was lost; going away |
+
+mod action;
+mod asks;
+mod claim;
+mod config;
+mod copy;
+mod event;
+mod host;
+mod leave;
+mod message;
+mod office;
+mod owner;
+mod partition;
+mod reconcile;
+mod record;
+mod replica;
+mod request;
+mod sweep;
+mod takeover;
+#[cfg(test)]
+mod tests;
+mod turn;
+mod world;
+
+pub use action::{Action, Notice, Order, Role, Route};
+pub use config::DirectoryConfig;
+pub use copy::{Copy, Op};
+pub use event::{Event, Happened};
+pub use message::{CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start};
+pub use record::{GroupKey, Groups, Record, Registration, Rid, Spec, Stamp};
+pub use request::{Answer, Ask, Refusal, RequestId};
+pub use sweep::Stats;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use swarm_net::node::NodeId;
+use swarm_net::ring::PartitionId;
+use swarm_net::time::{Instant, Now};
+
+use crate::directory::leave::Departure;
+use crate::directory::partition::Partition;
+use crate::directory::takeover::Promise;
+use crate::directory::turn::{Moves, Timers, Turn};
+use crate::directory::world::World;
+use crate::name::Name;
+use crate::worker::KindId;
+
+/// One node's part of the directory of all names.
+///
+/// One mutation, then drain: after each [`handle`](Self::handle) the actions are done in order, and no event is
+/// handled in between.
+#[derive(Debug)]
+pub struct Directory {
+    world: World,
+    partitions: Vec<Partition>,
+    /// Partitions that an event touched, to be settled before the turn ends.
+    touched: BTreeSet<PartitionId>,
+    inbox: VecDeque<(PartitionId, Message)>,
+    timers: Timers,
+    moves: Moves,
+    departure: Departure,
+    sweep_at: Option<Instant>,
+    swept: u32,
+}
+
+impl Directory {
+    /// The directory of the node `me`, which can run these kinds.
+    pub fn new(me: NodeId, kinds: BTreeSet<KindId>, config: DirectoryConfig) -> Self {
+        let ids = (0..config.partitions).map(|id| PartitionId(u16::try_from(id).expect("P is at most 65,536")));
+        Self {
+            partitions: ids.map(Partition::new).collect(),
+            world: World::new(me, kinds, config),
+            touched: BTreeSet::new(),
+            inbox: VecDeque::new(),
+            timers: Timers::default(),
+            moves: Moves::default(),
+            departure: Departure::default(),
+            sweep_at: None,
+            swept: 0,
+        }
+    }
+
+    /// Takes one event in and appends what is to be done.
+    pub fn handle(&mut self, now: Now, event: Event, out: &mut Vec<Action>) {
+        match event {
+            Event::View(view) => {
+                let gained = self.world.see(view);
+                for partition in &mut self.partitions {
+                    gained.iter().for_each(|node| partition.welcome(*node));
+                }
+                self.each(now, out, Partition::view_changed);
+            }
+            Event::Joined => {
+                self.world.joined = true;
+                self.sweep_at = Some(now.instant + self.world.config.reconcile_every);
+                self.each(now, out, Partition::view_changed);
+            }
+            Event::Down(node) => {
+                self.world.down.insert(node);
+                self.each(now, out, |partition, _| partition.bury(node));
+            }
+            Event::Reset(node) => self.each(now, out, |partition, _| partition.doubt(node)),
+            Event::Leave => {
+                self.departure.begin(now.instant + self.world.config.leave_timeout);
+                self.world.leaving = true;
+                self.world.turn_ring();
+                self.each(now, out, Partition::view_changed);
+            }
+            // A node that was declared dead is heard again only when it is a member again.
+            Event::Messages { from, .. } if self.world.down.contains(&from) => {}
+            Event::Messages { from, batch } => {
+                for (partition, message) in batch {
+                    self.receive(now, out, from, partition, message);
+                }
+            }
+            Event::Ask { from, name, ask } => {
+                let (partition, mut turn) = self.enter(now, out, self.partition_of(&name));
+                partition.ask(&mut turn, from, name, ask);
+            }
+            Event::Cell { name, epoch, happened } => {
+                let (partition, mut turn) = self.enter(now, out, self.partition_of(&name));
+                partition.on_happened(&mut turn, &name, epoch, happened);
+            }
+            Event::Wanted(name) => {
+                let (partition, mut turn) = self.enter(now, out, self.partition_of(&name));
+                partition.want(&mut turn, name);
+            }
+            // The others may have gone on without this node: it asks them all before it decides anything again.
+            Event::Stalled => self.each(now, out, Partition::lose),
+            Event::Timeout => self.time_out(now, out),
+        }
+        self.settle(now, out);
+        self.depart(now, out);
+    }
+
+    /// When to come back with [`Event::Timeout`] at the latest.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        [self.timers.next(), self.sweep_at, self.departure.due()].into_iter().flatten().min()
+    }
+
+    /// What this node is to a partition.
+    pub fn role(&self, partition: PartitionId) -> Role {
+        self.partitions[usize::from(partition.0)].role()
+    }
+
+    /// The partition of a name.
+    pub fn partition_of(&self, name: &Name) -> PartitionId {
+        self.world.ring.partition_of(name.hash64().0)
+    }
+
+    fn enter<'a>(&'a mut self, now: Now, out: &'a mut Vec<Action>, id: PartitionId) -> (&'a mut Partition, Turn<'a>) {
+        self.touched.insert(id);
+        let turn = Turn {
+            now,
+            world: &self.world,
+            out,
+            inbox: &mut self.inbox,
+            timers: &mut self.timers,
+            moves: &mut self.moves,
+        };
+        (&mut self.partitions[usize::from(id.0)], turn)
+    }
+
+    fn each(&mut self, now: Now, out: &mut Vec<Action>, mut act: impl FnMut(&mut Partition, &mut Turn<'_>)) {
+        for id in 0..self.partitions.len() {
+            let (partition, mut turn) = self.enter(now, out, PartitionId(id as u16));
+            act(partition, &mut turn);
+        }
+    }
+
+    /// Ends the turn: every touched partition is brought up to date, and what this node says to itself is heard.
+    fn settle(&mut self, now: Now, out: &mut Vec<Action>) {
+        loop {
+            while let Some(id) = self.touched.pop_first() {
+                let (partition, mut turn) = self.enter(now, out, id);
+                partition.settle(&mut turn);
+                self.touched.remove(&id);
+            }
+            if let Some((id, message)) = self.inbox.pop_front() {
+                self.receive(now, out, self.world.me, id, message);
+            } else if let Some((id, name)) = self.moves.next(self.world.config.move_rate) {
+                self.mark(id, name);
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// Has a name reconciled at the end of the turn.
+    fn mark(&mut self, id: PartitionId, name: Name) {
+        if let Some(office) = &mut self.partitions[usize::from(id.0)].office {
+            office.dirty.insert(name);
+            self.touched.insert(id);
+        }
+    }
+
+    fn receive(&mut self, now: Now, out: &mut Vec<Action>, from: NodeId, id: PartitionId, message: Message) {
+        if usize::from(id.0) >= self.partitions.len() {
+            return;
+        }
+        let (partition, mut turn) = self.enter(now, out, id);
+        let turn = &mut turn;
+        match message {
+            Message::Claim { term } => partition.on_claim(turn, from, term),
+            Message::Promise { term, copy, cells, view, inherit } => {
+                partition.on_promise(from, term, Promise { copy, cells, view, inherit });
+            }
+            Message::Disagree { term, view } => partition.on_disagree(from, term, view, turn),
+            Message::Refuse { promised } | Message::Nack { promised } => partition.on_outbid(turn, promised),
+            Message::Nudge => partition.on_nudge(from),
+            Message::Known { term } => partition.on_known(turn, from, term),
+            Message::Install { term, seq, copy } => partition.on_install(turn, from, Stamp { term, seq }, copy),
+            Message::Update { term, after, seq, ops } => {
+                partition.on_update(turn, from, after, Stamp { term, seq }, &ops);
+            }
+            Message::Ack { term, seq } => partition.on_ack(from, term, seq),
+            Message::Gap { term } => partition.on_gap(from, term),
+            Message::Retire { term } => partition.on_retire(turn, from, term),
+            Message::Do { term, id, name, directive } => partition.on_do(turn, from, (term, id), name, directive),
+            Message::Report { term, id, name, cell, failure } => {
+                partition.on_report(turn, from, (term, id), &name, cell, failure);
+            }
+            Message::Survey { term, id, mark } => partition.on_survey(turn, from, (term, id), mark),
+            Message::Cells { term, id, cells } => partition.on_cells(from, term, id, cells),
+        }
+    }
+
+    fn time_out(&mut self, now: Now, out: &mut Vec<Action>) {
+        while let Some((id, name)) = self.timers.pop(now.instant) {
+            match name {
+                Some(name) => self.mark(id, name),
+                None => {
+                    self.partitions[usize::from(id.0)].stale = true;
+                    self.touched.insert(id);
+                }
+            }
+        }
+        self.sweep(now, out);
+    }
+}

@@ -1,0 +1,304 @@
+//! Owns what a candidate or owner keeps about a partition while its term lasts: who hosts what, what was ordered,
+//! what the replicas have. Never decides; `reconcile` does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use swarm_net::node::NodeId;
+use swarm_net::time::Instant;
+
+use crate::directory::claim::Claim;
+use crate::directory::copy::Op;
+use crate::directory::message::{CellReport, DirectiveId};
+use crate::directory::record::{Rid, Stamp};
+use crate::directory::request::RequestId;
+use crate::epoch::{Epoch, Term};
+use crate::name::Name;
+use crate::worker::KindId;
+
+/// The office of a candidate or owner. It ends with its term, and everything in it is volatile.
+#[derive(Debug)]
+pub(super) struct Office {
+    pub(super) term: Term,
+    pub(super) claim: Claim,
+    /// The claim was complete once: it decides.
+    pub(super) owner: bool,
+    /// Everybody was heard: unknown names do not exist.
+    pub(super) complete: bool,
+    /// Somebody's cells are not known: no decision about any name.
+    pub(super) blocked: bool,
+    /// Counts the changes of this term.
+    pub(super) seq: u64,
+    epochs: u32,
+    directives: u32,
+    /// Whose cells are known.
+    pub(super) hosts: BTreeMap<NodeId, Told>,
+    by_host: BTreeMap<NodeId, BTreeSet<Name>>,
+    pub(super) names: BTreeMap<Name, Work>,
+    /// Names to be reconciled.
+    pub(super) dirty: BTreeSet<Name>,
+    /// Names that wait until a change is stable.
+    pub(super) waiting: BTreeSet<(u64, Name)>,
+    /// Where each kind should live, as of the last look at the ring.
+    pub(super) desired: BTreeMap<KindId, Option<NodeId>>,
+    /// The changes since `log_base`, to be shipped at the end of the turn.
+    pub(super) log: Vec<Op>,
+    pub(super) log_base: u64,
+    pub(super) replicas: Vec<NodeId>,
+    pub(super) ships: BTreeMap<NodeId, Ship>,
+    /// Covered nodes that hold no copy.
+    pub(super) retired: BTreeSet<NodeId>,
+    /// Covered nodes whose copies are to be retired.
+    pub(super) retiring: BTreeSet<NodeId>,
+    /// The number of copies last complained about.
+    pub(super) copies_told: usize,
+}
+
+/// Whether a host has told its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It has, and reports each change.
+    Known,
+    /// The connection was lost since.
+    Unknown,
+    /// It is asked.
+    Asked(DirectiveId),
+}
+
+/// What a replica was sent and has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ship {
+    /// Everything up to this change is on its way, if anything is.
+    pub(super) sent: Option<u64>,
+    /// Everything up to this change is there.
+    pub(super) acked: u64,
+    /// What was there at the last sweep.
+    pub(super) swept: u64,
+}
+
+/// What an owner is doing about one name.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// Its cells, wherever they are.
+    pub(super) seen: Vec<(NodeId, CellReport)>,
+    /// The one directive that is not yet reported.
+    pub(super) out: Option<(NodeId, DirectiveId)>,
+    /// That one is a start.
+    pub(super) starting: bool,
+    pub(super) plan: Option<Plan>,
+    pub(super) waits: Waits,
+    pub(super) trouble: Option<Box<Trouble>>,
+    /// The cell that was told to seal for a move.
+    pub(super) sealing: Option<Epoch>,
+}
+
+/// An activation that is written in the record and not yet ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) epoch: Epoch,
+    pub(super) to: NodeId,
+    /// The sealed cell that it continues.
+    pub(super) from: Option<(NodeId, Epoch)>,
+    /// It continues where it is.
+    pub(super) unseal: bool,
+    /// To be stable before it is ordered.
+    pub(super) seq: u64,
+}
+
+/// Who waits for what about a name.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    /// Registers that wait until the worker runs, and the change that must be stable.
+    pub(super) starts: Vec<(RequestId, u64)>,
+    /// Unregisters that wait until nothing of these registrations is left.
+    pub(super) ends: Vec<(RequestId, u64, Vec<Rid>)>,
+    /// Joins and leaves.
+    pub(super) groups: Vec<(RequestId, u64)>,
+}
+
+/// What went wrong with a name, and when to try again.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    pub(super) failures: u32,
+    pub(super) not_before: Instant,
+    /// The last start failed: what is sealed has to run on where it is.
+    pub(super) failed: bool,
+    pub(super) text: Option<String>,
+}
+
+impl Waits {
+    pub(super) fn is_empty(&self) -> bool {
+        self.starts.is_empty() && self.ends.is_empty() && self.groups.is_empty()
+    }
+
+    /// Every request that waits; nobody does afterwards.
+    pub(super) fn take(&mut self) -> Vec<RequestId> {
+        let starts = self.starts.drain(..).map(|(to, _)| to);
+        let ends = self.ends.drain(..).map(|(to, ..)| to);
+        starts.chain(ends).chain(self.groups.drain(..).map(|(to, _)| to)).collect()
+    }
+}
+
+impl Work {
+    pub(super) fn is_idle(&self) -> bool {
+        self.seen.is_empty()
+            && self.out.is_none()
+            && self.plan.is_none()
+            && self.waits.is_empty()
+            && self.trouble.is_none()
+    }
+
+    pub(super) fn cell(&self, host: NodeId) -> Option<&CellReport> {
+        self.seen.iter().find(|(node, _)| *node == host).map(|(_, cell)| cell)
+    }
+}
+
+impl Office {
+    pub(super) fn new(term: Term) -> Self {
+        Self {
+            term,
+            claim: Claim::default(),
+            owner: false,
+            complete: false,
+            blocked: true,
+            seq: 0,
+            epochs: 0,
+            directives: 0,
+            hosts: BTreeMap::new(),
+            by_host: BTreeMap::new(),
+            names: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            desired: BTreeMap::new(),
+            log: Vec::new(),
+            log_base: 0,
+            replicas: Vec::new(),
+            ships: BTreeMap::new(),
+            retired: BTreeSet::new(),
+            retiring: BTreeSet::new(),
+            copies_told: usize::MAX,
+        }
+    }
+
+    /// A number for one activation, never used before or after.
+    pub(super) fn next_epoch(&mut self) -> Epoch {
+        self.epochs += 1;
+        Epoch { term: self.term, n: self.epochs }
+    }
+
+    pub(super) fn next_directive(&mut self) -> DirectiveId {
+        self.directives += 1;
+        DirectiveId(self.directives)
+    }
+
+    /// The stamp of the change that is made next.
+    pub(super) fn next_stamp(&self) -> Stamp {
+        Stamp { term: self.term, seq: self.seq + 1 }
+    }
+
+    pub(super) fn work(&mut self, name: &Name) -> &mut Work {
+        if !self.names.contains_key(name) {
+            self.names.insert(name.clone(), Work::default());
+        }
+        self.names.get_mut(name).expect("the name's work was inserted above")
+    }
+
+    /// Notes what a host says about a name.
+    pub(super) fn see(&mut self, host: NodeId, name: &Name, cell: Option<CellReport>) {
+        if cell.is_none() && !self.names.contains_key(name) {
+            return;
+        }
+        let work = self.work(name);
+        let place = work.seen.iter().position(|(node, _)| *node == host);
+        match (cell, place) {
+            (Some(mut cell), Some(place)) => {
+                let known = &mut work.seen[place].1;
+                cell.origin = cell.origin.or_else(|| known.origin.take());
+                *known = cell;
+            }
+            (Some(cell), None) => {
+                work.seen.push((host, cell));
+                self.by_host.entry(host).or_default().insert(name.clone());
+            }
+            (None, Some(place)) => {
+                work.seen.remove(place);
+                if let Some(names) = self.by_host.get_mut(&host) {
+                    names.remove(name);
+                }
+            }
+            (None, None) => {}
+        }
+        self.dirty.insert(name.clone());
+    }
+
+    /// A host told all its cells. What a directive is out for is newer than that.
+    pub(super) fn see_all(&mut self, host: NodeId, cells: Vec<(Name, CellReport)>) {
+        self.hosts.insert(host, Told::Known);
+        let told: BTreeMap<Name, CellReport> = cells.into_iter().collect();
+        let gone: Vec<Name> = self.names_at(host).filter(|name| !told.contains_key(*name)).cloned().collect();
+        let news = told.into_iter().map(|(name, cell)| (name, Some(cell)));
+        for (name, cell) in news.chain(gone.into_iter().map(|name| (name, None))) {
+            let busy = self.names.get(&name).is_some_and(|work| work.out.is_some_and(|(node, _)| node == host));
+            if !busy {
+                self.see(host, &name, cell);
+            }
+        }
+    }
+
+    /// The names that have a cell there.
+    pub(super) fn names_at(&self, host: NodeId) -> impl Iterator<Item = &Name> {
+        self.by_host.get(&host).into_iter().flatten()
+    }
+
+    /// The host is dead: so are its cells.
+    pub(super) fn bury(&mut self, host: NodeId) {
+        self.hosts.remove(&host);
+        self.ships.remove(&host);
+        self.retired.remove(&host);
+        for name in self.by_host.remove(&host).unwrap_or_default() {
+            if let Some(work) = self.names.get_mut(&name) {
+                work.seen.retain(|(node, _)| *node != host);
+            }
+            self.dirty.insert(name);
+        }
+        self.recall(host);
+    }
+
+    /// The connection was lost: what the host was told and has said since may never have arrived.
+    pub(super) fn doubt(&mut self, host: NodeId) {
+        self.claim.asked.remove(&host);
+        self.claim.disagreed.remove(&host);
+        self.retired.remove(&host);
+        if let Some(ship) = self.ships.get_mut(&host) {
+            ship.sent = None;
+        }
+        if let Some(told) = self.hosts.get_mut(&host) {
+            *told = Told::Unknown;
+        }
+        self.recall(host);
+    }
+
+    fn recall(&mut self, host: NodeId) {
+        for (name, work) in &mut self.names {
+            if work.out.is_some_and(|(node, _)| node == host) {
+                work.out = None;
+                self.dirty.insert(name.clone());
+            }
+        }
+    }
+
+    /// Every current replica has the changes up to this one. Those that are forced do not count.
+    pub(super) fn stable(&self) -> u64 {
+        let counted = self.replicas.iter().filter(|node| !self.claim.forced.contains(node));
+        counted.map(|node| self.ships.get(node).map_or(0, |ship| ship.acked)).min().unwrap_or(self.seq)
+    }
+
+    /// Wakes the names whose change is stable now.
+    pub(super) fn wake_stable(&mut self) {
+        let stable = self.stable();
+        while self.waiting.first().is_some_and(|(seq, _)| *seq <= stable) {
+            if let Some((_, name)) = self.waiting.pop_first() {
+                self.dirty.insert(name);
+            }
+        }
+    }
+}

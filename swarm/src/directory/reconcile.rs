@@ -1,0 +1,270 @@
+//! Owns the decision about one name: from what is registered and what is running, the one next thing to do
+//! (protocol.md §6). A pure function: it never sends, writes or remembers anything.
+
+use swarm_net::node::NodeId;
+
+use crate::directory::copy::Copy;
+use crate::directory::message::{CellReport, Farewell, Phase};
+use crate::directory::office::Plan;
+use crate::directory::record::{Record, Rid};
+use crate::directory::world::World;
+use crate::epoch::Epoch;
+
+/// All that a decision depends on. Every host has been heard, and no directive is out for the name.
+pub(super) struct Case<'a> {
+    pub(super) world: &'a World,
+    pub(super) copy: &'a Copy,
+    pub(super) record: Option<&'a Record>,
+    pub(super) cells: &'a [(NodeId, CellReport)],
+    pub(super) plan: Option<&'a Plan>,
+    /// Where the ring wants it.
+    pub(super) desired: Option<NodeId>,
+    /// The last change, and the last one that all replicas have.
+    pub(super) seq: u64,
+    pub(super) stable: u64,
+    pub(super) trial: Trial,
+    /// The cell that was told to seal for a move.
+    pub(super) sealing: Option<Epoch>,
+}
+
+/// How the last attempt went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Trial {
+    /// A start failed since the name last ran.
+    pub(super) failed: bool,
+    /// It is too early to try again.
+    pub(super) resting: bool,
+    /// The register that waits is the first to try, so its failure is the end.
+    pub(super) first: bool,
+}
+
+/// What to do next about a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// All is well, or a host will report.
+    Rest,
+    /// Nothing until this change is stable.
+    AwaitStable(u64),
+    /// Register anew what runs there: the copies of its record were lost.
+    Adopt(NodeId),
+    /// These registrations are siblings of the record's.
+    Unite(Vec<Rid>),
+    /// The plan's grounds are gone.
+    Void,
+    /// Order what is planned.
+    Carry,
+    /// Write an activation into the record: at `to`, continuing `from`.
+    Plan {
+        to: NodeId,
+        from: Option<(NodeId, Epoch)>,
+        unseal: bool,
+    },
+    /// The record is to say what runs.
+    Amend {
+        host: NodeId,
+        epoch: Epoch,
+    },
+    /// End the registration: its worker has ended, or it was local to a node that is gone.
+    Unregister,
+    /// The register that waits has failed, and leaves no trace.
+    GiveUp,
+    /// `begin_handoff` timed out: try the move later.
+    Postpone,
+    Drop {
+        at: NodeId,
+        epoch: Epoch,
+        why: Farewell,
+        successor: Option<NodeId>,
+    },
+    Seal {
+        at: NodeId,
+        epoch: Epoch,
+        forced: bool,
+        moving: bool,
+    },
+    Absorb {
+        at: NodeId,
+        epoch: Epoch,
+        loser: NodeId,
+    },
+    Groups {
+        at: NodeId,
+        epoch: Epoch,
+    },
+}
+
+impl Case<'_> {
+    /// The one next thing to do.
+    pub(super) fn decide(&self) -> Verdict {
+        match self.record {
+            None => self.decide_unregistered(),
+            Some(record) => self.decide_registered(record),
+        }
+    }
+
+    /// Cells without a record: those that were unregistered go, others are registrations whose copies were lost.
+    fn decide_unregistered(&self) -> Verdict {
+        let Some((at, cell)) = self.cells.first() else {
+            return Verdict::Rest;
+        };
+        if !cell.ids.iter().all(|rid| self.copy.covers(*rid)) {
+            return Verdict::Adopt(*at);
+        }
+        self.cells.iter().find(|(_, cell)| cell.phase != Phase::Dropping).map_or(Verdict::Rest, |(at, cell)| {
+            if cell.ids.iter().all(|rid| self.copy.covers(*rid)) {
+                Verdict::Drop { at: *at, epoch: cell.epoch, why: Farewell::Unregistered, successor: None }
+            } else {
+                Verdict::Adopt(*at)
+            }
+        })
+    }
+
+    fn decide_registered(&self, record: &Record) -> Verdict {
+        if let Some(verdict) = self.decide_strangers(record) {
+            return verdict;
+        }
+        if let Some(plan) = self.plan {
+            return self.decide_plan(record, plan);
+        }
+        let transient = |phase| matches!(phase, Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping);
+        if self.cells.iter().any(|(_, cell)| transient(cell.phase)) {
+            return Verdict::Rest;
+        }
+        match self.winner() {
+            None => self.decide_start(record),
+            Some((at, cell)) => match cell.phase {
+                Phase::Running => self.decide_running(record, at, cell),
+                Phase::Sealed => self.decide_sealed(at, cell),
+                Phase::Ended => self.decide_ended(at, cell),
+                Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping => Verdict::Rest,
+            },
+        }
+    }
+
+    /// Cells of other registrations than the record's: unregistered ones go, unknown ones are siblings.
+    fn decide_strangers(&self, record: &Record) -> Option<Verdict> {
+        let fresh = |cell: &CellReport| -> Vec<Rid> {
+            let unknown = |rid: &&Rid| !record.has(**rid) && !self.copy.covers(**rid);
+            cell.ids.iter().filter(unknown).copied().collect()
+        };
+        for (at, cell) in self.cells {
+            let fresh = fresh(cell);
+            if !fresh.is_empty() {
+                return Some(Verdict::Unite(fresh));
+            }
+            if !cell.ids.iter().any(|rid| record.has(*rid)) {
+                let why = Farewell::Unregistered;
+                let drop = Verdict::Drop { at: *at, epoch: cell.epoch, why, successor: None };
+                return Some(if cell.phase == Phase::Dropping { Verdict::Rest } else { drop });
+            }
+        }
+        None
+    }
+
+    fn decide_plan(&self, record: &Record, plan: &Plan) -> Verdict {
+        let grounds = match plan.from {
+            None => self.cells.is_empty(),
+            Some((node, epoch)) => {
+                self.cells.iter().any(|(at, cell)| *at == node && cell.epoch == epoch && cell.phase == Phase::Sealed)
+            }
+        };
+        let target = self.world.is_member(&plan.to) && (plan.unseal || self.desired == Some(plan.to));
+        if !grounds || !target || record.head().epoch != plan.epoch {
+            return Verdict::Void;
+        }
+        if plan.seq > self.stable { Verdict::AwaitStable(plan.seq) } else { Verdict::Carry }
+    }
+
+    /// The instance that goes on: not contained in another, best where it should be, else the latest.
+    fn winner(&self) -> Option<(NodeId, &CellReport)> {
+        let contained = |epoch: Epoch| self.cells.iter().any(|(_, cell)| cell.absorbed.contains(&epoch));
+        let free = self.cells.iter().filter(|(_, cell)| !contained(cell.epoch));
+        free.max_by_key(|(at, cell)| (Some(*at) == self.desired, cell.epoch)).map(|(at, cell)| (*at, cell))
+    }
+
+    fn decide_start(&self, record: &Record) -> Verdict {
+        let head = record.head();
+        if self.trial.failed && self.trial.first {
+            return Verdict::GiveUp;
+        }
+        // A local one is started once, by its registrar's owner: its first epoch is the null one until then.
+        if head.spec.local && (head.epoch != Epoch::default() || self.desired.is_none()) {
+            return Verdict::Unregister;
+        }
+        match self.desired {
+            Some(to) if !self.trial.resting => Verdict::Plan { to, from: None, unseal: false },
+            Some(_) | None => Verdict::Rest,
+        }
+    }
+
+    fn decide_running(&self, record: &Record, at: NodeId, cell: &CellReport) -> Verdict {
+        let head = record.head();
+        if (head.host, head.epoch) != (at, cell.epoch) {
+            return Verdict::Amend { host: at, epoch: cell.epoch };
+        }
+        if let Some(verdict) = self.decide_others(at, cell) {
+            return verdict;
+        }
+        let epoch = cell.epoch;
+        if cell.groups_mark != record.groups_mark() {
+            return Verdict::Groups { at, epoch };
+        }
+        let leaving = self.world.is_leaving(&at);
+        if head.spec.local {
+            return if leaving { Verdict::Unregister } else { Verdict::Rest };
+        }
+        let elsewhere = self.desired.is_some_and(|desired| desired != at);
+        if !elsewhere || (cell.pinned && !leaving) {
+            return Verdict::Rest;
+        }
+        if self.sealing == Some(epoch) {
+            return Verdict::Postpone;
+        }
+        if self.trial.resting {
+            return Verdict::Rest;
+        }
+        Verdict::Seal { at, epoch, forced: leaving, moving: true }
+    }
+
+    /// What becomes of the other cells beside a running winner.
+    fn decide_others(&self, at: NodeId, winner: &CellReport) -> Option<Verdict> {
+        let inside_another = |other: &CellReport| {
+            let of_third = |(node, third): &&(NodeId, CellReport)| {
+                *node != at && third.epoch != other.epoch && third.absorbed.contains(&other.epoch)
+            };
+            self.cells.iter().any(|cell| of_third(&cell))
+        };
+        let (node, other) = self.cells.iter().find(|(node, other)| *node != at && !inside_another(other))?;
+        let drop = |why| Verdict::Drop { at: *node, epoch: other.epoch, why, successor: Some(at) };
+        Some(if winner.absorbed.contains(&other.epoch) {
+            if self.stable < self.seq { Verdict::AwaitStable(self.seq) } else { drop(Farewell::Moved) }
+        } else if other.kind != winner.kind || other.phase == Phase::Ended {
+            drop(Farewell::Conflict)
+        } else if other.phase == Phase::Running {
+            Verdict::Seal { at: *node, epoch: other.epoch, forced: true, moving: false }
+        } else if self.trial.resting {
+            Verdict::Rest
+        } else {
+            Verdict::Absorb { at, epoch: winner.epoch, loser: *node }
+        })
+    }
+
+    fn decide_sealed(&self, at: NodeId, cell: &CellReport) -> Verdict {
+        let here = |to| Verdict::Plan { to, from: Some((at, cell.epoch)), unseal: to == at };
+        match self.desired {
+            Some(to) if self.cells.len() == 1 && !self.trial.failed => here(to),
+            Some(_) | None => here(at),
+        }
+    }
+
+    /// A worker that ended by itself ends its name, unless another instance lives that does not know it.
+    fn decide_ended(&self, at: NodeId, ended: &CellReport) -> Verdict {
+        let alive = |(node, cell): &&(NodeId, CellReport)| {
+            *node != at && cell.phase != Phase::Ended && !ended.absorbed.contains(&cell.epoch)
+        };
+        if self.cells.iter().any(|cell| alive(&cell)) {
+            return Verdict::Drop { at, epoch: ended.epoch, why: Farewell::Conflict, successor: None };
+        }
+        Verdict::Unregister
+    }
+}

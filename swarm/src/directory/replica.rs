@@ -1,0 +1,111 @@
+//! Owns how changes reach the replicas and are confirmed, and how nodes that are none forget their copies
+//! (protocol.md §5). Never decides what changes.
+
+use std::sync::Arc;
+
+use swarm_net::node::NodeId;
+
+use crate::directory::copy::{Copy, Op};
+use crate::directory::message::Message;
+use crate::directory::partition::Partition;
+use crate::directory::record::Stamp;
+use crate::directory::turn::Turn;
+use crate::epoch::Term;
+
+impl Partition {
+    /// Owner: sends each replica what it has not been sent, as changes if it has all before them, else whole.
+    pub(super) fn ship(&mut self, turn: &mut Turn<'_>) {
+        let (Some(office), Some(copy)) = (&mut self.office, &self.copy) else {
+            return;
+        };
+        if !office.owner {
+            return;
+        }
+        let (base, seq) = (office.log_base, office.seq);
+        let mut whole: Option<Arc<Copy>> = None;
+        let ops = Arc::new(std::mem::take(&mut office.log));
+        office.log_base = seq;
+        for node in &office.replicas {
+            // What an uncovered node knows is not merged yet: an install would destroy it.
+            if !office.claim.covered.contains(node) {
+                continue;
+            }
+            let ship = office.ships.entry(*node).or_default();
+            let term = office.term;
+            let message = match ship.sent {
+                Some(sent) if sent == seq => continue,
+                Some(sent) if sent == base => Message::Update { term, after: base, seq, ops: ops.clone() },
+                Some(_) | None => {
+                    let copy = whole.get_or_insert_with(|| Arc::new(copy.clone())).clone();
+                    Message::Install { term, seq, copy }
+                }
+            };
+            ship.sent = Some(seq);
+            office.retired.remove(node);
+            turn.send(*node, self.id, message);
+        }
+    }
+
+    /// Owner: tells covered nodes that are no replicas to forget their copies, once the replicas hold everything.
+    pub(super) fn retire(&mut self, turn: &mut Turn<'_>) {
+        let mine = turn.world.owner(self.id) == Some(turn.world.me);
+        let Some(office) = self.office.as_mut().filter(|office| office.owner && office.complete && mine) else {
+            return;
+        };
+        if office.retiring.is_empty() || office.stable() < office.seq {
+            return;
+        }
+        for node in std::mem::take(&mut office.retiring) {
+            office.retired.insert(node);
+            office.ships.remove(&node);
+            turn.send(node, self.id, Message::Retire { term: office.term });
+        }
+    }
+
+    pub(super) fn on_install(&mut self, turn: &mut Turn<'_>, from: NodeId, at: Stamp, copy: Arc<Copy>) {
+        if self.fence(turn, from, at.term) {
+            self.copy = Some(Arc::unwrap_or_clone(copy));
+            turn.send(from, self.id, Message::Ack { term: at.term, seq: at.seq });
+        }
+    }
+
+    pub(super) fn on_update(&mut self, turn: &mut Turn<'_>, from: NodeId, after: u64, at: Stamp, ops: &[Op]) {
+        if !self.fence(turn, from, at.term) {
+            return;
+        }
+        let answer = match &mut self.copy {
+            Some(copy) if copy.at == (Stamp { term: at.term, seq: after }) => {
+                ops.iter().for_each(|op| copy.apply(op));
+                copy.reach(at);
+                Message::Ack { term: at.term, seq: at.seq }
+            }
+            Some(_) | None => Message::Gap { term: at.term },
+        };
+        turn.send(from, self.id, answer);
+    }
+
+    pub(super) fn on_ack(&mut self, from: NodeId, term: Term, seq: u64) {
+        let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
+            return;
+        };
+        if let Some(ship) = office.ships.get_mut(&from) {
+            ship.acked = ship.acked.max(seq);
+            office.wake_stable();
+        }
+    }
+
+    pub(super) fn on_gap(&mut self, from: NodeId, term: Term) {
+        let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
+            return;
+        };
+        if let Some(ship) = office.ships.get_mut(&from) {
+            ship.sent = None;
+        }
+    }
+
+    pub(super) fn on_retire(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) {
+        if self.fence(turn, from, term) {
+            self.copy = None;
+        }
+    }
+}

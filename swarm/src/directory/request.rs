@@ -1,0 +1,77 @@
+//! Owns what can be asked of a partition's owner, and its answers.
+//! Never knows how an ask travels to the owner.
+
+use rkyv::{Archive, Deserialize, Serialize};
+use swarm_net::node::NodeId;
+
+use crate::directory::record::{GroupKey, Spec};
+use crate::error::Location;
+
+/// The identity of a request: asking again with the same one never does a thing twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
+#[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
+pub struct RequestId {
+    /// Whose request.
+    pub node: NodeId,
+    /// Counts the node's requests.
+    pub seq: u64,
+}
+
+/// What is asked about a name.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum Ask {
+    /// Start this under the name, if the name is free.
+    Register(Spec),
+    /// Start this under the name, if the name is free, and say where the name is in any case.
+    WhereisOrRegister(Spec),
+    /// Stop what runs under the name.
+    Unregister,
+    /// Say where the name is.
+    Whereis,
+    /// Put it into a group.
+    Join {
+        /// Which.
+        group: GroupKey,
+    },
+    /// Take it out of a group.
+    Leave {
+        /// Which.
+        group: GroupKey,
+    },
+}
+
+/// The answer to an [`Ask`].
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum Answer {
+    /// It runs there and its record is on all replicas.
+    Registered(Location),
+    /// The name is taken.
+    AlreadyRegistered(Location),
+    /// The first start failed with this text. Nothing was registered.
+    InitFailed(String),
+    /// No member knows the kind. Nothing was registered.
+    NoCapableNode,
+    /// Nothing runs under the name any more, nor will it come back.
+    Unregistered,
+    /// Where the name is, if it is registered.
+    Whereis(Option<Location>),
+    /// The group was joined or left.
+    Done,
+    /// There is no such name.
+    NotRegistered,
+    /// Ask that node, or whom the ring names, again with the same request id.
+    NotOwner(Option<NodeId>),
+    /// It will not be done.
+    Refused(Refusal),
+}
+
+/// Why an ask is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum Refusal {
+    /// Too many asks wait for the owner to be complete (`asks_held_max`).
+    Overloaded,
+    /// `local` was asked by a node that leaves or is no member.
+    NotAMember,
+    /// The registration was ended (unregister, or the end of its worker) before it was acknowledged.
+    Ended,
+}

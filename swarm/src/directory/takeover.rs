@@ -1,0 +1,162 @@
+//! Owns how a partition changes hands: claims, promises, and the fence before every owner's message
+//! (protocol.md §4). Never looks at names.
+
+use std::sync::Arc;
+
+use swarm_net::node::NodeId;
+
+use crate::directory::action::Notice;
+use crate::directory::copy::Copy;
+use crate::directory::message::{CellReport, Message};
+use crate::directory::partition::Partition;
+use crate::directory::turn::Turn;
+use crate::epoch::Term;
+use crate::name::Name;
+
+/// What came with a promise.
+pub(super) struct Promise {
+    pub(super) copy: Option<Arc<Copy>>,
+    pub(super) cells: Vec<(Name, CellReport)>,
+    pub(super) view: Vec<NodeId>,
+    pub(super) inherit: Vec<NodeId>,
+}
+
+impl Partition {
+    pub(super) fn on_claim(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) {
+        let view: Vec<NodeId> = turn.world.view.keys().copied().collect();
+        // This comes before the look at terms: were it after, two nodes with different views would outbid each other.
+        if turn.world.owner(self.id) != Some(from) {
+            self.disagreed.insert(from);
+            turn.notice(Notice::Disagreed { partition: self.id, with: from });
+            return turn.send(from, self.id, Message::Disagree { term, view });
+        }
+        if term < self.promised {
+            return turn.send(from, self.id, Message::Refuse { promised: self.promised });
+        }
+        let inherit = match &self.office {
+            Some(office) if office.owner && office.complete => {
+                let claim = &office.claim;
+                let all = claim.covered.iter().chain(&claim.inherited).chain(&claim.must).chain(turn.world.view.keys());
+                let all: std::collections::BTreeSet<NodeId> = all.copied().collect();
+                all.into_iter().filter(|node| !turn.world.down.contains(node)).collect()
+            }
+            Some(_) | None => Vec::new(),
+        };
+        self.promised = term;
+        self.boss = Some(from);
+        self.lose(turn);
+        self.stale = true;
+        let copy = self.copy.clone().map(Arc::new);
+        let cells = self.all_cells();
+        turn.send(from, self.id, Message::Promise { term, copy, cells, view, inherit });
+    }
+
+    pub(super) fn on_promise(&mut self, from: NodeId, term: Term, promise: Promise) {
+        let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
+            return;
+        };
+        let claim = &mut office.claim;
+        claim.uncover(from);
+        claim.covered.insert(from);
+        claim.forced.remove(&from);
+        claim.must.extend(promise.view);
+        claim.must.extend(promise.inherit.iter().copied());
+        claim.inherited.extend(promise.inherit);
+        office.see_all(from, promise.cells);
+        self.stale = true;
+        let Some(theirs) = promise.copy else {
+            // Unless it was sent one since it said so.
+            if office.ships.get(&from).is_none_or(|ship| ship.sent.is_none()) {
+                office.retired.insert(from);
+            }
+            return;
+        };
+        office.retired.remove(&from);
+        let owner = office.owner;
+        let ours = self.copy.get_or_insert_default();
+        let (at, before) = (ours.at, owner.then(|| ours.clone()));
+        ours.merge(&theirs);
+        if let Some(before) = before {
+            ours.at = at;
+            if *ours != before {
+                self.mark_merged(&before);
+                self.touch();
+            }
+        }
+    }
+
+    /// Names that a merge changed are to be looked at.
+    fn mark_merged(&mut self, before: &Copy) {
+        let (Some(office), Some(copy)) = (&mut self.office, &self.copy) else {
+            return;
+        };
+        for name in copy.records.keys().chain(before.records.keys()) {
+            if copy.records.get(name) != before.records.get(name) {
+                if let Some(work) = office.names.get_mut(name) {
+                    work.plan = None;
+                }
+                office.dirty.insert(name.clone());
+            }
+        }
+    }
+
+    pub(super) fn on_disagree(&mut self, from: NodeId, term: Term, view: Vec<NodeId>, turn: &mut Turn<'_>) {
+        let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
+            return;
+        };
+        office.claim.must.extend(view);
+        office.claim.disagreed.insert(from);
+        self.stale = true;
+        turn.notice(Notice::Disagreed { partition: self.id, with: from });
+    }
+
+    /// Somebody follows a higher term: this node's office is over, if it is lower.
+    pub(super) fn on_outbid(&mut self, turn: &mut Turn<'_>, promised: Term) {
+        let Some(office) = &self.office else { return };
+        if promised > office.term {
+            self.promised = self.promised.max(promised);
+            self.lose(turn);
+        }
+    }
+
+    pub(super) fn on_nudge(&mut self, from: NodeId) {
+        if let Some(office) = &mut self.office {
+            office.claim.asked.remove(&from);
+            self.stale = true;
+        }
+    }
+
+    pub(super) fn on_known(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) {
+        self.promised = self.promised.max(term);
+        self.stale = true;
+        match &mut self.office {
+            Some(office) if term > office.term => self.lose(turn),
+            Some(office) => {
+                let claim = &mut office.claim;
+                let answer_due = claim.asked.contains(&from) && !claim.disagreed.contains(&from);
+                if !answer_due {
+                    claim.uncover(from);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Whether the sender may tell this node anything: it follows the highest term that it has met, and no other.
+    pub(super) fn fence(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) -> bool {
+        if from == turn.world.me {
+            return self.office.as_ref().is_some_and(|office| office.owner && office.term == term);
+        }
+        if term < self.promised {
+            turn.send(from, self.id, Message::Nack { promised: self.promised });
+            return false;
+        }
+        if term > self.promised {
+            self.promised = term;
+            self.boss = Some(from);
+            self.lose(turn);
+        }
+        self.boss = Some(from);
+        true
+    }
+}

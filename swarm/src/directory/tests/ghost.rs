@@ -1,0 +1,172 @@
+//! Owns what a perfect observer knows of a test cluster, and what must hold after every step (protocol.md §14).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::directory::tests::cluster::{Check, Cluster};
+use crate::directory::{Answer, PartitionId, RequestId, Rid, Role};
+use crate::epoch::Epoch;
+use crate::name::Name;
+
+#[derive(Debug, Default)]
+pub(super) struct Ghost {
+    pub(super) used: BTreeSet<(Name, Epoch)>,
+    latest: BTreeMap<Name, Epoch>,
+    pub(super) asked: BTreeMap<RequestId, Name>,
+    pub(super) registered: BTreeSet<(Name, Rid)>,
+    pub(super) ended: BTreeSet<(Name, Rid)>,
+    pub(super) unregistered: BTreeSet<(Name, Rid)>,
+    ends: BTreeMap<RequestId, Vec<Rid>>,
+    pub(super) ops: BTreeSet<(Name, u32)>,
+    pub(super) excused: BTreeSet<(Name, u32)>,
+    /// A node was suspected falsely, or a claim forced.
+    pub(super) imperfect: bool,
+    pub(super) crashes: usize,
+    /// Nodes left so that fewer than R stay, which lowers R.
+    pub(super) thin: bool,
+    op: u32,
+}
+
+impl Ghost {
+    pub(super) fn forget(&mut self) {
+        self.latest.clear();
+        self.used.clear();
+    }
+
+    pub(super) fn next_op(&mut self) -> u32 {
+        self.op += 1;
+        self.op
+    }
+}
+
+impl Cluster {
+    /// What is registered in a node's copies.
+    pub(super) fn registered(&self, n: usize) -> BTreeMap<Name, Vec<Rid>> {
+        let copies = self.nodes[n].dir.partitions.iter().filter_map(|partition| partition.copy.as_ref());
+        let records = copies.flat_map(|copy| copy.records());
+        records.map(|(name, record)| (name.clone(), record.ids().collect())).collect()
+    }
+
+    pub(super) fn watch_ends(&mut self, n: usize) {
+        for partition in &self.nodes[n].dir.partitions {
+            let names = partition.office.iter().flat_map(|office| &office.names);
+            for (name, (to, _, ids)) in
+                names.flat_map(|(name, work)| work.waits.ends.iter().map(move |end| (name, end)))
+            {
+                self.ghost.ends.insert(*to, ids.clone());
+                self.ghost.ended.extend(ids.iter().map(|rid| (name.clone(), *rid)));
+            }
+        }
+    }
+
+    /// Acknowledged with too few copies, for want of members: crashes may lose it by nature.
+    fn weak(&self, n: usize, partition: PartitionId) -> bool {
+        self.nodes[n].dir.world.replicas(partition).len() + 1 < self.setup.replicas
+    }
+
+    pub(super) fn watch_answer(
+        &mut self,
+        n: usize,
+        to: RequestId,
+        answer: &Answer,
+        before: &BTreeMap<Name, Vec<Rid>>,
+    ) -> Check {
+        let name = self.ghost.asked[&to].clone();
+        let partition = self.nodes[n].dir.partition_of(&name);
+        match answer {
+            Answer::Registered(_) => {
+                let ids = self.registered(n).get(&name).cloned().unwrap_or_default();
+                if ids.is_empty() {
+                    return Err(format!("{name} is acknowledged without a record"));
+                }
+                if !self.weak(n, partition) {
+                    self.ghost.registered.extend(ids.into_iter().map(|rid| (name.clone(), rid)));
+                }
+            }
+            Answer::Unregistered => {
+                let ids = self.ghost.ends.get(&to).or(before.get(&name)).cloned().unwrap_or_default();
+                self.ghost.ended.extend(ids.iter().map(|rid| (name.clone(), *rid)));
+                if !self.weak(n, partition) {
+                    self.ghost.unregistered.extend(ids.into_iter().map(|rid| (name.clone(), rid)));
+                }
+            }
+            Answer::InitFailed(_) => {
+                // Who is told so has no registration, whatever was acknowledged to others with it.
+                let ids = before.get(&name).cloned().unwrap_or_default();
+                self.ghost.ended.extend(ids.into_iter().map(|rid| (name.clone(), rid)));
+            }
+            Answer::AlreadyRegistered(_) | Answer::NoCapableNode | Answer::Whereis(_) | Answer::Done => {}
+            Answer::NotRegistered | Answer::NotOwner(_) | Answer::Refused(_) => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn cell_ids(&self, n: usize, name: &Name) -> Vec<Rid> {
+        let cells = self.nodes[n].dir.partitions.iter().flat_map(|partition| partition.all_cells());
+        cells.filter(|(other, _)| other == name).flat_map(|(_, cell)| cell.ids).collect()
+    }
+
+    pub(super) fn watch_activation(&mut self, n: usize, name: &Name, epoch: Epoch) -> Check {
+        if !self.ghost.used.insert((name.clone(), epoch)) {
+            return Err(format!("two activations of {name} at {epoch}"));
+        }
+        let latest = self.ghost.latest.entry(name.clone()).or_default();
+        // Without a wall clock, what only dead nodes knew cannot be exceeded.
+        let known = self.setup.wall || self.ghost.crashes == 0;
+        if known && !self.ghost.imperfect && epoch <= *latest {
+            return Err(format!("{name} goes back from {latest} to {epoch}"));
+        }
+        *latest = epoch.max(*latest);
+        let ids = self.cell_ids(n, name);
+        let over = |rid: &Rid| self.ghost.unregistered.contains(&(name.clone(), *rid));
+        if !self.ghost.imperfect && !ids.is_empty() && ids.iter().all(over) {
+            return Err(format!("{name} is activated after its unregister was acknowledged"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn watch_running(&mut self, n: usize, name: &Name) -> Check {
+        let others = self.alive().into_iter().filter(|m| *m != n);
+        let others: Vec<usize> =
+            others.filter(|m| self.nodes[*m].cells.get(name).is_some_and(|cell| cell.running)).collect();
+        if !self.ghost.imperfect && !others.is_empty() {
+            return Err(format!("{name} runs at n{n} and at {others:?}"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn watch_drop(&mut self, n: usize, name: &Name) {
+        let ids = self.cell_ids(n, name);
+        if ids.iter().all(|rid| self.ghost.ended.contains(&(name.clone(), *rid))) {
+            let ops = self.nodes[n].cells.get(name).map(|cell| cell.ops.clone()).unwrap_or_default();
+            self.ghost.excused.extend(ops.into_iter().map(|op| (name.clone(), op)));
+        }
+    }
+
+    /// A worker ends by itself: everything known under its name may go.
+    pub(super) fn watch_stop(&mut self, n: usize, name: &Name) {
+        let ids = self.cell_ids(n, name);
+        self.ghost.ended.extend(ids.into_iter().map(|rid| (name.clone(), rid)));
+        let all: Vec<_> = self.alive().into_iter().filter_map(|m| self.registered(m).remove(name)).flatten().collect();
+        self.ghost.ended.extend(all.into_iter().map(|rid| (name.clone(), rid)));
+        self.ghost.excused.extend(self.ghost.ops.iter().filter(|(other, _)| other == name).cloned());
+    }
+
+    pub(super) fn check_now(&self) -> Check {
+        let mut unsealed = BTreeSet::new();
+        for n in self.alive() {
+            for (name, cell) in &self.nodes[n].cells {
+                if !cell.sealed && !unsealed.insert((name.clone(), cell.epoch)) {
+                    return Err(format!("two unsealed cells of {name} at {}", cell.epoch));
+                }
+            }
+        }
+        for p in 0..self.setup.partitions {
+            let owns = |n: &usize| self.nodes[*n].dir.role(PartitionId(p as u16)) == Role::Owner { complete: true };
+            let owners: Vec<usize> = self.alive().into_iter().filter(owns).collect();
+            if !self.ghost.imperfect && owners.len() > 1 {
+                return Err(format!("two complete owners {owners:?}"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests of the directory: merging of copies, scripted schedules, and random walks over a whole cluster in memory.
+
+mod cluster;
+mod cost;
+mod ghost;
+mod merge;
+mod rest;
+mod schedules;
+mod walk;

@@ -1,0 +1,534 @@
+//! The schedules of protocol.md §15 that break simpler protocols, and a few of our own. n3 > n2 > n1 > n0 in the ring.
+
+use std::time::Duration;
+
+use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
+use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route};
+use crate::name::Name;
+
+fn formed(nodes: usize) -> Cluster {
+    Cluster::new(Setup::of(nodes))
+}
+
+fn hosted_by(nodes: usize, capable: u32) -> Cluster {
+    Cluster::new(Setup { capable, ..Setup::of(nodes) })
+}
+
+impl Cluster {
+    fn rest(&mut self) -> Check {
+        let mut turn = 0;
+        self.calm(|count| {
+            turn += 1;
+            turn % count
+        })
+    }
+
+    /// Delivers and works, one thing at a time, until it is so.
+    fn until(&mut self, so: impl Fn(&Self) -> bool) -> Check {
+        for turn in 0..10_000 {
+            if so(self) {
+                return Ok(());
+            }
+            let (pairs, jobs) = (self.pending(), self.jobs());
+            match (pairs.get(turn % (pairs.len() + jobs.len()).max(1)), jobs.first()) {
+                (Some((from, to)), _) => self.deliver(*from, *to)?,
+                (None, Some((n, name))) => self.work(*n, &name.clone(), true)?,
+                (None, None) => return Err("it never becomes so".into()),
+            }
+        }
+        Err("it does not become so in 10,000 steps".into())
+    }
+
+    fn registered_at(&mut self, n: usize, name: &str) -> Result<RequestId, String> {
+        let request = self.register(n, name)?;
+        self.deliver_all()?;
+        match self.answers[&request].as_slice() {
+            [Answer::Registered(_)] => Ok(request),
+            other => Err(format!("not registered but {other:?}")),
+        }
+    }
+
+    fn answer(&self, request: RequestId) -> Option<&Answer> {
+        self.answers.get(&request)?.last()
+    }
+
+    fn runs(&self, n: usize, name: &str) -> bool {
+        self.nodes[n].cells.get(&Name::from(name)).is_some_and(|cell| cell.running)
+    }
+
+    fn sealed(&self, n: usize, name: &str) -> bool {
+        self.nodes[n].cells.get(&Name::from(name)).is_some_and(|cell| cell.sealed)
+    }
+
+    fn in_flight(&self, from: usize, to: usize, so: impl Fn(&Message) -> bool) -> bool {
+        self.channels.get(&(from, to)).is_some_and(|queue| queue.iter().any(|(_, message)| so(message)))
+    }
+
+    fn joins(&mut self, n: usize, contact: usize) -> Check {
+        self.join(n, contact)?;
+        self.sync(n, contact)
+    }
+}
+
+#[test]
+fn s01_two_terms_have_different_epochs() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    all.joins(3, 0)?;
+    all.crash(2);
+    all.notice_down(1, 2)?;
+    all.notice_down(3, 2)?;
+    all.deliver_all()?;
+    all.rest()?;
+    let request = all.ask(3, "x", Ask::Unregister)?;
+    all.deliver_all()?;
+    assert_eq!(all.answer(request), Some(&Answer::Unregistered));
+    all.registered_at(3, "x")?;
+    all.rest()
+}
+
+#[test]
+fn s02_no_late_ack_after_a_promise() -> Check {
+    let mut all = formed(3);
+    all.joins(3, 0)?;
+    all.learn(1, 3)?;
+    all.until(|all| all.in_flight(1, 3, |message| matches!(message, Message::Promise { .. })))?;
+    let request = all.register(2, "x")?;
+    while !all.channels.get(&(2, 1)).is_none_or(|queue| queue.is_empty()) {
+        all.deliver(2, 1)?;
+    }
+    assert_eq!(all.answer(request), None, "n1 follows n3: it must not confirm what n2 writes");
+    all.rest()?;
+    assert!(!matches!(all.answer(request), Some(Answer::Registered(_))));
+    Ok(())
+}
+
+#[test]
+fn s03_a_joiner_asks_everybody() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    all.join(3, 0)?;
+    all.leave(2)?;
+    all.sync(3, 0)?;
+    all.deliver_all()?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3]);
+    Ok(())
+}
+
+#[test]
+fn s04_who_sees_another_owner_does_not_promise() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    all.join(3, 1)?;
+    all.sync(3, 1)?;
+    while !all.channels.get(&(3, 2)).is_none_or(|queue| queue.is_empty()) {
+        all.deliver(3, 2)?;
+    }
+    assert!(all.in_flight(2, 3, |message| matches!(message, Message::Disagree { .. })));
+    all.crash(1);
+    all.notice_down(3, 1)?;
+    all.notice_down(2, 1)?;
+    all.deliver_all()?;
+    all.rest()
+}
+
+#[test]
+fn s05_two_joiners_ask_whom_the_others_see() -> Check {
+    let mut all = formed(2);
+    all.registered_at(1, "x")?;
+    all.joins(2, 1)?;
+    all.joins(3, 0)?;
+    all.learn(1, 3)?;
+    all.until(|all| !all.pending().iter().any(|(_, to)| *to == 1))?;
+    all.crash(0);
+    for n in [3, 1, 2] {
+        all.notice_down(n, 0)?;
+    }
+    all.deliver_all()?;
+    all.rest()
+}
+
+#[test]
+fn s06_a_joiner_whose_contact_dies_claims_nothing() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    all.join(3, 1)?;
+    all.crash(1);
+    all.notice_down(3, 1)?;
+    assert_eq!(all.nodes[3].dir.role(PartitionId(0)), Role::Idle);
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3]);
+    Ok(())
+}
+
+#[test]
+fn s07_an_old_replica_keeps_its_copy() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    all.joins(3, 0)?;
+    for n in [1, 2] {
+        all.learn(n, 3)?;
+    }
+    all.crash(2);
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3]);
+    Ok(())
+}
+
+#[test]
+fn s08_what_was_unregistered_stays_so() -> Check {
+    let mut all = hosted_by(3, 0b0010);
+    all.registered_at(2, "x")?;
+    all.suspect(2, 1)?;
+    let request = all.ask(2, "x", Ask::Unregister)?;
+    all.deliver_all()?;
+    assert_eq!(all.answer(request), Some(&Answer::Unregistered));
+    all.heal(2, 1)?;
+    all.rest()?;
+    assert!(all.hosts("x").is_empty());
+    // An unregister that overtakes a start.
+    let mut all = hosted_by(3, 0b0001);
+    all.register(2, "x")?;
+    all.until(|all| all.in_flight(2, 0, |message| matches!(message, Message::Do { .. })))?;
+    let request = all.ask(2, "x", Ask::Unregister)?;
+    assert_eq!(all.answer(request), None, "the host was told to start it and has not answered");
+    all.rest()?;
+    assert_eq!(all.answer(request), Some(&Answer::Unregistered));
+    assert!(all.hosts("x").is_empty());
+    Ok(())
+}
+
+#[test]
+fn s09_nothing_starts_before_its_record_is_stable() -> Check {
+    let mut all = formed(3);
+    let request = all.register(2, "x")?;
+    assert!(all.hosts("x").is_empty());
+    all.crash(2);
+    all.rest()?;
+    assert_eq!(all.answer(request), None);
+    Ok(())
+}
+
+#[test]
+fn s10_a_sealed_host_waits_for_its_owner() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    all.call(2, &Name::from("x"));
+    all.joins(3, 0)?;
+    for n in [1, 2] {
+        all.learn(n, 3)?;
+    }
+    all.until(|all| all.sealed(2, "x"))?;
+    for _ in 0..100 {
+        all.tick(Duration::from_secs(1))?;
+    }
+    assert!(all.sealed(2, "x"));
+    all.rest()
+}
+
+#[test]
+fn s11_an_ancestor_is_dropped_and_not_merged() -> Check {
+    let mut all = hosted_by(2, 0b0101);
+    all.registered_at(1, "x")?;
+    all.call(0, &Name::from("x"));
+    all.joins(2, 1)?;
+    all.learn(0, 2)?;
+    all.until(|all| all.runs(2, "x"))?;
+    assert!(all.sealed(0, "x"));
+    all.joins(3, 1)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2]);
+    Ok(())
+}
+
+#[test]
+fn s12_no_start_is_sent_twice() -> Check {
+    let mut all = hosted_by(3, 0b0001);
+    let request = all.register(2, "x")?;
+    all.until(|all| !all.jobs().is_empty())?;
+    all.work(0, &Name::from("x"), false)?;
+    all.reset(0, 2)?;
+    all.rest()?;
+    assert!(matches!(all.answer(request), Some(Answer::Registered(_))));
+    assert_eq!(all.ghost.used.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn s13_a_report_from_before_a_directive_is_ignored() -> Check {
+    let mut all = hosted_by(3, 0b0001);
+    all.registered_at(2, "x")?;
+    // The owner asks anew while a report of the old state is under way.
+    all.stop(0, &Name::from("x"))?;
+    let request = all.register(2, "x")?;
+    all.rest()?;
+    assert!(matches!(all.answer(request), Some(Answer::AlreadyRegistered(_))));
+    assert!(all.hosts("x").is_empty());
+    Ok(())
+}
+
+#[test]
+fn s14_a_healed_member_is_asked() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    for n in [0, 1] {
+        all.suspect(n, 2)?;
+        all.suspect(2, n)?;
+    }
+    all.deliver_all()?;
+    all.registered_at(1, "y")?;
+    all.registered_at(2, "z")?;
+    let (x, y) = (Name::from("x"), Name::from("y"));
+    all.call(1, &x);
+    all.call(2, &x);
+    all.call(1, &y);
+    assert_eq!(all.hosts("x"), [1, 2]);
+    all.rest()?;
+    assert_eq!((all.hosts("x"), all.hosts("y"), all.hosts("z")), (vec![2], vec![2], vec![2]));
+    Ok(())
+}
+
+#[test]
+fn s15_no_decision_before_all_hosts_spoke() -> Check {
+    let mut all = hosted_by(3, 0b0001);
+    all.register(2, "x")?;
+    all.until(|all| all.in_flight(2, 0, |message| matches!(message, Message::Do { .. })))?;
+    all.joins(3, 1)?;
+    all.learn(2, 3)?;
+    let request = all.ask(3, "x", Ask::Unregister)?;
+    all.rest()?;
+    assert_eq!(all.answer(request), Some(&Answer::Unregistered));
+    // An owner that is complete by inheritance starts nothing while a host has not spoken.
+    let mut all = hosted_by(3, 0b0001);
+    all.registered_at(2, "x")?;
+    all.leave(2)?;
+    all.learn_leave(1, 2)?;
+    while all.pending().iter().any(|pair| [(1, 2), (2, 1)].contains(pair)) {
+        all.deliver(1, 2)?;
+        all.deliver(2, 1)?;
+    }
+    assert_eq!(all.nodes[1].dir.role(PartitionId(0)), Role::Owner { complete: true });
+    assert!(!all.in_flight(1, 0, |message| matches!(message, Message::Do { .. })));
+    let plans = all.nodes[1].dir.stats().outstanding;
+    assert_eq!(plans, 0);
+    all.rest()?;
+    // A host that promised a candidate that dies tells the owner that goes on.
+    let mut all = hosted_by(3, 0b0001);
+    all.register(2, "x")?;
+    all.until(|all| !all.jobs().is_empty())?;
+    all.joins(3, 0)?;
+    all.until(|all| all.in_flight(0, 3, |message| matches!(message, Message::Promise { .. })))?;
+    all.crash(3);
+    all.work(0, &Name::from("x"), true)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [0]);
+    Ok(())
+}
+
+#[test]
+fn s16_terms_do_not_run_away() -> Check {
+    let mut all = Cluster::new(Setup { wall: false, ..Setup::of(3) });
+    all.joins(3, 0)?;
+    for _ in 0..50 {
+        all.deliver_all()?;
+        all.tick(Duration::from_millis(250))?;
+    }
+    let highest = all.nodes.iter().flat_map(|node| &node.dir.partitions).map(|partition| partition.promised.counter);
+    assert!(highest.max().unwrap_or(0) <= 4);
+    all.rest()
+}
+
+#[test]
+fn s17_copies_are_retired_when_others_hold_everything() -> Check {
+    let mut all = formed(2);
+    all.registered_at(1, "x")?;
+    all.joins(2, 1)?;
+    all.learn(0, 2)?;
+    all.joins(3, 2)?;
+    for n in [0, 1] {
+        all.learn(n, 3)?;
+    }
+    all.until(|all| all.in_flight(3, 0, |message| matches!(message, Message::Retire { .. })))?;
+    let copies = all.nodes.iter().filter(|node| node.dir.partitions[0].copy.is_some()).count();
+    assert!(copies >= 2);
+    all.crash(3);
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2]);
+    Ok(())
+}
+
+#[test]
+fn s17_a_sibling_survives_the_unregister_of_the_other() -> Check {
+    let mut all = formed(3);
+    for n in [0, 1] {
+        all.suspect(n, 2)?;
+        all.suspect(2, n)?;
+    }
+    all.deliver_all()?;
+    all.registered_at(1, "x")?;
+    all.registered_at(2, "x")?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2]);
+    let request = all.ask(2, "x", Ask::Unregister)?;
+    all.rest()?;
+    assert_eq!(all.answer(request), Some(&Answer::Unregistered));
+    assert!(all.hosts("x").is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_first_start_that_fails_leaves_no_trace() -> Check {
+    let mut all = formed(3);
+    let request = all.register(2, "x")?;
+    all.until(|all| !all.jobs().is_empty())?;
+    all.work(2, &Name::from("x"), false)?;
+    all.rest()?;
+    assert_eq!(all.answer(request), Some(&Answer::InitFailed("init failed".into())));
+    let whereis = all.ask(2, "x", Ask::Whereis)?;
+    assert_eq!(all.answer(whereis), Some(&Answer::Whereis(None)));
+    Ok(())
+}
+
+#[test]
+fn without_a_capable_node_nothing_is_registered() -> Check {
+    let mut all = hosted_by(3, 0b1000);
+    let request = all.register(2, "x")?;
+    assert_eq!(all.answer(request), Some(&Answer::NoCapableNode));
+    Ok(())
+}
+
+#[test]
+fn a_move_that_fails_runs_on_where_it_was_and_is_tried_again() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    all.call(2, &Name::from("x"));
+    all.joins(3, 0)?;
+    for n in [1, 2] {
+        all.learn(n, 3)?;
+    }
+    all.until(|all| all.jobs().iter().any(|(n, _)| *n == 3))?;
+    all.work(3, &Name::from("x"), false)?;
+    all.until(|all| all.runs(2, "x"))?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3]);
+    Ok(())
+}
+
+#[test]
+fn who_answers_ignore_stays_until_its_node_leaves() -> Check {
+    let (mut all, x) = (formed(3), Name::from("x"));
+    all.registered_at(2, "x")?;
+    all.nodes[2].cells.get_mut(&x).expect("x runs there").pin = true;
+    all.joins(3, 0)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2]);
+    all.leave(2)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3]);
+    Ok(())
+}
+
+#[test]
+fn a_local_worker_stays_and_ends_with_its_node() -> Check {
+    let mut all = formed(3);
+    let local = |all: &mut Cluster, home: usize, name| {
+        all.seq += 1;
+        let from = RequestId { node: all.ids[home], seq: all.seq };
+        all.ask_as(from, 2, name, Ask::Register(spec(true)))?;
+        all.deliver_all()?;
+        assert!(matches!(all.answer(from), Some(Answer::Registered(_))));
+        Ok::<_, String>(())
+    };
+    local(&mut all, 0, "x")?;
+    local(&mut all, 1, "y")?;
+    all.joins(3, 1)?;
+    all.rest()?;
+    assert_eq!((all.hosts("x"), all.hosts("y")), (vec![0], vec![1]));
+    for name in ["x", "y"] {
+        let ids: Vec<_> = all.ghost.registered.iter().filter(|(other, _)| *other == name).cloned().collect();
+        all.ghost.ended.extend(ids);
+    }
+    all.crash(0);
+    all.leave(1)?;
+    all.rest()?;
+    assert_eq!((all.hosts("x"), all.hosts("y")), (vec![], vec![]));
+    Ok(())
+}
+
+#[test]
+fn groups_follow_the_worker() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    let group = GroupKey { tag: 1, key: Name::from("eu") };
+    let request = all.ask(2, "x", Ask::Join { group: group.clone() })?;
+    assert_eq!(all.answer(request), None);
+    all.deliver_all()?;
+    assert_eq!(all.answer(request), Some(&Answer::Done));
+    all.joins(3, 0)?;
+    all.rest()?;
+    assert_eq!(all.nodes[3].cells[&Name::from("x")].groups, [group]);
+    Ok(())
+}
+
+#[test]
+fn calls_are_routed_when_it_is_known_where() -> Check {
+    let mut all = hosted_by(3, 0b0001);
+    let (x, y) = (Name::from("x"), Name::from("y"));
+    all.register(2, "x")?;
+    all.feed(2, Event::Wanted(x.clone()))?;
+    all.feed(2, Event::Wanted(y.clone()))?;
+    all.feed(1, Event::Wanted(x.clone()))?;
+    assert_eq!(all.routes, [(2, y.clone(), Route::Unknown), (1, x.clone(), Route::Ring)]);
+    all.deliver_all()?;
+    let to_host = (2, x.clone(), Route::Host(all.ids[0]));
+    assert_eq!(all.routes.last(), Some(&to_host));
+    all.feed(0, Event::Wanted(x.clone()))?;
+    assert_eq!(all.routes.last(), Some(&(0, x, Route::Here)));
+    // A new owner holds unknown names until it has heard everybody.
+    all.joins(3, 0)?;
+    all.feed(3, Event::Wanted(y.clone()))?;
+    assert_eq!(all.routes.len(), 4);
+    all.rest()?;
+    assert_eq!(all.routes.last(), Some(&(3, y, Route::Unknown)));
+    Ok(())
+}
+
+#[test]
+fn asking_again_does_nothing_twice() -> Check {
+    let mut all = formed(3);
+    let request = all.registered_at(2, "x")?;
+    all.ask_as(request, 2, "x", Ask::Register(spec(false)))?;
+    all.deliver_all()?;
+    assert_eq!(all.answers[&request].len(), 2);
+    assert!(all.answers[&request].iter().all(|answer| matches!(answer, Answer::Registered(_))));
+    assert_eq!(all.ghost.used.len(), 1);
+    let other = all.register(2, "x")?;
+    assert!(matches!(all.answer(other), Some(Answer::AlreadyRegistered(_))));
+    Ok(())
+}
+
+#[test]
+fn a_silent_member_is_forced_after_claim_wait() -> Check {
+    let mut all = Cluster::new(Setup { claim_wait: Duration::from_secs(2), ..Setup::of(3) });
+    all.registered_at(2, "x")?;
+    all.crash(2);
+    all.notice_down(1, 2)?;
+    // n0 does not know, and n1 does not hear it.
+    all.tick(Duration::from_secs(3))?;
+    assert_eq!(all.owner("x"), Some(1));
+    all.until(|all| all.runs(1, "x"))?;
+    all.rest()
+}
+
+#[test]
+fn a_stalled_owner_asks_everybody_before_it_decides() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    all.feed(2, Event::Stalled)?;
+    assert_eq!(all.nodes[2].dir.role(PartitionId(0)), Role::Candidate);
+    all.rest()?;
+    assert!(all.runs(2, "x"));
+    assert!(!all.jobs().iter().any(|(n, name)| matches!(all.nodes[*n].cells[name].job, Some(Job::Drop))));
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! Random walks: a storm of faults, then calm, with every invariant checked after every step.
+//! `SWARM_WALKS=100000` walks longer, `SWARM_SEED=n` walks that one again, with a trace.
+
+use std::time::Duration;
+
+use crate::directory::tests::cluster::{Check, Cluster, Setup, spec};
+use crate::directory::{Ask, GroupKey};
+use crate::name::Name;
+
+/// Xorshift: small, and the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        ((self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides.max(1) as u64) as usize
+    }
+
+    fn of<T: Clone>(&mut self, all: &[T]) -> Option<T> {
+        (!all.is_empty()).then(|| all[self.roll(all.len())].clone())
+    }
+}
+
+/// What the walks met: a walk that meets nothing proves nothing.
+#[derive(Debug, Default)]
+struct Seen {
+    activations: usize,
+    registered: usize,
+    unregistered: usize,
+    crashes: usize,
+    imperfect: usize,
+    calls: usize,
+    gone: usize,
+}
+
+impl Seen {
+    fn add(&mut self, cluster: &Cluster) {
+        let ghost = &cluster.ghost;
+        self.activations += ghost.used.len();
+        self.registered += ghost.registered.len();
+        self.unregistered += ghost.unregistered.len();
+        self.crashes += ghost.crashes;
+        self.imperfect += usize::from(ghost.imperfect);
+        self.calls += ghost.ops.len();
+        self.gone += cluster.nodes.iter().filter(|node| node.gone).count();
+    }
+}
+
+/// How often each fault may still happen.
+struct Budget {
+    crash: usize,
+    join: usize,
+    leave: usize,
+    suspect: usize,
+    reset: usize,
+    fail: usize,
+    pin: usize,
+    stop: usize,
+    asks: usize,
+    stalls: usize,
+}
+
+fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
+    let alive: Vec<usize> = cluster.alive().into_iter().collect();
+    let names = ["x", "y"];
+    let Some(n) = dice.of(&alive) else {
+        return Ok(());
+    };
+    let m = dice.of(&alive).unwrap_or(n);
+    match dice.roll(17) {
+        0 if budget.crash > 0 && alive.len() > 1 => {
+            budget.crash -= 1;
+            cluster.crash(n);
+            Ok(())
+        }
+        1 if budget.join > 0 && !cluster.nodes[n].leaving => {
+            let fresh = (0..cluster.nodes.len()).find(|i| !cluster.nodes[*i].up && !cluster.nodes[*i].gone);
+            budget.join -= 1;
+            fresh.map_or(Ok(()), |fresh| cluster.join(fresh, n))
+        }
+        2 if budget.leave > 0 && cluster.nodes[n].joined && !cluster.nodes[n].leaving => {
+            let stay = alive.iter().filter(|i| !cluster.nodes[**i].leaving && cluster.setup.capable & (1 << **i) != 0);
+            if stay.filter(|i| **i != n).count() == 0 {
+                return Ok(());
+            }
+            budget.leave -= 1;
+            cluster.leave(n)
+        }
+        3 if budget.suspect > 0 && n != m && cluster.nodes[n].view.contains(&m) => {
+            budget.suspect -= 1;
+            cluster.suspect(n, m)
+        }
+        4 => cluster.heals().first().map_or(Ok(()), |(n, m)| cluster.heal(*n, *m)),
+        5 if budget.reset > 0 && n != m => {
+            budget.reset -= 1;
+            cluster.reset(n, m)
+        }
+        6 if budget.fail > 0 => {
+            let Some((n, name)) = dice.of(&cluster.jobs()) else {
+                return Ok(());
+            };
+            budget.fail -= 1;
+            cluster.work(n, &name, false)
+        }
+        7 if budget.pin > 0 => {
+            let name = Name::from(names[dice.roll(2)]);
+            if let Some(cell) = cluster.nodes[n].cells.get_mut(&name).filter(|cell| cell.running && cell.job.is_none())
+            {
+                budget.pin -= 1;
+                cell.pin = true;
+            }
+            Ok(())
+        }
+        8 if budget.stop > 0 => {
+            let name = Name::from(names[dice.roll(2)]);
+            let runs = cluster.nodes[n].cells.get(&name).is_some_and(|cell| cell.running && cell.job.is_none());
+            if !runs {
+                return Ok(());
+            }
+            budget.stop -= 1;
+            cluster.stop(n, &name)
+        }
+        9 if budget.stalls > 0 => {
+            budget.stalls -= 1;
+            cluster.feed(n, crate::directory::Event::Stalled)
+        }
+        10 => cluster.tick(Duration::from_millis(50 * (1 + dice.roll(8)) as u64)),
+        11 => {
+            let name = Name::from(names[dice.roll(2)]);
+            if cluster.nodes[n].cells.get(&name).is_some_and(|cell| cell.running && cell.job.is_none()) {
+                cluster.call(n, &name);
+            }
+            Ok(())
+        }
+        12..=16 if budget.asks > 0 => {
+            let name = names[dice.roll(2)];
+            let owner = cluster.owner(name).unwrap_or(n);
+            let group = GroupKey { tag: 5, key: Name::from(["a", "b"][dice.roll(2)]) };
+            let ask = match dice.roll(10) {
+                0..=4 => Ask::Register(spec(false)),
+                5 | 6 => Ask::Unregister,
+                7 => Ask::WhereisOrRegister(spec(false)),
+                8 => Ask::Join { group },
+                _ => Ask::Leave { group },
+            };
+            budget.asks -= 1;
+            cluster.ask(owner, name, ask).map(|_| ())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn walk(seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Vec<String>) {
+    let mut dice = Dice::new(seed);
+    let formed = 1 + dice.roll(3);
+    let force = dice.roll(8) == 0;
+    let setup = Setup {
+        nodes: 4,
+        formed,
+        partitions: 1 + dice.roll(2) as u32,
+        replicas: 1 + dice.roll(3),
+        capable: [0xf, 0xf, 0b0101, 0b0011][dice.roll(4)],
+        claim_wait: Duration::from_secs(if force { 2 } else { 86_400 }),
+        wall: dice.roll(2) == 0,
+    };
+    let split = dice.roll(2) == 0;
+    let crash = dice.roll(setup.replicas);
+    let mut budget = Budget {
+        crash,
+        join: dice.roll(4),
+        leave: dice.roll(2),
+        suspect: if split { dice.roll(6) } else { 0 },
+        reset: dice.roll(4),
+        fail: dice.roll(3),
+        pin: dice.roll(2),
+        stop: usize::from(dice.roll(4) == 0),
+        asks: 1 + dice.roll(6),
+        stalls: usize::from(dice.roll(6) == 0),
+    };
+    let mut cluster = Cluster::new(setup);
+    cluster.trace = traced.then(Vec::new);
+    let (mut steps, mut result) = (0, Ok(()));
+    let (length, faults) = (20 + dice.roll(160), 1 + dice.roll(4));
+    while result.is_ok() && steps < length as u64 {
+        steps += 1;
+        if dice.roll(8) < faults {
+            result = storm(&mut cluster, &mut dice, &mut budget);
+            continue;
+        }
+        let (truths, pairs, jobs) = (cluster.truths(), cluster.pending(), cluster.jobs());
+        let i = dice.roll(truths.len() + pairs.len() + jobs.len());
+        result = if i < truths.len() {
+            cluster.come_true(truths[i])
+        } else if i < truths.len() + pairs.len() {
+            let (from, to) = pairs[i - truths.len()];
+            cluster.deliver(from, to)
+        } else if let Some((n, name)) = jobs.get(i - truths.len() - pairs.len()) {
+            cluster.work(*n, name, true)
+        } else {
+            Ok(())
+        };
+    }
+    cluster.note(|| "---- calm ----".into());
+    if result.is_ok() {
+        result = cluster.calm(|count| {
+            steps += 1;
+            dice.roll(count)
+        });
+    }
+    seen.add(&cluster);
+    (result, steps, cluster.trace.unwrap_or_default())
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn random_walks_keep_the_invariants() {
+    if let Some(seed) = number("SWARM_SEED") {
+        let (result, _, trace) = walk(seed, true, &mut Seen::default());
+        trace.iter().for_each(|line| println!("{line}"));
+        return result.expect("the invariants of protocol.md §14 hold");
+    }
+    let (walks, first) = (number("SWARM_WALKS").unwrap_or(400), number("SWARM_FIRST").unwrap_or(0));
+    let (mut steps, mut bad) = (0, Vec::new());
+    let mut seen = Seen::default();
+    for seed in first..first + walks {
+        let (result, taken, _) = walk(seed, false, &mut seen);
+        steps += taken;
+        if let Err(text) = result {
+            bad.push((seed, text));
+        }
+    }
+    println!("{walks} walks, {steps} steps, {} bad; {seen:?}", bad.len());
+    assert!(bad.is_empty(), "{} of {walks} walks, as: {:#?}", bad.len(), &bad[..bad.len().min(8)]);
+}

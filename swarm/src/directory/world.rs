@@ -1,0 +1,109 @@
+//! Owns what this node believes of the cluster: members, ring, who is known dead, who can run what.
+//! Never knows partitions' records.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use swarm_net::member::{Member, View};
+use swarm_net::node::NodeId;
+use swarm_net::ring::{PartitionId, Ring};
+
+use crate::directory::config::DirectoryConfig;
+use crate::worker::KindId;
+
+/// The cluster as this node sees it.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) me: NodeId,
+    pub(super) config: DirectoryConfig,
+    pub(super) view: Arc<View>,
+    pub(super) ring: Ring,
+    pub(super) down: BTreeSet<NodeId>,
+    pub(super) joined: bool,
+    pub(super) leaving: bool,
+    kinds: BTreeSet<KindId>,
+    weights: Vec<(NodeId, u16)>,
+}
+
+impl World {
+    pub(super) fn new(me: NodeId, kinds: BTreeSet<KindId>, config: DirectoryConfig) -> Self {
+        let ring = Ring::new(config.partitions, &[]);
+        Self {
+            me,
+            config,
+            view: Arc::new(BTreeMap::new()),
+            ring,
+            down: BTreeSet::new(),
+            joined: false,
+            leaving: false,
+            kinds,
+            weights: Vec::new(),
+        }
+    }
+
+    /// Takes in a new view, and says who is new in it.
+    pub(super) fn see(&mut self, view: Arc<View>) -> Vec<NodeId> {
+        let gained = view.keys().filter(|node| !self.view.contains_key(node)).copied().collect();
+        for node in view.keys() {
+            self.down.remove(node);
+        }
+        self.view = view;
+        self.turn_ring();
+        gained
+    }
+
+    /// Computes the ring anew, if its members changed: all that are not leaving, or all if nobody stays.
+    pub(super) fn turn_ring(&mut self) {
+        let mut weights: Vec<(NodeId, u16)> = self.weighted(|member| !self.is_leaving(&member.id));
+        if weights.is_empty() {
+            weights = self.weighted(|_| true);
+        }
+        if weights != self.weights {
+            self.ring = Ring::new(self.config.partitions, &weights);
+            self.weights = weights;
+        }
+    }
+
+    fn weighted(&self, belongs: impl Fn(&Member) -> bool) -> Vec<(NodeId, u16)> {
+        self.view.values().filter(|member| belongs(member)).map(|member| (member.id, member.profile.weight)).collect()
+    }
+
+    /// Whether the node is a member, as far as is known.
+    pub(super) fn is_member(&self, node: &NodeId) -> bool {
+        self.view.contains_key(node) && !self.down.contains(node)
+    }
+
+    /// Whether this node refuses to host more: it leaves, and others stay.
+    pub(super) fn refuses_starts(&self) -> bool {
+        self.leaving && (!self.joined || self.weights.iter().all(|(node, _)| *node != self.me))
+    }
+
+    /// Whether the node has begun to leave.
+    pub(super) fn is_leaving(&self, node: &NodeId) -> bool {
+        (*node == self.me && self.leaving) || self.view.get(node).is_some_and(|member| member.profile.leaving)
+    }
+
+    fn knows(&self, node: &NodeId, kind: KindId) -> bool {
+        if *node == self.me {
+            return self.kinds.contains(&kind);
+        }
+        self.view.get(node).is_some_and(|member| member.profile.abilities.binary_search(&kind.0).is_ok())
+    }
+
+    /// The ring's owner of a partition.
+    pub(super) fn owner(&self, partition: PartitionId) -> Option<NodeId> {
+        self.ring.owner(partition)
+    }
+
+    /// The node that should host a kind in this partition: the first one preferred that knows it.
+    pub(super) fn desired(&self, partition: PartitionId, kind: KindId) -> Option<NodeId> {
+        self.ring.preference(partition).find(|node| self.knows(node, kind))
+    }
+
+    /// The R − 1 nodes that should hold copies beside this one while it acts as owner, whether or not the ring still
+    /// names it: so an owner that was passed by includes its successor.
+    pub(super) fn replicas(&self, partition: PartitionId) -> Vec<NodeId> {
+        let others = self.ring.preference(partition).filter(|node| *node != self.me);
+        others.take(self.config.replicas.saturating_sub(1)).collect()
+    }
+}

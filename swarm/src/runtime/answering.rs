@@ -1,0 +1,205 @@
+//! Owns this node's part of a survey: who of its workers is meant, and what they answer. A slow worker never holds back
+//! what the others have answered.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use swarm_net::node::NodeId;
+use swarm_net::time::Clock;
+
+use crate::call::frame::{answer_head, kind};
+use crate::call::pending::{Answer, Place, Ticket, Waiting};
+use crate::error::CallError;
+use crate::name::Name;
+use crate::runtime::Node;
+use crate::runtime::lanes::Turn;
+use crate::runtime::letter::Letter;
+use crate::runtime::survey::{Findings, Question, Whom};
+use crate::worker::{Deadline, Parcel, Payload};
+
+/// How long answers are gathered before they are sent: longer than quick handlers take, shorter than anyone notices.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// How many names one part of an answer carries, so that no frame grows with the node.
+const PART_MAX: usize = 4096;
+
+impl Node {
+    /// Answers another node's question, or this node's own.
+    pub(crate) fn survey(self: &Arc<Self>, to: NodeId, number: u64, question: Question) {
+        match question {
+            Question::List(whom) => self.list_here(to, number, &whom),
+            Question::Publish { whom, id, message, fingerprint, payload } => {
+                let delivered = self.publish_here(&whom, id, message, fingerprint, &payload);
+                self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
+            }
+            Question::Multicall { whom, message, fingerprint, payload, within_ms } => {
+                let within = Duration::from_millis(u64::from(within_ms));
+                self.multicall_here(to, number, &whom, message, fingerprint, &payload, within);
+            }
+        }
+    }
+
+    fn list_here(self: &Arc<Self>, to: NodeId, number: u64, whom: &Whom) {
+        let cells = self.meant(whom);
+        let located = cells.iter().filter_map(|name| self.location_here(name).map(|at| (name.clone(), at)));
+        let mut found: Vec<_> = located.collect();
+        while found.len() > PART_MAX {
+            let rest = found.split_off(PART_MAX);
+            self.findings(to, number, Findings { found, ..Findings::default() });
+            found = rest;
+        }
+        self.findings(to, number, Findings { found, last: true, ..Findings::default() });
+    }
+
+    fn publish_here(self: &Arc<Self>, whom: &Whom, id: u64, message: u64, fingerprint: u32, payload: &[u8]) -> u64 {
+        let mut delivered = 0;
+        for name in self.meant(whom) {
+            let counts = self.location_here(&name).is_some();
+            let parcel = Parcel {
+                method: message,
+                fingerprint,
+                payload: Payload::copy_of(payload),
+                deadline: Deadline::NEVER,
+                reply: None,
+                publish: id,
+                unconfirmed: None,
+            };
+            let letter = Letter { name, parcel, kind: 0, hops: 0, from: None, from_queue: false };
+            match self.route(letter, Turn::New) {
+                Ok(()) => delivered += u64::from(counts),
+                Err((letter, error)) => self.refuse(letter, error),
+            }
+        }
+        delivered
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the fields of a question and its asker")]
+    fn multicall_here(
+        self: &Arc<Self>,
+        to: NodeId,
+        number: u64,
+        whom: &Whom,
+        message: u64,
+        fingerprint: u32,
+        payload: &[u8],
+        within: Duration,
+    ) {
+        let located: Vec<_> = self
+            .meant(whom)
+            .into_iter()
+            .filter_map(|name| self.location_here(&name).map(|location| (name, location)))
+            .collect();
+        let deadline = Deadline::after(Clock::instant(), within);
+        let mut findings = Findings { found: located.clone(), ..Findings::default() };
+        let mut waiting = Vec::with_capacity(located.len());
+        for (name, _) in located {
+            match self.post_survey(name.clone(), message, fingerprint, payload, deadline) {
+                Ok(ticket) => waiting.push((name, ticket)),
+                Err(error) => findings.replies.push((name, Err(error))),
+            }
+        }
+        let node = self.clone();
+        self.runtime().spawn(async move {
+            // One after the other, and now and then all at once: a task that every answer wakes to look at all of them
+            // would take the square of their number.
+            let mut waiting = VecDeque::from(waiting);
+            while let Some((name, ticket)) = waiting.front_mut() {
+                match node.within(GATHER, &mut *ticket).await {
+                    Some(answer) => {
+                        findings.replies.push((name.clone(), bytes_of(answer)));
+                        waiting.pop_front();
+                    }
+                    None => {
+                        findings.replies.extend(take_ready(&mut waiting));
+                        if !waiting.is_empty() && !(findings.found.is_empty() && findings.replies.is_empty()) {
+                            node.findings(to, number, std::mem::take(&mut findings));
+                        }
+                    }
+                }
+            }
+            findings.last = true;
+            node.findings(to, number, findings);
+        });
+    }
+
+    /// Calls one of this node's workers as part of a survey.
+    fn post_survey(
+        self: &Arc<Self>,
+        name: Name,
+        message: u64,
+        fingerprint: u32,
+        payload: &[u8],
+        deadline: Deadline,
+    ) -> Result<Ticket, CallError> {
+        let waiting = Waiting { name: name.clone(), deadline, place: Place::Here };
+        let ticket = self.pending.take(waiting).map_err(|exhausted| CallError::Overloaded {
+            name: name.clone(),
+            node: self.id(),
+            what: format!("the table of waiting calls ({exhausted})"),
+        })?;
+        let parcel = Parcel {
+            method: message,
+            fingerprint,
+            payload: Payload::copy_of(payload),
+            deadline,
+            reply: Some(self.reply_to(self.id(), ticket.request().0)),
+            publish: 0,
+            unconfirmed: None,
+        };
+        self.post(Letter { name, parcel, kind: 0, hops: 0, from: None, from_queue: false });
+        Ok(ticket)
+    }
+
+    /// The names of this node that are meant, in order.
+    fn meant(&self, whom: &Whom) -> Vec<Name> {
+        let cells = |pick: &dyn Fn(u64) -> bool| {
+            let names = self.places.cells().filter(|cell| pick(cell.kind().0)).map(|cell| cell.name().clone());
+            names.collect()
+        };
+        match whom {
+            Whom::Everyone => cells(&|_| true),
+            Whom::Kind(kind) => cells(&|of| of == *kind),
+            Whom::Group(group) => self.groups.of(group),
+        }
+    }
+
+    fn findings(self: &Arc<Self>, to: NodeId, number: u64, findings: Findings) {
+        if to == self.id() {
+            self.surveys.arrived(number, to, findings);
+            return;
+        }
+        match rkyv::to_bytes::<rkyv::rancor::Error>(&findings) {
+            Ok(bytes) => {
+                self.send_frame(to, kind::FINDINGS, answer_head(number, 0), &bytes);
+            }
+            Err(error) => tracing::error!(peer = %to, %error, "an answer could not be encoded"),
+        }
+    }
+}
+
+type Reply = Result<Vec<u8>, CallError>;
+
+fn bytes_of(answer: Result<Answer, CallError>) -> Reply {
+    match answer? {
+        Answer::Payload(payload) => Ok(payload.to_vec()),
+        Answer::Value(_) => unreachable!("a message that came as bytes is answered in bytes"),
+    }
+}
+
+/// Takes out of `waiting` what has been answered.
+fn take_ready(waiting: &mut VecDeque<(Name, Ticket)>) -> Vec<(Name, Reply)> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut ready = Vec::new();
+    waiting.retain_mut(|(name, ticket)| match Pin::new(ticket).poll(&mut cx) {
+        Poll::Ready(answer) => {
+            ready.push((name.clone(), bytes_of(answer)));
+            false
+        }
+        Poll::Pending => true,
+    });
+    ready
+}

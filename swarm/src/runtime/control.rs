@@ -1,0 +1,331 @@
+//! Owns the control thread of a node: it feeds the directory and the open requests, one event at a time, and does what
+//! they want done. Never runs user code and never waits for anything but its own queue.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use swarm_net::member::{MemberEvent, View};
+use swarm_net::node::NodeId;
+use swarm_net::ring::PartitionId;
+use swarm_net::time::{Clock, Instant, Now};
+use tokio::sync::oneshot;
+
+use crate::call::frame::kind;
+use crate::directory::{Action, Answer, Ask, Directory, Event, Happened, Message, Notice, RequestId, Role};
+use crate::epoch::Epoch;
+use crate::name::Name;
+use crate::runtime::Node;
+use crate::runtime::batch;
+use crate::runtime::requests::{Request, Requests};
+use crate::runtime::routing::Routing;
+use crate::worker::Payload;
+
+/// How many inputs are worked off before what they caused is sent: enough to fill frames, few enough not to delay them.
+const TURN_MAX: usize = 512;
+
+/// The longest sleep of the control thread; it then only looks at its clocks.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// How old the figures of the directory may be.
+const COUNT_EVERY: Duration = Duration::from_millis(500);
+
+/// What reaches the control thread.
+pub(crate) enum Input {
+    /// Membership has changed.
+    Member(MemberEvent),
+    /// The connection to a member was lost.
+    Reset(NodeId),
+    /// Directory messages from a member.
+    Directory(NodeId, Payload),
+    /// Requests from a member to this node as an owner.
+    Asks(NodeId, Payload),
+    /// Answers from a member to requests of this node.
+    Answers(NodeId, Payload),
+    /// A request of this node.
+    Ask(Request),
+    /// Calls for this name are held.
+    Wanted(Name),
+    /// A cell of this node has done what it was ordered, or something by itself.
+    Cell(Name, Epoch, Happened),
+    /// Leave: tell when everything is handed over, or that it was not.
+    Leave(oneshot::Sender<Left>),
+    /// A deadline was set that is earlier than all others.
+    Look,
+    /// The end.
+    Stop,
+}
+
+/// How a leave went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Workers that could not be handed over in time.
+    pub(crate) workers: usize,
+    /// The time limit that it had.
+    pub(crate) after: Duration,
+}
+
+/// Everything that only the control thread touches.
+pub(crate) struct Control {
+    node: Arc<Node>,
+    inputs: Receiver<Input>,
+    directory: Directory,
+    requests: Requests,
+    view: View,
+    routing: Routing,
+    routing_changed: bool,
+    actions: Vec<Action>,
+    messages: BTreeMap<NodeId, Vec<(PartitionId, Message)>>,
+    asks: BTreeMap<NodeId, Vec<(u64, Name, Ask)>>,
+    answers: BTreeMap<NodeId, Vec<(u64, Answer)>>,
+    leaving: Option<oneshot::Sender<Left>>,
+    left: Left,
+    count_at: Instant,
+}
+
+impl Control {
+    pub(crate) fn new(node: Arc<Node>, inputs: Receiver<Input>, directory: Directory, routing: Routing) -> Self {
+        let first_request = node.id().boot() << 20;
+        let view = View::from([(node.id(), node.member())]);
+        Self {
+            node,
+            inputs,
+            directory,
+            requests: Requests::starting_at(first_request),
+            view,
+            routing,
+            routing_changed: false,
+            actions: Vec::new(),
+            messages: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            leaving: None,
+            left: Left::default(),
+            count_at: Instant::START,
+        }
+    }
+
+    /// Runs until the node stops.
+    pub(crate) fn run(mut self) {
+        self.view_changed(Clock::now());
+        self.publish();
+        loop {
+            let before = Clock::instant();
+            let sleep = self.next_timeout().map_or(SLEEP_MAX, |at| at.since(before)).min(SLEEP_MAX);
+            let first = match self.inputs.recv_timeout(sleep) {
+                Ok(input) => Some(input),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let now = Clock::now();
+            if now.instant.since(before) > sleep + self.node.config().stall_limit() {
+                tracing::warn!(node = %self.node.id(), "the control thread stood still: asking the others what I own");
+                self.feed(now, Event::Stalled);
+            }
+            let mut stop = false;
+            let more: Vec<Input> = self.inputs.try_iter().take(TURN_MAX).collect();
+            for input in first.into_iter().chain(more) {
+                stop |= matches!(input, Input::Stop);
+                self.take(now, input);
+            }
+            self.timeouts(now);
+            self.count(now.instant);
+            self.send();
+            if stop {
+                break;
+            }
+        }
+        self.requests.stop();
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        let next = [self.directory.next_timeout(), self.requests.next_timeout(), self.node.next_due()];
+        next.into_iter().flatten().min()
+    }
+
+    fn take(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Member(event) => self.member(now, event),
+            Input::Reset(node) => {
+                self.feed(now, Event::Reset(node));
+                for number in self.requests.lost(node) {
+                    self.ask(now, number);
+                }
+            }
+            Input::Directory(from, payload) => match batch::read::<Vec<(u16, Message)>>(&payload) {
+                Some(batch) => {
+                    let batch = batch.into_iter().map(|(p, message)| (PartitionId(p), message)).collect();
+                    self.feed(now, Event::Messages { from, batch });
+                }
+                None => self.malformed(from, "directory messages"),
+            },
+            Input::Asks(from, payload) => match batch::read::<Vec<(u64, Name, Ask)>>(&payload) {
+                Some(asks) => {
+                    for (seq, name, ask) in asks {
+                        self.feed(now, Event::Ask { from: RequestId { node: from, seq }, name, ask });
+                    }
+                }
+                None => self.malformed(from, "requests"),
+            },
+            Input::Answers(from, payload) => match batch::read::<Vec<(u64, Answer)>>(&payload) {
+                Some(answers) => {
+                    for (number, answer) in answers {
+                        self.requests.answered(now.instant, number, answer);
+                    }
+                }
+                None => self.malformed(from, "answers"),
+            },
+            Input::Ask(request) => {
+                if let Some(number) = self.requests.take(now.instant, request) {
+                    self.ask(now, number);
+                }
+            }
+            Input::Wanted(name) => self.feed(now, Event::Wanted(name)),
+            Input::Cell(name, epoch, happened) => self.feed(now, Event::Cell { name, epoch, happened }),
+            Input::Leave(done) => {
+                self.leaving = Some(done);
+                self.feed(now, Event::Leave);
+            }
+            Input::Look | Input::Stop => {}
+        }
+    }
+
+    fn member(&mut self, now: Now, event: MemberEvent) {
+        match event.clone() {
+            MemberEvent::Up(member) | MemberEvent::Changed(member) => {
+                self.view.insert(member.id, member);
+            }
+            MemberEvent::Down(node, _) => {
+                self.view.remove(&node);
+                self.node.gone(node);
+                self.feed(now, Event::Down(node));
+            }
+            MemberEvent::Joined => {
+                self.feed(now, Event::Joined);
+            }
+        }
+        self.view_changed(now);
+        // Who hears of it finds the new view in place.
+        self.publish();
+        self.node.tell_member(&event);
+        if event == MemberEvent::Joined {
+            self.node.joined();
+        }
+    }
+
+    fn view_changed(&mut self, now: Now) {
+        let view = Arc::new(self.view.clone());
+        self.routing.set_view(view.clone());
+        self.routing_changed = true;
+        self.feed(now, Event::View(view));
+        let routing = &self.routing;
+        for number in self.requests.misplaced(|name| routing.owner(routing.partition_of(name))) {
+            self.ask(now, number);
+        }
+    }
+
+    /// Sends a request to the owner of its name, as this node sees it.
+    fn ask(&mut self, now: Now, number: u64) {
+        let owner = self
+            .requests
+            .name(number)
+            .map(|name| self.routing.partition_of(name))
+            .and_then(|partition| self.routing.owner(partition));
+        let Some((seq, name, ask)) = self.requests.send(now.instant, number, owner) else { return };
+        match owner {
+            Some(owner) if owner != self.node.id() => self.asks.entry(owner).or_default().push((seq, name, ask)),
+            Some(_) | None => {
+                let from = RequestId { node: self.node.id(), seq };
+                self.feed(now, Event::Ask { from, name, ask });
+            }
+        }
+    }
+
+    fn timeouts(&mut self, now: Now) {
+        if self.directory.next_timeout().is_some_and(|at| at <= now.instant) {
+            self.feed(now, Event::Timeout);
+        }
+        for number in self.requests.expire(now.instant) {
+            self.ask(now, number);
+        }
+        self.node.expire(now.instant);
+    }
+
+    /// One mutation of the directory, then all that it wants done.
+    fn feed(&mut self, now: Now, event: Event) {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.directory.handle(now, event, &mut actions);
+        for action in actions.drain(..) {
+            self.perform(now, action);
+        }
+        self.actions = actions;
+    }
+
+    fn perform(&mut self, now: Now, action: Action) {
+        match action {
+            Action::Send { to, partition, message } => {
+                self.messages.entry(to).or_default().push((partition, message));
+            }
+            Action::Answer { to, answer } if to.node == self.node.id() => {
+                self.requests.answered(now.instant, to.seq, answer);
+            }
+            Action::Answer { to, answer } => self.answers.entry(to.node).or_default().push((to.seq, answer)),
+            Action::Order { name, order } => self.node.order(name, order),
+            Action::Route { name, to } => {
+                // The snapshot must say who decides before calls are let go by it.
+                self.publish();
+                self.node.settle(&name, to);
+            }
+            Action::Role { partition, role } => {
+                self.routing.set_mine(partition, role != Role::Idle);
+                self.routing_changed = true;
+            }
+            Action::Notice(notice) => {
+                if let Notice::LeaveTimedOut { cells, .. } = notice {
+                    self.left = Left { workers: cells, after: self.node.config().leave_timeout() };
+                }
+                self.node.tell_notice(notice);
+            }
+            Action::Drained => {
+                if let Some(done) = self.leaving.take() {
+                    // Whoever asked to leave may have given up waiting.
+                    let _ = done.send(self.left);
+                }
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        if std::mem::take(&mut self.routing_changed) {
+            self.node.set_routing(self.routing.clone());
+        }
+    }
+
+    /// Sends what one turn has caused: a frame a peer and kind.
+    fn send(&mut self) {
+        self.publish();
+        for (to, batch) in std::mem::take(&mut self.messages) {
+            let batch: Vec<_> = batch.into_iter().map(|(partition, message)| (partition.0, message)).collect();
+            batch::send(&self.node, to, kind::DIRECTORY, batch);
+        }
+        for (to, batch) in std::mem::take(&mut self.asks) {
+            batch::send(&self.node, to, kind::ASK, batch);
+        }
+        for (to, batch) in std::mem::take(&mut self.answers) {
+            batch::send(&self.node, to, kind::ANSWER, batch);
+        }
+    }
+
+    /// Counting looks at every partition, so it is done only now and then.
+    fn count(&mut self, now: Instant) {
+        if now >= self.count_at {
+            self.count_at = now + COUNT_EVERY;
+            self.node.note_directory(&self.directory, self.requests.len());
+        }
+    }
+
+    fn malformed(&self, from: NodeId, what: &str) {
+        tracing::warn!(node = %self.node.id(), peer = %from, "a frame of {what} could not be read and was dropped");
+    }
+}

@@ -1,0 +1,136 @@
+//! Owns what arrives from the network and hands it to whom it concerns. Runs on the I/O thread: never blocks, never runs
+//! user code.
+
+use std::sync::{Arc, OnceLock};
+
+use crossbeam_channel::Sender;
+use swarm_net::error::NetError;
+use swarm_net::member::MemberEvent;
+use swarm_net::transport::{FrameNo, Inbox, Lane, Peer};
+use swarm_net::wire::{Frame, FrameRef};
+
+use crate::call::frame::{Envelope, kind, payload, verdict, word};
+use crate::error::{CallError, Executed};
+use crate::runtime::Node;
+use crate::runtime::batch;
+use crate::runtime::control::Input;
+use crate::runtime::survey::{Findings, Question};
+use crate::worker::Payload;
+
+/// The node's ear. The transport is started with it before the node exists.
+pub(crate) struct Ear {
+    node: OnceLock<Arc<Node>>,
+    control: Sender<Input>,
+}
+
+impl Ear {
+    pub(crate) fn new(control: Sender<Input>) -> Self {
+        Self { node: OnceLock::new(), control }
+    }
+
+    /// The node that listens.
+    pub(crate) fn listen(&self, node: Arc<Node>) {
+        // Set once, by whoever starts the node.
+        let _ = self.node.set(node);
+    }
+
+    /// The node, which follows the transport's start within microseconds.
+    fn node(&self) -> &Arc<Node> {
+        self.node.wait()
+    }
+
+    fn tell(&self, input: Input) {
+        // The control thread ends only when the node does.
+        let _ = self.control.send(input);
+    }
+}
+
+impl Inbox for Ear {
+    fn frame(&self, from: &Arc<Peer>, _lane: Lane, frame: FrameRef<'_>) {
+        let (node, peer) = (self.node(), from.node());
+        let (head, body) = (frame.head, frame.body);
+        match frame.kind {
+            kind::CALL | kind::CAST => match Envelope::read(head, body) {
+                Some((envelope, range)) => {
+                    let letter = node.letter(envelope, payload(body, range), frame.kind, Some(peer));
+                    node.post(letter);
+                }
+                None => malformed(node, from, "a call"),
+            },
+            kind::REPLY => answered(node, from, head, body),
+            kind::DIRECTORY => self.tell(Input::Directory(peer, Payload::copy_of(body))),
+            kind::ASK => self.tell(Input::Asks(peer, Payload::copy_of(body))),
+            kind::ANSWER => self.tell(Input::Answers(peer, Payload::copy_of(body))),
+            kind::FLUSH => {
+                if let Some(upstream) = node.upstream(peer) {
+                    upstream.flush(word(head, 0));
+                }
+            }
+            kind::FLUSHED => node.flushed(peer, word(head, 0)),
+            kind::QUEUE_END => node.queue_ended(peer, &Payload::copy_of(body)),
+            kind::SURVEY => match batch::read::<Question>(&Payload::copy_of(body)) {
+                Some(question) => node.survey(peer, word(head, 0), question),
+                None => malformed(node, from, "a question"),
+            },
+            kind::FINDINGS => match batch::read::<Findings>(&Payload::copy_of(body)) {
+                Some(findings) => node.surveys.arrived(word(head, 0), peer, findings),
+                None => malformed(node, from, "an answer to a question"),
+            },
+            kind::FETCH => node.serve_piece(peer, head, Payload::copy_of(body)),
+            kind::STATE => node.fetches.arrived(peer, head, body),
+            unknown => {
+                tracing::warn!(node = %node.id(), %peer, kind = unknown, "a frame of unknown kind was dropped");
+            }
+        }
+    }
+
+    fn member(&self, event: MemberEvent) {
+        self.tell(Input::Member(event));
+    }
+
+    fn connected(&self, peer: &Arc<Peer>) {
+        self.node().connected(peer.node());
+    }
+
+    fn reset(&self, peer: &Arc<Peer>, lane: Lane, claimed: FrameNo, unsent: Vec<Frame>) {
+        let node = self.node();
+        match lane {
+            Lane::Bulk => node.fetches.lost(peer.node()),
+            Lane::Calls => {
+                self.tell(Input::Reset(peer.node()));
+                node.lost(peer.node(), claimed);
+                for frame in unsent.iter().filter(|frame| matches!(frame.kind(), kind::CALL | kind::CAST)) {
+                    node.repost(frame);
+                }
+            }
+        }
+    }
+
+    fn fatal(&self, error: NetError) {
+        let node = self.node();
+        tracing::error!(node = %node.id(), %error, "the node stops");
+        node.stop();
+    }
+}
+
+fn answered(node: &Arc<Node>, from: &Arc<Peer>, head: &[u8; 24], body: &[u8]) {
+    let request = word(head, 0);
+    match word(head, 1) {
+        verdict::REPLY => node.complete(request, Ok(Payload::copy_of(body))),
+        verdict::ERROR => match batch::read::<CallError>(&Payload::copy_of(body)) {
+            Some(error) => node.complete(request, Err(error)),
+            None => malformed(node, from, "an error"),
+        },
+        verdict::RETURNED => node.returned(request, body),
+        _ => malformed(node, from, "an answer"),
+    }
+}
+
+fn malformed(node: &Arc<Node>, from: &Arc<Peer>, what: &str) {
+    tracing::warn!(node = %node.id(), peer = %from.node(), "{what} could not be read and was dropped");
+}
+
+/// The error of a call that was under way on a connection that was lost.
+pub(crate) fn node_down(name: crate::name::Name, node: swarm_net::node::NodeId) -> CallError {
+    CallError::NodeDown { name, node, executed: Executed::Maybe }
+}

@@ -1,0 +1,49 @@
+//! Owns a call or cast in the form in which it can wait, be forwarded and be delivered. There is only ever one of it:
+//! whoever holds the letter decides what becomes of the call.
+
+use swarm_net::node::NodeId;
+use swarm_net::time::Instant;
+
+use crate::call::frame::Envelope;
+use crate::name::Name;
+use crate::worker::Parcel;
+
+/// A message with its name, on its way to the worker.
+pub(crate) struct Letter {
+    pub(crate) name: Name,
+    pub(crate) parcel: Parcel,
+    /// The kind that the worker must have, 0 for any.
+    pub(crate) kind: u64,
+    /// Hops between nodes made so far.
+    pub(crate) hops: u8,
+    /// The node that sent it here; `None` if it was written on this node.
+    pub(crate) from: Option<NodeId>,
+    /// It stood in a moved worker's queue, so it goes before what waits at the gate.
+    pub(crate) from_queue: bool,
+}
+
+impl Letter {
+    /// Forwarding ends here: a call that has made as many hops goes back to its caller, who asks anew.
+    pub(crate) const HOPS_MAX: u8 = 3;
+
+    /// Whether its deadline has passed, so that it must not run any more.
+    pub(crate) fn overdue(&self, now: Instant) -> bool {
+        self.parcel.deadline.due <= now
+    }
+
+    /// What travels beside the payload when it leaves `me`.
+    pub(crate) fn envelope(&self, me: NodeId, now: Instant) -> Envelope {
+        let waits = self.parcel.reply.as_ref();
+        Envelope {
+            name: self.name.clone(),
+            request: waits.map_or(self.parcel.publish, |reply| reply.request),
+            message: self.parcel.method,
+            remaining: self.parcel.deadline.due.since(now),
+            fingerprint: self.parcel.fingerprint,
+            kind: self.kind,
+            hops: self.hops + 1,
+            origin: waits.map(|reply| reply.node).filter(|node| *node != me),
+            from_queue: self.from_queue,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Owns the first step of a call or cast: into a cell of this node with its types, or on its way as a letter. This is
+//! the hot path: what can be decided without a lock or an allocation is.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use swarm_net::node::NodeId;
+use swarm_net::time::Clock;
+
+use crate::call::pending::{Answer, Place as Stand, RequestId, Ticket, Waiting};
+use crate::error::{CallError, CastError, Executed};
+use crate::message::{Message, Wire, decode, encode};
+use crate::name::Name;
+use crate::runtime::Node;
+use crate::runtime::lanes::Turn;
+use crate::runtime::letter::Letter;
+use crate::worker::cell::Answered;
+use crate::worker::{AnyCell, Call, Called, Cast, Cell, Deadline, Parcel, Undelivered, Worker};
+
+/// How far the first poll of a call got.
+pub(crate) enum First<R, M> {
+    /// It is over.
+    Done(Result<R, CallError>),
+    /// It is under way.
+    Begun(Begun<R>),
+    /// The task has to let others run first, and was woken for it.
+    Yield(M),
+}
+
+/// A call that waits for its answer.
+pub(crate) enum Begun<R> {
+    /// From a cell of this node.
+    Here(Answered<R>),
+    /// From wherever its letter goes.
+    Posted { ticket: Ticket, name: Name, node: NodeId },
+}
+
+impl<R: Wire> Begun<R> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<R, CallError>> {
+        match self {
+            Self::Here(answered) => Pin::new(answered).poll(cx),
+            Self::Posted { ticket, name, node } => Pin::new(ticket).poll(cx).map(|answer| match answer? {
+                Answer::Payload(payload) => decode(&payload).map_err(|malformed| CallError::SchemaMismatch {
+                    name: name.clone(),
+                    node: *node,
+                    what: format!("its reply: {malformed}"),
+                }),
+                Answer::Value(value) => match value.downcast::<R>() {
+                    Ok(reply) => Ok(*reply),
+                    Err(_) => Err(CallError::SchemaMismatch {
+                        name: name.clone(),
+                        node: *node,
+                        what: "its reply has another type".to_owned(),
+                    }),
+                },
+            }),
+        }
+    }
+}
+
+impl Node {
+    /// Calls `name`; on its own task if the worker is here and idle.
+    pub(crate) fn call<W, M>(
+        self: &Arc<Self>,
+        name: &Name,
+        mut message: M,
+        timeout: Option<Duration>,
+        cx: &mut Context<'_>,
+    ) -> First<W::Reply, M>
+    where
+        W: Call<M>,
+        M: Message,
+    {
+        let deadline = Deadline::after(Clock::instant(), timeout.unwrap_or_else(|| self.call_timeout()));
+        if self.lanes.home(self.partition_of(name))
+            && let Some(cell) = self.places.open_cell(name)
+        {
+            let cell = match downcast::<W>(cell) {
+                Ok(cell) => cell,
+                Err(cell) => return First::Done(Err(self.wrong_worker::<W>(name, &cell))),
+            };
+            match cell.call(message, deadline, cx) {
+                Called::Done(result) => return First::Done(result),
+                Called::Waiting(answered) => return First::Begun(Begun::Here(answered)),
+                Called::Refused(_, Undelivered::Full) => {
+                    let what = "the mailbox".to_owned();
+                    return First::Done(Err(CallError::Overloaded { name: name.clone(), node: self.id(), what }));
+                }
+                Called::Refused(back, Undelivered::Moved) => message = back,
+                Called::Yield(back) => return First::Yield(back),
+            }
+        }
+        match self.post_call::<W, M>(name, &message, deadline) {
+            Ok(ticket) => First::Begun(Begun::Posted { ticket, name: name.clone(), node: self.id() }),
+            Err(error) => First::Done(Err(error)),
+        }
+    }
+
+    fn post_call<W, M>(self: &Arc<Self>, name: &Name, message: &M, deadline: Deadline) -> Result<Ticket, CallError>
+    where
+        W: Call<M>,
+        M: Message,
+    {
+        if self.is_stopped() {
+            return Err(CallError::Stopping { name: name.clone(), node: self.id() });
+        }
+        let payload = encode(message);
+        let limit = self.config().message_bytes_max();
+        if payload.len() as u64 > limit {
+            return Err(CallError::TooLarge { name: name.clone(), bytes: payload.len() as u64, limit });
+        }
+        let waiting = Waiting { name: name.clone(), deadline, place: Stand::Here };
+        let ticket = self.pending.take(waiting).map_err(|exhausted| CallError::Overloaded {
+            name: name.clone(),
+            node: self.id(),
+            what: format!("the table of waiting calls ({exhausted})"),
+        })?;
+        let RequestId(request) = ticket.request();
+        let parcel = Parcel {
+            method: M::ID,
+            fingerprint: low_bits(M::FINGERPRINT.0),
+            payload,
+            deadline,
+            reply: Some(self.reply_to(self.id(), request)),
+            publish: 0,
+            unconfirmed: None,
+        };
+        self.post(Letter { name: name.clone(), parcel, kind: W::KIND.0, hops: 0, from: None, from_queue: false });
+        Ok(ticket)
+    }
+
+    /// Casts to `name`.
+    pub(crate) fn cast<W, M>(self: &Arc<Self>, name: &Name, mut message: M) -> Result<(), CastError>
+    where
+        W: Cast<M>,
+        M: Message,
+    {
+        self.counters.casts.add(1);
+        if self.lanes.home(self.partition_of(name))
+            && let Some(cell) = self.places.open_cell(name)
+        {
+            let cell = match downcast::<W>(cell) {
+                Ok(cell) => cell,
+                Err(cell) => return Err(cast_error(self.wrong_worker::<W>(name, &cell), self)),
+            };
+            match cell.cast(message) {
+                Ok(()) => return Ok(()),
+                Err((_, Undelivered::Full)) => {
+                    let what = "the mailbox".to_owned();
+                    return Err(CastError::Overloaded { name: name.clone(), node: self.id(), what });
+                }
+                Err((back, Undelivered::Moved)) => message = back,
+            }
+        }
+        if self.is_stopped() {
+            return Err(CastError::Stopping { name: name.clone(), node: self.id() });
+        }
+        let payload = encode(&message);
+        let limit = self.config().message_bytes_max();
+        if payload.len() as u64 > limit {
+            return Err(CastError::TooLarge { name: name.clone(), bytes: payload.len() as u64, limit });
+        }
+        let parcel = Parcel {
+            method: M::ID,
+            fingerprint: low_bits(M::FINGERPRINT.0),
+            payload,
+            // A cast has no deadline of its own, but what waits for a lost node must not wait for ever.
+            deadline: Deadline::after(Clock::instant(), self.config().cast_wait()),
+            reply: None,
+            publish: 0,
+            unconfirmed: None,
+        };
+        let name = name.clone();
+        let letter = Letter { name, parcel, kind: W::KIND.0, hops: 0, from: None, from_queue: false };
+        self.route(letter, Turn::New).map_err(|(_, error)| cast_error(error, self))
+    }
+
+    fn wrong_worker<W: Worker>(&self, name: &Name, cell: &Arc<dyn AnyCell>) -> CallError {
+        CallError::WrongWorker {
+            name: name.clone(),
+            node: self.id(),
+            expected: W::NAME.to_owned(),
+            found: cell.worker().to_owned(),
+        }
+    }
+}
+
+fn downcast<W: Worker>(cell: Arc<dyn AnyCell>) -> Result<Arc<Cell<W>>, Arc<dyn AnyCell>> {
+    let any: Arc<dyn Any + Send + Sync> = cell.clone();
+    any.downcast::<Cell<W>>().map_err(|_| cell)
+}
+
+/// What stands in a frame's head of a fingerprint: enough to notice another version.
+#[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
+pub(crate) fn low_bits(fingerprint: u64) -> u32 {
+    fingerprint as u32
+}
+
+fn cast_error(error: CallError, node: &Node) -> CastError {
+    match error {
+        CallError::Overloaded { name, node, what } => CastError::Overloaded { name, node, what },
+        CallError::WrongWorker { name, node, expected, found } => {
+            CastError::WrongWorker { name, node, expected, found }
+        }
+        CallError::TooLarge { name, bytes, limit } => CastError::TooLarge { name, bytes, limit },
+        CallError::Stopping { name, node } => CastError::Stopping { name, node },
+        CallError::NoSwarm => CastError::NoSwarm,
+        other => CastError::Overloaded {
+            name: Name::from(""),
+            node: node.id(),
+            what: format!("the way to it ({other}, executed: {:?})", Executed::No),
+        },
+    }
+}

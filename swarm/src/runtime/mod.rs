@@ -1,0 +1,33 @@
+//! The runtime of one node: what its threads share, and how a call finds its worker. The control plane's machines run on
+//! their own thread ([`control`]); calls never enter them.
+
+mod answering;
+mod batch;
+mod control;
+mod crews;
+mod fetch;
+mod hosting;
+mod inbox;
+mod instances;
+mod kinds;
+mod lanes;
+mod letter;
+mod local;
+mod node;
+mod places;
+mod post;
+mod registry;
+mod relays;
+mod requests;
+mod routing;
+mod start;
+mod survey;
+mod upstream;
+mod waits;
+
+pub(crate) use control::Left;
+pub(crate) use kinds::Kinds;
+pub(crate) use local::{Begun, First, low_bits};
+pub(crate) use node::Node;
+pub(crate) use start::{Plan, leave, start};
+pub(crate) use survey::{Question, Whom};

@@ -1,0 +1,677 @@
+//! Owns what all threads of one node share. Its parts know what they do; this only holds them together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::task::Poll;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use crossbeam_channel::Sender;
+use swarm_net::member::{Member, MemberEvent, Profile};
+use swarm_net::node::NodeId;
+use swarm_net::time::{Clock, Instant};
+use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Transport};
+use swarm_net::wire::Frame;
+use tokio::sync::watch;
+
+use crate::call::frame::{Envelope, answer_head, kind, payload, verdict};
+use crate::call::pending::{Answer, Pending, Place as Stand, RequestId};
+use crate::config::Config;
+use crate::directory::{Directory, Notice};
+use crate::error::{CallError, Executed, Location};
+use crate::event::{Event, Subscribers};
+use crate::name::Name;
+use crate::runtime::control::Input;
+use crate::runtime::crews::Crews;
+use crate::runtime::fetch::{Fetches, Outgoing};
+use crate::runtime::instances::Instances;
+use crate::runtime::lanes::{Lane, Lanes};
+use crate::runtime::letter::Letter;
+use crate::runtime::places::{Place, Places};
+use crate::runtime::relays::Relays;
+use crate::runtime::routing::Routing;
+use crate::runtime::survey::Surveys;
+use crate::runtime::upstream::Upstream;
+use crate::runtime::waits::Waits;
+use crate::runtime::{Kinds, inbox};
+use crate::stats::{Counters, Stats};
+use crate::swarm::Guard;
+use crate::timer::Timers;
+use crate::worker::{AnyCell, End, Host, KindId, Outlet, Payload, ReplyTo};
+
+/// How many letters may wait for a connection or a new view, beside those that wait for a worker.
+const PARKED_MAX: usize = 65_536;
+
+/// How long a lane waits for the confirmation of its old hop: longer than anything may wait at that hop.
+const FLUSH_WAIT: Duration = Duration::from_secs(5);
+
+/// Everything of a node but its threads.
+pub(crate) struct Node {
+    me: NodeId,
+    config: Config,
+    control: Sender<Input>,
+    transport: Transport,
+    tokio: tokio::runtime::Handle,
+    timers: Timers,
+    routing: ArcSwap<Routing>,
+    partitions: u64,
+    this: Weak<Node>,
+    profile: Profile,
+    guard: Mutex<Weak<Guard>>,
+    pub(crate) kinds: Kinds,
+    pub(crate) pending: Arc<Pending>,
+    pub(crate) places: Places,
+    pub(crate) lanes: Lanes,
+    pub(crate) relays: Relays,
+    pub(crate) waits: Waits,
+    pub(crate) groups: Crews,
+    pub(crate) fetches: Fetches,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) instances: Instances,
+    pub(crate) surveys: Surveys,
+    pub(crate) counters: Counters,
+    pub(crate) subscribers: Subscribers,
+    upstreams: RwLock<HashMap<NodeId, Arc<Upstream>>>,
+    flushes: Mutex<Flushes>,
+    parked: Mutex<BTreeMap<(Instant, u64), Letter>>,
+    numbers: AtomicU64,
+    joined: watch::Sender<bool>,
+    stopped: AtomicBool,
+    gauges: Gauges,
+}
+
+/// The flushes that were sent and are not confirmed: which lane waits for each, and until when.
+#[derive(Default)]
+struct Flushes {
+    lanes: BTreeMap<u64, (Lane, Instant)>,
+}
+
+/// Figures that the control thread writes after each turn.
+#[derive(Default)]
+struct Gauges {
+    partitions: AtomicUsize,
+    names: AtomicUsize,
+    under_replicated: AtomicUsize,
+    requests: AtomicUsize,
+}
+
+/// What a node is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) control: Sender<Input>,
+    pub(crate) transport: Transport,
+    pub(crate) tokio: tokio::runtime::Handle,
+    pub(crate) timers: Timers,
+    pub(crate) kinds: Kinds,
+    pub(crate) profile: Profile,
+}
+
+impl Node {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let Parts { config, control, transport, tokio, timers, kinds, profile } = parts;
+        let me = transport.node();
+        let partitions = config.partitions();
+        let wake = control.clone();
+        // The control thread ends only when the node does.
+        let sooner = move |_| drop(wake.send(Input::Look));
+        Arc::new_cyclic(|this| Self {
+            me,
+            pending: Arc::new(Pending::new(config.calls_open_max(), sooner)),
+            config,
+            control,
+            transport,
+            tokio,
+            timers,
+            routing: ArcSwap::from_pointee(Routing::alone(me, partitions)),
+            partitions: u64::from(partitions),
+            this: this.clone(),
+            profile,
+            guard: Mutex::default(),
+            kinds,
+            places: Places::new(),
+            lanes: Lanes::new(partitions),
+            relays: Relays::default(),
+            waits: Waits::default(),
+            groups: Crews::default(),
+            fetches: Fetches::default(),
+            outgoing: Outgoing::default(),
+            instances: Instances::default(),
+            surveys: Surveys::default(),
+            counters: Counters::default(),
+            subscribers: Subscribers::default(),
+            upstreams: RwLock::default(),
+            flushes: Mutex::default(),
+            parked: Mutex::default(),
+            numbers: AtomicU64::new(1),
+            joined: watch::Sender::new(false),
+            stopped: AtomicBool::new(false),
+            gauges: Gauges::default(),
+        })
+    }
+
+    pub(crate) fn id(&self) -> NodeId {
+        self.me
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.tokio
+    }
+
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.config.call_timeout()
+    }
+
+    /// This node, for who has it only by reference.
+    pub(crate) fn this(&self) -> Arc<Self> {
+        self.this.upgrade().expect("somebody holds the node whose method runs")
+    }
+
+    /// The node of the worker that runs on this thread, else the process's default.
+    pub(crate) fn current() -> Option<Arc<Self>> {
+        crate::swarm::current_node()
+    }
+
+    /// Counts a call that is over.
+    pub(crate) fn note_call<R>(&self, result: Result<R, CallError>) -> Result<R, CallError> {
+        self.counters.calls.add(1);
+        self.counters.calls_failed.add(u64::from(result.is_err()));
+        result
+    }
+
+    /// The users' handle on this node, while they hold one.
+    pub(crate) fn guard(&self) -> Weak<Guard> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_guard(&self, guard: Weak<Guard>) {
+        *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = guard;
+    }
+
+    /// A number that this node has not given before.
+    pub(crate) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Hands something to the control thread.
+    pub(crate) fn control(&self, input: Input) {
+        // It ends only when the node does.
+        drop(self.control.send(input));
+    }
+
+    /// The end of `within`, or of the future.
+    pub(crate) async fn within<F: Future>(&self, within: Duration, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        let mut sleep = pin!(self.timers.delay(within));
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            sleep.as_mut().poll(cx).map(|_| None)
+        })
+        .await
+    }
+}
+
+// --- where things are
+
+impl Node {
+    pub(crate) fn routing(&self) -> arc_swap::Guard<Arc<Routing>> {
+        self.routing.load()
+    }
+
+    pub(crate) fn set_routing(&self, routing: Routing) {
+        self.routing.store(Arc::new(routing));
+    }
+
+    /// The partition of a name, without a look at the routing snapshot.
+    pub(crate) fn partition_of(&self, name: &Name) -> swarm_net::ring::PartitionId {
+        let partition = name.hash64().0 % self.partitions;
+        swarm_net::ring::PartitionId(u16::try_from(partition).unwrap_or(u16::MAX))
+    }
+
+    pub(crate) fn peer(&self, node: NodeId) -> Option<Arc<Peer>> {
+        self.transport.peer(node)
+    }
+
+    pub(crate) fn location(&self, cell: &Arc<dyn AnyCell>) -> Location {
+        Location { node: self.me, worker: cell.worker().to_owned(), epoch: cell.epoch() }
+    }
+
+    /// Where a worker of this node is, if it takes messages here.
+    pub(crate) fn location_here(&self, name: &Name) -> Option<Location> {
+        self.places.open_cell(name).map(|cell| self.location(&cell))
+    }
+
+    /// The wire name of a worker type, as far as this node knows it.
+    pub(crate) fn kind_name(&self, kind: u64) -> String {
+        let known = self.kinds.get(KindId(kind)).map(|entry| entry.name.to_owned());
+        known.unwrap_or_else(|| format!("worker type {kind:#018x}"))
+    }
+}
+
+// --- frames
+
+impl Node {
+    /// Sends a frame that nobody waits for. Says whether it was taken.
+    pub(crate) fn send_frame(&self, to: NodeId, kind: u8, head: [u8; 24], body: &[u8]) -> bool {
+        let frame = Frame::new(kind, head, &[body]);
+        self.peer(to).is_some_and(|peer| peer.send(Wire::Calls, frame).is_ok())
+    }
+
+    /// Sends a control frame. What is lost is found again by the directory's periodic comparison.
+    pub(crate) fn send_control(&self, to: NodeId, kind: u8, head: [u8; 24], body: &[u8]) {
+        if !self.send_frame(to, kind, head, body) {
+            tracing::debug!(node = %self.me, peer = %to, kind, "a control frame could not be sent");
+        }
+    }
+
+    /// Whose answer a call of `origin` wants.
+    pub(crate) fn reply_to(&self, origin: NodeId, request: u64) -> ReplyTo {
+        ReplyTo { outlet: self.outlet(), node: origin, request }
+    }
+
+    /// An answer to a call of this node.
+    pub(crate) fn complete(&self, request: u64, result: Result<Payload, CallError>) {
+        self.pending.complete(RequestId(request), result.map(Answer::Payload));
+    }
+
+    /// A call of this node that nobody could decide about has come back.
+    pub(crate) fn returned(self: &Arc<Self>, request: u64, body: &[u8]) {
+        let Some((head, body)) = body.split_first_chunk::<32>() else { return };
+        let Some(head) = head.first_chunk::<24>() else { return };
+        let Some((mut envelope, range)) = Envelope::read(head, body) else { return };
+        envelope.hops = 0;
+        envelope.origin = None;
+        envelope.request = request;
+        self.pending.retarget(RequestId(request), Stand::Here);
+        let letter = self.letter(envelope, payload(body, range), kind::CALL, None);
+        if let Err((letter, error)) = self.park(letter, Duration::from_millis(50)) {
+            self.refuse(letter, error);
+        }
+    }
+
+    /// Gives a call back to its caller's node, which tries again by itself.
+    pub(crate) fn give_back(self: &Arc<Self>, mut letter: Letter) {
+        let Some(reply) = letter.parcel.reply.clone() else { return };
+        if reply.node == self.me {
+            letter.hops = 0;
+            if let Err((letter, error)) = self.park(letter, Duration::from_millis(50)) {
+                letter.parcel.reply.into_iter().for_each(|reply| reply.reply(Err(error.clone())));
+            }
+            return;
+        }
+        let envelope = letter.envelope(self.me, Clock::instant());
+        let mut body = envelope.head().to_vec();
+        body.resize(32, 0);
+        body.extend_from_slice(&envelope.prelude(letter.parcel.payload.len()));
+        body.extend_from_slice(&letter.parcel.payload);
+        self.send_frame(reply.node, kind::REPLY, answer_head(reply.request, verdict::RETURNED), &body);
+    }
+
+    /// Lets a letter wait and posts it anew then.
+    pub(crate) fn park(self: &Arc<Self>, letter: Letter, after: Duration) -> Result<(), (Letter, CallError)> {
+        let letter = self.keep_if(letter, true);
+        let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        if parked.len() >= PARKED_MAX {
+            let what = "the queue of calls that wait for a connection".to_owned();
+            let error = CallError::Overloaded { name: letter.name.clone(), node: self.me, what };
+            return Err((letter, error));
+        }
+        let at = Clock::instant() + after;
+        let first = parked.first_key_value().is_none_or(|((first, _), _)| *first > at);
+        parked.insert((at, self.number()), letter);
+        drop(parked);
+        if first {
+            self.control(Input::Look);
+        }
+        Ok(())
+    }
+}
+
+// --- order of calls
+
+impl Node {
+    /// What another node has sent here without finding its place yet.
+    pub(crate) fn upstream(self: &Arc<Self>, from: NodeId) -> Option<Arc<Upstream>> {
+        let known = self.upstreams.read().unwrap_or_else(PoisonError::into_inner).get(&from).cloned();
+        if known.is_some() {
+            return known;
+        }
+        self.peer(from)?;
+        let mut upstreams = self.upstreams.write().unwrap_or_else(PoisonError::into_inner);
+        let node = Arc::downgrade(self);
+        let confirm = move |id| {
+            if let Some(node) = node.upgrade() {
+                node.send_frame(from, kind::FLUSHED, answer_head(id, 0), &[]);
+            }
+        };
+        Some(upstreams.entry(from).or_insert_with(|| Upstream::new(Box::new(confirm))).clone())
+    }
+
+    /// A flush whose confirmation `lane` will wait for.
+    pub(crate) fn number_flush(&self, lane: Lane) -> u64 {
+        let id = self.number();
+        let until = Clock::instant() + FLUSH_WAIT;
+        self.flushes.lock().unwrap_or_else(PoisonError::into_inner).lanes.insert(id, (lane, until));
+        id
+    }
+
+    /// A flush for what was relayed.
+    pub(crate) fn number_relay_flush(&self) -> u64 {
+        self.number()
+    }
+
+    pub(crate) fn flush(self: &Arc<Self>, of: NodeId, id: u64) {
+        if !self.send_frame(of, kind::FLUSH, answer_head(id, 0), &[]) {
+            // Nothing can be in flight to a node without a connection. Not on this stack, which holds the lane's name.
+            let node = self.clone();
+            self.tokio.spawn(async move { node.flushed(of, id) });
+        }
+    }
+
+    /// Everything that was sent to `by` before this flush has found its place.
+    pub(crate) fn flushed(self: &Arc<Self>, by: NodeId, id: u64) {
+        let lane = self.flushes.lock().unwrap_or_else(PoisonError::into_inner).lanes.remove(&id);
+        match lane {
+            Some((lane, _)) if self.lanes.confirmed(lane, id) => self.drain(lane),
+            Some(_) => {}
+            None => self.relays.confirmed(self, by, id),
+        }
+    }
+}
+
+// --- time
+
+impl Node {
+    /// When [`Self::expire`] has something to do.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        let parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        let parked = parked.first_key_value().map(|((at, _), _)| *at);
+        let flushes = self.flushes.lock().unwrap_or_else(PoisonError::into_inner);
+        let flush = flushes.lanes.first_key_value().map(|(_, (_, until))| *until);
+        [parked, flush, self.pending.next_due(), self.waits.next()].into_iter().flatten().min()
+    }
+
+    /// Ends or repeats what is due.
+    pub(crate) fn expire(self: &Arc<Self>, now: Instant) {
+        if self.pending.next_due().is_some_and(|at| at <= now) {
+            self.pending.expire(now, |waiting| match waiting.place {
+                Stand::Sent { peer, frame } => match self.peer(peer) {
+                    Some(peer) if peer.claimed(Wire::Calls) < FrameNo(frame) => Executed::No,
+                    Some(_) | None => Executed::Maybe,
+                },
+                Stand::Here => Executed::No,
+                Stand::Begun => Executed::Yes,
+                Stand::Away => Executed::Maybe,
+            });
+        }
+        self.unpark(now);
+        self.end_waits(now);
+        while let Some(lane) = self.overdue_flush(now) {
+            tracing::warn!(node = %self.me, "a node did not confirm in time what it was sent: calls may be out of order");
+            self.drain(lane);
+        }
+    }
+
+    fn overdue_flush(&self, now: Instant) -> Option<Lane> {
+        let mut flushes = self.flushes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (&id, &(lane, until)) = flushes.lanes.first_key_value()?;
+        if until > now {
+            return None;
+        }
+        flushes.lanes.remove(&id);
+        drop(flushes);
+        self.lanes.confirmed(lane, id);
+        Some(lane)
+    }
+
+    fn unpark(self: &Arc<Self>, now: Instant) {
+        loop {
+            let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+            match parked.first_entry() {
+                Some(entry) if entry.key().0 <= now => {
+                    let letter = entry.remove();
+                    drop(parked);
+                    self.post(letter);
+                }
+                Some(_) | None => return,
+            }
+        }
+    }
+}
+
+// --- changes of the cluster
+
+impl Node {
+    pub(crate) fn tell(&self, event: impl Fn() -> Event) {
+        self.subscribers.tell(event);
+    }
+
+    /// The operator's story of the cluster.
+    pub(crate) fn tell_member(&self, event: &MemberEvent) {
+        match event {
+            MemberEvent::Up(member) => {
+                let id = member.id;
+                tracing::info!(node = %self.me, peer = %id, "a node is up");
+                self.tell(|| Event::NodeUp(id));
+            }
+            MemberEvent::Changed(member) if member.profile.leaving => {
+                let id = member.id;
+                tracing::info!(node = %self.me, peer = %id, "a node is leaving");
+                self.tell(|| Event::NodeLeaving(id));
+            }
+            MemberEvent::Changed(_) => {}
+            MemberEvent::Down(id, why) => {
+                tracing::info!(node = %self.me, peer = %id, ?why, "a node is gone");
+                self.tell(|| Event::NodeDown(*id, *why));
+            }
+            MemberEvent::Joined => tracing::info!(node = %self.me, "joined the cluster"),
+        }
+    }
+
+    pub(crate) fn tell_notice(&self, notice: Notice) {
+        match notice {
+            Notice::FailedOver { name, to } => {
+                tracing::debug!(node = %self.me, %name, peer = %to, "a worker starts again elsewhere");
+                self.tell(|| Event::FailedOver(name.clone()));
+            }
+            Notice::Conflict { name, winner, loser } => {
+                tracing::info!(node = %self.me, %name, %winner, %loser, "two instances of a name met");
+                self.tell(|| Event::Conflict(name.clone()));
+            }
+            Notice::StartFailed { name, host, text } => {
+                tracing::warn!(node = %self.me, %name, peer = %host, text, "a worker did not start");
+            }
+            Notice::LeaveTimedOut { cells, roles, copies } => {
+                tracing::warn!(node = %self.me, cells, roles, copies, "leaving took too long: not everything was handed over");
+            }
+            other => tracing::trace!(node = %self.me, notice = ?other, "directory"),
+        }
+    }
+
+    /// This node as a member.
+    pub(crate) fn member(&self) -> Member {
+        Member { id: self.me, profile: Arc::new(self.profile.clone()) }
+    }
+
+    /// Tells everybody that this node begins to leave.
+    pub(crate) fn announce_leaving(&self) {
+        self.transport.set_profile(Profile { leaving: true, ..self.profile.clone() });
+    }
+
+    pub(crate) fn joined(&self) {
+        self.joined.send_replace(true);
+    }
+
+    /// Waits until this node takes part.
+    pub(crate) async fn until_joined(&self) {
+        // The sender lives as long as the node.
+        let _ = self.joined.subscribe().wait_for(|joined| *joined).await;
+    }
+
+    /// A new connection: nothing that was sent on an older one counts.
+    pub(crate) fn connected(&self, peer: NodeId) {
+        self.upstreams.write().unwrap_or_else(PoisonError::into_inner).remove(&peer);
+    }
+
+    /// The connection for calls to `peer` was lost; frames up to `claimed` may have arrived.
+    pub(crate) fn lost(self: &Arc<Self>, peer: NodeId, claimed: FrameNo) {
+        self.upstreams.write().unwrap_or_else(PoisonError::into_inner).remove(&peer);
+        self.pending.fail_where(|waiting| match waiting.place {
+            Stand::Sent { peer: sent_to, frame } if sent_to == peer && FrameNo(frame) <= claimed => {
+                Some(inbox::node_down(waiting.name.clone(), peer))
+            }
+            Stand::Sent { .. } | Stand::Here | Stand::Begun | Stand::Away => None,
+        });
+        self.relays.lost(peer, claimed);
+        self.surveys.lost(peer);
+        for name in self.waits.lost(peer) {
+            self.open_gate(&name, |gate| gate.source == peer);
+        }
+        for lane in self.lanes.lost(peer) {
+            self.drain(lane);
+        }
+    }
+
+    /// `peer` is no member any more.
+    pub(crate) fn gone(self: &Arc<Self>, peer: NodeId) {
+        self.fetches.lost(peer);
+        self.surveys.lost(peer);
+    }
+
+    /// Ends everything at once, as a crash would.
+    pub(crate) fn stop(self: &Arc<Self>) {
+        if self.stopped.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.control(Input::Stop);
+        self.transport.stop();
+        let waiting = self.lanes.clear();
+        let places = self.places.clear();
+        let mut letters = waiting;
+        for (_, place) in places {
+            match place {
+                Place::Cell(cell, gate) => {
+                    // Local callers that wait in its queue are answered below, with all that wait.
+                    drop(cell.close());
+                    letters.extend(gate.into_iter().flat_map(|gate| gate.waiting));
+                }
+                Place::Held(held) => letters.extend(held),
+                Place::Redirect(_) => {}
+            }
+        }
+        let me = self.me;
+        self.pending.fail_where(|waiting| {
+            let name = waiting.name.clone();
+            Some(match waiting.place {
+                Stand::Here => CallError::Stopping { name, node: me },
+                Stand::Sent { peer, .. } => inbox::node_down(name, peer),
+                Stand::Begun | Stand::Away => inbox::node_down(name, me),
+            })
+        });
+        drop(letters);
+        self.surveys.clear();
+        self.fetches.clear();
+        self.subscribers.close();
+        tracing::info!(node = %self.me, "stopped");
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// What the control thread knows for [`Self::stats`].
+    pub(crate) fn note_directory(&self, directory: &Directory, requests: usize) {
+        let figures = directory.stats();
+        self.gauges.partitions.store(figures.owned, Ordering::Relaxed);
+        self.gauges.names.store(figures.records, Ordering::Relaxed);
+        self.gauges.under_replicated.store(figures.under_replicated, Ordering::Relaxed);
+        self.gauges.requests.store(requests, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let counters = &self.counters;
+        let gauge = |gauge: &AtomicUsize| gauge.load(Ordering::Relaxed) as u64;
+        Stats {
+            nodes: self.routing().view().len().max(1) as u64,
+            workers: self.places.cells().count() as u64,
+            partitions: gauge(&self.gauges.partitions),
+            names: gauge(&self.gauges.names),
+            under_replicated: gauge(&self.gauges.under_replicated),
+            calls: counters.calls.get(),
+            calls_failed: counters.calls_failed.get(),
+            casts: counters.casts.get(),
+            received: counters.received.get(),
+            forwarded: counters.forwarded.get(),
+            handoffs_in: counters.handoffs_in.get(),
+            handoffs_out: counters.handoffs_out.get(),
+            started: counters.started.get(),
+            calls_open: self.pending.len() as u64,
+            requests_open: gauge(&self.gauges.requests),
+        }
+    }
+}
+
+// --- what cells see
+
+impl Host for Node {
+    fn node(&self) -> NodeId {
+        self.me
+    }
+
+    fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.tokio
+    }
+
+    fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    fn pending(&self) -> &Arc<Pending> {
+        &self.pending
+    }
+
+    fn outlet(&self) -> Arc<dyn Outlet> {
+        self.this()
+    }
+
+    fn ended(&self, name: &Name, _kind: KindId, epoch: crate::epoch::Epoch, end: End) {
+        if let Some(node) = self.this.upgrade() {
+            node.cell_ended(name, epoch, &end);
+        }
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+impl Outlet for Node {
+    fn reply(&self, node: NodeId, request: u64, result: Result<Payload, CallError>) {
+        if node == self.me {
+            self.complete(request, result);
+            return;
+        }
+        let sent = match result {
+            Ok(reply) => self.send_frame(node, kind::REPLY, answer_head(request, verdict::REPLY), &reply),
+            Err(error) => match rkyv::to_bytes::<rkyv::rancor::Error>(&error) {
+                Ok(bytes) => self.send_frame(node, kind::REPLY, answer_head(request, verdict::ERROR), &bytes),
+                Err(_) => false,
+            },
+        };
+        if !sent {
+            tracing::debug!(node = %self.me, peer = %node, "an answer could not be sent: its caller will time out");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Owns the requests of this node's users to the registry and its groups: what they ask, and what the answers mean.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use swarm_net::time::Clock;
+use tokio::sync::oneshot;
+
+use crate::directory::{Answer, Ask, GroupKey, Refusal, Spec};
+use crate::error::{Location, RegisterError, RegistryError};
+use crate::name::Name;
+use crate::runtime::Node;
+use crate::runtime::control::Input;
+use crate::runtime::requests::{Outcome, Request};
+use crate::runtime::survey::{Question, Whom};
+use crate::worker::{Cell, Payload, Worker};
+
+impl Node {
+    /// Registers `name` with a new worker.
+    pub(crate) async fn register<W: Worker>(
+        self: Arc<Self>,
+        name: Name,
+        args: Payload,
+        limit: Duration,
+    ) -> Result<Location, RegisterError> {
+        let bytes_max = self.config().message_bytes_max();
+        if args.len() as u64 > bytes_max {
+            return Err(RegisterError::TooLarge { name, bytes: args.len() as u64, limit: bytes_max });
+        }
+        let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: args.to_vec(), local: false };
+        self.register_spec(name, spec, limit).await
+    }
+
+    /// Registers `name` with this instance, on this node.
+    pub(crate) async fn register_local<W: Worker>(
+        self: Arc<Self>,
+        name: Name,
+        worker: W,
+        limit: Duration,
+    ) -> Result<Location, RegisterError> {
+        let key = self.instances.keep(Box::new(move |name, epoch, host| Cell::with_worker(name, epoch, host, worker)));
+        let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: key.to_vec(), local: true };
+        let registered = self.clone().register_spec(name, spec, limit).await;
+        // If it was not started by now it never will be.
+        drop(self.instances.take(&key));
+        registered
+    }
+
+    async fn register_spec(
+        self: Arc<Self>,
+        name: Name,
+        spec: Spec,
+        limit: Duration,
+    ) -> Result<Location, RegisterError> {
+        let bytes = name.as_str().len();
+        if bytes > Name::BYTES_MAX {
+            return Err(RegisterError::NameTooLong { bytes, limit: Name::BYTES_MAX });
+        }
+        let worker = spec.worker.clone();
+        match self.ask(name.clone(), Ask::Register(spec), limit).await {
+            Outcome::Answered(Answer::Registered(location)) => Ok(location),
+            Outcome::Answered(Answer::AlreadyRegistered(location)) => {
+                Err(RegisterError::AlreadyRegistered { name, location })
+            }
+            Outcome::Answered(Answer::InitFailed(text)) => Err(RegisterError::Init { name, text }),
+            Outcome::Answered(Answer::NoCapableNode) => Err(RegisterError::NoCapableNode { name, worker }),
+            Outcome::Answered(Answer::Refused(refusal)) => Err(match refusal {
+                Refusal::NotAMember => RegisterError::Stopping { node: self.id() },
+                Refusal::Ended => RegisterError::Init { name, text: "it ended before it was registered".to_owned() },
+                Refusal::Overloaded => RegisterError::Timeout { name, after: limit },
+            }),
+            Outcome::Answered(
+                Answer::Unregistered | Answer::Whereis(_) | Answer::Done | Answer::NotRegistered | Answer::NotOwner(_),
+            )
+            | Outcome::TimedOut => Err(RegisterError::Timeout { name, after: limit }),
+            Outcome::Stopping => Err(RegisterError::Stopping { node: self.id() }),
+        }
+    }
+
+    /// Where `name` is.
+    pub(crate) async fn whereis(
+        self: Arc<Self>,
+        name: Name,
+        limit: Duration,
+    ) -> Result<Option<Location>, RegistryError> {
+        match self.ask(name, Ask::Whereis, limit).await {
+            Outcome::Answered(Answer::Whereis(location)) => Ok(location),
+            Outcome::Answered(Answer::NotRegistered) => Ok(None),
+            other => Err(self.unanswered(other, limit)),
+        }
+    }
+
+    /// Ends `name`'s worker and frees the name.
+    pub(crate) async fn unregister(self: Arc<Self>, name: Name, limit: Duration) -> Result<(), RegistryError> {
+        match self.ask(name, Ask::Unregister, limit).await {
+            // Nobody has the name: that is what was wanted, as with Swarm's unregister_name.
+            Outcome::Answered(Answer::Unregistered | Answer::NotRegistered) => Ok(()),
+            other => Err(self.unanswered(other, limit)),
+        }
+    }
+
+    /// Puts `name` into a group, or takes it out.
+    pub(crate) async fn group(
+        self: Arc<Self>,
+        name: Name,
+        group: GroupKey,
+        join: bool,
+        limit: Duration,
+    ) -> Result<(), RegistryError> {
+        let ask = if join { Ask::Join { group } } else { Ask::Leave { group } };
+        match self.ask(name.clone(), ask, limit).await {
+            Outcome::Answered(Answer::Done) => Ok(()),
+            Outcome::Answered(Answer::NotRegistered) => Err(RegistryError::NotRegistered { name }),
+            other => Err(self.unanswered(other, limit)),
+        }
+    }
+
+    /// Which workers there are, in the order of their names.
+    pub(crate) async fn list(
+        self: Arc<Self>,
+        whom: Whom,
+        limit: Duration,
+    ) -> Result<Vec<(Name, Location)>, RegistryError> {
+        let due = Clock::instant() + limit;
+        let mut answers = self.surveys.ask(&self, &Question::List(whom));
+        let mut found = std::collections::BTreeMap::<Name, Location>::new();
+        loop {
+            match self.within(due.since(Clock::instant()), answers.next()).await {
+                Some(Some((_, findings))) => {
+                    for (name, location) in findings.found {
+                        // While a worker moves, both hosts list it: the later activation counts.
+                        let known = found.entry(name).or_insert_with(|| location.clone());
+                        if known.epoch < location.epoch {
+                            *known = location;
+                        }
+                    }
+                }
+                Some(None) => return Ok(found.into_iter().collect()),
+                None => return Err(RegistryError::Timeout { after: limit }),
+            }
+        }
+    }
+
+    fn unanswered(&self, outcome: Outcome, limit: Duration) -> RegistryError {
+        match outcome {
+            Outcome::Stopping => RegistryError::Stopping { node: self.id() },
+            Outcome::TimedOut | Outcome::Answered(_) => RegistryError::Timeout { after: limit },
+        }
+    }
+
+    async fn ask(&self, name: Name, ask: Ask, limit: Duration) -> Outcome {
+        let (done, outcome) = oneshot::channel();
+        self.control(Input::Ask(Request { name, ask, due: Clock::instant() + limit, done }));
+        outcome.await.unwrap_or(Outcome::Stopping)
+    }
+}

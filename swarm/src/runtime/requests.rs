@@ -1,0 +1,163 @@
+//! Owns the requests of this node to directory owners until they are answered. Sans-IO. Requests are idempotent by
+//! their id, so what is unanswered is simply sent again; never decides anything about a name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use swarm_net::node::NodeId;
+use swarm_net::time::Instant;
+use tokio::sync::oneshot;
+
+use crate::directory::{Answer, Ask};
+use crate::name::Name;
+
+/// How long a request that nobody could decide waits before it is sent again; a new view sends it at once.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// How a request ended, for the task that waits for it.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The directory has answered.
+    Answered(Answer),
+    /// The deadline passed.
+    TimedOut,
+    /// The node stops.
+    Stopping,
+}
+
+/// A request on its way.
+pub(crate) struct Request {
+    pub(crate) name: Name,
+    pub(crate) ask: Ask,
+    pub(crate) due: Instant,
+    pub(crate) done: oneshot::Sender<Outcome>,
+}
+
+struct Open {
+    request: Request,
+    sent_to: Option<NodeId>,
+    retry_at: Option<Instant>,
+}
+
+/// What is to be sent: request number, name, question.
+pub(crate) type Outgoing = (u64, Name, Ask);
+
+/// The open requests of one node.
+#[derive(Default)]
+pub(crate) struct Requests {
+    next: u64,
+    open: BTreeMap<u64, Open>,
+    /// When to look at a request again: its deadline or its next attempt.
+    clock: BTreeSet<(Instant, u64)>,
+}
+
+impl Requests {
+    /// Numbers start at a random place, so that a restarted node does not repeat those of its predecessor.
+    pub(crate) fn starting_at(next: u64) -> Self {
+        Self { next, ..Self::default() }
+    }
+
+    /// How many are open.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Takes a request; `None` if its deadline has passed already.
+    pub(crate) fn take(&mut self, now: Instant, request: Request) -> Option<u64> {
+        if request.due <= now {
+            let _ = request.done.send(Outcome::TimedOut);
+            return None;
+        }
+        self.next += 1;
+        self.clock.insert((request.due, self.next));
+        self.open.insert(self.next, Open { request, sent_to: None, retry_at: None });
+        Some(self.next)
+    }
+
+    /// The name of an open request.
+    pub(crate) fn name(&self, number: u64) -> Option<&Name> {
+        self.open.get(&number).map(|open| &open.request.name)
+    }
+
+    /// Gives out a request for sending to `owner`, or notes that nobody is known to send it to.
+    pub(crate) fn send(&mut self, now: Instant, number: u64, owner: Option<NodeId>) -> Option<Outgoing> {
+        let open = self.open.get_mut(&number)?;
+        open.sent_to = owner;
+        if owner.is_none() {
+            Self::retry_later(&mut self.clock, open, number, now);
+            return None;
+        }
+        Some((number, open.request.name.clone(), open.request.ask.clone()))
+    }
+
+    /// Takes an answer. Returns whether the request is still open, because nobody has decided it.
+    pub(crate) fn answered(&mut self, now: Instant, number: u64, answer: Answer) {
+        let Some(open) = self.open.get_mut(&number) else { return };
+        if matches!(answer, Answer::NotOwner(_)) {
+            open.sent_to = None;
+            Self::retry_later(&mut self.clock, open, number, now);
+            return;
+        }
+        self.close(number, Outcome::Answered(answer));
+    }
+
+    /// Those that may have been lost with `node`: they want sending again.
+    pub(crate) fn lost(&mut self, node: NodeId) -> Vec<u64> {
+        self.open.iter().filter(|(_, open)| open.sent_to == Some(node)).map(|(number, _)| *number).collect()
+    }
+
+    /// Those that the owner by a new view differs for: they want sending again.
+    pub(crate) fn misplaced(&mut self, owner: impl Fn(&Name) -> Option<NodeId>) -> Vec<u64> {
+        let misplaced = |open: &Open| open.sent_to.is_none() || open.sent_to != owner(&open.request.name);
+        self.open.iter().filter(|(_, open)| misplaced(open)).map(|(number, _)| *number).collect()
+    }
+
+    /// Ends what is overdue and returns what wants sending again.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<u64> {
+        let mut again = Vec::new();
+        while let Some(&(at, number)) = self.clock.first() {
+            if at > now {
+                break;
+            }
+            self.clock.pop_first();
+            let Some(open) = self.open.get_mut(&number) else { continue };
+            if open.request.due <= now {
+                self.close(number, Outcome::TimedOut);
+            } else if open.retry_at.is_some_and(|retry| retry <= now) {
+                open.retry_at = None;
+                again.push(number);
+            }
+        }
+        again
+    }
+
+    /// When [`Self::expire`] has something to do.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.clock.first().map(|(at, _)| *at)
+    }
+
+    /// Ends all of them.
+    pub(crate) fn stop(&mut self) {
+        self.clock.clear();
+        for (_, open) in std::mem::take(&mut self.open) {
+            let _ = open.request.done.send(Outcome::Stopping);
+        }
+    }
+
+    fn retry_later(clock: &mut BTreeSet<(Instant, u64)>, open: &mut Open, number: u64, now: Instant) {
+        let at = now + RETRY_AFTER;
+        open.retry_at = Some(at);
+        clock.insert((at, number));
+    }
+
+    fn close(&mut self, number: u64, outcome: Outcome) {
+        if let Some(open) = self.open.remove(&number) {
+            self.clock.remove(&(open.request.due, number));
+            if let Some(retry) = open.retry_at {
+                self.clock.remove(&(retry, number));
+            }
+            // A caller that has gone away does not mind.
+            let _ = open.request.done.send(outcome);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Owns how a node comes up and goes: its threads, in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use swarm_net::discovery::Discovery;
+use swarm_net::filter::NodeFilter;
+use swarm_net::member::Profile;
+use swarm_net::transport::{Setup, Transport};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::error::StartError;
+use crate::runtime::control::{Control, Input, Left};
+use crate::runtime::inbox::Ear;
+use crate::runtime::node::Parts;
+use crate::runtime::routing::Routing;
+use crate::runtime::{Kinds, Node};
+use crate::timer::Timers;
+
+/// How long a leaving node may take beyond its hand-over: to say goodbye and close its sockets.
+const GOODBYE_WAIT: Duration = Duration::from_secs(5);
+
+/// A node to start.
+pub(crate) struct Plan {
+    pub(crate) cluster: String,
+    pub(crate) bind: SocketAddr,
+    pub(crate) advertise: Option<SocketAddr>,
+    pub(crate) discovery: Vec<Box<dyn Discovery>>,
+    pub(crate) nodes: NodeFilter,
+    pub(crate) config: Config,
+    pub(crate) kinds: Kinds,
+}
+
+/// Starts a node and waits until it takes part.
+pub(crate) async fn start(plan: Plan) -> Result<Arc<Node>, StartError> {
+    let tokio = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+    let timers = Timers::start()?;
+    let (control, inputs) = crossbeam_channel::unbounded();
+    let ear = Arc::new(Ear::new(control.clone()));
+    let ids: Vec<_> = plan.kinds.ids().collect();
+    let profile = Profile {
+        version: 1,
+        weight: plan.config.weight,
+        leaving: false,
+        abilities: ids.iter().map(|kind| kind.0).collect(),
+        extra: Vec::new(),
+    };
+    let transport = Transport::start(
+        Setup {
+            bind: plan.bind,
+            advertise: plan.advertise,
+            cluster: plan.cluster,
+            profile: profile.clone(),
+            discovery: plan.discovery,
+            nodes: plan.nodes,
+            config: plan.config.net.clone(),
+        },
+        ear.clone(),
+    )?;
+    let directory = Directory::new(transport.node(), ids.into_iter().collect(), plan.config.directory());
+    let routing = Routing::alone(transport.node(), plan.config.partitions());
+    let parts = Parts { config: plan.config, control, transport, tokio, timers, kinds: plan.kinds, profile };
+    let node = Node::new(parts);
+    ear.listen(node.clone());
+    let thread = Control::new(node.clone(), inputs, directory, routing);
+    let spawned = std::thread::Builder::new().name("swarm-control".to_owned()).spawn(move || thread.run());
+    if let Err(error) = spawned {
+        node.stop();
+        return Err(error.into());
+    }
+    node.until_joined().await;
+    tracing::info!(node = %node.id(), "started");
+    Ok(node)
+}
+
+/// Hands everything over, says goodbye, and stops the node. `None` if it had stopped before.
+pub(crate) async fn leave(node: &Arc<Node>) -> Option<Left> {
+    if node.is_stopped() {
+        return None;
+    }
+    tracing::info!(node = %node.id(), "leaving: handing workers over");
+    node.announce_leaving();
+    let (done, handed_over) = oneshot::channel();
+    node.control(Input::Leave(done));
+    let left = handed_over.await.ok()?;
+    let (gone, goodbye) = crossbeam_channel::bounded(1);
+    node.transport().leave(gone);
+    // The channel is closed when the sockets are; either way it is over.
+    let closed = tokio::task::spawn_blocking(move || goodbye.recv_timeout(GOODBYE_WAIT)).await;
+    tracing::debug!(node = %node.id(), ?closed, "said goodbye");
+    node.stop();
+    Some(left)
+}

@@ -1,0 +1,66 @@
+//! Owns which names of a node have something that ends by time or with another node: gates and redirects.
+//! Only names and times stand here; the places themselves say what there is to end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use swarm_net::node::NodeId;
+use swarm_net::time::Instant;
+
+use crate::name::Name;
+
+#[derive(Default)]
+pub(crate) struct Waits(Mutex<Open>);
+
+#[derive(Default)]
+struct Open {
+    until: BTreeSet<(Instant, Name)>,
+    gates: BTreeMap<NodeId, BTreeSet<Name>>,
+}
+
+impl Waits {
+    /// Look at this name then.
+    pub(crate) fn until(&self, at: Instant, name: Name) {
+        self.lock().until.insert((at, name));
+    }
+
+    /// The name has a gate that this old host opens.
+    pub(crate) fn gate(&self, name: Name, source: NodeId) {
+        self.lock().gates.entry(source).or_default().insert(name);
+    }
+
+    /// The gate is open.
+    pub(crate) fn open(&self, name: &Name, source: NodeId) {
+        let mut open = self.lock();
+        if let Some(names) = open.gates.get_mut(&source) {
+            names.remove(name);
+            if names.is_empty() {
+                open.gates.remove(&source);
+            }
+        }
+    }
+
+    /// The names whose gates only a lost node would have opened.
+    pub(crate) fn lost(&self, source: NodeId) -> BTreeSet<Name> {
+        self.lock().gates.remove(&source).unwrap_or_default()
+    }
+
+    /// The names to look at now.
+    pub(crate) fn due(&self, now: Instant) -> Vec<Name> {
+        let mut open = self.lock();
+        let mut due = Vec::new();
+        while open.until.first().is_some_and(|(at, _)| *at <= now) {
+            due.extend(open.until.pop_first().map(|(_, name)| name));
+        }
+        due
+    }
+
+    /// When to look next.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.lock().until.first().map(|(at, _)| *at)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,68 @@
+//! Owns the figures that a node gives about itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// One node's figures. Counters grow from its start; the rest is of this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Members of the cluster, this node included.
+    pub nodes: u64,
+    /// Workers on this node.
+    pub workers: u64,
+    /// Partitions that this node owns.
+    pub partitions: u64,
+    /// Names in the directory of this node's partitions.
+    pub names: u64,
+    /// Partitions with fewer live copies than wanted, since there are fewer members.
+    pub under_replicated: u64,
+    /// Calls made from this node.
+    pub calls: u64,
+    /// Of those, the ones that ended with an error.
+    pub calls_failed: u64,
+    /// Casts made from this node.
+    pub casts: u64,
+    /// Calls and casts that came from other nodes for workers of this one.
+    pub received: u64,
+    /// Calls and casts passed on to another node.
+    pub forwarded: u64,
+    /// Workers that came to this node from another.
+    pub handoffs_in: u64,
+    /// Workers that went from this node to another.
+    pub handoffs_out: u64,
+    /// Workers started on this node.
+    pub started: u64,
+    /// Calls that wait for an answer from another node.
+    pub calls_open: u64,
+    /// Requests to the directory that wait for an answer.
+    pub requests_open: u64,
+}
+
+/// A counter that many threads add to.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters behind [`Stats`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) calls: Count,
+    pub(crate) calls_failed: Count,
+    pub(crate) casts: Count,
+    pub(crate) received: Count,
+    pub(crate) forwarded: Count,
+    pub(crate) handoffs_in: Count,
+    pub(crate) handoffs_out: Count,
+    pub(crate) started: Count,
+}

@@ -1,0 +1,188 @@
+//! Owns the timers that one worker has armed: each keeps its encoded message, so that it can move with the worker.
+//! Never delivers a message itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use swarm_net::time::Instant;
+
+use crate::message::{Fingerprint, Schema};
+use crate::timer::{Alarm, Key, Timers};
+use crate::worker::core::Core;
+use crate::worker::{Deadline, Parcel, Payload, SavedTimer};
+
+/// How many timers one worker may have: they travel with it when it moves.
+pub const WORKER_TIMERS_MAX: usize = 4096;
+/// A worker's period is at least this long: the timer thread serves all workers of the node.
+pub(crate) const PERIOD_MIN: Duration = Duration::from_millis(1);
+/// When the message of a one-shot timer meets a full queue it tries again after this: soon, but not in a tight loop.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// The number of a worker's timer. It stays the same when the worker moves, and may be part of its handoff state.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
+pub struct TimerId(pub(crate) u64);
+
+impl Schema for TimerId {
+    const FINGERPRINT: Fingerprint = Fingerprint::of("swarm.TimerId");
+}
+
+/// The message that a timer sends.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) method: u64,
+    pub(crate) fingerprint: u32,
+    pub(crate) payload: Payload,
+}
+
+impl Message {
+    pub(crate) fn into_parcel(self) -> Parcel {
+        Parcel {
+            method: self.method,
+            fingerprint: self.fingerprint,
+            payload: self.payload,
+            deadline: Deadline::NEVER,
+            reply: None,
+            publish: 0,
+            unconfirmed: None,
+        }
+    }
+}
+
+/// The armed timers of one worker.
+#[derive(Default)]
+pub(crate) struct Alarms {
+    last: u64,
+    armed: BTreeMap<u64, Armed>,
+}
+
+struct Armed {
+    message: Message,
+    due: Instant,
+    every: Option<Duration>,
+    key: Option<Key>,
+}
+
+impl Alarms {
+    /// Arms a timer.
+    ///
+    /// # Panics
+    /// If the worker, or the node, has as many as it may have.
+    pub(crate) fn arm(&mut self, message: Message, due: Instant, every: Option<Duration>, core: &Arc<Core>) -> TimerId {
+        assert!(
+            self.armed.len() < WORKER_TIMERS_MAX,
+            "`{}` has {WORKER_TIMERS_MAX} timers armed, the limit of a worker: cancel those that are not needed",
+            core.name
+        );
+        self.last += 1;
+        self.insert(self.last, message, due, every, core);
+        TimerId(self.last)
+    }
+
+    fn insert(&mut self, id: u64, message: Message, due: Instant, every: Option<Duration>, core: &Arc<Core>) {
+        let key = set(due, id, core);
+        self.armed.insert(id, Armed { message, due, every, key });
+    }
+
+    /// Takes a timer back. Says whether it was armed.
+    pub(crate) fn cancel(&mut self, id: TimerId, timers: &Timers) -> bool {
+        let Some(armed) = self.armed.remove(&id.0) else {
+            return false;
+        };
+        if let Some(key) = armed.key {
+            timers.cancel(key);
+        }
+        true
+    }
+
+    /// Takes all timers back.
+    pub(crate) fn clear(&mut self, timers: &Timers) {
+        for key in std::mem::take(&mut self.armed).into_values().filter_map(|armed| armed.key) {
+            timers.cancel(key);
+        }
+    }
+
+    /// The message of a timer that is due now. From here on the timer stands at its next tick, or is none any more, so
+    /// that a worker which seals meanwhile takes along either the message or the timer.
+    pub(crate) fn fall_due(&mut self, id: u64, now: Instant, core: &Arc<Core>) -> Option<Message> {
+        let armed = self.armed.get_mut(&id)?;
+        let Some(every) = armed.every else {
+            return self.armed.remove(&id).map(|armed| armed.message);
+        };
+        armed.due = (armed.due + every).max(now);
+        armed.key = set(armed.due, id, core);
+        Some(armed.message.clone())
+    }
+
+    /// The message of `id` found no room. A tick is skipped, so ticks never pile up; a single message tries again.
+    pub(crate) fn no_room(&mut self, id: u64, message: Message, now: Instant, core: &Arc<Core>) {
+        if !self.armed.contains_key(&id) {
+            self.insert(id, message, now + RETRY, None, core);
+        }
+    }
+
+    /// Takes all timers back and gives them as they travel.
+    pub(crate) fn save(&mut self, now: Instant, timers: &Timers) -> Vec<SavedTimer> {
+        let armed = std::mem::take(&mut self.armed);
+        armed
+            .into_iter()
+            .map(|(id, armed)| {
+                if let Some(key) = armed.key {
+                    timers.cancel(key);
+                }
+                SavedTimer {
+                    id: TimerId(id),
+                    remaining: armed.due.since(now),
+                    every: armed.every,
+                    method: armed.message.method,
+                    fingerprint: armed.message.fingerprint,
+                    payload: armed.message.payload,
+                }
+            })
+            .collect()
+    }
+
+    /// Arms what travelled, in place of what is armed: a worker that resumes has the timers that it had.
+    pub(crate) fn replace(&mut self, saved: Vec<SavedTimer>, now: Instant, core: &Arc<Core>) {
+        self.clear(core.host.timers());
+        for timer in saved {
+            let due = now + timer.remaining;
+            let (id, every, message) = timer.into_message();
+            self.last = self.last.max(id.0);
+            self.insert(id.0, message, due, every, core);
+        }
+    }
+
+    /// Arms what travelled beside what is armed, except what `init` has armed anew: a worker that starts afresh.
+    pub(crate) fn merge(&mut self, saved: Vec<SavedTimer>, now: Instant, core: &Arc<Core>) {
+        for timer in saved {
+            let due = now + timer.remaining;
+            let (_, every, message) = timer.into_message();
+            if !self.armed.values().any(|armed| armed.message == message && armed.every == every) {
+                self.arm(message, due, every, core);
+            }
+        }
+    }
+}
+
+impl SavedTimer {
+    fn into_message(self) -> (TimerId, Option<Duration>, Message) {
+        let message = Message { method: self.method, fingerprint: self.fingerprint, payload: self.payload };
+        (self.id, self.every, message)
+    }
+}
+
+/// A timer beyond the node's limit is not armed, and said so; the worker's own limit makes that a matter of thousands
+/// of workers.
+fn set(due: Instant, id: u64, core: &Arc<Core>) -> Option<Key> {
+    let alarm: Weak<dyn Alarm> = Arc::downgrade(&(core.clone() as Arc<dyn Alarm>));
+    match core.host.timers().arm(due, alarm, id) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            tracing::error!(name = %core.name, %error, "a worker's timer is not armed");
+            None
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Owns the face of a cell that does not name its worker type: what the node needs to deliver, move and end workers.
+//! Its methods never run user code on the caller's thread.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::epoch::Epoch;
+use crate::name::Name;
+use crate::worker::{Bundle, Die, KindId, Parcel, Start, Undelivered};
+
+/// Something under way in a cell. It goes on, whether this is polled or dropped.
+pub type Underway<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// How far a cell is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// `init` has not returned; messages queue.
+    Starting,
+    /// It runs messages. A worker that restarts in place after a panic runs too: its messages wait.
+    Running,
+    /// It was asked to seal and has not answered; messages queue.
+    Sealing,
+    /// Its state is given away; messages queue, and it waits for [`AnyCell::unseal`] or [`AnyCell::close`].
+    Sealed,
+    /// It takes nothing any more.
+    Dead,
+}
+
+/// How a request to seal ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealing {
+    /// The cell is sealed; its [`AnyCell::bundle`] can be fetched.
+    Sealed,
+    /// `begin_handoff` said Ignore: the cell runs on at its epoch and is pinned.
+    Ignored,
+    /// The message in hand, or `begin_handoff`, took too long: the cell runs on at its epoch.
+    TimedOut,
+    /// `begin_handoff` panicked: the worker restarts by its rule, in place, at its epoch.
+    Panicked,
+    /// The cell is not running: it ended, or is sealed already.
+    Ended,
+}
+
+/// A cell of any worker type.
+pub trait AnyCell: Any + Send + Sync {
+    /// The name it serves.
+    fn name(&self) -> &Name;
+    /// Its worker type.
+    fn kind(&self) -> KindId;
+    /// The wire name of its worker type.
+    fn worker(&self) -> &'static str;
+    /// The epoch of its present activation.
+    fn epoch(&self) -> Epoch;
+    /// How far it is in its life.
+    fn phase(&self) -> Phase;
+    /// `begin_handoff` said Ignore the last time.
+    fn pinned(&self) -> bool;
+
+    /// Takes a message that came as bytes. It never runs on this thread.
+    ///
+    /// # Errors
+    /// Gives the parcel back, with its token, if the queue is full or the cell is dead.
+    #[expect(clippy::result_large_err, reason = "the parcel goes on to another cell or node")]
+    fn deliver(self: Arc<Self>, parcel: Parcel) -> Result<(), (Parcel, Undelivered)>;
+
+    /// Starts the worker of a cell that is [`Phase::Starting`]: `init`, then `end_handoff` with the bundle's state, then
+    /// the timers, then what was queued meanwhile. A failure gives its text: the cell is dead, [`AnyCell::close`] it.
+    fn boot(self: Arc<Self>, start: Start) -> Underway<Result<(), String>>;
+    /// Seals the cell after the message in hand. With `forced`, Ignore counts as Restart.
+    fn seal(self: Arc<Self>, forced: bool) -> Underway<Sealing>;
+    /// What a sealed cell's successor starts from; `None` unless sealed.
+    fn bundle(&self) -> Option<Bundle>;
+    /// A sealed cell goes on as it was, under a new epoch, with what was queued. Says whether it was sealed.
+    fn unseal(self: Arc<Self>, epoch: Epoch) -> bool;
+    /// Runs `resolve_conflict` with the state of another instance of the name, between two messages.
+    fn absorb(self: Arc<Self>, other: Bundle) -> Underway<Result<(), String>>;
+    /// Ends the cell's taking of messages and hands out its queue, in order, as bytes. Local callers that wait in it get
+    /// their answer by their slot, which counts as [`Place::Away`](crate::call::pending::Place) from now on: retarget it.
+    fn close(&self) -> Vec<Parcel>;
+    /// Runs the worker's last words, within a limit, and drops it. What still queues gets [`Ended`](crate::CallError::Ended).
+    fn die(self: Arc<Self>, reason: Die) -> Underway<()>;
+    /// Records that a publish is given to this worker now; `true` if it had been already.
+    fn seen(&self, publish: u64) -> bool;
+}

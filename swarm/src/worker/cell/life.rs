@@ -1,0 +1,327 @@
+//! Owns the stations of a cell's life: start, seal, unseal, absorb, end. Each runs as a task of its own, so it goes on
+//! whether anybody waits for it or not.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::guard::{Guarded, discard, guarded};
+use super::{Cell, Phase, Sealing, Underway};
+use crate::epoch::Epoch;
+use crate::worker::running::Awaited;
+use crate::worker::{Active, Boot, Bundle, Context, Deadline, Die, Handoff, Payload, Start, Step, Worker};
+
+/// A move waits so long for the message in hand; then the worker goes on and the owner of the name tries again later.
+const HAND_WAIT: Duration = Duration::from_secs(30);
+/// `begin_handoff` may take so long: what it holds up is its own worker's queue.
+const HANDOFF_LIMIT: Duration = Duration::from_secs(5);
+/// The last words may take so long; the name's next activation does not wait for them.
+const DIE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How a hook ended.
+enum Hooked<W, R> {
+    Done(Active<W>, R),
+    /// It did not start, since what it was to read is malformed.
+    Refused(Active<W>, String),
+    /// It panicked; the worker is lost.
+    Panicked(String),
+}
+
+impl<W: Worker> Cell<W> {
+    pub(super) fn start(self: Arc<Self>, start: Start) -> Underway<Result<(), String>> {
+        self.underway(Err("the node's runtime has stopped".into()), |cell| async move {
+            let args = start.args.clone();
+            match cell.bring_up(start).await {
+                Ok(at) => {
+                    {
+                        let mut state = cell.lock();
+                        state.args = Some(args);
+                        if state.phase == Phase::Starting {
+                            state.phase = Phase::Running;
+                        }
+                    }
+                    cell.spawn(cell.clone().drain(at));
+                    Ok(())
+                }
+                Err(text) => {
+                    cell.core.alarms().clear(cell.core.host.timers());
+                    let mut state = cell.lock();
+                    state.phase = Phase::Dead;
+                    state.lose();
+                    Err(text)
+                }
+            }
+        })
+    }
+
+    async fn bring_up(self: &Arc<Self>, start: Start) -> Result<Active<W>, String> {
+        let mut at = self.init(start.args).await?;
+        let Some(bundle) = start.bundle else {
+            return Ok(at);
+        };
+        for publish in bundle.publishes {
+            self.lock().seen(publish);
+        }
+        let now = self.core.now();
+        match bundle.state {
+            Some(state) => {
+                self.core.alarms().replace(bundle.timers, now, &self.core);
+                at = match self.hook(at, |at| W::end_handoff(at, state)).await {
+                    Hooked::Done(at, ()) => at,
+                    Hooked::Refused(_, text) | Hooked::Panicked(text) => return Err(text),
+                };
+            }
+            None => self.core.alarms().merge(bundle.timers, now, &self.core),
+        }
+        Ok(at)
+    }
+
+    /// Runs `init`.
+    pub(super) async fn init(&self, args: Payload) -> Result<Active<W>, String> {
+        let core = &self.core;
+        let context = Context::new(core.clone());
+        let started = guarded(core, Awaited::Nobody, || W::boot(context.clone(), args))?;
+        let worker = match started {
+            Boot::Done(result) => result?,
+            Boot::Refused(malformed) => return Err(malformed.into()),
+            Boot::Later(later) => Guarded::new(core, later).await??,
+        };
+        Ok(Active { worker: Box::new(worker), context })
+    }
+
+    pub(super) fn begin_seal(self: Arc<Self>, forced: bool) -> Underway<Sealing> {
+        let seal = {
+            let mut state = self.lock();
+            if state.phase != Phase::Running {
+                return Box::pin(std::future::ready(Sealing::Ended));
+            }
+            state.phase = Phase::Sealing;
+            state.seals += 1;
+            state.sealing = Some(state.seals);
+            state.seals
+        };
+        self.underway(Sealing::Ended, move |cell| async move {
+            let (begun, begins) = oneshot::channel();
+            let mut hook =
+                pin!(cell.clone().underway(Sealing::Ended, move |cell| { cell.hand_off(forced, seal, begun) }));
+            let timers = cell.core.host.timers().clone();
+            // The hook's end closes the channel as well, so this wait is over in each case.
+            if within(timers.delay(HAND_WAIT), begins).await.is_none() && cell.give_up_sealing(seal) {
+                return Sealing::TimedOut;
+            }
+            match within(timers.delay(HANDOFF_LIMIT), &mut hook).await {
+                Some(sealing) => sealing,
+                None if cell.give_up_sealing(seal) => Sealing::TimedOut,
+                None => hook.await,
+            }
+        })
+    }
+
+    /// Waits for the worker, asks it, and seals.
+    async fn hand_off(self: Arc<Self>, forced: bool, seal: u64, begun: oneshot::Sender<()>) -> Sealing {
+        let Some(at) = self.claim().await else {
+            return Sealing::Ended;
+        };
+        if self.lock().sealing != Some(seal) {
+            self.spawn(self.clone().drain(at));
+            return Sealing::TimedOut;
+        }
+        // Whoever waits for this may have gone; the seal goes on.
+        begun.send(()).ok();
+        match self.hook(at, W::begin_handoff).await {
+            Hooked::Done(at, answer) => self.handed_off(at, answer, forced, seal),
+            Hooked::Refused(at, text) => {
+                tracing::error!(name = %self.core.name, text, "begin_handoff refused to start");
+                self.handed_off(at, Handoff::Restart, forced, seal)
+            }
+            Hooked::Panicked(text) => {
+                self.give_up_sealing(seal);
+                self.crashed(&text);
+                Sealing::Panicked
+            }
+        }
+    }
+
+    fn handed_off(self: &Arc<Self>, at: Active<W>, answer: Handoff<Payload>, forced: bool, seal: u64) -> Sealing {
+        let mut state = self.lock();
+        let stays = matches!(answer, Handoff::Ignore) && !forced;
+        let sealing = match state.sealing == Some(seal) {
+            // Its time was over, or the cell was ended meanwhile; either way nothing was given away.
+            false if state.phase == Phase::Dead => Sealing::Ended,
+            false => Sealing::TimedOut,
+            true if stays => {
+                state.phase = Phase::Running;
+                state.sealing = None;
+                state.pinned = true;
+                Sealing::Ignored
+            }
+            true => {
+                let timers = self.core.alarms().save(self.core.now(), self.core.host.timers());
+                let given = match answer {
+                    Handoff::Resume(given) => Some(given),
+                    Handoff::Restart | Handoff::Ignore => None,
+                };
+                let publishes = state.publishes();
+                state.bundle = Some(Bundle { state: given, timers, publishes });
+                state.phase = Phase::Sealed;
+                state.sealing = None;
+                state.pinned = false;
+                state.worker = Some(at);
+                return Sealing::Sealed;
+            }
+        };
+        drop(state);
+        self.spawn(self.clone().drain(at));
+        sealing
+    }
+
+    /// The cell runs on, if this seal is still under way. Says whether it was.
+    fn give_up_sealing(&self, seal: u64) -> bool {
+        let mut state = self.lock();
+        if state.sealing != Some(seal) {
+            return false;
+        }
+        state.sealing = None;
+        state.phase = Phase::Running;
+        true
+    }
+
+    pub(super) fn go_on(self: &Arc<Self>, epoch: Epoch) -> bool {
+        let mut state = self.lock();
+        if state.phase != Phase::Sealed {
+            return false;
+        }
+        let bundle = state.bundle.take().expect("a sealed cell has a bundle");
+        self.core.set_epoch(epoch);
+        self.core.alarms().replace(bundle.timers, self.core.now(), &self.core);
+        state.phase = Phase::Running;
+        if let Some(at) = state.worker.take() {
+            drop(state);
+            self.spawn(self.clone().drain(at));
+        }
+        true
+    }
+
+    pub(super) fn resolve(self: Arc<Self>, other: Bundle) -> Underway<Result<(), String>> {
+        self.underway(Err("the node's runtime has stopped".into()), |cell| async move {
+            let Some(at) = cell.claim().await else {
+                return Err("the worker has ended".into());
+            };
+            if cell.phase() == Phase::Sealed {
+                cell.lock().worker = Some(at);
+                return Err("the worker is sealed".into());
+            }
+            for publish in other.publishes {
+                cell.lock().seen(publish);
+            }
+            let Some(state) = other.state else {
+                cell.spawn(cell.clone().drain(at));
+                return Ok(());
+            };
+            match cell.hook(at, |at| W::resolve_conflict(at, state)).await {
+                Hooked::Done(at, ()) => {
+                    cell.spawn(cell.clone().drain(at));
+                    Ok(())
+                }
+                Hooked::Refused(at, text) => {
+                    cell.spawn(cell.clone().drain(at));
+                    Err(text)
+                }
+                Hooked::Panicked(text) => {
+                    cell.crashed(&text);
+                    Err(text)
+                }
+            }
+        })
+    }
+
+    pub(super) fn end_with(self: Arc<Self>, reason: Die) -> Underway<()> {
+        let waiting = self.lock().shut();
+        self.core.alarms().clear(self.core.host.timers());
+        let why = reason.to_string();
+        for entry in waiting {
+            entry.end(&self.core, &why);
+        }
+        self.underway((), move |cell| async move {
+            let limit = cell.core.host.timers().delay(DIE_LIMIT);
+            let words = cell.underway((), move |cell| async move {
+                if let Some(at) = cell.claim().await {
+                    cell.lock().lose();
+                    cell.last_words(at, reason).await;
+                }
+            });
+            // A handler that never ends keeps its worker; nobody waits longer for it than this.
+            within(limit, words).await;
+        })
+    }
+
+    /// Runs `die`, within its limit, and drops the worker.
+    pub(super) async fn last_words(&self, at: Active<W>, reason: Die) {
+        let limit = self.core.host.timers().delay(DIE_LIMIT);
+        let words = pin!(self.hook(at, |at| W::die(at, reason)));
+        match within(limit, words).await {
+            Some(Hooked::Done(at, ())) => discard(&self.core, at),
+            Some(Hooked::Refused(at, _)) => discard(&self.core, at),
+            Some(Hooked::Panicked(text)) => {
+                tracing::warn!(name = %self.core.name, text, "a worker panicked in `die`")
+            }
+            None => {
+                tracing::warn!(name = %self.core.name, limit = ?DIE_LIMIT, "a worker's `die` was cut off")
+            }
+        }
+    }
+
+    /// The worker itself, before the next message; `None` if there will be none. Must not be dropped while it waits,
+    /// for the worker may be on its way: it is only awaited in tasks that run to their end.
+    async fn claim(&self) -> Option<Active<W>> {
+        let claim = self.lock().claim();
+        match claim {
+            Ok(at) => Some(at),
+            Err(receiver) => receiver.await.ok(),
+        }
+    }
+
+    async fn hook<R: Send + 'static>(&self, at: Active<W>, hook: impl FnOnce(Active<W>) -> Step<W, R>) -> Hooked<W, R> {
+        self.core.set_due(Deadline::NEVER.due);
+        match guarded(&self.core, Awaited::Nobody, || hook(at)) {
+            Ok(Step::Done(at, answer)) => Hooked::Done(at, answer),
+            Ok(Step::Refused(at, malformed)) => Hooked::Refused(at, malformed.into()),
+            Ok(Step::Later(later)) => match Guarded::new(&self.core, later).await {
+                Ok((at, answer)) => Hooked::Done(at, answer),
+                Err(text) => Hooked::Panicked(text),
+            },
+            Err(text) => Hooked::Panicked(text),
+        }
+    }
+
+    /// Runs a task of this cell to its end. `lost` is the answer if the runtime stops before.
+    fn underway<T, F>(self: Arc<Self>, lost: T, task: impl FnOnce(Arc<Self>) -> F) -> Underway<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let runtime = self.core.host.runtime().clone();
+        let task = runtime.spawn(task(self));
+        Box::pin(async move { task.await.unwrap_or(lost) })
+    }
+
+    fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+}
+
+/// What `future` gives, unless `limit` is over first.
+async fn within<F: Future + Unpin>(limit: impl Future<Output = ()> + Unpin, mut future: F) -> Option<F::Output> {
+    let mut limit = pin!(limit);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = pin!(&mut future).poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        limit.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}

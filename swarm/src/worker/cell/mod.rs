@@ -1,0 +1,193 @@
+//! A cell: the small thing that holds one worker, with its queue. A caller takes the worker out, runs it and puts it
+//! back; whoever comes meanwhile queues. No task and no channel while it is idle.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `any` | the cell without its type, as the node sees it |
+//! | `state` | who has the worker, what waits |
+//! | `entry` | one waiting message |
+//! | `typed` | calls and casts from this node |
+//! | `serve` | running what waits, on tokio |
+//! | `guard` | user code, its panics |
+//! | `life` | start, seal, unseal, absorb, close, die |
+//! | `supervision` | panics and restarts |
+
+mod any;
+mod entry;
+mod guard;
+mod life;
+mod serve;
+mod state;
+mod supervision;
+#[cfg(test)]
+mod tests;
+mod typed;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+pub use any::{AnyCell, Phase, Sealing, Underway};
+pub use typed::{Answered, Called};
+
+use crate::call::pending::RequestId;
+use crate::epoch::Epoch;
+use crate::name::Name;
+use crate::worker::core::Core;
+use crate::worker::{Active, Context, Host, KindId, Parcel, Undelivered, Worker};
+use entry::{Entry, Reply, Work};
+use state::{CheckedIn, CheckedOut, State};
+
+/// The holder of one worker.
+pub struct Cell<W: 'static> {
+    core: Arc<Core>,
+    state: Mutex<State<W>>,
+    /// The worker is out with a caller, who will be back in a moment. Only a hint: it is worth spinning for.
+    inline: AtomicBool,
+}
+
+impl<W: Worker> Cell<W> {
+    /// A cell that waits for [`AnyCell::boot`].
+    pub fn starting(name: Name, epoch: Epoch, host: Arc<dyn Host>) -> Arc<Self> {
+        Self::new(name, epoch, host, Phase::Starting)
+    }
+
+    /// A running cell around an existing worker. Nothing can start it again: a panic ends it.
+    pub fn with_worker(name: Name, epoch: Epoch, host: Arc<dyn Host>, worker: W) -> Arc<Self> {
+        let cell = Self::new(name, epoch, host, Phase::Running);
+        let at = Active { worker: Box::new(worker), context: Context::new(cell.core.clone()) };
+        cell.lock().worker = Some(at);
+        cell
+    }
+
+    fn new(name: Name, epoch: Epoch, host: Arc<dyn Host>, phase: Phase) -> Arc<Self> {
+        Arc::new_cyclic(|weak: &Weak<Self>| Self {
+            core: Arc::new(Core::new(name, epoch, host, weak.clone())),
+            state: Mutex::new(State::new(phase)),
+            inline: AtomicBool::new(false),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the worker out for a caller who runs it on the spot.
+    fn check_out(&self) -> CheckedOut<W> {
+        let out = self.lock().check_out();
+        if matches!(out, CheckedOut::Worker(_)) {
+            self.inline.store(true, Ordering::Release);
+        }
+        out
+    }
+
+    /// Brings the worker back after a message. `None` if nothing is to be run next.
+    fn check_in(self: &Arc<Self>, at: Active<W>) -> Option<(Active<W>, Entry<W>)> {
+        if self.core.stop_requested() {
+            self.stop(at);
+            return None;
+        }
+        let checked = self.lock().check_in(at);
+        self.inline.store(false, Ordering::Release);
+        match checked {
+            CheckedIn::Idle => None,
+            CheckedIn::Next(at, entry) => Some((at, entry)),
+        }
+    }
+
+    /// Queues a message. If the worker was idle, tokio runs it.
+    #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
+    fn push(self: &Arc<Self>, entry: Entry<W>) -> Result<(), (Entry<W>, Undelivered)> {
+        if let Some(at) = self.lock().push(entry)? {
+            self.spawn(self.clone().drain(at));
+        }
+        Ok(())
+    }
+
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.core.host.runtime().spawn(future);
+    }
+
+    pub(super) fn name(&self) -> &Name {
+        &self.core.name
+    }
+}
+
+impl<W: Worker> AnyCell for Cell<W> {
+    fn name(&self) -> &Name {
+        Self::name(self)
+    }
+
+    fn kind(&self) -> KindId {
+        W::KIND
+    }
+
+    fn worker(&self) -> &'static str {
+        W::NAME
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.core.epoch()
+    }
+
+    fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
+    fn pinned(&self) -> bool {
+        self.lock().pinned
+    }
+
+    /// Here a policy may one day run cheap handlers on the I/O thread; now all that comes as bytes goes to tokio.
+    fn deliver(self: Arc<Self>, parcel: Parcel) -> Result<(), (Parcel, Undelivered)> {
+        let Parcel { method, fingerprint, payload, deadline, reply, publish, unconfirmed } = parcel;
+        let work = Work::Bytes { method, fingerprint, payload, publish };
+        // A caller of this node waits in a slot, where the cell notes whether the handler has begun.
+        let reply = match reply {
+            None => Reply::Nobody,
+            Some(reply) if reply.node == self.core.host.node() => Reply::Slot(RequestId(reply.request)),
+            Some(reply) => Reply::To(reply),
+        };
+        match self.push(Entry { work, reply, deadline }) {
+            // Only now the message stands in the queue, and no lock is held.
+            Ok(()) => {
+                drop(unconfirmed);
+                Ok(())
+            }
+            Err((entry, why)) => Err((Parcel { unconfirmed, ..entry.into_parcel(&self.core) }, why)),
+        }
+    }
+
+    fn boot(self: Arc<Self>, start: crate::worker::Start) -> Underway<Result<(), String>> {
+        self.start(start)
+    }
+
+    fn seal(self: Arc<Self>, forced: bool) -> Underway<Sealing> {
+        self.begin_seal(forced)
+    }
+
+    fn bundle(&self) -> Option<crate::worker::Bundle> {
+        self.lock().bundle.clone()
+    }
+
+    fn unseal(self: Arc<Self>, epoch: Epoch) -> bool {
+        self.go_on(epoch)
+    }
+
+    fn absorb(self: Arc<Self>, other: crate::worker::Bundle) -> Underway<Result<(), String>> {
+        self.resolve(other)
+    }
+
+    fn close(&self) -> Vec<Parcel> {
+        let waiting = self.lock().shut();
+        self.core.alarms().clear(self.core.host.timers());
+        waiting.into_iter().map(|entry| entry.into_parcel(&self.core)).collect()
+    }
+
+    fn die(self: Arc<Self>, reason: crate::worker::Die) -> Underway<()> {
+        self.end_with(reason)
+    }
+
+    fn seen(&self, publish: u64) -> bool {
+        self.lock().seen(publish)
+    }
+}

@@ -1,0 +1,117 @@
+//! Owns what happens after a panic: restart in place, with back-off, or the end of the cell. A restart keeps the epoch,
+//! since the worker gave nothing away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Cell;
+use super::state::CheckedOut;
+use crate::worker::{Active, Die, End, Phase, Restart, Worker};
+
+/// OTP's default is one restart in five seconds; three let a worker outlive a short fault of what it depends on.
+pub(super) const RESTARTS_MAX: usize = 3;
+/// The window in which restarts are counted.
+pub(super) const RESTART_WINDOW: Duration = Duration::from_secs(5);
+/// The first restart is immediate; the second waits this long, and each further one twice as long. All of them together
+/// stay well within the window, so that a worker which never comes up does end.
+const BACKOFF: Duration = Duration::from_millis(100);
+
+impl<W: Worker> Cell<W> {
+    /// The worker is lost to a panic, or could not be started again. Decides what now.
+    pub(super) fn crashed(self: &Arc<Self>, text: &str) {
+        self.core.alarms().clear(self.core.host.timers());
+        let now = self.core.now();
+        let mut state = self.lock();
+        self.inline.store(false, std::sync::atomic::Ordering::Release);
+        if state.phase == Phase::Dead {
+            state.lose();
+            return;
+        }
+        state.crashes.retain(|at| now.since(*at) < RESTART_WINDOW);
+        state.crashes.push(now);
+        let crashes = state.crashes.len();
+        let restarts = match W::OPTIONS.restart {
+            Restart::Permanent | Restart::Transient => state.args.is_some() && crashes <= RESTARTS_MAX,
+            Restart::Temporary => false,
+        };
+        drop(state);
+        tracing::warn!(name = %self.core.name, worker = W::NAME, text, restarts, "a worker failed");
+        match restarts {
+            true => self.spawn(self.clone().restart(backoff(crashes))),
+            false => self.end(End::Failed(text.to_owned())),
+        }
+    }
+
+    /// Starts the worker again from its init arguments, after `wait`.
+    async fn restart(self: Arc<Self>, wait: Duration) {
+        if !wait.is_zero() {
+            self.core.host.timers().delay(wait).await;
+        }
+        let args = {
+            let mut state = self.lock();
+            match (state.phase, state.args.clone()) {
+                (Phase::Starting | Phase::Running | Phase::Sealing | Phase::Sealed, Some(args)) => args,
+                (Phase::Dead, _) | (_, None) => return state.lose(),
+            }
+        };
+        match self.init(args).await {
+            Ok(at) => self.drain(at).await,
+            Err(text) => self.crashed(&text),
+        }
+    }
+
+    /// The worker asked to end: its last words, then the end of the cell.
+    pub(super) fn stop(self: &Arc<Self>, at: Active<W>) {
+        {
+            let mut state = self.lock();
+            if state.phase == Phase::Dead {
+                // It was ended from outside meanwhile: whoever did that takes it from here for its last words.
+                drop(state.check_in(at));
+                return;
+            }
+        }
+        self.refuse_all(&End::Stopped);
+        let cell = self.clone();
+        self.spawn(async move {
+            cell.last_words(at, Die::Stopped).await;
+            cell.tell(End::Stopped);
+        });
+    }
+
+    /// Ends a worker that asked for it while no message was in hand.
+    pub(crate) fn stop_if_idle(self: &Arc<Self>) {
+        if let CheckedOut::Worker(at) = self.check_out() {
+            self.bring_back(at);
+        }
+    }
+
+    fn end(&self, why: End) {
+        self.refuse_all(&why);
+        self.tell(why);
+    }
+
+    /// There is no worker any more: answers what waits for it.
+    fn refuse_all(&self, why: &End) {
+        let waiting = {
+            let mut state = self.lock();
+            state.lose();
+            state.shut()
+        };
+        self.core.alarms().clear(self.core.host.timers());
+        let why = why.to_string();
+        for entry in waiting {
+            entry.end(&self.core, &why);
+        }
+    }
+
+    fn tell(&self, why: End) {
+        self.core.host.ended(self.name(), W::KIND, self.core.epoch(), why);
+    }
+}
+
+fn backoff(crashes: usize) -> Duration {
+    match crashes {
+        0 | 1 => Duration::ZERO,
+        further => BACKOFF * (1 << (further - 2).min(RESTARTS_MAX)),
+    }
+}

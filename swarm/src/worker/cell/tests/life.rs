@@ -1,0 +1,156 @@
+//! Moves: seal, queue, bundle, unseal, absorb, close and die.
+
+use super::*;
+use crate::worker::{Bundle, Phase, Sealing, Start, Undelivered};
+
+#[tokio::test]
+async fn a_move_takes_state_timers_and_queue_along_in_order() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let old = bench.booted(&shared).await;
+    call(&bench, &old, Count(5)).await.expect("it answers");
+    call(&bench, &old, Every(10)).await.expect("it answers");
+    assert!(!old.seen(77) && old.seen(77));
+    let mut held = Box::pin(call(&bench, &old, Hold(1)));
+    waits(&mut held).await;
+    let sealing = AnyCell::seal(old.clone(), false);
+    assert_eq!(old.phase(), Phase::Sealing);
+    old.cast(Note(1, 1)).expect("it queues");
+    AnyCell::deliver(old.clone(), bench.parcel(&Note(1, 2), None)).expect("it queues");
+    let mut waiting = Box::pin(call(&bench, &old, Ask(1, 3)));
+    waits(&mut waiting).await;
+    shared.gate.add_permits(1);
+    assert_eq!(sealing.await, Sealing::Sealed);
+    held.await.expect("the message in hand is answered");
+    old.cast(Note(1, 4)).expect("it queues");
+    bench.advance(Duration::from_secs(1));
+    assert_eq!(*shared.log(), [(u64::MAX, 1)], "a sealed worker runs nothing, and its timers stand still");
+
+    let bundle = old.bundle().expect("it is sealed");
+    assert_eq!((bundle.timers.len(), &*bundle.publishes), (2, &[77][..]));
+    let bundle = Bundle::decode(&bundle.encode()).expect("it is well formed");
+    assert_eq!(Some(&bundle), old.bundle().as_ref());
+
+    let new: Arc<Cell<Probe>> = Cell::starting("probe".into(), epoch(2), bench.host());
+    let start = Start { args: shared.args(), bundle: Some(bundle) };
+    AnyCell::boot(new.clone(), start).await.expect("it starts");
+    for parcel in old.close() {
+        AnyCell::deliver(new.clone(), parcel).expect("there is room");
+    }
+    assert!(matches!(old.cast(Note(9, 9)), Err((_, Undelivered::Moved))));
+    assert_eq!(waiting.await.expect("the new one answers through the slot").0, 3);
+    AnyCell::die(old, Die::Moved).await;
+    assert_eq!(*shared.died.lock().expect("unpoisoned"), [Die::Moved]);
+    assert_eq!(call(&bench, &new, Count(1)).await.expect("it answers").0, 6);
+    assert!(new.seen(77));
+    assert_eq!(shared.log().split_off(1), [(1, 1), (1, 2), (1, 3), (1, 4)]);
+
+    shared.log().clear();
+    for _ in 0..10 {
+        bench.advance(Duration::from_millis(10));
+        call(&bench, &new, Count(0)).await.expect("it answers");
+    }
+    let log = shared.log();
+    assert_eq!(log.iter().filter(|(who, _)| *who == 7).count(), 10);
+    assert_eq!(log.iter().filter(|(who, _)| *who == 8).count(), 1);
+}
+
+#[tokio::test]
+async fn unsealed_it_goes_on_as_it_was() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell = bench.booted(&shared).await;
+    call(&bench, &cell, Count(5)).await.expect("it answers");
+    assert_eq!(AnyCell::seal(cell.clone(), false).await, Sealing::Sealed);
+    assert_eq!(AnyCell::seal(cell.clone(), false).await, Sealing::Ended);
+    let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
+    waits(&mut waiting).await;
+    assert!(AnyCell::unseal(cell.clone(), epoch(3)));
+    assert!(!AnyCell::unseal(cell.clone(), epoch(4)));
+    assert_eq!(waiting.await.expect("it answers").0, 6);
+    assert_eq!((cell.epoch(), cell.phase()), (epoch(3), Phase::Running));
+    assert_eq!(cell.bundle(), None);
+}
+
+#[tokio::test]
+async fn one_that_ignores_is_pinned_unless_forced() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell = bench.booted(&shared).await;
+    shared.moves(Moves::Ignore);
+    assert_eq!(AnyCell::seal(cell.clone(), false).await, Sealing::Ignored);
+    assert!(cell.pinned());
+    assert_eq!(call(&bench, &cell, Count(1)).await.expect("it runs on").0, 1);
+    assert_eq!(AnyCell::seal(cell.clone(), true).await, Sealing::Sealed);
+    assert_eq!(cell.bundle().expect("it is sealed").state, None);
+}
+
+#[tokio::test]
+async fn a_hook_that_takes_too_long_seals_nothing() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell = bench.booted(&shared).await;
+    shared.moves(Moves::Wait);
+    let mut sealing = AnyCell::seal(cell.clone(), false);
+    tokio::select! {
+        biased;
+        () = shared.entered() => {}
+        sealing = &mut sealing => panic!("{sealing:?}"),
+    }
+    let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
+    waits(&mut waiting).await;
+    let sealing = loop {
+        tokio::select! {
+            biased;
+            sealing = &mut sealing => break sealing,
+            () = tokio::task::yield_now() => bench.node.timers.advance(Duration::from_millis(500)),
+        }
+    };
+    assert_eq!((sealing, cell.phase()), (Sealing::TimedOut, Phase::Running));
+    shared.gate.add_permits(1);
+    assert_eq!(waiting.await.expect("it runs on").0, 1);
+    assert_eq!(cell.epoch(), epoch(1));
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_restarts_the_worker_in_place() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell = bench.booted(&shared).await;
+    shared.moves(Moves::Panic);
+    assert_eq!(AnyCell::seal(cell.clone(), false).await, Sealing::Panicked);
+    assert_eq!(call(&bench, &cell, Count(1)).await.expect("it runs again").0, 1);
+    assert_eq!((cell.epoch(), shared.boots.load(Ordering::SeqCst)), (epoch(1), 2));
+}
+
+#[tokio::test]
+async fn what_it_absorbs_comes_between_two_messages() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell = bench.booted(&shared).await;
+    let other = Bundle { state: Some(encode(&Count(40))), timers: Vec::new(), publishes: vec![4] };
+    assert_eq!(AnyCell::absorb(cell.clone(), other).await, Ok(()));
+    assert_eq!(call(&bench, &cell, Count(2)).await.expect("it answers").0, 42);
+    assert!(cell.seen(4));
+}
+
+#[tokio::test]
+async fn die_waits_for_the_message_in_hand_and_answers_the_queue() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell = bench.booted(&shared).await;
+    let mut held = Box::pin(call(&bench, &cell, Hold(1)));
+    let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
+    poll_fn(|cx| {
+        assert!(held.as_mut().poll(cx).is_pending() && waiting.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+    let dying = AnyCell::die(cell.clone(), Die::Unregistered);
+    let error = waiting.await.expect_err("it never ran");
+    assert!(matches!(error, CallError::Ended { .. }), "{error:?}");
+    shared.gate.add_permits(1);
+    dying.await;
+    held.await.expect("the message in hand is answered");
+    assert_eq!(*shared.died.lock().expect("unpoisoned"), [Die::Unregistered]);
+}

@@ -1,0 +1,280 @@
+//! Owns the way of calls and casts from this node into a cell: run here if the worker is idle, else queued.
+//! A method may add its run and nothing else; all that can forget the message's type does.
+
+use std::future::Future;
+use std::hint::spin_loop;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use tokio::runtime::{EnterGuard, Handle};
+use tokio::task::coop;
+
+use super::Cell;
+use super::entry::{Entry, Reply, Rows, Work, forget, typed, value};
+use super::guard::{discard, guarded};
+use super::state::CheckedOut;
+use crate::call::pending::{Answer, Place, Ticket, Waiting};
+use crate::error::{CallError, Executed};
+use crate::message::{Message, decode};
+use crate::worker::running::{self, Awaited, DEPTH_MAX};
+use crate::worker::{Active, Call, Cast, Deadline, Input, Later, Step, Undelivered, Worker};
+
+/// How often to look whether an inline run is over before queueing behind it: about two microseconds. Queueing costs
+/// more, and makes everybody after it queue too.
+const SPINS: usize = 100;
+
+/// How far a call from this node got.
+#[must_use = "a call that waits must be awaited, and one that was refused goes elsewhere"]
+pub enum Called<M, R> {
+    /// It ran, or it cannot.
+    Done(Result<R, CallError>),
+    /// It is queued or under way: the answer comes. Dropping this does not cancel it.
+    Waiting(Answered<R>),
+    /// The cell did not take it.
+    Refused(M, Undelivered),
+    /// The task has used up its budget and was woken: return `Pending`, and call again.
+    Yield(M),
+}
+
+/// The answer of a call that waits in a cell, or that was handed on to another node.
+#[must_use = "dropping this gives up the answer"]
+pub struct Answered<R> {
+    ticket: Ticket,
+    core: Arc<crate::worker::core::Core>,
+    reply: PhantomData<fn() -> R>,
+}
+
+impl<R> Unpin for Answered<R> {}
+
+impl<R: crate::message::Wire> Future for Answered<R> {
+    type Output = Result<R, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.ticket).poll(cx).map(|result| match result? {
+            Answer::Value(reply) => Ok(typed(reply)),
+            Answer::Payload(payload) => {
+                decode(&payload).map_err(|malformed| self.core.mismatch(format!("its reply: {malformed}")))
+            }
+        })
+    }
+}
+
+/// What one poll of a handler on this stack gave.
+enum Polled<W, R> {
+    Done(R),
+    Failed(CallError),
+    Later(Later<W, R>),
+}
+
+impl<W: Worker> Cell<W> {
+    /// Calls the worker from this node. The handler runs here, on the caller's task, if the worker is idle.
+    pub fn call<M: Message>(
+        self: &Arc<Self>,
+        message: M,
+        deadline: Deadline,
+        cx: &mut TaskContext<'_>,
+    ) -> Called<M, <W as Call<M>>::Reply>
+    where
+        W: Call<M>,
+    {
+        if running::waits_for(&self.core) {
+            return Called::Done(Err(CallError::SelfCall {
+                name: self.core.name.clone(),
+                node: self.core.host.node(),
+            }));
+        }
+        if runs_here::<W>() {
+            // Without this a loop of inline calls would never let its thread's timers and other tasks run.
+            match coop::poll_proceed(cx) {
+                Poll::Pending => return Called::Yield(message),
+                Poll::Ready(budget) => budget.made_progress(),
+            }
+            match self.check_out_soon() {
+                CheckedOut::Worker(at) => {
+                    let run = move |at| <W as Call<M>>::run(at, Input::Value(message));
+                    return match self.run_here(at, deadline, Awaited::Below, cx, run) {
+                        Polled::Done(reply) => Called::Done(Ok(reply)),
+                        Polled::Failed(error) => Called::Done(Err(error)),
+                        Polled::Later(later) => match self.move_to_task(forget(later, value), deadline) {
+                            Ok(ticket) => Called::Waiting(self.answered(ticket)),
+                            Err(error) => Called::Done(Err(error)),
+                        },
+                    };
+                }
+                CheckedOut::Dead => return Called::Refused(message, Undelivered::Moved),
+                CheckedOut::Busy => {}
+            }
+        }
+        match self.enqueue_call(Work::Value(Box::new(message), Rows::<W, M>::CALL), deadline) {
+            Ok(Ok(ticket)) => Called::Waiting(self.answered(ticket)),
+            Ok(Err(error)) => Called::Done(Err(error)),
+            Err((entry, why)) => Called::Refused(entry.into_message(), why),
+        }
+    }
+
+    /// Casts to the worker from this node. If it is idle the handler runs before this returns, as far as it gets.
+    ///
+    /// # Errors
+    /// Gives the message back if the queue is full or the cell is dead.
+    pub fn cast<M: Message>(self: &Arc<Self>, message: M) -> Result<(), (M, Undelivered)>
+    where
+        W: Cast<M>,
+    {
+        if runs_here::<W>() && coop::has_budget_remaining() {
+            match self.check_out_soon() {
+                CheckedOut::Worker(at) => {
+                    let mut cx = TaskContext::from_waker(Waker::noop());
+                    let run = move |at| <W as Cast<M>>::run(at, Input::Value(message));
+                    match self.run_here(at, Deadline::NEVER, Awaited::Nobody, &mut cx, run) {
+                        Polled::Done(()) => {}
+                        Polled::Failed(error) => {
+                            tracing::debug!(name = %self.core.name, %error, "a cast was not run to its end");
+                        }
+                        Polled::Later(later) => {
+                            self.spawn(self.clone().finish(forget(later, value), Reply::Nobody));
+                        }
+                    }
+                    return Ok(());
+                }
+                CheckedOut::Dead => return Err((message, Undelivered::Moved)),
+                CheckedOut::Busy => {}
+            }
+        }
+        self.enqueue_cast(message)
+    }
+
+    /// Casts to the worker without running it here.
+    pub(crate) fn enqueue_cast<M: Message>(self: &Arc<Self>, message: M) -> Result<(), (M, Undelivered)>
+    where
+        W: Cast<M>,
+    {
+        let work = Work::Value(Box::new(message), Rows::<W, M>::CAST);
+        self.push(Entry { work, reply: Reply::Nobody, deadline: Deadline::NEVER })
+            .map_err(|(entry, why)| (entry.into_message(), why))
+    }
+
+    /// Takes the worker out, waiting a moment for a caller who has it.
+    fn check_out_soon(&self) -> CheckedOut<W> {
+        let mut spins = 0;
+        loop {
+            match self.check_out() {
+                CheckedOut::Busy if spins < SPINS && self.inline.load(Ordering::Acquire) => {}
+                out @ (CheckedOut::Worker(_) | CheckedOut::Busy | CheckedOut::Dead) => return out,
+            }
+            spins += 1;
+            while spins < SPINS && self.inline.load(Ordering::Acquire) {
+                spins += 1;
+                spin_loop();
+            }
+        }
+    }
+
+    /// Runs a handler on this stack, as far as one poll gets. Unless it waits, the worker is back in its cell.
+    fn run_here<R>(
+        self: &Arc<Self>,
+        at: Active<W>,
+        deadline: Deadline,
+        awaited: Awaited,
+        cx: &mut TaskContext<'_>,
+        run: impl FnOnce(Active<W>) -> Step<W, R>,
+    ) -> Polled<W, R> {
+        let _runtime = self.runtime_if_none();
+        self.core.set_due(deadline.due);
+        let step = match guarded(&self.core, awaited, move || run(at)) {
+            Ok(Step::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
+                Ok(Poll::Pending) => {
+                    self.inline.store(false, Ordering::Release);
+                    return Polled::Later(later);
+                }
+                Ok(Poll::Ready((at, reply))) => Ok(Step::Done(at, reply)),
+                Err(text) => {
+                    discard(&self.core, later);
+                    Err(text)
+                }
+            },
+            step => step,
+        };
+        match step {
+            Ok(Step::Done(at, reply)) => {
+                self.bring_back(at);
+                Polled::Done(reply)
+            }
+            Ok(Step::Refused(at, malformed)) => {
+                self.bring_back(at);
+                Polled::Failed(self.core.mismatch(malformed.to_string()))
+            }
+            Ok(Step::Later(_)) => unreachable!("a handler that waits was polled above"),
+            Err(text) => {
+                self.crashed(&text);
+                Polled::Failed(self.core.panicked(text))
+            }
+        }
+    }
+
+    pub(super) fn bring_back(self: &Arc<Self>, at: Active<W>) {
+        if let Some((at, entry)) = self.check_in(at) {
+            self.spawn(self.clone().drain_from(at, entry));
+        }
+    }
+
+    /// A handler that waits goes on as a task, whatever becomes of its caller.
+    fn move_to_task(self: &Arc<Self>, later: Later<W, Answer>, deadline: Deadline) -> Result<Ticket, CallError> {
+        let name = self.core.name.clone();
+        match self.core.host.pending().take_begun(Waiting { name, deadline, place: Place::Begun }) {
+            Ok(ticket) => {
+                self.spawn(self.clone().finish(later, Reply::Slot(ticket.request())));
+                Ok(ticket)
+            }
+            Err(_) => {
+                self.spawn(self.clone().finish(later, Reply::Nobody));
+                let (name, after) = (self.core.name.clone(), deadline.limit);
+                Err(CallError::Timeout { name, after, executed: Executed::Yes })
+            }
+        }
+    }
+
+    #[expect(clippy::result_large_err, reason = "the message goes back to its caller")]
+    fn enqueue_call(
+        self: &Arc<Self>,
+        work: Work<W>,
+        deadline: Deadline,
+    ) -> Result<Result<Ticket, CallError>, (Entry<W>, Undelivered)> {
+        let name = self.core.name.clone();
+        let ticket = match self.core.host.pending().take(Waiting { name, deadline, place: Place::Here }) {
+            Ok(ticket) => ticket,
+            Err(exhausted) => {
+                let (name, node) = (self.core.name.clone(), self.core.host.node());
+                let what = format!("the table of waiting calls ({exhausted})");
+                return Ok(Err(CallError::Overloaded { name, node, what }));
+            }
+        };
+        self.push(Entry { work, reply: Reply::Slot(ticket.request()), deadline })?;
+        Ok(Ok(ticket))
+    }
+
+    fn answered<R>(&self, ticket: Ticket) -> Answered<R> {
+        Answered { ticket, core: self.core.clone(), reply: PhantomData }
+    }
+
+    /// Handlers find a tokio runtime around them, also when a plain thread calls.
+    fn runtime_if_none(&self) -> Option<EnterGuard<'_>> {
+        Handle::try_current().is_err().then(|| self.core.host.runtime().enter())
+    }
+}
+
+/// Whether messages to a `W` may run on this stack.
+fn runs_here<W: Worker>() -> bool {
+    !W::OPTIONS.pool && running::depth() < DEPTH_MAX
+}
+
+impl<W: Worker> Entry<W> {
+    fn into_message<M: Message>(self) -> M {
+        match self.work {
+            Work::Value(message, _) => typed(message),
+            Work::Bytes { .. } => unreachable!("what comes back from the queue is what was pushed"),
+        }
+    }
+}

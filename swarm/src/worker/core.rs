@@ -1,0 +1,113 @@
+//! Owns what a cell and the contexts of its worker share, without naming the worker's type.
+//! Never holds the worker itself.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use swarm_net::time::Instant;
+
+use crate::epoch::Epoch;
+use crate::error::CallError;
+use crate::name::Name;
+use crate::timer::Alarm;
+use crate::worker::alarms::Alarms;
+use crate::worker::cell::AnyCell;
+use crate::worker::{Deadline, Host, Undelivered};
+
+/// The part of a cell that contexts hold.
+pub(crate) struct Core {
+    pub(crate) name: Name,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) cell: Weak<dyn AnyCell>,
+    epoch: Mutex<Epoch>,
+    /// The due time of the message in hand, in nanoseconds of the node's clock.
+    due: AtomicU64,
+    stop: AtomicBool,
+    alarms: Mutex<Alarms>,
+}
+
+impl Core {
+    pub(crate) fn new(name: Name, epoch: Epoch, host: Arc<dyn Host>, cell: Weak<dyn AnyCell>) -> Self {
+        Self {
+            name,
+            host,
+            cell,
+            epoch: Mutex::new(epoch),
+            due: AtomicU64::new(Deadline::NEVER.due.as_nanos()),
+            stop: AtomicBool::new(false),
+            alarms: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.host.timers().now()
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_epoch(&self, epoch: Epoch) {
+        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = epoch;
+    }
+
+    pub(crate) fn due(&self) -> Instant {
+        Instant::from_nanos(self.due.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_due(&self, due: Instant) {
+        self.due.store(due.as_nanos(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn request_stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stop_requested(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn alarms(&self) -> MutexGuard<'_, Alarms> {
+        self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The error of a call that waited in the queue of a cell that ended.
+    pub(crate) fn ended(&self, why: &str) -> CallError {
+        CallError::Ended { name: self.name.clone(), node: self.host.node(), text: why.to_owned() }
+    }
+
+    /// The error of a call whose handler panicked.
+    pub(crate) fn panicked(&self, text: String) -> CallError {
+        CallError::Panicked { name: self.name.clone(), node: self.host.node(), text }
+    }
+
+    /// The error of a call whose message the cell cannot read.
+    pub(crate) fn mismatch(&self, what: String) -> CallError {
+        CallError::SchemaMismatch { name: self.name.clone(), node: self.host.node(), what }
+    }
+
+    /// The cell as its own type, if that is `C` and it still exists.
+    pub(crate) fn cell_as<C: Any + Send + Sync>(&self) -> Option<Arc<C>> {
+        let cell: Arc<dyn Any + Send + Sync> = self.cell.upgrade()?;
+        cell.downcast().ok()
+    }
+}
+
+/// A timer of the worker is due: its message goes into the cell's queue.
+impl Alarm for Core {
+    fn ring(self: Arc<Self>, id: u64) {
+        let now = self.now();
+        let Some(message) = self.alarms().fall_due(id, now, &self) else {
+            return;
+        };
+        let Some(cell) = self.cell.upgrade() else {
+            return;
+        };
+        match cell.deliver(message.clone().into_parcel()) {
+            Ok(()) => {}
+            Err((_, Undelivered::Full)) => self.alarms().no_room(id, message, now, &self),
+            Err((_, Undelivered::Moved)) => self.alarms().clear(self.host.timers()),
+        }
+    }
+}

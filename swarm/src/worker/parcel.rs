@@ -1,0 +1,67 @@
+//! Owns the form in which a message reaches a cell from another node, and why a cell may not take it.
+//! Never looks inside the message.
+
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+
+use swarm_net::time::Instant;
+
+use crate::worker::{Payload, ReplyTo};
+
+/// Until when a message may start to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// From this instant on it must not start.
+    pub due: Instant,
+    /// The whole time limit of the call, for the text of its error.
+    pub limit: Duration,
+}
+
+impl Deadline {
+    /// For messages that may wait as long as they like.
+    pub const NEVER: Self = Self { due: Instant::from_nanos(u64::MAX), limit: Duration::MAX };
+
+    /// `limit` from `now` on.
+    pub fn after(now: Instant, limit: Duration) -> Self {
+        Self { due: now + limit, limit }
+    }
+}
+
+/// A message that came as bytes.
+pub struct Parcel {
+    /// The message's id on the wire.
+    pub method: u64,
+    /// The low bits of the fingerprint of the sender's version of it.
+    pub fingerprint: u32,
+    /// The message.
+    pub payload: Payload,
+    /// Until when it may start to run.
+    pub deadline: Deadline,
+    /// Whom the answer goes to; `None` for a cast.
+    pub reply: Option<ReplyTo>,
+    /// The id of the publish that it is part of, zero if of none.
+    pub publish: u64,
+    /// Dropped as soon as the message stands in a cell's queue or was refused for good; it comes back with a parcel
+    /// that the cell did not take.
+    pub unconfirmed: Option<Box<dyn Any + Send + Sync>>,
+}
+
+impl fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parcel")
+            .field("method", &format_args!("{:#018x}", self.method))
+            .field("payload", &self.payload)
+            .field("reply", &self.reply)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a cell did not take a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// Its queue is full.
+    Full,
+    /// It is dead: the name has moved or ended, look it up again.
+    Moved,
+}

@@ -1,0 +1,155 @@
+//! Owns the nodes of a test and its worker.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use swarm::prelude::*;
+use swarm::{Config, Event, Events, Swarm};
+
+/// How long a test waits for something that takes milliseconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What moves with a [`Tally`].
+#[swarm::message]
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Saved {
+    pub(crate) hits: u64,
+}
+
+/// Counts, and keeps its count when it moves.
+pub(crate) struct Tally {
+    hits: u64,
+    conflicts: u64,
+}
+
+#[swarm::worker]
+impl Tally {
+    #[init]
+    fn init() -> Self {
+        Self { hits: 0, conflicts: 0 }
+    }
+
+    #[call]
+    fn hit(&mut self, by: u64) -> u64 {
+        self.hits += by;
+        self.hits
+    }
+
+    #[call]
+    fn node(&self, ctx: &Context<Self>) -> String {
+        ctx.swarm().node().to_string()
+    }
+
+    #[call]
+    fn conflicts(&self) -> u64 {
+        self.conflicts
+    }
+
+    #[cast]
+    fn add(&mut self, by: u64) {
+        self.hits += by;
+    }
+
+    #[begin_handoff]
+    fn begin_handoff(&mut self) -> Handoff<Saved> {
+        Handoff::Resume(Saved { hits: self.hits })
+    }
+
+    #[end_handoff]
+    fn end_handoff(&mut self, saved: Saved) {
+        self.hits = saved.hits;
+    }
+
+    #[resolve_conflict]
+    fn resolve_conflict(&mut self, other: Saved) {
+        self.hits += other.hits;
+        self.conflicts += 1;
+    }
+}
+
+/// Starts a node that knows these others.
+pub(crate) async fn join(cluster: &str, seeds: &[&Swarm]) -> Swarm {
+    // RUST_LOG=debug shows what happened in a failing test.
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+    let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
+    Swarm::builder()
+        .cluster(cluster)
+        .bind("127.0.0.1:0")
+        .discovery(Seeds::new(seeds))
+        .config(Config::local())
+        .start()
+        .await
+        .expect("a node starts on a free loopback port")
+}
+
+/// Starts so many nodes, and waits until each knows all.
+pub(crate) async fn cluster(name: &str, count: usize) -> Vec<Swarm> {
+    let mut nodes = vec![join(name, &[]).await];
+    while nodes.len() < count {
+        nodes.push(join(name, &[&nodes[0]]).await);
+    }
+    all_know(&nodes).await;
+    nodes
+}
+
+/// Waits until each of these nodes knows exactly these.
+pub(crate) async fn all_know(nodes: &[Swarm]) {
+    for node in nodes {
+        let mut events = node.events();
+        while node.nodes().len() != nodes.len() {
+            next(&mut events).await;
+        }
+    }
+}
+
+async fn next(events: &mut Events) -> Event {
+    let event = tokio::time::timeout(PATIENCE, events.next()).await;
+    event.expect("something happens in time").expect("the node runs")
+}
+
+/// Waits until `done` says so, looking whenever something happens on a node, and now and then.
+pub(crate) async fn until(what: &str, nodes: &[Swarm], mut done: impl AsyncFnMut() -> bool) {
+    let mut events: Vec<Events> = nodes.iter().map(Swarm::events).collect();
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while !done().await {
+        assert!(tokio::time::Instant::now() < end, "not in time: {what}");
+        let first = events.first_mut().expect("there is a node");
+        drop(tokio::time::timeout(Duration::from_millis(20), first.next()).await);
+    }
+}
+
+/// How many of the registered names each node hosts.
+pub(crate) async fn spread(node: &Swarm) -> BTreeMap<NodeId, usize> {
+    let mut spread = BTreeMap::new();
+    for (_, location) in node.registered().await.expect("all nodes answer") {
+        *spread.entry(location.node).or_default() += 1;
+    }
+    spread
+}
+
+/// Registers `name-0 ..`, and hits the i-th of them i times.
+pub(crate) async fn populate(nodes: &[Swarm], count: u64) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..count {
+        let node = nodes[usize::try_from(i).expect("a small number") % nodes.len()].clone();
+        tasks.spawn(async move {
+            let name = format!("name-{i}");
+            TallyClient::register(&name, ()).on(&node).await.expect("the name is free");
+            let hits = node.at::<Tally>(&name).hit(i).await;
+            assert_eq!(hits, Ok(i), "{name}");
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.expect("no task panics");
+    }
+}
+
+/// Every worker answers through `node`, with the count it should have.
+pub(crate) async fn verify(node: &Swarm, count: u64, hits: impl Fn(u64) -> u64) {
+    for i in 0..count {
+        let name = format!("name-{i}");
+        let answer = node.at::<Tally>(&name).hit(0).timeout(PATIENCE).await;
+        assert_eq!(answer, Ok(hits(i)), "{name} through {node:?}");
+    }
+}

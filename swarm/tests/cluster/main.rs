@@ -1,0 +1,5 @@
+//! Several nodes in one process, over real sockets on the loopback interface.
+
+mod fixture;
+mod groups;
+mod topology;

@@ -1,0 +1,9 @@
+use std::sync::Arc;
+
+#[swarm::message]
+struct Shared {
+    text: Arc<str>,
+    name: String,
+}
+
+fn main() {}

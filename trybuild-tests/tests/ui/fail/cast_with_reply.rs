@@ -1,0 +1,27 @@
+use swarm::prelude::*;
+
+struct A;
+
+#[swarm::worker]
+impl A {
+    #[init]
+    fn init(_: &Context<Self>, opening: u64) -> Self {
+        let _ = opening;
+        Self
+    }
+
+    #[call]
+    fn fine(&self, number: u64) -> u64 {
+        number
+    }
+
+    #[cast]
+    fn count(&self) -> u64 {
+        1
+    }
+}
+
+fn main() {
+    let _ = AClient::at("a").count();
+    let _ = AClient::cast("a", a::Count);
+}

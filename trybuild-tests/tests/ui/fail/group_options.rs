@@ -1,0 +1,5 @@
+#[derive(swarm::Group)]
+#[group(wroker = A)]
+struct G;
+
+fn main() {}

@@ -1,0 +1,8 @@
+#[swarm::message]
+struct M<'a> {
+    text: &'a str,
+}
+
+fn main() {
+    println!("{}", M { text: "" }.text);
+}

@@ -1,0 +1,20 @@
+use swarm::prelude::*;
+
+struct A;
+
+#[swarm::worker]
+impl A {
+    fn context(_: &Context<Self>) {}
+
+    #[call]
+    fn fine(&self, number: u64) -> u64 {
+        number
+    }
+
+
+}
+
+fn main() {
+    drop(AClient::register("a", 1));
+    drop(AClient::at("a").fine(1));
+}

@@ -1,0 +1,7 @@
+struct NotAGroup;
+
+fn group<G: swarm::Group>() {}
+
+fn main() {
+    group::<NotAGroup>();
+}

@@ -1,0 +1,6 @@
+#[swarm::worker]
+struct A;
+
+fn main() {
+    drop(A);
+}

@@ -1,0 +1,25 @@
+use swarm::prelude::*;
+
+struct A;
+
+#[swarm::worker]
+impl A {
+    #[init]
+    fn init(_: &Context<Self>, opening: u64) -> Self {
+        let _ = opening;
+        Self
+    }
+
+    #[call]
+    fn fine(&self, number: u64) -> u64 {
+        number
+    }
+
+    #[call]
+    fn register(&self) {}
+}
+
+fn main() {
+    drop(AClient::register("a", 1));
+    drop(AClient::call("a", a::Register));
+}

@@ -1,0 +1,32 @@
+use swarm::prelude::*;
+
+struct A;
+
+#[swarm::worker]
+impl A {
+    #[init]
+    fn init(_: &Context<Self>, opening: u64) -> Self {
+        let _ = opening;
+        Self
+    }
+
+    #[call]
+    fn fine(&self, number: u64) -> u64 {
+        number
+    }
+
+    #[begin_handoff]
+    fn begin(&mut self) -> Handoff<u64> {
+        Handoff::Ignore
+    }
+
+    #[end_handoff]
+    fn end(&mut self, state: u32) {
+        let _ = state;
+    }
+}
+
+fn main() {
+    drop(AClient::register("a", 1));
+    drop(AClient::at("a").fine(1));
+}

@@ -1,0 +1,35 @@
+use swarm::prelude::*;
+
+#[swarm::message]
+struct M(u64);
+
+struct A;
+
+#[swarm::worker]
+impl A {
+    #[init]
+    fn init(_: &Context<Self>, opening: u64) -> Self {
+        let _ = opening;
+        Self
+    }
+
+    #[call]
+    fn fine(&self, number: u64) -> u64 {
+        number
+    }
+
+    #[call(M)]
+    fn one(&self, m: M) -> u64 {
+        m.0
+    }
+
+    #[call(M)]
+    fn two(&self, m: M) -> u64 {
+        m.0
+    }
+}
+
+fn main() {
+    drop(AClient::call("a", M(1)));
+    drop(AClient::at("a").one(M(1)));
+}

@@ -1,0 +1,8 @@
+struct Plain;
+
+#[swarm::message]
+struct M {
+    plain: Plain,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+type Size = usize;
+
+#[swarm::message]
+struct Count {
+    count: Size,
+}
+
+fn main() {}
