@@ -58,8 +58,7 @@ impl Caller {
     /// Registers the aircraft and lets it join its carrier, if this is the first that is seen of it there.
     async fn meet(&mut self, flight: &Flight) {
         if self.registered.insert(flight.tail.clone()) {
-            let registered =
-                persist(async || AircraftClient::whereis_or_register(&flight.tail, ()).on(&self.swarm).await).await;
+            let registered = persist(|| AircraftClient::whereis_or_register(&flight.tail, ()).on(&self.swarm)).await;
             match registered {
                 Ok(location) => self.journal.starts.push(Start {
                     tail: flight.tail.clone(),
@@ -71,7 +70,7 @@ impl Caller {
         }
         if self.joined.insert((flight.tail.clone(), flight.carrier.clone())) {
             let carrier = self.swarm.group::<Carrier>().key(&flight.carrier);
-            if let Err(error) = persist(async || carrier.join(&flight.tail).await).await {
+            if let Err(error) = persist(|| carrier.join(&flight.tail)).await {
                 self.journal.troubles.push(format!("{}: could not join {}: {error}", flight.tail, flight.carrier));
             }
         }
@@ -93,7 +92,10 @@ impl Caller {
 }
 
 /// Does what may be repeated without fear until it succeeds, a bounded number of times.
-async fn persist<T, E>(mut attempt: impl AsyncFnMut() -> Result<T, E>) -> Result<T, E> {
+async fn persist<T, E, F>(mut attempt: impl FnMut() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
     for _ in 1..TRIES_MAX {
         match attempt().await {
             Ok(done) => return Ok(done),

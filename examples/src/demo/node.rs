@@ -1,6 +1,5 @@
 //! Owns the process that is one node of the demo's cluster. Never outlives the process that started it.
 
-use std::error::Error;
 use std::io::BufRead;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::aircraft::Aircraft;
 use super::board::Reading;
+use super::story::Trouble;
 
 /// How often it tells its readings.
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -19,7 +19,7 @@ pub fn member(cluster: &str, beacon_port: u16) -> swarm::Builder {
 }
 
 /// Hosts aircraft until the parent says `leave` or is gone.
-pub async fn run(cluster: &str, beacon_port: u16) -> Result<(), Box<dyn Error>> {
+pub async fn run(cluster: &str, beacon_port: u16) -> Result<(), Trouble> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let leave = watch_parent();
     let swarm = member(cluster, beacon_port).worker::<Aircraft>().start().await?;

@@ -80,8 +80,8 @@ async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let board = Arc::new(Board::default());
     let screen = Screen::new(board.clone(), flights.len());
     let swarm = node::member(&private.cluster, private.beacon_port).start().await?;
+    let mut logs = Logs { path: private.logs.clone(), keep: false };
     let cluster = Cluster::new(private.cluster, private.beacon_port, private.logs, board.clone())?;
-    let mut logs = Logs { path: private.logs, keep: false };
     let mut story = Story::new(swarm.clone(), cluster, screen.clone());
 
     let drawing = tokio::spawn({

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use super::Process;
+use crate::process::Process;
 
 /// What the cluster is awaited to do takes a second or a few; this is for a machine that is busy with something
 /// else.
@@ -12,14 +12,14 @@ const HOLDS_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A process of the program `node`.
-pub struct Driven {
+pub(crate) struct Driven {
     id: String,
     process: Process,
 }
 
 impl Driven {
     /// Starts it with these words, in the network namespace `space` if there is one, and waits until it is up.
-    pub fn start(space: Option<&str>, words: &[&str]) -> Self {
+    pub(crate) fn start(space: Option<&str>, words: &[&str]) -> Self {
         let process = Process::start(space, env!("CARGO_BIN_EXE_node"), words);
         let id = process.line().strip_prefix("up ").expect("a node says first that it is up").to_owned();
         Self { id, process }
@@ -27,27 +27,27 @@ impl Driven {
 
     /// The answer to one command.
     #[track_caller]
-    pub fn ask(&mut self, command: &str) -> String {
+    pub(crate) fn ask(&mut self, command: &str) -> String {
         self.process.say(command);
         self.process.line()
     }
 
     /// The members as it sees them.
     #[track_caller]
-    pub fn members(&mut self) -> Vec<String> {
+    pub(crate) fn members(&mut self) -> Vec<String> {
         words(&self.ask("members"), "members")
     }
 
     /// Every name and its node, as it sees them; nothing while it cannot tell.
     #[track_caller]
-    pub fn names(&mut self) -> Vec<(String, String)> {
+    pub(crate) fn names(&mut self) -> Vec<(String, String)> {
         let pair = |word: String| word.split_once('=').map(|(name, node)| (name.to_owned(), node.to_owned()));
         words(&self.ask("names"), "names").into_iter().filter_map(pair).collect()
     }
 
     /// Asks again and again until the answer `holds`.
     #[track_caller]
-    pub fn until<T: Debug>(
+    pub(crate) fn until<T: Debug>(
         &mut self,
         what: &str,
         mut ask: impl FnMut(&mut Self) -> T,
@@ -65,7 +65,7 @@ impl Driven {
     }
 
     /// Lets it leave gracefully.
-    pub fn leave(mut self) {
+    pub(crate) fn leave(mut self) {
         assert_eq!(self.ask("leave"), "left");
         let status = self.process.ended();
         assert!(status.success(), "{} ended with {status}", self.id);
@@ -73,7 +73,7 @@ impl Driven {
 }
 
 /// The nodes of a cluster, sorted as they are in an answer.
-pub fn ids<'a>(nodes: impl IntoIterator<Item = &'a Driven>) -> Vec<String> {
+pub(crate) fn ids<'a>(nodes: impl IntoIterator<Item = &'a Driven>) -> Vec<String> {
     let mut ids: Vec<_> = nodes.into_iter().map(|node| node.id.clone()).collect();
     ids.sort();
     ids

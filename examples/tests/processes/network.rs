@@ -10,7 +10,7 @@ const PREFIX: &str = "swarm-test-";
 const INTERFACE: &str = "eth0";
 
 /// The network. Its namespaces, with everything in them, are deleted when it is dropped.
-pub struct Network {
+pub(crate) struct Network {
     id: String,
     nodes: usize,
 }
@@ -18,7 +18,7 @@ pub struct Network {
 impl Network {
     /// A network of `nodes` nodes; nothing, and a printed reason, where this machine allows none. With
     /// `SWARM_NAMESPACES=required`, as in CI, that is a panic.
-    pub fn new(nodes: usize) -> Option<Self> {
+    pub(crate) fn new(nodes: usize) -> Option<Self> {
         Self::try_new(nodes).map_or_else(skip, Some)
     }
 
@@ -39,27 +39,27 @@ impl Network {
     }
 
     /// The namespace of a node, from 1.
-    pub fn namespace(&self, node: usize) -> String {
+    pub(crate) fn namespace(&self, node: usize) -> String {
         format!("{}-{node}", self.id)
     }
 
     /// The IPv4 address of a node.
-    pub fn ipv4(&self, node: usize) -> String {
+    pub(crate) fn ipv4(&self, node: usize) -> String {
         format!("10.77.0.{node}")
     }
 
     /// The IPv6 address of a node.
-    pub fn ipv6(&self, node: usize) -> String {
+    pub(crate) fn ipv6(&self, node: usize) -> String {
         format!("fd77::{node}")
     }
 
     /// Pulls the plug of a node: it reaches nobody, and nobody is told.
-    pub fn cut(&self, node: usize) {
+    pub(crate) fn cut(&self, node: usize) {
         self.set_link(node, "down");
     }
 
     /// Puts the plug back.
-    pub fn heal(&self, node: usize) {
+    pub(crate) fn heal(&self, node: usize) {
         self.set_link(node, "up");
     }
 

@@ -13,7 +13,7 @@ const LINE_WITHIN: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(1);
 
 /// The program. It is killed when this is dropped.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -21,7 +21,7 @@ pub struct Process {
 
 impl Process {
     /// Starts `program` with these words, in the network namespace `space` if there is one.
-    pub fn start(space: Option<&str>, program: &str, words: &[&str]) -> Self {
+    pub(crate) fn start(space: Option<&str>, program: &str, words: &[&str]) -> Self {
         let mut command = match space {
             Some(space) => {
                 let mut command = Command::new("ip");
@@ -46,20 +46,20 @@ impl Process {
 
     /// Types a line.
     #[track_caller]
-    pub fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("its standard input is piped and stays open");
         writeln!(stdin, "{line}").expect("the process reads what is typed");
     }
 
     /// Its next line.
     #[track_caller]
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.line_that("anything", |_| true)
     }
 
     /// Its next line that `is` so, leaving out those before.
     #[track_caller]
-    pub fn line_that(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn line_that(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
         let until = Instant::now() + LINE_WITHIN;
         let mut last = None;
         loop {
@@ -73,18 +73,18 @@ impl Process {
     }
 
     /// Its next line, if it comes soon.
-    pub fn line_soon(&self) -> Option<String> {
+    pub(crate) fn line_soon(&self) -> Option<String> {
         self.lines.recv_timeout(SOON).ok()
     }
 
     /// Sends it a signal by its name, as `kill` has it.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill is there").success(), "the process is there");
     }
 
     /// Waits until it ends by itself.
-    pub fn ended(mut self) -> ExitStatus {
+    pub(crate) fn ended(mut self) -> ExitStatus {
         // Closed only after that: to some programs a closed standard input is a reason to end.
         let stdin = self.stdin.take();
         let status = self.child.wait().expect("the process is ours");

@@ -1,10 +1,8 @@
 //! The small programs, as a person starts them in terminals. Each test has a network of its own, so that their
 //! clusters, which have fixed names, do not meet those of anybody else on this machine.
-#![cfg(target_os = "linux")]
 
-mod processes;
-
-use processes::{Network, Process};
+use crate::network::Network;
+use crate::process::Process;
 
 /// Visits are a second apart; two nodes on one machine find each other in less.
 const VISITS_MAX: usize = 40;

@@ -2,13 +2,11 @@
 //!
 //! They need the right to make namespaces (root). Where the machine refuses, they say why and pass; with
 //! `SWARM_NAMESPACES=required`, as in CI, that is a failure.
-#![cfg(target_os = "linux")]
-
-mod processes;
 
 use std::collections::BTreeSet;
 
-use processes::{Driven, Network, ids};
+use crate::driven::{Driven, ids};
+use crate::network::Network;
 
 /// Names enough that each of a few nodes gets some.
 const NAMES: usize = 60;
