@@ -11,7 +11,7 @@ use super::ledger::rows_by_tail;
 
 /// How many flights wait for one caller. It keeps callers busy while the feed goes round the others; more would
 /// only let a slow caller fall behind unseen.
-const WAITING_MAX: usize = 32;
+const WAITING_MAX: usize = 4;
 /// How often flights are given out while something is happening to the cluster.
 const TICK: Duration = Duration::from_millis(4);
 /// The part of the remaining flights that is given out in a tick: they thin out over two seconds or so, and

@@ -31,11 +31,16 @@ pub async fn run(cluster: &str, beacon_port: u16) -> Result<(), Trouble> {
             println!("{}", reading(&swarm).line());
         }
     };
+    let left = async {
+        // A parent that is gone ends this process, so that this waits for the word only.
+        let _word = leave.await;
+        swarm.leave().await
+    };
     tokio::select! {
         () = tell => {}
-        _ = leave => {}
+        left = left => left?,
     }
-    swarm.leave().await?;
+    println!("{}", reading(&swarm).line());
     Ok(())
 }
 

@@ -31,6 +31,7 @@ pub struct Story {
     cluster: Cluster,
     screen: Screen,
     alive: BTreeSet<Number>,
+    before_kill: Placement,
     loss: Loss,
 }
 
@@ -57,7 +58,7 @@ impl Act {
 impl Story {
     /// A story about the `cluster`, seen from its member `swarm`.
     pub fn new(swarm: Swarm, cluster: Cluster, screen: Screen) -> Self {
-        Self { swarm, cluster, screen, alive: BTreeSet::new(), loss: Loss::default() }
+        Self { swarm, cluster, screen, alive: BTreeSet::new(), before_kill: Placement::new(), loss: Loss::default() }
     }
 
     /// Starts `nodes` nodes and waits until they have found each other.
@@ -86,9 +87,9 @@ impl Story {
     /// since.
     pub fn loss(&self, starts: &[Start]) -> Loss {
         let mut loss = self.loss.clone();
-        for start in starts.iter().filter(|start| Some(&start.host) == loss.host.as_ref()) {
-            loss.epochs.entry(start.tail.clone()).or_insert(start.epoch);
-        }
+        let since = starts.iter().filter(|start| !self.before_kill.contains_key(&start.tail));
+        let there = since.filter(|start| Some(&start.host) == loss.host.as_ref());
+        loss.epochs.extend(there.map(|start| (start.tail.clone(), start.epoch)));
         loss
     }
 
@@ -147,8 +148,8 @@ impl Story {
         };
         let host = self.cluster.host(number).clone();
         let before = self.until_at_rest().await?;
-        let epochs: BTreeMap<_, _> =
-            before.into_iter().filter(|(_, (node, _))| *node == host).map(|(name, (_, epoch))| (name, epoch)).collect();
+        let there = before.iter().filter(|(_, (node, _))| *node == host);
+        let epochs: BTreeMap<_, _> = there.map(|(name, (_, epoch))| (name.clone(), *epoch)).collect();
         let killed = Instant::now();
         self.cluster.kill(number).await?;
         self.alive.remove(&number);
@@ -161,6 +162,7 @@ impl Story {
         self.until(back).await?;
         self.screen.say(&format!("all of them are back, from zero, after {:.2?}", killed.elapsed()));
         self.loss = Loss { host: Some(host), epochs };
+        self.before_kill = before;
         self.until_at_rest().await?;
         Ok(())
     }
