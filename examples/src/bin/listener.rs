@@ -24,10 +24,10 @@ struct Audience;
 #[swarm::worker(state = Self)]
 impl Greeter {
     #[init]
-    fn init(ctx: &Context<Self>) -> Self {
-        ctx.join::<Audience>();
+    async fn init(ctx: &Context<Self>) -> Result<Self, RegistryError> {
+        ctx.join::<Audience>().await?;
         ctx.send_after(pause(), greeter::SayHi {});
-        Self { said: 0 }
+        Ok(Self { said: 0 })
     }
 
     #[cast]
