@@ -33,7 +33,7 @@ impl Greeter {
     #[cast]
     fn say_hi(&mut self, ctx: &Context<Self>) {
         self.said += 1;
-        println!("hi from {} for the {}th time, on {}", ctx.name(), self.said, ctx.swarm().node());
+        println!("hi from {} on {}, its number {}", ctx.name(), ctx.swarm().node(), self.said);
         ctx.send_after(pause(), greeter::SayHi {});
     }
 
