@@ -9,7 +9,7 @@ use super::verdict::{Fleet, Loss, Verdict};
 /// How many names or faults are printed in full before the rest is only counted.
 const PRINTED_MAX: usize = 12;
 
-/// The carriers' fleets, as their groups told them.
+/// The carriers' fleets, as their groups told them. What was lost with the killed node is missing.
 pub fn fleets(fleets: &BTreeMap<String, Fleet>, names: &BTreeMap<String, String>) -> Vec<String> {
     let head = format!(
         "{:<31} {:>6} {:>9} {:>13} {:>12} {:>11}",
@@ -27,7 +27,14 @@ pub fn fleets(fleets: &BTreeMap<String, Fleet>, names: &BTreeMap<String, String>
             total.mean_delay().map_or_else(|| "-".into(), |delay| format!("{delay:.1} min")),
         )
     });
-    std::iter::once(head).chain(rows).collect()
+    let mut lines: Vec<_> = std::iter::once(head).chain(rows).collect();
+    let shared = shared(fleets);
+    if shared > 0 {
+        lines.push(format!(
+            "{shared} aircraft flew for more than one carrier, and stand with all that they flew in each"
+        ));
+    }
+    lines
 }
 
 /// What came out, in words.
@@ -35,25 +42,33 @@ pub fn verdict(verdict: &Verdict, loss: &Loss) -> Vec<String> {
     let mut lines = vec![
         format!("{:>7} aircraft agree with the plain pass over the file to the last mile", thousands(verdict.exact)),
         format!(
-            "{:>7} aircraft were on {}, which was killed: they restarted from zero, and have every flight since ({})",
+            "{:>7} aircraft were on {}, which was killed: they restarted from zero, and have every flight since",
             thousands(verdict.restarted),
             loss.host.as_deref().unwrap_or("no node"),
-            some(loss.epochs.keys().cloned()),
         ),
-        format!("{:>7} calls failed in flight to it; no other call failed", thousands(verdict.in_flight)),
+        format!("        ({})", some(loss.epochs.keys().cloned())),
     ];
+    let in_flight = format!("{:>7} calls failed in flight to it", thousands(verdict.in_flight));
     if verdict.holds() {
-        lines.push("all held".into());
+        lines.extend([format!("{in_flight}; no other call failed"), "all held".into()]);
         return lines;
     }
-    lines.truncate(2);
-    lines.push(format!("{:>7} calls failed in flight to it", thousands(verdict.in_flight)));
+    lines.push(in_flight);
     lines.push(format!("{:>7} THINGS ARE NOT AS THEY SHOULD BE:", thousands(verdict.wrong.len())));
     lines.extend(verdict.wrong.iter().take(PRINTED_MAX).map(|wrong| format!("        {wrong}")));
     if verdict.wrong.len() > PRINTED_MAX {
         lines.push(format!("        and {} more", thousands(verdict.wrong.len() - PRINTED_MAX)));
     }
     lines
+}
+
+/// How many aircraft are in more than one fleet.
+fn shared(fleets: &BTreeMap<String, Fleet>) -> usize {
+    let mut seen = BTreeMap::<&str, usize>::new();
+    for (tail, _) in fleets.values().flatten() {
+        *seen.entry(tail).or_default() += 1;
+    }
+    seen.values().filter(|times| **times > 1).count()
 }
 
 fn total<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
@@ -91,6 +106,14 @@ mod tests {
             assert!(lines[1].contains(word), "{word} in {}", lines[1]);
         }
         assert_eq!(lines[0].len(), lines[1].len());
+        assert_eq!(lines.len(), 2);
+    }
+
+    #[test]
+    fn an_aircraft_of_two_carriers_is_said_so() {
+        let fleet = vec![("N1".into(), Ok(Tally::default()))];
+        let lines = fleets(&[("UA".into(), fleet.clone()), ("DL".into(), fleet)].into(), &BTreeMap::new());
+        assert!(lines[3].starts_with("1 aircraft flew for more than one carrier"), "{lines:?}");
     }
 
     #[test]
