@@ -80,10 +80,7 @@ impl Caller {
         match AircraftClient::call(&flight.tail, Leg::from(flight)).on(&self.swarm).await {
             Ok(entered) => Answer::Entered { epoch: entered.epoch, flights: entered.flights },
             Err(error) => {
-                let lost = match &error {
-                    CallError::NodeDown { node, .. } => Some(node.to_string()),
-                    _other_errors_name_no_lost_node => None,
-                };
+                let lost = if let CallError::NodeDown { node, .. } = &error { Some(node.to_string()) } else { None };
                 lost.iter().for_each(|host| self.board.count_failure(host));
                 Answer::Failed { lost, maybe: error.executed() == Executed::Maybe, text: error.to_string() }
             }

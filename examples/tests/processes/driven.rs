@@ -25,6 +25,11 @@ impl Driven {
         Self { id, process }
     }
 
+    /// Who it is.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The answer to one command.
     #[track_caller]
     pub(crate) fn ask(&mut self, command: &str) -> String {

@@ -37,6 +37,15 @@ fn count_names(nodes: &mut [Driven]) {
     }
 }
 
+/// Three nodes that have found each other and share the counted names.
+fn network_of_three_that_count(cluster: &str) -> Option<(Network, Vec<Driven>)> {
+    let network = Network::new(3)?;
+    let mut nodes: Vec<_> = (1..=3).map(|node| start_ipv4(&network, node, cluster)).collect();
+    find_each_other(&mut nodes);
+    count_names(&mut nodes);
+    Some((network, nodes))
+}
+
 #[test]
 fn nodes_in_three_namespaces_form_a_cluster_by_multicast() {
     let Some(network) = Network::new(3) else {
@@ -125,6 +134,38 @@ fn a_node_that_loses_its_network_is_replaced_and_comes_back() {
         for node in &mut nodes {
             node.until("both", Driven::members, |members| *members == both);
         }
+    }
+}
+
+#[test]
+fn nodes_find_each_other_by_one_seed_without_multicast() {
+    let Some(network) = Network::new(3) else { return };
+    let seed = format!("{}:45892", network.ipv4(1));
+    // The seed is started last: those that know it go on asking for it.
+    let mut nodes: Vec<_> = [3, 2, 1]
+        .map(|node| {
+            let bind = format!("{}:45892", network.ipv4(node));
+            let words = [bind.as_str(), "--cluster", "seeded", "--seed", &seed];
+            Driven::start(Some(&network.namespace(node)), &words)
+        })
+        .into();
+    find_each_other(&mut nodes);
+}
+
+#[test]
+fn names_of_a_killed_process_start_again_on_the_others() {
+    let Some((_network, mut nodes)) = network_of_three_that_count("killed") else { return };
+    let before = nodes[1].names();
+    let killed = nodes.remove(0);
+    let dead = killed.id().to_owned();
+    drop(killed);
+    find_each_other(&mut nodes);
+    nodes[0].until("all names on living nodes", Driven::names, |names| {
+        names.len() == NAMES && names.iter().all(|(_, host)| *host != dead)
+    });
+    for (name, host) in before {
+        let sum = if host == dead { "sum 1" } else { "sum 2" };
+        assert_eq!(nodes[1].ask(&format!("add {name} 1")), sum, "{name} was on {host}, {dead} was killed");
     }
 }
 
