@@ -170,6 +170,49 @@ fn names_of_a_killed_process_start_again_on_the_others() {
 }
 
 #[test]
+fn a_node_killed_while_another_joins_loses_no_name() {
+    let Some(network) = Network::new(4) else { return };
+    let mut nodes: Vec<_> = (1..=3).map(|node| start_ipv4(&network, node, "both")).collect();
+    find_each_other(&mut nodes);
+    count_names(&mut nodes);
+    let before = nodes[1].names();
+    let killed = nodes.remove(0);
+    let dead = killed.id().to_owned();
+    let joined = std::thread::scope(|scope| {
+        let joins = scope.spawn(|| start_ipv4(&network, 4, "both"));
+        drop(killed);
+        joins.join().expect("the joining node starts")
+    });
+    nodes.push(joined);
+    find_each_other(&mut nodes);
+    nodes[0].until("all names on living nodes", Driven::names, |names| {
+        names.len() == NAMES && names.iter().all(|(_, host)| *host != dead)
+    });
+    for (name, host) in before {
+        let sum = if host == dead { "sum 1" } else { "sum 2" };
+        assert_eq!(nodes[2].ask(&format!("add {name} 1")), sum, "{name} was on {host}, {dead} was killed");
+    }
+}
+
+#[test]
+fn a_rolling_replacement_of_every_node_loses_nothing() {
+    let Some(network) = Network::new(6) else { return };
+    let mut nodes: Vec<_> = (1..=3).map(|node| start_ipv4(&network, node, "rolling")).collect();
+    find_each_other(&mut nodes);
+    count_names(&mut nodes);
+    for (round, new) in (4..=6).enumerate() {
+        nodes.push(start_ipv4(&network, new, "rolling"));
+        nodes.remove(0).leave();
+        // At once, while workers may still be on their way: calls wait for them.
+        for number in 0..NAMES {
+            let answer = nodes[number % 3].ask(&format!("add name/{number} 1"));
+            assert_eq!(answer, format!("sum {}", round + 2), "name/{number} after {} replacements", round + 1);
+        }
+    }
+    find_each_other(&mut nodes);
+}
+
+#[test]
 fn nodes_form_a_cluster_over_ipv6() {
     let Some(network) = Network::new(3) else {
         return;
