@@ -14,6 +14,7 @@ use crate::error::{CallError, Executed, Location, RegistryError};
 use crate::group::{Answers, Group, Hears};
 use crate::message::{Fingerprint, Message, Wire, decode, encode};
 use crate::name::Name;
+use crate::pages::Pages;
 use crate::runtime::{Node, Question, Whom, low_bits};
 use crate::swarm::Swarm;
 use crate::worker::{Context, KindId, Payload, Worker};
@@ -76,6 +77,11 @@ impl<G: Group> Crew<G> {
     pub fn members(&self) -> Op<Vec<(Name, Location)>, RegistryError> {
         let whom = self.whom();
         Op::new(self.on.clone(), RegistryError::NoSwarm, |node: Arc<Node>, limit| node.list(whom, limit))
+    }
+
+    /// The same list page by page, for groups that are too large for one answer.
+    pub fn members_pages(&self) -> Pages {
+        Pages::new(self.on.clone(), self.whom())
     }
 
     /// Casts `message` to all members. Gives to how many it was delivered; each gets it once, also one that moves

@@ -407,13 +407,31 @@ pub enum StartError {
         addr: std::net::SocketAddr,
     },
     /// A setting is out of its range.
-    #[error("{0}")]
-    Config(String),
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
     /// Two worker types have one name.
-    #[error("two worker types are called `{name}` on the wire: rename one with #[swarm::worker(name = \"..\")]")]
+    #[error(
+        "two worker types are called `{name}` on the wire, {first} and {second}: rename one with #[swarm::worker(name = \"..\")]"
+    )]
     SameWorkerName {
         /// The name.
         name: String,
+        /// The path of the one.
+        first: &'static str,
+        /// The path of the other.
+        second: &'static str,
+    },
+    /// Two message types have one name.
+    #[error(
+        "two message types are called `{name}` on the wire, one handled by {first}, another by {second}: rename one with #[swarm::message(name = \"..\")]"
+    )]
+    SameMessageName {
+        /// The name.
+        name: String,
+        /// The path of a worker type that handles the one.
+        first: &'static str,
+        /// The path of a worker type that handles the other.
+        second: &'static str,
     },
     /// The call was made outside a tokio runtime, which workers run on.
     #[error(

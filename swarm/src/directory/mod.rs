@@ -115,8 +115,8 @@ impl Directory {
                 self.each(now, out, |partition, _| partition.bury(node));
             }
             Event::Reset(node) => self.each(now, out, |partition, _| partition.doubt(node)),
-            Event::Leave => {
-                self.departure.begin(now.instant + self.world.config.leave_timeout);
+            Event::Leave { within } => {
+                self.departure.begin(now.instant + within);
                 self.world.leaving = true;
                 self.world.turn_ring();
                 self.each(now, out, Partition::view_changed);

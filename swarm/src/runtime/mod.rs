@@ -25,6 +25,7 @@ mod survey;
 mod upstream;
 mod waits;
 
+pub(crate) use answering::PART_MAX;
 pub(crate) use control::Left;
 pub(crate) use kinds::Kinds;
 pub(crate) use local::{Begun, First, low_bits};

@@ -1,5 +1,6 @@
 //! Owns the requests of this node's users to the registry and its groups: what they ask, and what the answers mean.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,22 +124,52 @@ impl Node {
     ) -> Result<Vec<(Name, Location)>, RegistryError> {
         let due = Clock::instant() + limit;
         let mut answers = self.surveys.ask(&self, &Question::List(whom));
-        let mut found = std::collections::BTreeMap::<Name, Location>::new();
+        let mut found = BTreeMap::<Name, Location>::new();
         loop {
             match self.within(due.since(Clock::instant()), answers.next()).await {
-                Some(Some((_, findings))) => {
-                    for (name, location) in findings.found {
-                        // While a worker moves, both hosts list it: the later activation counts.
-                        let known = found.entry(name).or_insert_with(|| location.clone());
-                        if known.epoch < location.epoch {
-                            *known = location;
-                        }
-                    }
-                }
+                Some(Some((_, findings))) => later_ones(&mut found, findings.found),
                 Some(None) => return Ok(found.into_iter().collect()),
                 None => return Err(RegistryError::Timeout { after: limit }),
             }
         }
+    }
+
+    /// The first `size` workers after a name, in the order of their names; and the last of them, if there may be more.
+    pub(crate) async fn page(
+        self: Arc<Self>,
+        whom: Whom,
+        after: Option<Name>,
+        size: usize,
+        limit: Duration,
+    ) -> Result<(Vec<(Name, Location)>, Option<Name>), RegistryError> {
+        let due = Clock::instant() + limit;
+        let count = u32::try_from(size).unwrap_or(u32::MAX);
+        let mut answers = self.surveys.ask(&self, &Question::Page { whom, after, count });
+        let mut found = BTreeMap::<Name, Location>::new();
+        // Up to here every node has told all that it has.
+        let mut until: Option<Name> = None;
+        loop {
+            match self.within(due.since(Clock::instant()), answers.next()).await {
+                Some(Some((_, findings))) => {
+                    until = match (until, findings.until) {
+                        (Some(a), Some(b)) => Some(a.min(b)),
+                        (a, b) => a.or(b),
+                    };
+                    later_ones(&mut found, findings.found);
+                }
+                Some(None) => break,
+                None => return Err(RegistryError::Timeout { after: limit }),
+            }
+        }
+        if let Some(until) = &until {
+            found.retain(|name, _| name <= until);
+        }
+        let mut page: Vec<_> = found.into_iter().collect();
+        if page.len() > size {
+            page.truncate(size);
+            until = page.last().map(|(name, _)| name.clone());
+        }
+        Ok((page, until))
     }
 
     fn unanswered(&self, outcome: Outcome, limit: Duration) -> RegistryError {
@@ -152,5 +183,15 @@ impl Node {
         let (done, outcome) = oneshot::channel();
         self.control(Input::Ask(Request { name, ask, due: Clock::instant() + limit, done }));
         outcome.await.unwrap_or(Outcome::Stopping)
+    }
+}
+
+/// While a worker moves, both hosts list it: the later activation counts.
+fn later_ones(known: &mut BTreeMap<Name, Location>, found: Vec<(Name, Location)>) {
+    for (name, location) in found {
+        let known = known.entry(name).or_insert_with(|| location.clone());
+        if known.epoch < location.epoch {
+            *known = location;
+        }
     }
 }
