@@ -144,7 +144,9 @@ pub enum CallError {
     },
     /// The message or reply exceeds the frame limit.
     #[error(
-        "a message of {bytes} bytes for `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node"
+        "the {} of {bytes} bytes {} `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node",
+        if *executed == Executed::No { "message" } else { "reply" },
+        if *executed == Executed::No { "for" } else { "from" }
     )]
     TooLarge {
         /// The name called.
@@ -153,6 +155,8 @@ pub enum CallError {
         bytes: u64,
         /// The limit.
         limit: u64,
+        /// `No` if the message is too large, `Yes` if the reply is.
+        executed: Executed,
     },
     /// There is no node in this process.
     #[error(
@@ -201,7 +205,9 @@ impl CallError {
     /// Whether the handler ran. Never wrong: after [`Executed::No`] the same call may be made again without fear.
     pub fn executed(&self) -> Executed {
         match self {
-            Self::Timeout { executed, .. } | Self::NodeDown { executed, .. } => *executed,
+            Self::Timeout { executed, .. } | Self::NodeDown { executed, .. } | Self::TooLarge { executed, .. } => {
+                *executed
+            }
             Self::Panicked { .. } => Executed::Yes,
             Self::NotRegistered { .. }
             | Self::WrongWorker { .. }
@@ -209,7 +215,6 @@ impl CallError {
             | Self::Overloaded { .. }
             | Self::SchemaMismatch { .. }
             | Self::NoQuorum { .. }
-            | Self::TooLarge { .. }
             | Self::NoSwarm
             | Self::Stopping { .. }
             | Self::Ended { .. }

@@ -82,11 +82,11 @@ impl Pages {
     ///
     /// # Errors
     /// If a node did not answer in time, or there is none to ask.
-    pub async fn next(&mut self) -> Option<Result<Vec<(Name, Location)>, RegistryError>> {
+    pub async fn next(&mut self) -> Option<<Self as Stream>::Item> {
         poll_fn(|cx| self.poll_page(cx)).await
     }
 
-    fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<(Name, Location)>, RegistryError>>> {
+    fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Option<<Self as Stream>::Item>> {
         loop {
             let (after, mut turning) = match std::mem::replace(&mut self.state, State::End) {
                 State::End => return Poll::Ready(None),

@@ -133,7 +133,8 @@ impl Node {
                     }
                     None => {
                         findings.replies.extend(take_ready(&mut waiting));
-                        if !waiting.is_empty() && !(findings.found.is_empty() && findings.replies.is_empty()) {
+                        let anything = !findings.found.is_empty() || !findings.replies.is_empty();
+                        if anything && !waiting.is_empty() {
                             node.findings(to, number, std::mem::take(&mut findings));
                         }
                     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use swarm_net::time::Clock;
 use tokio::sync::oneshot;
 
-use crate::directory::{Answer, Ask, GroupKey, Refusal, Spec};
+use crate::directory::{Answer, Ask, Refusal, Spec};
 use crate::error::{Location, RegisterError, RegistryError};
 use crate::name::Name;
 use crate::runtime::Node;
@@ -15,6 +15,13 @@ use crate::runtime::control::Input;
 use crate::runtime::requests::{Outcome, Request};
 use crate::runtime::survey::{Question, Whom};
 use crate::worker::{Cell, Payload, Worker};
+
+/// What a group and the worker type that it takes are called, for errors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupNames {
+    pub(crate) group: &'static str,
+    pub(crate) worker: &'static str,
+}
 
 impl Node {
     /// Registers `name` with a new worker.
@@ -71,7 +78,12 @@ impl Node {
                 Refusal::Overloaded => RegisterError::Timeout { name, after: limit },
             }),
             Outcome::Answered(
-                Answer::Unregistered | Answer::Whereis(_) | Answer::Done | Answer::NotRegistered | Answer::NotOwner(_),
+                Answer::Unregistered
+                | Answer::Whereis(_)
+                | Answer::Done
+                | Answer::NotRegistered
+                | Answer::WrongKind(_)
+                | Answer::NotOwner(_),
             )
             | Outcome::TimedOut => Err(RegisterError::Timeout { name, after: limit }),
             Outcome::Stopping => Err(RegisterError::Stopping { node: self.id() }),
@@ -87,7 +99,9 @@ impl Node {
         match self.ask(name, Ask::Whereis, limit).await {
             Outcome::Answered(Answer::Whereis(location)) => Ok(location),
             Outcome::Answered(Answer::NotRegistered) => Ok(None),
-            other => Err(self.unanswered(other, limit)),
+            other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
+                Err(self.unanswered(&other, limit))
+            }
         }
     }
 
@@ -96,23 +110,30 @@ impl Node {
         match self.ask(name, Ask::Unregister, limit).await {
             // Nobody has the name: that is what was wanted, as with Swarm's unregister_name.
             Outcome::Answered(Answer::Unregistered | Answer::NotRegistered) => Ok(()),
-            other => Err(self.unanswered(other, limit)),
+            other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
+                Err(self.unanswered(&other, limit))
+            }
         }
     }
 
-    /// Puts `name` into a group, or takes it out.
+    /// Puts `name` into a group, or takes it out, as `ask` says.
     pub(crate) async fn group(
         self: Arc<Self>,
         name: Name,
-        group: GroupKey,
-        join: bool,
+        ask: Ask,
+        names: GroupNames,
         limit: Duration,
     ) -> Result<(), RegistryError> {
-        let ask = if join { Ask::Join { group } } else { Ask::Leave { group } };
         match self.ask(name.clone(), ask, limit).await {
             Outcome::Answered(Answer::Done) => Ok(()),
             Outcome::Answered(Answer::NotRegistered) => Err(RegistryError::NotRegistered { name }),
-            other => Err(self.unanswered(other, limit)),
+            Outcome::Answered(Answer::WrongKind(found)) => {
+                let (group, expected) = (names.group.to_owned(), names.worker.to_owned());
+                Err(RegistryError::WrongWorker { name, group, expected, found })
+            }
+            other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
+                Err(self.unanswered(&other, limit))
+            }
         }
     }
 
@@ -172,7 +193,7 @@ impl Node {
         Ok((page, until))
     }
 
-    fn unanswered(&self, outcome: Outcome, limit: Duration) -> RegistryError {
+    fn unanswered(&self, outcome: &Outcome, limit: Duration) -> RegistryError {
         match outcome {
             Outcome::Stopping => RegistryError::Stopping { node: self.id() },
             Outcome::TimedOut | Outcome::Answered(_) => RegistryError::Timeout { after: limit },

@@ -37,7 +37,7 @@ pub enum Overdrawn {
 /// An error that never travels as itself, only as its text.
 #[derive(Debug, thiserror::Error)]
 #[error("{opening} is more than anyone has")]
-pub struct OpenError {
+struct OpenError {
     opening: u64,
 }
 

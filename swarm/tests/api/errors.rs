@@ -67,16 +67,16 @@ fn calls_fail_with_the_truth() {
         told(&panicked, "Panicked", "boom");
         assert_eq!(panicked.executed(), Executed::Yes);
 
+        assert_eq!(fragile.carry(vec![1]).await, Ok(vec![1]), "it was started again");
         let late = fragile.sleep(300).timeout(Duration::from_millis(20)).await.expect_err("it is too slow");
         told(&late, "Timeout", "fragile");
         assert_ne!(late.executed(), Executed::No, "it runs");
         // It still sleeps: one message may wait, the next is refused.
-        let waiting = tokio::spawn(fragile.sleep(0));
-        tokio::task::yield_now().await;
-        let unheard = fragile.sleep(0).timeout(Duration::from_millis(1)).await.expect_err("no room, or too late");
-        assert!(matches!(unheard, CallError::Overloaded { .. } | CallError::Timeout { .. }), "{unheard:?}");
-        assert_eq!(unheard.executed(), Executed::No);
-        assert_eq!(waiting.await.expect("it does not panic"), Ok(()));
+        let (first, second) = tokio::join!(fragile.sleep(0), fragile.sleep(0));
+        assert_eq!(first, Ok(()));
+        let refused = second.expect_err("one message may wait");
+        told(&refused, "Overloaded", "fragile");
+        assert_eq!(refused.executed(), Executed::No);
 
         let impatient = fragile.impatient().await.expect_err("the method has a timeout of its own");
         told(&impatient, "Timeout", "20ms");
@@ -111,12 +111,12 @@ fn what_no_message_may_exceed_is_refused_on_the_wire() {
             assert!(i < 200, "the second node owns its part of the names");
         };
         let bytes = vec![0; usize::try_from(limit).expect("a small number")];
-        let large = remote.carry(bytes).await.expect_err("it is too large");
+        let large = remote.carry(bytes).await.map(|bytes| bytes.len()).expect_err("it is too large");
         told(&large, "TooLarge", "large/");
         assert_eq!(large.executed(), Executed::No);
-        let grown = remote.grow(limit + 1).await.expect_err("the reply is too large");
+        let grown = remote.grow(limit + 1).await.map(|bytes| bytes.len()).expect_err("the reply is too large");
         told(&grown, "TooLarge", "large/");
-        assert_ne!(grown.executed(), Executed::No, "the handler ran");
+        assert_eq!(grown.executed(), Executed::Yes, "the handler ran");
     });
 }
 
@@ -152,7 +152,8 @@ fn names_are_bounded() {
         told(&refused, "NameTooLong", "1025");
         let call = AccountClient::at(&long).balance().await.expect_err("nobody can have this name");
         assert_eq!(call.executed(), Executed::No);
-        assert!(AccountClient::at(&long).freeze("x").is_err());
+        // As to any name that nobody has.
+        assert_eq!(AccountClient::at(&long).freeze("x"), Ok(()));
         assert_eq!(swarm::whereis(&long).await, Ok(None));
         assert_eq!(swarm::unregister(&long).await, Ok(()));
         let joined = swarm::group::<Account>().key("k").join(&long).await;

@@ -10,6 +10,7 @@ fn name(name: impl Into<Name>) -> String {
 }
 
 #[test]
+#[expect(clippy::needless_borrows_for_generic_args, reason = "that references are taken is what is shown")]
 fn everything_that_becomes_a_name() {
     let text = String::from("a");
     assert_eq!(name("a"), "a");
