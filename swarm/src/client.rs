@@ -120,7 +120,7 @@ impl fmt::Debug for Handle {
     }
 }
 
-fn node_of(on: Option<&Swarm>) -> Option<Arc<Node>> {
+pub(crate) fn node_of(on: Option<&Swarm>) -> Option<Arc<Node>> {
     match on {
         Some(swarm) => Some(swarm.inner().clone()),
         None => Node::current(),

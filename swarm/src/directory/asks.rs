@@ -14,6 +14,7 @@ use crate::directory::request::{Answer, Ask, Refusal, RequestId};
 use crate::directory::turn::Turn;
 use crate::epoch::Epoch;
 use crate::name::Name;
+use crate::worker::KindId;
 
 impl Partition {
     pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: RequestId, name: Name, ask: Ask) {
@@ -37,7 +38,10 @@ impl Partition {
             Ask::WhereisOrRegister(spec) => self.register(turn, from, name, spec, true),
             Ask::Unregister => self.ask_unregister(turn, from, &name),
             Ask::Whereis => turn.answer(from, Answer::Whereis(None)),
-            Ask::Join { group } => self.ask_group(turn, from, &name, group, true),
+            Ask::Join { group, kind } => match self.stranger(&name, kind) {
+                Some(worker) => turn.answer(from, Answer::WrongKind(worker)),
+                None => self.ask_group(turn, from, &name, group, true),
+            },
             Ask::Leave { group } => self.ask_group(turn, from, &name, group, false),
         }
     }
@@ -113,6 +117,12 @@ impl Partition {
         if let Some(office) = &mut self.office {
             office.work(name).waits.ends.push((from, seq, ids));
         }
+    }
+
+    /// The wire name of a name's worker type, if that is not `kind`.
+    fn stranger(&self, name: &Name, kind: Option<KindId>) -> Option<String> {
+        let spec = &self.record(name)?.head().spec;
+        kind.filter(|kind| spec.kind != *kind).map(|_| spec.worker.clone())
     }
 
     fn ask_group(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name, group: GroupKey, joined: bool) {

@@ -80,7 +80,7 @@ impl Tally {
 pub(crate) fn patient() -> Config {
     let mut config =
         Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, call_timeout_ms: 20_000, ..Config::local() };
-    config.net.membership.suspicion_min = Duration::from_secs(10);
+    config.net.membership.suspicion_min_ms = 10_000;
     config
 }
 

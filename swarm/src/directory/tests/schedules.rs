@@ -461,7 +461,7 @@ fn groups_follow_the_worker() -> Check {
     let mut all = formed(3);
     all.registered_at(2, "x")?;
     let group = GroupKey { tag: 1, key: Name::from("eu") };
-    let request = all.ask(2, "x", Ask::Join { group: group.clone() })?;
+    let request = all.ask(2, "x", Ask::Join { group: group.clone(), kind: None })?;
     assert_eq!(all.answer(request), None);
     all.deliver_all()?;
     assert_eq!(all.answer(request), Some(&Answer::Done));
