@@ -113,6 +113,9 @@ impl<G: Group> Crew<G> {
     {
         let whom = self.whom();
         Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
+            if node.is_stopped() {
+                return Err(RegistryError::Stopping { node: node.id() });
+            }
             let payload = encode(&message);
             let answers = node.multicall(whom, M::ID, low_bits(M::FINGERPRINT.0), &payload, limit).await;
             let me = node.id();
@@ -189,6 +192,9 @@ impl Node {
         payload: &Payload,
         limit: Duration,
     ) -> Result<usize, RegistryError> {
+        if self.is_stopped() {
+            return Err(RegistryError::Stopping { node: self.id() });
+        }
         let due = Clock::instant() + limit;
         // Unique in the cluster, and never zero: the node's own numbers, spread by its boot id.
         let id = (self.id().boot().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.number()) | 1 << 63;

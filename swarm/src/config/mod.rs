@@ -49,6 +49,9 @@ pub struct Config {
     pub reconcile_every_ms: u64,
     /// How many workers of one owner move at a time, so that moves never starve calls.
     pub moves_max: u32,
+    /// How long the `init` and `end_handoff` of a worker may take together with the transfer of its state. A start that
+    /// takes longer has failed: the worker goes on where it was, or is tried again.
+    pub start_timeout_ms: u64,
     /// How long a moved worker waits for the rest of its old queue before it takes newer calls.
     pub gate_wait_ms: u64,
     /// How long a node passes on calls for a worker that has moved away: longer than any view takes to spread.
@@ -59,7 +62,7 @@ pub struct Config {
     pub stall_limit_ms: u64,
 }
 
-settings!(Config { weight, replicas, call_timeout_ms, cast_wait_ms, message_bytes_max, calls_open_max, claim_wait_ms, reconcile_every_ms, moves_max, gate_wait_ms, redirect_ttl_ms, leave_timeout_ms, stall_limit_ms } groups { net });
+settings!(Config { weight, replicas, call_timeout_ms, cast_wait_ms, message_bytes_max, calls_open_max, claim_wait_ms, reconcile_every_ms, moves_max, start_timeout_ms, gate_wait_ms, redirect_ttl_ms, leave_timeout_ms, stall_limit_ms } groups { net });
 
 impl Default for Config {
     fn default() -> Self {
@@ -74,6 +77,7 @@ impl Default for Config {
             claim_wait_ms: 2_000,
             reconcile_every_ms: 1_000,
             moves_max: 64,
+            start_timeout_ms: 30_000,
             gate_wait_ms: 1_000,
             redirect_ttl_ms: 30_000,
             leave_timeout_ms: 30_000,
@@ -103,6 +107,7 @@ impl Config {
             ("calls_open_max", u64::from(self.calls_open_max)),
             ("reconcile_every_ms", self.reconcile_every_ms),
             ("moves_max", u64::from(self.moves_max)),
+            ("start_timeout_ms", self.start_timeout_ms),
             ("stall_limit_ms", self.stall_limit_ms),
         ];
         match positive.iter().find(|(_, value)| *value == 0) {
@@ -149,6 +154,10 @@ impl Config {
 
     pub(crate) fn calls_open_max(&self) -> usize {
         self.calls_open_max as usize
+    }
+
+    pub(crate) fn start_timeout(&self) -> Duration {
+        Duration::from_millis(self.start_timeout_ms)
     }
 
     pub(crate) fn gate_wait(&self) -> Duration {

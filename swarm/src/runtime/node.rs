@@ -500,6 +500,9 @@ impl Node {
             Notice::StartFailed { name, host, text } => {
                 tracing::warn!(node = %self.me, %name, peer = %host, text, "a worker did not start");
             }
+            Notice::Forced { partition, without } => {
+                tracing::debug!(node = %self.me, partition = partition.0, ?without, "a partition goes on without members that do not answer");
+            }
             Notice::LeaveTimedOut { cells, roles, copies } => {
                 tracing::warn!(node = %self.me, cells, roles, copies, "leaving took too long: not everything was handed over");
             }
@@ -508,7 +511,6 @@ impl Node {
             }
             Notice::Claimed { .. }
             | Notice::Owner { .. }
-            | Notice::Forced { .. }
             | Notice::Disagreed { .. }
             | Notice::Moved { .. }
             | Notice::Adopted { .. }

@@ -31,12 +31,19 @@ impl Node {
         args: Payload,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
-        let bytes_max = self.config().message_bytes_max();
-        if args.len() as u64 > bytes_max {
-            return Err(RegisterError::TooLarge { name, bytes: args.len() as u64, limit: bytes_max });
-        }
         let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: args.to_vec(), local: false };
-        self.register_spec(name, spec, limit).await
+        self.register_spec(name, spec, Ask::Register, limit).await
+    }
+
+    /// Where `name` is, after registering it if it was free.
+    pub(crate) async fn whereis_or_register<W: Worker>(
+        self: Arc<Self>,
+        name: Name,
+        args: Payload,
+        limit: Duration,
+    ) -> Result<Location, RegisterError> {
+        let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: args.to_vec(), local: false };
+        self.register_spec(name, spec, Ask::WhereisOrRegister, limit).await
     }
 
     /// Registers `name` with this instance, on this node.
@@ -48,7 +55,7 @@ impl Node {
     ) -> Result<Location, RegisterError> {
         let key = self.instances.keep(Box::new(move |name, epoch, host| Cell::with_worker(name, epoch, host, worker)));
         let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: key.to_vec(), local: true };
-        let registered = self.clone().register_spec(name, spec, limit).await;
+        let registered = self.clone().register_spec(name, spec, Ask::Register, limit).await;
         // If it was not started by now it never will be.
         drop(self.instances.take(&key));
         registered
@@ -58,15 +65,20 @@ impl Node {
         self: Arc<Self>,
         name: Name,
         spec: Spec,
+        ask: impl FnOnce(Spec) -> Ask,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
+        let (args, bytes_max) = (spec.args.len() as u64, self.config().message_bytes_max());
+        if args > bytes_max {
+            return Err(RegisterError::TooLarge { name, bytes: args, limit: bytes_max });
+        }
         let bytes = name.as_str().len();
         if bytes > Name::BYTES_MAX {
             return Err(RegisterError::NameTooLong { bytes, limit: Name::BYTES_MAX });
         }
         let worker = spec.worker.clone();
-        match self.ask(name.clone(), Ask::Register(spec), limit).await {
-            Outcome::Answered(Answer::Registered(location)) => Ok(location),
+        match self.ask(name.clone(), ask(spec), limit).await {
+            Outcome::Answered(Answer::Registered(location) | Answer::Whereis(Some(location))) => Ok(location),
             Outcome::Answered(Answer::AlreadyRegistered(location)) => {
                 Err(RegisterError::AlreadyRegistered { name, location })
             }
@@ -79,7 +91,7 @@ impl Node {
             }),
             Outcome::Answered(
                 Answer::Unregistered
-                | Answer::Whereis(_)
+                | Answer::Whereis(None)
                 | Answer::Done
                 | Answer::NotRegistered
                 | Answer::WrongKind(_)
@@ -143,6 +155,9 @@ impl Node {
         whom: Whom,
         limit: Duration,
     ) -> Result<Vec<(Name, Location)>, RegistryError> {
+        if self.is_stopped() {
+            return Err(RegistryError::Stopping { node: self.id() });
+        }
         let due = Clock::instant() + limit;
         let mut answers = self.surveys.ask(&self, &Question::List(whom));
         let mut found = BTreeMap::<Name, Location>::new();
