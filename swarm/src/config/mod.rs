@@ -62,7 +62,7 @@ pub struct Config {
     pub stall_limit_ms: u64,
 }
 
-settings!(Config { weight, replicas, call_timeout_ms, cast_wait_ms, message_bytes_max, calls_open_max, claim_wait_ms, reconcile_every_ms, moves_max, gate_wait_ms, redirect_ttl_ms, leave_timeout_ms, stall_limit_ms } groups { net });
+settings!(Config { weight, replicas, call_timeout_ms, cast_wait_ms, message_bytes_max, calls_open_max, claim_wait_ms, reconcile_every_ms, moves_max, start_timeout_ms, gate_wait_ms, redirect_ttl_ms, leave_timeout_ms, stall_limit_ms } groups { net });
 
 impl Default for Config {
     fn default() -> Self {

@@ -511,7 +511,6 @@ impl Node {
             }
             Notice::Claimed { .. }
             | Notice::Owner { .. }
-            | Notice::Forced { .. }
             | Notice::Disagreed { .. }
             | Notice::Moved { .. }
             | Notice::Adopted { .. }

@@ -49,12 +49,17 @@ async fn start(cluster: &str) -> Swarm {
 
 /// A node that knows these others.
 async fn join(cluster: &str, others: &[&Swarm]) -> Swarm {
+    join_with(Config::local(), cluster, others).await
+}
+
+/// A node with these settings that knows these others.
+async fn join_with(config: Config, cluster: &str, others: &[&Swarm]) -> Swarm {
     let seeds: Vec<String> = others.iter().map(|other| other.local_addr().to_string()).collect();
     Swarm::builder()
         .cluster(cluster)
         .bind("127.0.0.1:0")
         .discovery(Seeds::new(seeds))
-        .config(Config::local())
+        .config(config)
         .start()
         .await
         .expect("a node starts on a free loopback port")

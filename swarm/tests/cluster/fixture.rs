@@ -79,7 +79,7 @@ impl Tally {
 /// noticed at once all the same, since nobody listens at its address any more.
 pub(crate) fn patient() -> Config {
     let mut config = Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, ..Config::local() };
-    config.net.membership.suspicion_min = Duration::from_secs(10);
+    config.net.membership.suspicion_min_ms = 10_000;
     config
 }
 
