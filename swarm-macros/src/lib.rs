@@ -3,9 +3,9 @@
 //!
 //! | attribute | from | to |
 //! |---|---|---|
-//! | `worker` | [`worker::parse`] | [`worker::model`] → [`worker::expand`], [`worker::client`] |
-//! | `message` | [`message::parse`] | [`message::expand`] |
-//! | `Group` | [`group`] | |
+//! | `worker` | `worker::parse` | `worker::model` → `worker::expand`, `worker::client` |
+//! | `message` | `message::parse` | `message::expand` |
+//! | `Group` | `group` | |
 //!
 //! Generated code names only `::swarm::__private`.
 

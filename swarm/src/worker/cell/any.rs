@@ -77,7 +77,7 @@ pub trait AnyCell: Any + Send + Sync {
     /// Runs `resolve_conflict` with the state of another instance of the name, between two messages.
     fn absorb(self: Arc<Self>, other: Bundle) -> Underway<Result<(), String>>;
     /// Ends the cell's taking of messages and hands out its queue, in order, as bytes. Local callers that wait in it get
-    /// their answer by their slot, which counts as [`Place::Away`](crate::call::pending::Place) from now on: retarget it.
+    /// their answer by their slot, which counts as `Place::Away` from now on: retarget it.
     fn close(&self) -> Vec<Parcel>;
     /// Runs the worker's last words, within a limit, and drops it. What still queues gets [`Ended`](crate::CallError::Ended).
     fn die(self: Arc<Self>, reason: Die) -> Underway<()>;
