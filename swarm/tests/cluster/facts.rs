@@ -305,7 +305,8 @@ async fn a_subscriber_is_told_of_nodes_and_workers() {
             Event::Ended { name, .. } => ended |= name == "observed",
             Event::NodeDown(id, _) => left |= id == newcomer_id,
             Event::NodeLeaving(_) | Event::Moved { .. } | Event::FailedOver(_) | Event::Conflict(_) => {}
-            other => panic!("unexpected: {other:?}"),
+            Event::Missed(events) => panic!("{events} events were not read in time"),
+            later => panic!("an event that this test does not know: {later:?}"),
         }
     }
 }
