@@ -84,7 +84,7 @@ impl Partition {
             return;
         };
         let seq = office.seq;
-        let starts = &mut office.work(&name).waits.starts;
+        let starts = &mut office.work(&name).waits.lists().starts;
         if !starts.iter().any(|(to, _)| *to == from) {
             starts.push((from, seq));
         }
@@ -92,7 +92,7 @@ impl Partition {
     }
 
     fn ask_unregister(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name) {
-        let again = |work: &Work| work.waits.ends.iter().any(|(to, ..)| *to == from);
+        let again = |work: &Box<Work>| work.waits.ends().iter().any(|(to, ..)| *to == from);
         if self.office.as_ref().and_then(|office| office.names.get(name)).is_some_and(again) {
             return;
         }
@@ -101,7 +101,7 @@ impl Partition {
         }
         let (seq, ids) = self.unregister(turn, name, Answer::Refused(Refusal::Ended));
         if let Some(office) = &mut self.office {
-            office.work(name).waits.ends.push((from, seq, ids));
+            office.work(name).waits.lists().ends.push((from, seq, ids));
         }
     }
 
@@ -120,7 +120,7 @@ impl Partition {
         }
         if let Some(office) = &mut self.office {
             let seq = office.seq;
-            let groups = &mut office.work(name).waits.groups;
+            let groups = &mut office.work(name).waits.lists().groups;
             if !groups.iter().any(|(to, _)| *to == from) {
                 groups.push((from, seq));
             }
@@ -137,6 +137,7 @@ impl Partition {
         let Some(work) = office.names.get_mut(name).filter(|work| !work.waits.is_empty()) else {
             return;
         };
+        let mut waits = work.waits.take();
         let record = copy.records.get(name);
         let head = record.map(Record::head);
         let running = head.and_then(|head| work.cell(head.host).filter(|cell| cell.epoch == head.epoch));
@@ -152,7 +153,7 @@ impl Partition {
         if let (Some(head), Some(_)) = (head, running) {
             let told = head.location();
             take(
-                &mut work.waits.starts,
+                &mut waits.starts,
                 |(_, seq)| ready(*seq),
                 |(to, _)| {
                     answers.push((to, Answer::Registered(told.clone())));
@@ -162,11 +163,12 @@ impl Partition {
         let (seen, known) = (&work.seen, !blocked && work.out.is_none());
         let gone = |ids: &[Rid]| !seen.iter().any(|(_, cell)| cell.ids.iter().all(|rid| ids.contains(rid)));
         let over = |(_, seq, ids): &(RequestId, u64, Vec<Rid>)| known && gone(ids) && ready(*seq);
-        take(&mut work.waits.ends, over, |(to, ..)| answers.push((to, Answer::Unregistered)));
+        take(&mut waits.ends, over, |(to, ..)| answers.push((to, Answer::Unregistered)));
         let mark = record.map(Record::groups_mark);
         if running.is_none_or(|indexed| Some(indexed) == mark) {
-            take(&mut work.waits.groups, |(_, seq)| ready(*seq), |(to, _)| answers.push((to, Answer::Done)));
+            take(&mut waits.groups, |(_, seq)| ready(*seq), |(to, _)| answers.push((to, Answer::Done)));
         }
+        work.waits.put(waits);
         office.waiting.extend(missing.into_iter().map(|seq| (seq, name.clone())));
         for (to, answer) in answers {
             turn.answer(to, answer);
