@@ -17,7 +17,7 @@ use crate::directory::{Action, Answer, Ask, Directory, Event, Happened, Message,
 use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::runtime::Node;
-use crate::runtime::batch;
+use crate::runtime::batch::{self, Outbox};
 use crate::runtime::requests::{Request, Requests};
 use crate::runtime::routing::Routing;
 use crate::worker::Payload;
@@ -27,6 +27,9 @@ const TURN_MAX: usize = 512;
 
 /// The longest sleep of the control thread; it then only looks at its clocks.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// How soon to look again whether a peer's queue has room for control messages.
+const ROOM_WAIT: Duration = Duration::from_millis(1);
 
 /// How old the figures of the directory may be.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
@@ -79,6 +82,7 @@ pub(crate) struct Control {
     messages: BTreeMap<NodeId, Vec<(PartitionId, Message)>>,
     asks: BTreeMap<NodeId, Vec<(u64, Name, Ask)>>,
     answers: BTreeMap<NodeId, Vec<(u64, Answer)>>,
+    outbox: Outbox,
     leaving: Option<oneshot::Sender<Left>>,
     left: Left,
     count_at: Instant,
@@ -100,6 +104,7 @@ impl Control {
             messages: BTreeMap::new(),
             asks: BTreeMap::new(),
             answers: BTreeMap::new(),
+            outbox: Outbox::default(),
             leaving: None,
             left: Left::default(),
             count_at: Instant::START,
@@ -112,7 +117,8 @@ impl Control {
         self.publish();
         loop {
             let before = Clock::instant();
-            let sleep = self.next_timeout().map_or(SLEEP_MAX, |at| at.since(before)).min(SLEEP_MAX);
+            let longest = if self.outbox.waits() { ROOM_WAIT } else { SLEEP_MAX };
+            let sleep = self.next_timeout().map_or(longest, |at| at.since(before)).min(longest);
             let first = match self.inputs.recv_timeout(sleep) {
                 Ok(input) => Some(input),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -148,6 +154,7 @@ impl Control {
         match input {
             Input::Member(event) => self.member(now, event),
             Input::Reset(node) => {
+                self.outbox.lost(node);
                 self.feed(now, Event::Reset(node));
                 for number in self.requests.lost(node) {
                     self.ask(now, number);
@@ -198,6 +205,7 @@ impl Control {
             }
             MemberEvent::Down(node, _) => {
                 self.view.remove(&node);
+                self.outbox.lost(node);
                 self.node.gone(node);
                 self.feed(now, Event::Down(node));
             }
@@ -305,15 +313,16 @@ impl Control {
     /// Sends what one turn has caused: a frame a peer and kind.
     fn send(&mut self) {
         self.publish();
+        self.outbox.flush_all(&self.node);
         for (to, batch) in std::mem::take(&mut self.messages) {
             let batch: Vec<_> = batch.into_iter().map(|(partition, message)| (partition.0, message)).collect();
-            batch::send(&self.node, to, kind::DIRECTORY, batch);
+            self.outbox.send(&self.node, to, kind::DIRECTORY, &batch);
         }
         for (to, batch) in std::mem::take(&mut self.asks) {
-            batch::send(&self.node, to, kind::ASK, batch);
+            self.outbox.send(&self.node, to, kind::ASK, &batch);
         }
         for (to, batch) in std::mem::take(&mut self.answers) {
-            batch::send(&self.node, to, kind::ANSWER, batch);
+            self.outbox.send(&self.node, to, kind::ANSWER, &batch);
         }
     }
 

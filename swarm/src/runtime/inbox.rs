@@ -12,7 +12,7 @@ use swarm_net::wire::{Frame, FrameRef};
 use crate::call::frame::{Envelope, kind, payload, verdict, word};
 use crate::error::{CallError, Executed};
 use crate::runtime::Node;
-use crate::runtime::batch;
+use crate::runtime::batch::{self, Pieces};
 use crate::runtime::control::Input;
 use crate::runtime::survey::{Findings, Question};
 use crate::worker::Payload;
@@ -20,12 +20,13 @@ use crate::worker::Payload;
 /// The node's ear. The transport is started with it before the node exists.
 pub(crate) struct Ear {
     node: OnceLock<Arc<Node>>,
+    pieces: Pieces,
     control: Sender<Input>,
 }
 
 impl Ear {
     pub(crate) fn new(control: Sender<Input>) -> Self {
-        Self { node: OnceLock::new(), control }
+        Self { node: OnceLock::new(), pieces: Pieces::default(), control }
     }
 
     /// The node that listens.
@@ -58,9 +59,21 @@ impl Inbox for Ear {
                 None => malformed(node, from, "a call"),
             },
             kind::REPLY => answered(node, from, head, body),
-            kind::DIRECTORY => self.tell(Input::Directory(peer, Payload::copy_of(body))),
-            kind::ASK => self.tell(Input::Asks(peer, Payload::copy_of(body))),
-            kind::ANSWER => self.tell(Input::Answers(peer, Payload::copy_of(body))),
+            kind::DIRECTORY => {
+                if let Some(batch) = self.pieces.take(peer, frame.kind, head, body) {
+                    self.tell(Input::Directory(peer, batch));
+                }
+            }
+            kind::ASK => {
+                if let Some(batch) = self.pieces.take(peer, frame.kind, head, body) {
+                    self.tell(Input::Asks(peer, batch));
+                }
+            }
+            kind::ANSWER => {
+                if let Some(batch) = self.pieces.take(peer, frame.kind, head, body) {
+                    self.tell(Input::Answers(peer, batch));
+                }
+            }
             kind::FLUSH => {
                 if let Some(upstream) = node.upstream(peer) {
                     upstream.flush(word(head, 0));
@@ -97,6 +110,7 @@ impl Inbox for Ear {
         match lane {
             Lane::Bulk => node.fetches.lost(peer.node()),
             Lane::Calls => {
+                self.pieces.lost(peer.node());
                 self.tell(Input::Reset(peer.node()));
                 node.lost(peer.node(), claimed);
                 for frame in unsent.iter().filter(|frame| matches!(frame.kind(), kind::CALL | kind::CAST)) {
