@@ -72,7 +72,7 @@ impl Node {
         self.move_in(&name, &cell, source);
         self.groups.set(&name, groups);
         let (node, args) = (self.clone(), Payload::copy_of(&spec.args));
-        self.runtime().spawn(async move {
+        self.errands.add(async move {
             let bundle = match source {
                 None => Ok(None),
                 Some((from, predecessor)) => node.fetch(from, &name, predecessor).await.map(Some),
@@ -169,7 +169,7 @@ impl Node {
         let Some(cell) = self.places.cell(&name, epoch) else { return };
         let sealing = cell.seal(forced);
         let node = self.clone();
-        self.runtime().spawn(async move {
+        self.errands.add(async move {
             let happened = match sealing.await {
                 Sealing::Sealed => Happened::Sealed,
                 Sealing::Ignored => Happened::Ignored,
@@ -247,7 +247,7 @@ impl Node {
         tracing::debug!(node = %self.id(), %name, %epoch, %why, "a worker is given up");
         let (node, name) = (self.clone(), name.clone());
         let dying = cell.die(why);
-        self.runtime().spawn(async move {
+        self.errands.add(async move {
             dying.await;
             node.control(Input::Cell(name, epoch, Happened::Dropped));
         });
