@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::load::{self, Done, Names, Paced};
 use crate::memory;
-use crate::worker::{ARRIVED, LAST_ARRIVAL, Listening, unix_us};
+use crate::worker::{ARRIVED, FIRST_ARRIVAL, LAST_ARRIVAL, Listening, unix_us};
 use crate::worker::tally;
 
 /// The longest that a node waits for the whole cluster.
@@ -59,7 +59,8 @@ impl Obedient {
                 Ok(format!("{} {} {} {}", unix_us(), reached.hits, reached.failed, reached.lost))
             }
             ["arrived"] => {
-                Ok(format!("{} {}", ARRIVED.load(Ordering::Relaxed), LAST_ARRIVAL.load(Ordering::Relaxed)))
+                let [count, first, last] = [&ARRIVED, &FIRST_ARRIVAL, &LAST_ARRIVAL].map(|n| n.load(Ordering::Relaxed));
+                Ok(format!("{count} {first} {last}"))
             }
             ["publish"] => self.publish().await,
             ["multicall"] => self.multicall().await,
@@ -77,10 +78,9 @@ impl Obedient {
         let begun = unix_us();
         let builder = Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(Config::default());
         let swarm = builder.start().await.map_err(io::Error::other)?;
-        let started = unix_us();
         let addr = swarm.local_addr();
         self.swarm = Some(swarm);
-        Ok(format!("{addr} {begun} {started}"))
+        Ok(format!("{addr} {begun}"))
     }
 
     async fn nodes(&self, count: usize) -> io::Result<String> {

@@ -103,19 +103,18 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// One node more. Returns when it began to start, and when it had started, in microseconds since 1970.
-    pub(crate) fn grow(&mut self, mut process: Process) -> io::Result<(u64, u64)> {
+    /// One node more. Returns when it began to start, in microseconds since 1970.
+    pub(crate) fn grow(&mut self, mut process: Process) -> io::Result<u64> {
         process.say(&format!("start {} {}", self.name, self.seed))?;
         let mut line = String::new();
         process.from.read_line(&mut line)?;
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [addr, begun, started] = words[..] else { return Err(io::Error::other("a node could not be started")) };
+        let [addr, begun] = words[..] else { return Err(io::Error::other("a node could not be started")) };
         if self.nodes.is_empty() {
             addr.clone_into(&mut self.seed);
         }
         self.nodes.push(process);
-        let number = |word: &str| word.parse().map_err(io::Error::other);
-        Ok((number(begun)?, number(started)?))
+        begun.parse().map_err(io::Error::other)
     }
 
     /// Waits until every node knows all and every one of `names` is where the ring wants it.

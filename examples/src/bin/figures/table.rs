@@ -37,7 +37,7 @@ pub(crate) fn register(rounds: &[Registered]) {
 pub(crate) fn change(rounds: &[Changed]) {
     let all = |figure: fn(&Changed) -> u64| rounds.iter().map(figure).collect::<Vec<_>>();
     row("a third node joins: all names placed", ELIXIR_JOIN, &spread(&all(|round| round.join_us), 1000, " ms"));
-    row("  after it had started", "", &spread(&all(|round| round.joined_us), 1000, " ms"));
+    row("  the first of them", "", &spread(&all(|round| round.first_us), 1000, " ms"));
     row("  workers moved with state, of 10,000", "3,287", &spread(&all(|round| round.moved), 1, ""));
     row("  calls failed meanwhile", ELIXIR_JOIN_FAILED, &failed(rounds.iter().map(|round| &round.join_calls)));
     row("  longest call meanwhile", "1.65 s", &spread(&all(|round| round.join_calls.longest_us), 1000, " ms"));

@@ -5,9 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use swarm::prelude::*;
 
-/// How many workers came to this process with their state, and when the last one did (microseconds since 1970, which
-/// all processes of a machine count alike).
+/// How many workers came to this process with their state, and when the first and the last one did (microseconds since
+/// 1970, which all processes of a machine count alike).
 pub(crate) static ARRIVED: AtomicU64 = AtomicU64::new(0);
+pub(crate) static FIRST_ARRIVAL: AtomicU64 = AtomicU64::new(u64::MAX);
 pub(crate) static LAST_ARRIVAL: AtomicU64 = AtomicU64::new(0);
 
 /// The time by which processes of one machine can be compared.
@@ -54,7 +55,9 @@ impl Tally {
     fn end_handoff(&mut self, saved: Saved) {
         self.hits = saved.hits;
         ARRIVED.fetch_add(1, Ordering::Relaxed);
-        LAST_ARRIVAL.fetch_max(unix_us(), Ordering::Relaxed);
+        let now = unix_us();
+        FIRST_ARRIVAL.fetch_min(now, Ordering::Relaxed);
+        LAST_ARRIVAL.fetch_max(now, Ordering::Relaxed);
     }
 }
 
