@@ -59,6 +59,8 @@ pub(crate) mod verdict {
     pub(crate) const ERROR: u64 = 1;
     /// The call itself comes back: it did not run, and the caller's node tries again by itself.
     pub(crate) const RETURNED: u64 = 2;
+    /// The handler's reply is too large to travel. The head ends with its bytes.
+    pub(crate) const TOO_LARGE: u64 = 3;
 }
 
 /// A call or cast as it travels, without its payload.

@@ -9,8 +9,8 @@ use swarm_net::time::Instant;
 use crate::directory::claim::Claim;
 use crate::directory::copy::Op;
 use crate::directory::message::{CellReport, DirectiveId};
-use crate::directory::record::{Rid, Stamp};
-use crate::directory::request::RequestId;
+use crate::directory::record::{Registration, Rid, Stamp};
+use crate::directory::request::{Ask, RequestId};
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::worker::KindId;
@@ -112,6 +112,8 @@ pub(super) struct Waits(Option<Box<Lists>>);
 pub(super) struct Lists {
     /// Registers that wait until the worker runs, and the change that must be stable.
     pub(super) starts: Vec<(RequestId, u64)>,
+    /// Registers of others that came meanwhile: whether the name is taken shows when the first start has ended.
+    pub(super) rivals: Vec<(RequestId, Ask)>,
     /// Unregisters that wait until nothing of these registrations is left.
     pub(super) ends: Vec<(RequestId, u64, Vec<Rid>)>,
     /// Joins and leaves.
@@ -153,9 +155,18 @@ impl Waits {
         self.0.take().map_or_else(Lists::default, |lists| *lists)
     }
 
+    /// Those who wait for how another's start ends.
+    pub(super) fn take_rivals(&mut self) -> Vec<(RequestId, Ask)> {
+        let mut lists = self.take();
+        let rivals = std::mem::take(&mut lists.rivals);
+        self.put(lists);
+        rivals
+    }
+
     /// Puts back those who wait on.
     pub(super) fn put(&mut self, lists: Lists) {
-        if !(lists.starts.is_empty() && lists.ends.is_empty() && lists.groups.is_empty()) {
+        let Lists { starts, rivals, ends, groups } = &lists;
+        if !(starts.is_empty() && rivals.is_empty() && ends.is_empty() && groups.is_empty()) {
             self.0 = Some(Box::new(lists));
         }
     }
@@ -164,7 +175,7 @@ impl Waits {
 impl Lists {
     /// Every request in them.
     pub(super) fn requests(self) -> impl Iterator<Item = RequestId> {
-        let starts = self.starts.into_iter().map(|(to, _)| to);
+        let starts = self.starts.into_iter().map(|(to, _)| to).chain(self.rivals.into_iter().map(|(to, _)| to));
         let ends = self.ends.into_iter().map(|(to, ..)| to);
         starts.chain(ends).chain(self.groups.into_iter().map(|(to, _)| to))
     }
@@ -232,6 +243,12 @@ impl Office {
             self.names.insert(name.clone(), Box::default());
         }
         self.names.get_mut(name).expect("the name's work was inserted above")
+    }
+
+    /// The first start of a registration has not ended, so that it may yet leave no trace.
+    pub(super) fn unborn(&self, name: &Name, head: &Registration) -> bool {
+        let waits = |work: &Work| work.waits.starts().iter().any(|(to, _)| *to == head.registrar);
+        head.epoch == Epoch::default() || self.names.get(name).is_some_and(|work| waits(work))
     }
 
     /// Notes what a host says about a name.

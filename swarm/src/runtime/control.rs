@@ -52,8 +52,8 @@ pub(crate) enum Input {
     Wanted(Name),
     /// A cell of this node has done what it was ordered, or something by itself.
     Cell(Name, Epoch, Happened),
-    /// Leave: tell when everything is handed over, or that it was not.
-    Leave(oneshot::Sender<Left>),
+    /// Leave within this time: tell when everything is handed over, or that it was not.
+    Leave(Duration, oneshot::Sender<Left>),
     /// A deadline was set that is earlier than all others.
     Look,
     /// The end.
@@ -83,7 +83,7 @@ pub(crate) struct Control {
     asks: BTreeMap<NodeId, Vec<(u64, Name, Ask)>>,
     answers: BTreeMap<NodeId, Vec<(u64, Answer)>>,
     outbox: Outbox,
-    leaving: Option<oneshot::Sender<Left>>,
+    leaving: Vec<oneshot::Sender<Left>>,
     left: Left,
     count_at: Instant,
 }
@@ -105,7 +105,7 @@ impl Control {
             asks: BTreeMap::new(),
             answers: BTreeMap::new(),
             outbox: Outbox::default(),
-            leaving: None,
+            leaving: Vec::new(),
             left: Left::default(),
             count_at: Instant::START,
         }
@@ -190,9 +190,12 @@ impl Control {
             }
             Input::Wanted(name) => self.feed(now, Event::Wanted(name)),
             Input::Cell(name, epoch, happened) => self.feed(now, Event::Cell { name, epoch, happened }),
-            Input::Leave(done) => {
-                self.leaving = Some(done);
-                self.feed(now, Event::Leave);
+            Input::Leave(within, done) => {
+                if self.leaving.is_empty() {
+                    self.left.after = within;
+                }
+                self.leaving.push(done);
+                self.feed(now, Event::Leave { within });
             }
             Input::Look | Input::Stop => {}
         }
@@ -291,12 +294,12 @@ impl Control {
             }
             Action::Notice(notice) => {
                 if let Notice::LeaveTimedOut { cells, .. } = notice {
-                    self.left = Left { workers: cells, after: self.node.config().leave_timeout() };
+                    self.left.workers = cells;
                 }
                 self.node.tell_notice(notice);
             }
             Action::Drained => {
-                if let Some(done) = self.leaving.take() {
+                for done in self.leaving.drain(..) {
                     // Whoever asked to leave may have given up waiting.
                     let _ = done.send(self.left);
                 }

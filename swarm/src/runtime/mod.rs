@@ -14,8 +14,10 @@ mod kinds;
 mod lanes;
 mod letter;
 mod local;
+#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod node;
 mod places;
+#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod post;
 mod registry;
 mod relays;
@@ -26,9 +28,11 @@ mod survey;
 mod upstream;
 mod waits;
 
+pub(crate) use answering::PART_MAX;
 pub(crate) use control::Left;
 pub(crate) use kinds::Kinds;
 pub(crate) use local::{Begun, First, low_bits};
 pub(crate) use node::Node;
+pub(crate) use registry::GroupNames;
 pub(crate) use start::{Plan, leave, start};
 pub(crate) use survey::{Question, Whom};

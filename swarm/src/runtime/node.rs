@@ -289,6 +289,13 @@ impl Node {
         self.pending.complete(RequestId(request), result.map(Answer::Payload));
     }
 
+    /// The reply to a call of this node is too large to travel.
+    pub(crate) fn reply_too_large(&self, request: u64, bytes: u64) {
+        let Some(name) = self.pending.name(RequestId(request)) else { return };
+        let limit = self.config.message_bytes_max();
+        self.complete(request, Err(CallError::TooLarge { name, bytes, limit, executed: Executed::Yes }));
+    }
+
     /// A call of this node that nobody could decide about has come back.
     pub(crate) fn returned(self: &Arc<Self>, request: u64, body: &[u8]) {
         let Some((head, body)) = body.split_first_chunk::<32>() else { return };
@@ -496,10 +503,22 @@ impl Node {
             Notice::StartFailed { name, host, text } => {
                 tracing::warn!(node = %self.me, %name, peer = %host, text, "a worker did not start");
             }
+            Notice::Forced { partition, without } => {
+                tracing::debug!(node = %self.me, partition = partition.0, ?without, "a partition goes on without members that do not answer");
+            }
             Notice::LeaveTimedOut { cells, roles, copies } => {
                 tracing::warn!(node = %self.me, cells, roles, copies, "leaving took too long: not everything was handed over");
             }
-            other => tracing::trace!(node = %self.me, notice = ?other, "directory"),
+            Notice::KindConflict { .. } => {
+                tracing::warn!(node = %self.me, ?notice, "a name was registered for workers of two types on the sides of a split");
+            }
+            Notice::Claimed { .. }
+            | Notice::Owner { .. }
+            | Notice::Disagreed { .. }
+            | Notice::Moved { .. }
+            | Notice::Adopted { .. }
+            | Notice::Ended { .. }
+            | Notice::UnderReplicated { .. } => tracing::trace!(node = %self.me, ?notice, "directory"),
         }
     }
 
@@ -667,6 +686,11 @@ impl Outlet for Node {
             return;
         }
         let sent = match result {
+            Ok(reply) if reply.len() as u64 > self.config.message_bytes_max() => {
+                let mut head = answer_head(request, verdict::TOO_LARGE);
+                head[16..].copy_from_slice(&(reply.len() as u64).to_le_bytes());
+                self.send_frame(node, kind::REPLY, head, &[])
+            }
             Ok(reply) => self.send_frame(node, kind::REPLY, answer_head(request, verdict::REPLY), &reply),
             Err(error) => match rkyv::to_bytes::<rkyv::rancor::Error>(&error) {
                 Ok(bytes) => self.send_frame(node, kind::REPLY, answer_head(request, verdict::ERROR), &bytes),

@@ -203,6 +203,7 @@ impl Node {
                             name: letter.name.clone(),
                             bytes: letter.parcel.payload.len() as u64,
                             limit: self.config().message_bytes_max(),
+                            executed: Executed::No,
                         };
                         Err((letter, error))
                     }

@@ -10,8 +10,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::load::{self, Done, Names, Paced};
 use crate::memory;
-use crate::worker::{ARRIVED, FIRST_ARRIVAL, LAST_ARRIVAL, Listening, unix_us};
 use crate::worker::tally;
+use crate::worker::{ARRIVED, FIRST_ARRIVAL, LAST_ARRIVAL, Listening, unix_us};
 
 /// The longest that a node waits for the whole cluster.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -74,11 +74,7 @@ fn spread(values: &[u64], unit: u64, name: &str) -> String {
     values.sort_unstable();
     let middle = median(values.iter().copied()).unwrap_or_default();
     let decimal = |value: u64| {
-        if unit == 1 {
-            value.to_string()
-        } else {
-            format!("{}.{}", value / unit, value % unit * 10 / unit)
-        }
+        if unit == 1 { value.to_string() } else { format!("{}.{}", value / unit, value % unit * 10 / unit) }
     };
     let ends = match (values.first(), values.last()) {
         (Some(least), Some(most)) if least != most => format!(" ({}-{})", decimal(*least), decimal(*most)),
