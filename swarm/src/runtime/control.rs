@@ -320,6 +320,7 @@ impl Control {
     /// Sends what one turn has caused: a frame a peer and kind.
     fn send(&mut self) {
         self.publish();
+        self.node.errands.launch(self.node.runtime());
         self.outbox.flush_all(&self.node);
         for (to, batch) in std::mem::take(&mut self.messages) {
             let batch: Vec<_> = batch.into_iter().map(|(partition, message)| (partition.0, message)).collect();
