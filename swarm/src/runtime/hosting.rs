@@ -77,7 +77,7 @@ impl Node {
             return;
         }
         let (node, args) = (self.clone(), Payload::copy_of(&spec.args));
-        self.runtime().spawn(async move {
+        self.errands.add(async move {
             let booting = async {
                 let bundle = match source {
                     None => None,
@@ -175,7 +175,7 @@ impl Node {
         let Some(cell) = self.places.cell(&name, epoch) else { return };
         let sealing = cell.seal(forced);
         let node = self.clone();
-        self.runtime().spawn(async move {
+        self.errands.add(async move {
             let happened = match sealing.await {
                 Sealing::Sealed => Happened::Sealed,
                 Sealing::Ignored => Happened::Ignored,
@@ -254,7 +254,7 @@ impl Node {
         tracing::debug!(node = %self.id(), %name, %epoch, %why, "a worker is given up");
         let (node, name) = (self.clone(), name.clone());
         let dying = cell.die(why);
-        self.runtime().spawn(async move {
+        self.errands.add(async move {
             dying.await;
             node.control(Input::Cell(name, epoch, Happened::Dropped));
         });

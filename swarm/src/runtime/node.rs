@@ -26,6 +26,7 @@ use crate::event::{Event, Subscribers};
 use crate::name::Name;
 use crate::runtime::control::Input;
 use crate::runtime::crews::Crews;
+use crate::runtime::errands::Errands;
 use crate::runtime::fetch::{Fetches, Outgoing};
 use crate::runtime::instances::Instances;
 use crate::runtime::lanes::{Lane, Lanes};
@@ -68,6 +69,7 @@ pub(crate) struct Node {
     pub(crate) relays: Relays,
     pub(crate) waits: Waits,
     pub(crate) groups: Crews,
+    pub(crate) errands: Errands,
     pub(crate) fetches: Fetches,
     pub(crate) outgoing: Outgoing,
     pub(crate) instances: Instances,
@@ -136,6 +138,7 @@ impl Node {
             relays: Relays::default(),
             waits: Waits::default(),
             groups: Crews::default(),
+            errands: Errands::default(),
             fetches: Fetches::default(),
             outgoing: Outgoing::default(),
             instances: Instances::default(),

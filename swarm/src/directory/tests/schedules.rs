@@ -310,8 +310,7 @@ fn s15_no_decision_before_all_hosts_spoke() -> Check {
     }
     assert_eq!(all.nodes[1].dir.role(PartitionId(0)), Role::Owner { complete: true });
     assert!(!all.in_flight(1, 0, |message| matches!(message, Message::Do { .. })));
-    let plans = all.nodes[1].dir.stats().outstanding;
-    assert_eq!(plans, 0);
+    assert_eq!(all.unfinished(1).0, 0);
     all.rest()?;
     // A host that promised a candidate that dies tells the owner that goes on.
     let mut all = hosted_by(3, 0b0001);
