@@ -1,5 +1,99 @@
 #![forbid(unsafe_code)]
-//! Skeleton.
+//! Named, stateful workers spread over a cluster that forms itself, and moved with their state when it changes: what
+//! Swarm is to Elixir, in Rust.
+//!
+//! A *worker* is a value with methods. It is registered under a *name*, runs on the node that the ring chose for the name,
+//! and handles one message at a time. Anyone in the cluster calls it by its name, typed from end to end. When nodes join
+//! or leave, workers move and take their state along; when one crashes, its workers start again elsewhere. There is no
+//! configuration and no other service: the nodes of a network find each other by multicast.
+//!
+//! ```standalone_crate
+//! use swarm::prelude::*;
+//!
+//! struct Counter {
+//!     hits: u64,
+//! }
+//!
+//! #[swarm::worker]
+//! impl Counter {
+//!     #[init]
+//!     fn init(start: u64) -> Self {
+//!         Self { hits: start }
+//!     }
+//!
+//!     #[call]
+//!     fn hit(&mut self) -> u64 {
+//!         self.hits += 1;
+//!         self.hits
+//!     }
+//!
+//!     // What the worker takes along when it moves.
+//!     #[begin_handoff]
+//!     fn begin_handoff(&mut self) -> Handoff<u64> {
+//!         Handoff::Resume(self.hits)
+//!     }
+//!
+//!     #[end_handoff]
+//!     fn end_handoff(&mut self, hits: u64) {
+//!         self.hits = hits;
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let swarm = Swarm::builder().cluster("readme").start().await?;
+//!     CounterClient::whereis_or_register("page/42", 0).await?;
+//!     assert_eq!(CounterClient::at("page/42").hit().await?, 1);
+//!     swarm.leave().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Started twice on one machine, the two processes are one cluster. To reach other machines, [`Builder::bind`] an address
+//! that they reach.
+//!
+//! # Where to begin
+//!
+//! | to | see |
+//! |---|---|
+//! | write a worker | [`worker`](macro@worker), [`message`](macro@message), [`Context`], [`Handoff`], [`Die`] |
+//! | call it | its generated client: `CounterClient::at(name).hit()`; [`Calling`], [`CallError`], [`Executed`] |
+//! | register and find names | `CounterClient::register`, [`whereis()`], [`unregister()`], [`registered()`], [`Location`] |
+//! | speak to many | [`group()`], [`Crew`], [`Group`](macro@Group) |
+//! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
+//! | watch it | [`Swarm::events`], [`Swarm::stats`], and `tracing` at the level `info` |
+//! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
+//! | implement by hand what the attributes generate | the module [`mod@worker`] |
+//!
+//! # What holds
+//!
+//! - A name has one worker. Concurrent registrations of one name have one winner, and the others are told where it is.
+//! - An acknowledged registration survives the crash of any `replicas` − 1 nodes; a worker's state survives moves, not
+//!   crashes.
+//! - Calls and casts of one caller to one name run in the order in which they were made.
+//! - [`CallError::executed`] is never wrong. Only what provably did not run is tried again by itself.
+//! - Every queue and every wait has a limit: full ones refuse, and nothing waits for ever.
+//! - In a split network both sides go on, so a name may run twice until the network heals. Then one instance stays and is
+//!   given the other's state by `#[resolve_conflict]`. [`Epoch`] tells activations apart where that matters.
+//!
+//! # Features
+//!
+//! None is on by default: `dns` (`Dns`, discovery by a host name), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
+//! and messages).
+//!
+//! # For readers of the source
+//!
+//! Arrows of knowledge go down only; ARCHITECTURE.md tells the whole.
+//!
+//! | floor | files |
+//! |---|---|
+//! | what users write | `builder`, `swarm`, `client`, `crew`, `group`, `pages`, `leaving`, `event`, `stats`, `error`, `config` |
+//! | one node: its threads, the way of a call | `runtime` |
+//! | calls under way: frames, slots of those that wait | `call` |
+//! | a worker type, and the cell that holds a worker; knows no cluster | `worker` |
+//! | who is where, and who decides it: a machine without threads, sockets and clocks | `directory` |
+//! | what travels | `message` |
+//! | words | `name`, `epoch` |
 
 #[doc(hidden)]
 #[path = "expansion.rs"]
@@ -45,12 +139,127 @@ pub use rkyv;
 pub use rkyv::Archived;
 pub use stats::Stats;
 pub use swarm::{Node, Swarm, registered, registered_pages, unregister, whereis};
-pub use swarm_macros::{Group, message, worker};
+/// A group that only accounts join, and one that any worker joins:
+///
+/// ```standalone_crate
+/// # use swarm::prelude::*;
+/// # struct Account;
+/// # #[swarm::worker] impl Account { #[init] fn init() -> Self { Self } #[call] fn balance(&self) -> u64 { 5 } }
+/// #[derive(swarm::Group)]
+/// #[group(worker = Account)]
+/// struct Audited;
+///
+/// #[derive(swarm::Group)]
+/// struct Everyone;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let swarm = Swarm::builder().cluster("doc-group").start().await?;
+/// AccountClient::register("acct/42", ()).await?;
+/// swarm::group::<Audited>().join("acct/42").await?;
+/// swarm::group::<Everyone>().key("eu").join("acct/42").await?;
+/// let balances = swarm::group::<Audited>().multicall(account::Balance).await?;
+/// assert_eq!(balances, [("acct/42".into(), Ok(5))]);
+/// # Ok(()) }
+/// ```
+#[doc(inline)]
+pub use swarm_macros::Group;
+/// ```
+/// #[swarm::message]
+/// #[derive(Debug, Clone, PartialEq)]
+/// pub struct Deposit {
+///     pub cents: u64,
+///     pub memo: String,
+/// }
+///
+/// // Errors in replies travel, too; thiserror works beside it.
+/// #[swarm::message(name = "bank.overdrawn")]
+/// pub enum Overdrawn {
+///     By { cents: u64 },
+///     Frozen,
+/// }
+/// ```
+///
+/// Built in are the integers but `usize` and `isize`, floats, `bool`, `char`, `()`, `String`, `Box`, `Option`, `Result`,
+/// `Vec`, `VecDeque`, maps, sets, arrays, tuples of up to six, `Duration`, IP addresses, and with the feature `uuid` `Uuid`.
+#[doc(inline)]
+pub use swarm_macros::message;
+/// ```
+/// use swarm::prelude::*;
+///
+/// struct Account {
+///     cents: u64,
+/// }
+///
+/// #[swarm::message]
+/// pub struct Overdrawn {
+///     by: u64,
+/// }
+///
+/// #[swarm::worker]
+/// impl Account {
+///     #[init]
+///     fn init(opening: u64) -> Result<Self, String> {
+///         if opening > 1_000_000 { Err("too rich".to_owned()) } else { Ok(Self { cents: opening }) }
+///     }
+///
+///     // `AccountClient::at(name).withdraw(5)`, or `AccountClient::call(name, account::Withdraw { cents: 5 })`.
+///     #[call]
+///     fn withdraw(&mut self, cents: u64) -> Result<u64, Overdrawn> {
+///         self.cents = self.cents.checked_sub(cents).ok_or(Overdrawn { by: cents - self.cents })?;
+///         Ok(self.cents)
+///     }
+///
+///     #[cast]
+///     fn audit(&mut self, ctx: &Context<Self>, reason: String) {
+///         println!("{} is audited: {reason}", ctx.name());
+///     }
+///
+///     #[die]
+///     async fn die(&mut self, reason: Die) {
+///         println!("closed: {reason}");
+///     }
+/// }
+/// ```
+#[doc(inline)]
+pub use swarm_macros::worker;
+/// ```
+/// use std::time::Duration;
+///
+/// /// Nodes write their addresses into one file.
+/// struct InFile(std::path::PathBuf);
+///
+/// impl swarm::Discovery for InFile {
+///     fn name(&self) -> &str {
+///         "file"
+///     }
+///
+///     fn run(self: Box<Self>, search: swarm::Search) {
+///         loop {
+///             let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+///             text.lines().filter_map(|line| line.parse().ok()).for_each(|addr| search.found(addr));
+///             if !search.wait(Duration::from_secs(5)) {
+///                 return;
+///             }
+///         }
+///     }
+/// }
+///
+/// let builder = swarm::Swarm::builder().discovery(InFile("/run/bank/nodes".into()));
+/// # drop(builder);
+/// ```
+#[doc(inline)]
+pub use swarm_net::discovery::Discovery;
 #[cfg(feature = "dns")]
+#[doc(inline)]
 pub use swarm_net::discovery::Dns;
-pub use swarm_net::discovery::{Discovery, Multicast, Search, Seeds};
+#[doc(inline)]
+pub use swarm_net::discovery::{Multicast, Search, Seeds};
+#[doc(inline)]
 pub use swarm_net::error::NetError;
+#[doc(inline)]
 pub use swarm_net::filter::NodeFilter;
+#[doc(inline)]
 pub use swarm_net::member::Gone;
+#[doc(inline)]
 pub use swarm_net::node::NodeId;
 pub use worker::{Call, Cast, Context, Die, Handoff, Init, TimerId, Worker};

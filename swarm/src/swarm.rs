@@ -162,7 +162,7 @@ impl Swarm {
     /// Leaves the cluster: hands every worker over with its state, tells the others, then stops.
     ///
     /// # Errors
-    /// [`LeaveError::Incomplete`] if not everything could be handed over in `Config::leave_timeout_ms`; the node has
+    /// [`LeaveError::Incomplete`](crate::LeaveError::Incomplete) if not everything could be handed over in `Config::leave_timeout_ms`; the node has
     /// left all the same.
     pub fn leave(&self) -> Leaving {
         Leaving::new(self)

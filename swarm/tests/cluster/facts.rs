@@ -305,7 +305,7 @@ async fn a_subscriber_is_told_of_nodes_and_workers() {
             Event::Ended { name, .. } => ended |= name == "observed",
             Event::NodeDown(id, _) => left |= id == newcomer_id,
             Event::NodeLeaving(_) | Event::Moved { .. } | Event::FailedOver(_) | Event::Conflict(_) => {}
-            other => panic!("unexpected: {other:?}"),
+            other @ (Event::Missed(_) | _) => panic!("unexpected: {other:?}"),
         }
     }
 }
