@@ -104,7 +104,7 @@ impl Node {
                 let waiting = gate.map(|gate| gate.waiting).unwrap_or_default();
                 self.letters(&old, parcels).chain(waiting).collect()
             }
-            Some(Place::Redirect(_)) | None => VecDeque::new(),
+            Some(Place::Redirect(..)) | None => VecDeque::new(),
         };
         if let Some((source, predecessor)) = source {
             let gate = Gate { source, predecessor, waiting: held, opens: None };
@@ -156,7 +156,7 @@ impl Node {
         if matches!(shard.get(name), Some(Place::Cell(now, _)) if now.epoch() == epoch) {
             let gate = match shard.remove(name) {
                 Some(Place::Cell(_, gate)) => gate,
-                Some(Place::Redirect(_) | Place::Held(_)) | None => None,
+                Some(Place::Redirect(..) | Place::Held(_)) | None => None,
             };
             let waiting = gate.map(|gate| gate.waiting).unwrap_or_default();
             let held: VecDeque<_> = self.letters(cell, cell.close()).chain(waiting).collect();
@@ -230,7 +230,7 @@ impl Node {
                 }
                 let end = rkyv::to_bytes::<rkyv::rancor::Error>(&(name.clone(), epoch));
                 self.send_control(to, kind::QUEUE_END, [0; 24], &end.unwrap_or_default());
-                shard.insert(name.clone(), Place::Redirect(to));
+                shard.insert(name.clone(), Place::Redirect(to, cell.kind()));
                 let until = Clock::instant() + self.config().redirect_ttl();
                 self.waits.until(until, name.clone());
                 self.tell(|| crate::event::Event::Moved { name: name.clone(), to });
@@ -303,7 +303,7 @@ impl Node {
         for name in self.waits.due(now) {
             self.open_gate(&name, |gate| gate.opens.is_some_and(|opens| opens <= now));
             let mut shard = self.places.write(&name);
-            if matches!(shard.get(&name), Some(Place::Redirect(_))) {
+            if matches!(shard.get(&name), Some(Place::Redirect(..))) {
                 shard.remove(&name);
                 self.groups.forget(&name);
             }

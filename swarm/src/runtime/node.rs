@@ -590,7 +590,7 @@ impl Node {
                     letters.extend(gate.into_iter().flat_map(|gate| gate.waiting));
                 }
                 Place::Held(held) => letters.extend(held),
-                Place::Redirect(_) => {}
+                Place::Redirect(..) => {}
             }
         }
         let me = self.me;

@@ -10,7 +10,7 @@ use swarm_net::time::Instant;
 use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::runtime::letter::Letter;
-use crate::worker::AnyCell;
+use crate::worker::{AnyCell, KindId};
 
 /// A power of two well above the number of threads that look names up.
 const SHARDS: usize = 256;
@@ -22,8 +22,8 @@ pub(crate) const HELD_MAX: usize = 4096;
 pub(crate) enum Place {
     /// Here. With a gate, if its predecessor's queue has not arrived in full.
     Cell(Arc<dyn AnyCell>, Option<Box<Gate>>),
-    /// It was here and has moved.
-    Redirect(NodeId),
+    /// A worker of this kind was here and has moved.
+    Redirect(NodeId, KindId),
     /// The directory is asked.
     Held(VecDeque<Letter>),
 }
@@ -56,7 +56,7 @@ impl Places {
     pub(crate) fn open_cell(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
         match self.read(name).get(name) {
             Some(Place::Cell(cell, None)) => Some(cell.clone()),
-            Some(Place::Cell(_, Some(_)) | Place::Redirect(_) | Place::Held(_)) | None => None,
+            Some(Place::Cell(_, Some(_)) | Place::Redirect(..) | Place::Held(_)) | None => None,
         }
     }
 
@@ -64,7 +64,7 @@ impl Places {
     pub(crate) fn cell(&self, name: &Name, epoch: Epoch) -> Option<Arc<dyn AnyCell>> {
         match self.read(name).get(name) {
             Some(Place::Cell(cell, _)) if cell.epoch() == epoch => Some(cell.clone()),
-            Some(Place::Cell(..) | Place::Redirect(_) | Place::Held(_)) | None => None,
+            Some(Place::Cell(..) | Place::Redirect(..) | Place::Held(_)) | None => None,
         }
     }
 
@@ -84,10 +84,25 @@ impl Places {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             let cells = shard.values().filter_map(|place| match place {
                 Place::Cell(cell, _) => Some(cell.clone()),
-                Place::Redirect(_) | Place::Held(_) => None,
+                Place::Redirect(..) | Place::Held(_) => None,
             });
             cells.collect::<Vec<_>>()
         })
+    }
+
+    /// The names of all workers of a kind that are here, or were and have moved on lately.
+    pub(crate) fn of_kind(&self, kind: KindId) -> Vec<Name> {
+        let mut names = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            let of_kind = |place: &Place| match place {
+                Place::Cell(cell, _) => cell.kind() == kind,
+                Place::Redirect(_, moved) => *moved == kind,
+                Place::Held(_) => false,
+            };
+            names.extend(shard.iter().filter(|(_, place)| of_kind(place)).map(|(name, _)| name.clone()));
+        }
+        names
     }
 
     /// Forgets everything, for a node that stops.

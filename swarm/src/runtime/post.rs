@@ -58,7 +58,7 @@ impl Node {
         let routing = self.routing();
         let partition = routing.partition_of(&letter.name);
         let hop = match shard.get(&letter.name) {
-            Some(Place::Redirect(to)) => Some(*to),
+            Some(Place::Redirect(to, _)) => Some(*to),
             Some(Place::Cell(..) | Place::Held(_)) => None,
             None => match routing.hop(partition) {
                 Hop::Owner(owner) => Some(owner),
@@ -111,7 +111,7 @@ impl Node {
                     }
                 }
             }
-            Some(Place::Redirect(to)) => {
+            Some(Place::Redirect(to, _)) => {
                 let to = *to;
                 self.write(to, letter)
             }

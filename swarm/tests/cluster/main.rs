@@ -7,5 +7,7 @@ mod groups;
 mod handles;
 mod handoff;
 mod registry;
+mod relay;
+mod split;
 mod topology;
 mod workers;

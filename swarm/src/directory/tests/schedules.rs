@@ -521,6 +521,37 @@ fn a_silent_member_is_forced_after_claim_wait() -> Check {
 }
 
 #[test]
+fn a_member_that_disagrees_is_waited_for_longer_than_a_silent_one() -> Check {
+    let mut all = Cluster::new(Setup { claim_wait: Duration::from_secs(2), ..Setup::of(3) });
+    all.registered_at(2, "x")?;
+    all.joins(3, 0)?;
+    // n1 and n2 are slow to hear of n3, and say so whenever it asks them.
+    for _ in 0..4 {
+        all.deliver_all()?;
+        all.tick(Duration::from_secs(2))?;
+    }
+    assert_eq!(all.nodes[3].dir.role(PartitionId(0)), Role::Candidate, "n2 hosts x, and n3 must not start another");
+    assert!(all.runs(2, "x"));
+    all.rest()?;
+    assert!(all.runs(3, "x"));
+    Ok(())
+}
+
+#[test]
+fn each_member_is_waited_for_from_when_it_was_first_missed() -> Check {
+    let mut all = Cluster::new(Setup { claim_wait: Duration::from_secs(2), ..Setup::of(2) });
+    all.joins(3, 0)?;
+    all.tick(Duration::from_millis(1_500))?;
+    all.join(2, 0)?;
+    all.learn(3, 2)?;
+    all.tick(Duration::from_millis(600))?;
+    assert_eq!(all.nodes[3].dir.role(PartitionId(0)), Role::Candidate, "n2 has been missed for a moment only");
+    all.tick(Duration::from_millis(1_500))?;
+    assert!(matches!(all.nodes[3].dir.role(PartitionId(0)), Role::Owner { .. }));
+    Ok(())
+}
+
+#[test]
 fn a_stalled_owner_asks_everybody_before_it_decides() -> Check {
     let mut all = formed(3);
     all.registered_at(2, "x")?;
