@@ -306,7 +306,7 @@ async fn a_subscriber_is_told_of_nodes_and_workers() {
             Event::NodeDown(id, _) => left |= id == newcomer_id,
             Event::NodeLeaving(_) | Event::Moved { .. } | Event::FailedOver(_) | Event::Conflict(_) => {}
             // Events are not closed, since users match on them, too.
-            _ => panic!("an event that this test knows nothing of"),
+            Event::Missed(_) | _ => panic!("an event that this test knows nothing of"),
         }
     }
 }
