@@ -1,7 +1,7 @@
 //! Clusters over real networks, made of network namespaces: formation by multicast, a split and its healing, IPv6.
 //!
 //! They need the right to make namespaces (root). Where the machine refuses, they say why and pass; with
-//! `SWARM_NAMESPACES=required`, as in CI, that is a failure.
+//! `TEST_NAMESPACES=required`, as in CI, that is a failure.
 
 use std::collections::BTreeSet;
 

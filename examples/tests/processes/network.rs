@@ -17,7 +17,7 @@ pub(crate) struct Network {
 
 impl Network {
     /// A network of `nodes` nodes; nothing, and a printed reason, where this machine allows none. With
-    /// `SWARM_NAMESPACES=required`, as in CI, that is a panic.
+    /// `TEST_NAMESPACES=required`, as in CI, that is a panic.
     pub(crate) fn new(nodes: usize) -> Option<Self> {
         Self::try_new(nodes).map_or_else(skip, Some)
     }
@@ -100,7 +100,7 @@ fn port(node: usize) -> String {
 }
 
 fn skip(reason: String) -> Option<Network> {
-    let required = std::env::var("SWARM_NAMESPACES").is_ok_and(|word| word == "required");
+    let required = std::env::var("TEST_NAMESPACES").is_ok_and(|word| word == "required");
     assert!(!required, "network namespaces are required here: {reason}");
     println!("skipped: this machine allows no network namespaces: {reason}");
     None

@@ -1,5 +1,5 @@
 //! Random walks: a storm of faults, then calm, with every invariant checked after every step.
-//! `SWARM_WALKS=100000` walks longer, `SWARM_SEED=n` walks that one again, with a trace.
+//! `WALKS=100000` walks longer, `WALK_SEED=n` walks that one again, with a trace.
 
 use std::time::Duration;
 
@@ -223,12 +223,12 @@ fn number(variable: &str) -> Option<u64> {
 
 #[test]
 fn random_walks_keep_the_invariants() {
-    if let Some(seed) = number("SWARM_SEED") {
+    if let Some(seed) = number("WALK_SEED") {
         let (result, _, trace) = walk(seed, true, &mut Seen::default());
         trace.iter().for_each(|line| println!("{line}"));
         return result.expect("the invariants of protocol.md §14 hold");
     }
-    let (walks, first) = (number("SWARM_WALKS").unwrap_or(400), number("SWARM_FIRST").unwrap_or(0));
+    let (walks, first) = (number("WALKS").unwrap_or(400), number("WALK_FIRST").unwrap_or(0));
     let (mut steps, mut bad) = (0, Vec::new());
     let mut seen = Seen::default();
     for seed in first..first + walks {
