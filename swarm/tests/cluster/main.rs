@@ -2,4 +2,5 @@
 
 mod fixture;
 mod groups;
+mod order;
 mod topology;
