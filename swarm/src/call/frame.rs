@@ -10,7 +10,11 @@
 //! head of an answer                                           16  origin (32 bytes), if flagged
 //!                                                                 name, zeros up to a multiple of 16, payload
 //!   0  u64  request
-//!   8  u64  0 the reply · 1 a `CallError` · 2 the call itself comes back unrun
+//!   8  u64  0 the reply · 1 a `CallError`
+//!
+//! head of a word that a call was passed on                   body
+//!   0  u64  request, 0 for a cast                            rkyv of (name, node)
+//!   8  u64  1 if the name lives there, 0 if that node only knows better
 //! ```
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -49,6 +53,10 @@ pub(crate) mod kind {
     pub(crate) const FETCH: u8 = 28;
     /// The piece.
     pub(crate) const STATE: u8 = 29;
+    /// "I have passed your message on to that node."
+    pub(crate) const PASSED: u8 = 30;
+    /// "The name that you sent me a message for does not live here."
+    pub(crate) const NOT_HERE: u8 = 31;
 }
 
 /// What an answer is.
@@ -57,8 +65,6 @@ pub(crate) mod verdict {
     pub(crate) const REPLY: u64 = 0;
     /// A `CallError`.
     pub(crate) const ERROR: u64 = 1;
-    /// The call itself comes back: it did not run, and the caller's node tries again by itself.
-    pub(crate) const RETURNED: u64 = 2;
 }
 
 /// A call or cast as it travels, without its payload.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use swarm_net::member::{MemberEvent, View};
+use swarm_net::member::{MemberEvent, Profile, View};
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::{Clock, Instant, Now};
@@ -192,7 +192,12 @@ impl Control {
             Input::Cell(name, epoch, happened) => self.feed(now, Event::Cell { name, epoch, happened }),
             Input::Leave(done) => {
                 self.leaving = Some(done);
+                // This node's own calls go elsewhere from now on, as its directory's do.
+                if let Some(me) = self.view.get_mut(&self.node.id()) {
+                    me.profile = Arc::new(Profile { leaving: true, ..Profile::clone(&me.profile) });
+                }
                 self.feed(now, Event::Leave);
+                self.view_changed(now);
             }
             Input::Look | Input::Stop => {}
         }

@@ -89,6 +89,16 @@ impl Inbox for Ear {
                 Some(findings) => node.surveys.arrived(word(head, 0), peer, findings),
                 None => malformed(node, from, "an answer to a question"),
             },
+            kind::PASSED => {
+                if node.passed(peer, head, body).is_none() {
+                    malformed(node, from, "word of a message that was passed on");
+                }
+            }
+            kind::NOT_HERE => {
+                if node.not_there(peer, body).is_none() {
+                    malformed(node, from, "word of a name");
+                }
+            }
             kind::FETCH => node.serve_piece(peer, head, Payload::copy_of(body)),
             kind::STATE => node.fetches.arrived(peer, head, body),
             unknown => {
@@ -112,10 +122,7 @@ impl Inbox for Ear {
             Lane::Calls => {
                 self.pieces.lost(peer.node());
                 self.tell(Input::Reset(peer.node()));
-                node.lost(peer.node(), claimed);
-                for frame in unsent.iter().filter(|frame| matches!(frame.kind(), kind::CALL | kind::CAST)) {
-                    node.repost(frame);
-                }
+                node.lost(peer.node(), claimed, unsent);
             }
         }
     }
@@ -130,12 +137,11 @@ impl Inbox for Ear {
 fn answered(node: &Arc<Node>, from: &Arc<Peer>, head: &[u8; 24], body: &[u8]) {
     let request = word(head, 0);
     match word(head, 1) {
-        verdict::REPLY => node.complete(request, Ok(Payload::copy_of(body))),
+        verdict::REPLY => node.answered(request, Ok(Payload::copy_of(body))),
         verdict::ERROR => match batch::read::<CallError>(&Payload::copy_of(body)) {
-            Some(error) => node.complete(request, Err(error)),
+            Some(error) => node.answered(request, Err(error)),
             None => malformed(node, from, "an error"),
         },
-        verdict::RETURNED => node.returned(request, body),
         _ => malformed(node, from, "an answer"),
     }
 }

@@ -6,6 +6,8 @@ use swarm_net::time::Instant;
 
 use crate::call::frame::Envelope;
 use crate::name::Name;
+use crate::runtime::lanes::Passenger;
+use crate::runtime::room::Stay;
 use crate::worker::Parcel;
 
 /// A message with its name, on its way to the worker.
@@ -20,11 +22,24 @@ pub(crate) struct Letter {
     pub(crate) from: Option<NodeId>,
     /// It stood in a moved worker's queue, so it goes before what waits at the gate.
     pub(crate) from_queue: bool,
+    /// Its place among what waits on this node, once it has waited.
+    pub(crate) stay: Option<Stay>,
+}
+
+impl Passenger for Letter {
+    fn name(&self) -> &Name {
+        &self.name
+    }
 }
 
 impl Letter {
-    /// Forwarding ends here: a call that has made as many hops goes back to its caller, who asks anew.
+    /// Forwarding ends here: nodes see different owners, so a letter that has made as many hops waits a little.
     pub(crate) const HOPS_MAX: u8 = 3;
+
+    /// A letter that was written on this node.
+    pub(crate) fn new(name: Name, kind: u64, parcel: Parcel) -> Self {
+        Self { name, parcel, kind, hops: 0, from: None, from_queue: false, stay: None }
+    }
 
     /// Whether its deadline has passed, so that it must not run any more.
     pub(crate) fn overdue(&self, now: Instant) -> bool {

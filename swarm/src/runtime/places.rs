@@ -22,8 +22,8 @@ pub(crate) const HELD_MAX: usize = 4096;
 pub(crate) enum Place {
     /// Here. With a gate, if its predecessor's queue has not arrived in full.
     Cell(Arc<dyn AnyCell>, Option<Box<Gate>>),
-    /// It was here and has moved.
-    Redirect(NodeId),
+    /// It was here and has moved. Calls are passed on until then.
+    Redirect(NodeId, Instant),
     /// The directory is asked.
     Held(VecDeque<Letter>),
 }
@@ -56,7 +56,15 @@ impl Places {
     pub(crate) fn open_cell(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
         match self.read(name).get(name) {
             Some(Place::Cell(cell, None)) => Some(cell.clone()),
-            Some(Place::Cell(_, Some(_)) | Place::Redirect(_) | Place::Held(_)) | None => None,
+            Some(Place::Cell(_, Some(_)) | Place::Redirect(..) | Place::Held(_)) | None => None,
+        }
+    }
+
+    /// The cell of a name, whether it takes calls right away or not.
+    pub(crate) fn any_cell(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
+        match self.read(name).get(name) {
+            Some(Place::Cell(cell, _)) => Some(cell.clone()),
+            Some(Place::Redirect(..) | Place::Held(_)) | None => None,
         }
     }
 
@@ -64,7 +72,7 @@ impl Places {
     pub(crate) fn cell(&self, name: &Name, epoch: Epoch) -> Option<Arc<dyn AnyCell>> {
         match self.read(name).get(name) {
             Some(Place::Cell(cell, _)) if cell.epoch() == epoch => Some(cell.clone()),
-            Some(Place::Cell(..) | Place::Redirect(_) | Place::Held(_)) | None => None,
+            Some(Place::Cell(..) | Place::Redirect(..) | Place::Held(_)) | None => None,
         }
     }
 
@@ -84,7 +92,7 @@ impl Places {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             let cells = shard.values().filter_map(|place| match place {
                 Place::Cell(cell, _) => Some(cell.clone()),
-                Place::Redirect(_) | Place::Held(_) => None,
+                Place::Redirect(..) | Place::Held(_) => None,
             });
             cells.collect::<Vec<_>>()
         })

@@ -16,6 +16,9 @@ use crate::fixture::{PATIENCE, all_know, cluster, join, until};
 /// cast that finds a full one on another node is lost, as it should be.
 const BURST: u64 = 24;
 
+/// Between bursts, so that the nodes' own threads get their share of a small machine.
+const PACE: Duration = Duration::from_millis(2);
+
 /// What moves with a [`Ledger`].
 #[swarm::message]
 #[derive(Debug, Clone)]
@@ -84,6 +87,7 @@ async fn talk(node: Swarm, sender: u32, name: String, enough: Arc<AtomicBool>) -
         number += 1;
         let answer = ledger.noted(sender, number).timeout(PATIENCE).await;
         assert_eq!(answer, Ok(number), "{name} through {node:?}");
+        tokio::time::sleep(PACE).await;
     }
     number
 }
