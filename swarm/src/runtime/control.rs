@@ -298,7 +298,7 @@ impl Control {
                 if let Notice::LeaveTimedOut { cells, .. } = notice {
                     self.left = Left { workers: cells, after: self.node.config().leave_timeout() };
                 }
-                self.node.tell_notice(notice);
+                self.node.tell_notice(now.instant, notice);
             }
             Action::Drained => {
                 if let Some(done) = self.leaving.take() {

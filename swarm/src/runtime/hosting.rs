@@ -255,7 +255,10 @@ impl Node {
             Some(Place::Cell(..) | Place::Redirect(..)) => {}
         }
         drop(shard);
-        tracing::warn!(node = %self.id(), %name, %epoch, why = %end, "a worker has ended");
+        match end {
+            End::Stopped => tracing::debug!(node = %self.id(), %name, %epoch, "a worker has stopped itself"),
+            End::Failed(text) => tracing::warn!(node = %self.id(), %name, %epoch, text, "a worker has failed for good"),
+        }
         self.tell(|| crate::event::Event::Ended { name: name.clone(), why: end.to_string() });
         self.control(Input::Cell(name.clone(), epoch, Happened::Stopped { why: end.to_string() }));
         self.control(Input::Wanted(name.clone()));

@@ -24,6 +24,7 @@ mod room;
 mod routing;
 mod sending;
 mod start;
+mod story;
 mod survey;
 mod track;
 mod upstream;

@@ -36,6 +36,7 @@ use crate::runtime::places::{Place, Places};
 use crate::runtime::relays::{self, Relays};
 use crate::runtime::room::Room;
 use crate::runtime::routing::Routing;
+use crate::runtime::story::Story;
 use crate::runtime::survey::Surveys;
 use crate::runtime::track::Unconfirmed;
 use crate::runtime::upstream::Upstream;
@@ -82,6 +83,7 @@ pub(crate) struct Node {
     pub(crate) subscribers: Subscribers,
     upstreams: RwLock<HashMap<NodeId, Arc<Upstream>>>,
     numbers: AtomicU64,
+    story: Mutex<Story>,
     joined: watch::Sender<bool>,
     stopped: AtomicBool,
     gauges: Gauges,
@@ -144,6 +146,7 @@ impl Node {
             subscribers: Subscribers::default(),
             upstreams: RwLock::default(),
             numbers: AtomicU64::new(1),
+            story: Mutex::default(),
             joined: watch::Sender::new(false),
             stopped: AtomicBool::new(false),
             gauges: Gauges::default(),
@@ -366,7 +369,8 @@ impl Node {
 impl Node {
     /// When [`Self::expire`] has something to do.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        [self.lanes.next_due(), self.pending.next_due(), self.waits.next()].into_iter().flatten().min()
+        let story = self.story.lock().unwrap_or_else(PoisonError::into_inner).next_due();
+        [self.lanes.next_due(), self.pending.next_due(), self.waits.next(), story].into_iter().flatten().min()
     }
 
     /// Ends or repeats what is due.
@@ -382,6 +386,7 @@ impl Node {
                 Stand::Away => Executed::Maybe,
             });
         }
+        self.tell_story(now);
         self.end_waits(now);
         while let Some((key, Unconfirmed(unconfirmed))) = self.lanes.overdue(now) {
             if unconfirmed {
@@ -421,23 +426,50 @@ impl Node {
         }
     }
 
-    pub(crate) fn tell_notice(&self, notice: Notice) {
+    /// What the directory has noticed: its items for who looks for them, their sum for everybody.
+    pub(crate) fn tell_notice(&self, now: Instant, notice: Notice) {
+        self.story.lock().unwrap_or_else(PoisonError::into_inner).note(now, &notice);
         match notice {
             Notice::FailedOver { name, to } => {
                 tracing::debug!(node = %self.me, %name, peer = %to, "a worker starts again elsewhere");
                 self.tell(|| Event::FailedOver(name.clone()));
             }
             Notice::Conflict { name, winner, loser } => {
-                tracing::info!(node = %self.me, %name, %winner, %loser, "two instances of a name met");
+                tracing::debug!(node = %self.me, %name, %winner, %loser, "two instances of a name met");
                 self.tell(|| Event::Conflict(name.clone()));
             }
+            Notice::KindConflict { name, loser } => {
+                tracing::warn!(node = %self.me, %name, peer = %loser, "two workers of different types met under one name: the loser is dropped");
+                self.tell(|| Event::Conflict(name.clone()));
+            }
+            Notice::Moved { name, from, to } => tracing::debug!(node = %self.me, %name, %from, %to, "a worker has moved"),
+            Notice::Adopted { name, host } => {
+                tracing::debug!(node = %self.me, %name, peer = %host, "a worker whose record was lost is registered again");
+            }
+            Notice::Ended { name } => tracing::debug!(node = %self.me, %name, "a name is free: its worker has ended"),
             Notice::StartFailed { name, host, text } => {
                 tracing::warn!(node = %self.me, %name, peer = %host, text, "a worker did not start");
             }
             Notice::LeaveTimedOut { cells, roles, copies } => {
                 tracing::warn!(node = %self.me, cells, roles, copies, "leaving took too long: not everything was handed over");
             }
-            other => tracing::trace!(node = %self.me, notice = ?other, "directory"),
+            Notice::Claimed { .. } | Notice::Owner { .. } | Notice::Forced { .. } => self.trace(&notice),
+            Notice::Disagreed { .. } | Notice::UnderReplicated { .. } => self.trace(&notice),
+        }
+    }
+
+    fn trace(&self, notice: &Notice) {
+        tracing::trace!(node = %self.me, ?notice, "directory");
+    }
+
+    fn tell_story(&self, now: Instant) {
+        let lines = self.story.lock().unwrap_or_else(PoisonError::into_inner).tell(now);
+        for (level, line) in lines {
+            if level == tracing::Level::WARN {
+                tracing::warn!(node = %self.me, "{line}");
+            } else {
+                tracing::info!(node = %self.me, "{line}");
+            }
         }
     }
 
