@@ -1,1 +1,10 @@
-//! Skeleton.
+#![forbid(unsafe_code)]
+//! The parts that the runnable programs of this crate share with their tests. The programs themselves stand in
+//! `src/bin`.
+
+pub mod demo;
+
+/// The programs in the Readme, so that they are compiled with every test run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -69,6 +69,11 @@ impl Node {
         };
         self.move_in(&name, &cell, source);
         self.groups.set(&name, groups);
+        if spec.local {
+            // The instance came as it is: there is nothing to boot it from, and nothing to boot.
+            self.started(&name, &cell, false);
+            return;
+        }
         let (node, args) = (self.clone(), Payload::copy_of(&spec.args));
         self.runtime().spawn(async move {
             let bundle = match source {

@@ -20,6 +20,7 @@ use crate::runtime::node::Parts;
 use crate::runtime::routing::Routing;
 use crate::runtime::{Kinds, Node};
 use crate::timer::Timers;
+use crate::worker::Die;
 
 /// How long a leaving node may take beyond its hand-over: to say goodbye and close its sockets.
 const GOODBYE_WAIT: Duration = Duration::from_secs(5);
@@ -98,6 +99,17 @@ pub(crate) async fn leave(node: &Arc<Node>) -> Option<Left> {
     // The channel is closed when the sockets are; either way it is over.
     let closed = tokio::task::spawn_blocking(move || goodbye.recv_timeout(GOODBYE_WAIT)).await;
     tracing::debug!(node = %node.id(), ?closed, "said goodbye");
+    last_words(node).await;
     node.stop();
     Some(left)
+}
+
+/// Lets the workers that nobody could take over, as those of the last node, end in good order. Only after the goodbye:
+/// their names live on where there are others, who start them again, and who must not hear of these ends.
+async fn last_words(node: &Arc<Node>) {
+    let dying: Vec<_> = node.places.cells().map(|cell| node.runtime().spawn(cell.die(Die::NodeLeaving))).collect();
+    for dies in dying {
+        // One whose last words panic is as dead as the others.
+        let _died = dies.await;
+    }
 }

@@ -25,7 +25,7 @@ pub enum Die {
     Conflict,
     /// It asked for it with `ctx.stop()`.
     Stopped,
-    /// Its node leaves, and the worker cannot be started elsewhere (`register_local`).
+    /// Its node leaves, and nobody can take the worker over: it was registered by `register_local`, or this is the last node.
     NodeLeaving,
 }
 

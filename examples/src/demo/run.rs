@@ -1,0 +1,230 @@
+//! Owns one run of the demo from the file to the verdict: who is started when, and what is asked at the end.
+//! Never leaves a process behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use swarm::prelude::*;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::aircraft::{AircraftClient, Carrier, aircraft};
+use super::board::Board;
+use super::caller::Caller;
+use super::cluster::Cluster;
+use super::feed::Feed;
+use super::flights::{Flight, read_carriers, read_flights, shipped_carriers};
+use super::journal::Journal;
+use super::options::{Command, Options, USAGE};
+use super::screen::{Screen, thousands};
+use super::story::{Act, Story, Trouble};
+use super::verdict::{Book, Evidence, Fleet, judge};
+use super::{node, report};
+
+/// Exit status when something did not hold.
+const BROKEN: u8 = 1;
+/// Exit status when the demo could not be run.
+const NOT_RUN: u8 = 2;
+/// Exit status after Ctrl-C, as shells have it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
+/// Does what the command line says.
+pub async fn main(words: impl IntoIterator<Item = String>) -> ExitCode {
+    let command = match Command::parse(words) {
+        Ok(command) => command,
+        Err(mistake) => {
+            eprintln!("demo: {mistake}\n\n{USAGE}");
+            return ExitCode::from(NOT_RUN);
+        }
+    };
+    let ran = match command {
+        Command::Help => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Command::Node { cluster, port } => node::run(&cluster, port).await.map(|()| ExitCode::SUCCESS),
+        Command::Run(options) => until_interrupted(options).await,
+    };
+    ran.unwrap_or_else(|trouble| {
+        eprintln!("demo: {trouble}");
+        ExitCode::from(NOT_RUN)
+    })
+}
+
+/// Runs the demo; a signal to end drops it where it stands, and with it every process that it started.
+async fn until_interrupted(options: Options) -> Result<ExitCode, Trouble> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::select! {
+        ran = run(options) => ran,
+        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
+        _ = terminate.recv() => Ok(ExitCode::from(INTERRUPTED)),
+        _ = hangup.recv() => Ok(ExitCode::from(INTERRUPTED)),
+    }
+}
+
+async fn run(options: Options) -> Result<ExitCode, Trouble> {
+    let file = read_flights(&options.flights, options.limit)?;
+    let carriers = read_carriers(&shipped_carriers())?;
+    let flights: Arc<[Flight]> = file.flights.into();
+    println!("{} flights from {}", thousands(flights.len()), options.flights.display());
+    if file.without_tail > 0 {
+        println!("{} rows name no aircraft and are left out", thousands(file.without_tail));
+    }
+
+    let private = Private::draw();
+    let board = Arc::new(Board::default());
+    let screen = Screen::new(board.clone(), flights.len());
+    let swarm = node::member(&private.cluster, private.beacon_port).start().await?;
+    let mut logs = Logs { path: private.logs.clone(), keep: false };
+    let cluster = Cluster::new(private.cluster, private.beacon_port, private.logs, board.clone())?;
+    let mut story = Story::new(swarm.clone(), cluster, screen.clone());
+
+    let drawing = tokio::spawn({
+        let screen = screen.clone();
+        async move { screen.show().await }
+    });
+    let flown = fly(&options, &swarm, &flights, &board, &mut story).await;
+    drawing.abort();
+    screen.finish();
+    let journal = flown.inspect_err(|_| logs.keep())?;
+
+    let registered = story.rest().await?;
+    let books = ask_aircraft(&swarm, &flights, options.callers).await?;
+    let fleets = ask_carriers(&swarm, &flights).await?;
+    let loss = story.loss(&journal.starts);
+    let verdict = judge(&Evidence {
+        flights: &flights,
+        journal: &journal,
+        loss: &loss,
+        books: &books,
+        fleets: &fleets,
+        registered: &registered,
+        live: &story.live(),
+    });
+    println!();
+    report::fleets(&fleets, &carriers).iter().for_each(|line| println!("{line}"));
+    println!();
+    report::verdict(&verdict, &loss).iter().for_each(|line| println!("{line}"));
+    story.end().await?;
+    if verdict.holds() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    logs.keep();
+    Ok(ExitCode::from(BROKEN))
+}
+
+/// Flies all flights while the story is told: one stretch of the file an act.
+async fn fly(
+    options: &Options,
+    swarm: &Swarm,
+    flights: &Arc<[Flight]>,
+    board: &Arc<Board>,
+    story: &mut Story,
+) -> Result<Journal, Trouble> {
+    story.begin(options.nodes).await?;
+    let (feed, receivers) = Feed::new(flights, options.callers);
+    let mut callers = JoinSet::new();
+    for rows in receivers {
+        callers.spawn(Caller::new(swarm.clone(), flights.clone(), board.clone()).run(rows));
+    }
+    let stretch = flights.len().div_ceil(Act::ALL.len());
+    for (at, act) in Act::ALL.into_iter().enumerate() {
+        let rows = (at * stretch).min(flights.len())..((at + 1) * stretch).min(flights.len());
+        let (calm, watch) = watch::channel(false);
+        let played = async {
+            let played = story.play(act).await;
+            calm.send_replace(true);
+            played
+        };
+        let ((), played) = tokio::join!(feed.give(rows, watch), played);
+        played?;
+    }
+    drop(feed);
+    let mut journal = Journal::default();
+    while let Some(caller) = callers.join_next().await {
+        journal.absorb(caller?);
+    }
+    Ok(journal)
+}
+
+/// Asks every aircraft for its book, a few at once.
+async fn ask_aircraft(swarm: &Swarm, flights: &[Flight], at_once: usize) -> Result<BTreeMap<String, Book>, Trouble> {
+    let tails: BTreeSet<_> = flights.iter().map(|flight| flight.tail.clone()).collect();
+    let mut books = BTreeMap::new();
+    let mut asked = JoinSet::new();
+    for tail in tails {
+        if asked.len() == at_once {
+            books.extend(asked.join_next().await.transpose()?);
+        }
+        let swarm = swarm.clone();
+        asked.spawn(async move {
+            let book = AircraftClient::call(&tail, aircraft::Report {}).on(&swarm).await;
+            (tail, book.map(Into::into).map_err(|error| error.to_string()))
+        });
+    }
+    while let Some(answer) = asked.join_next().await {
+        books.extend([answer?]);
+    }
+    Ok(books)
+}
+
+/// Asks every carrier's fleet at once.
+async fn ask_carriers(swarm: &Swarm, flights: &[Flight]) -> Result<BTreeMap<String, Fleet>, Trouble> {
+    let carriers: BTreeSet<_> = flights.iter().map(|flight| flight.carrier.clone()).collect();
+    let mut fleets = BTreeMap::new();
+    for carrier in carriers {
+        let answers = swarm.group::<Carrier>().key(&carrier).multicall(aircraft::Report {}).await?;
+        let said = |(name, answer): (Name, Result<_, CallError>)| {
+            (name.to_string(), answer.map(Into::into).map_err(|error| error.to_string()))
+        };
+        fleets.insert(carrier, answers.into_iter().map(said).collect());
+    }
+    Ok(fleets)
+}
+
+/// What keeps two demos on one machine apart.
+struct Private {
+    cluster: String,
+    beacon_port: u16,
+    logs: PathBuf,
+}
+
+impl Private {
+    /// By the process and the time: two runs differ in both, and the cluster's name decides if their ports do not.
+    fn draw() -> Self {
+        let pid = std::process::id();
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
+        let cluster = format!("demo-{pid}-{nanos:x}");
+        // The upper half of the ports that IANA leaves to private use, so that nothing well known hears the beacon.
+        let beacon_port = 57_344 + ((u64::from(pid) * 7 + u64::from(nanos)) % 8_192) as u16;
+        let logs = std::env::temp_dir().join(&cluster);
+        Self { cluster, beacon_port, logs }
+    }
+}
+
+/// The directory of the nodes' logs: removed in the end, unless somebody should read them.
+struct Logs {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Logs {
+    fn keep(&mut self) {
+        self.keep = true;
+        println!("the nodes' logs are in {}", self.path.display());
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        if !self.keep {
+            // Left behind they are a few kilobytes in the directory for temporary files.
+            let _removed = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}

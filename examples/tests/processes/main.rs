@@ -1,0 +1,10 @@
+//! The programs of this crate as processes, in networks of their own.
+#![cfg(target_os = "linux")]
+
+mod demo;
+mod driven;
+mod namespaces;
+mod network;
+mod process;
+mod programs;
+mod readme;
