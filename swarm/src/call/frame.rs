@@ -57,6 +57,10 @@ pub(crate) mod kind {
     pub(crate) const PASSED: u8 = 30;
     /// "The name that you sent me a message for does not live here."
     pub(crate) const NOT_HERE: u8 = 31;
+    /// "I am leaving: tell me when you send no more calls by me."
+    pub(crate) const LET_GO: u8 = 32;
+    /// "I send no more."
+    pub(crate) const LET_GONE: u8 = 33;
 }
 
 /// What an answer is.

@@ -99,6 +99,8 @@ impl Inbox for Ear {
                     malformed(node, from, "word of a name");
                 }
             }
+            kind::LET_GO => self.tell(Input::LetGo(peer)),
+            kind::LET_GONE => node.farewell.let_go(peer),
             kind::FETCH => node.serve_piece(peer, head, Payload::copy_of(body)),
             kind::STATE => node.fetches.arrived(peer, head, body),
             unknown => {

@@ -27,6 +27,7 @@ use crate::event::{Event, Subscribers};
 use crate::name::Name;
 use crate::runtime::control::Input;
 use crate::runtime::crews::Crews;
+use crate::runtime::farewell::Farewell;
 use crate::runtime::fetch::{Fetches, Outgoing};
 use crate::runtime::instances::Instances;
 use crate::runtime::hints::Hints;
@@ -46,9 +47,6 @@ use crate::stats::{Counters, Stats};
 use crate::swarm::Guard;
 use crate::timer::Timers;
 use crate::worker::{AnyCell, End, Host, KindId, Outlet, Payload, ReplyTo};
-
-/// How often a leaving node looks whether all is passed on; it takes a few round trips.
-const PASSED_ON_LOOK: Duration = Duration::from_millis(5);
 
 /// Keeps a letter unconfirmed to the node that sent it here.
 type Token = Box<dyn Any + Send + Sync>;
@@ -83,6 +81,7 @@ pub(crate) struct Node {
     pub(crate) subscribers: Subscribers,
     upstreams: RwLock<HashMap<NodeId, Arc<Upstream>>>,
     numbers: AtomicU64,
+    pub(crate) farewell: Farewell,
     story: Mutex<Story>,
     joined: watch::Sender<bool>,
     stopped: AtomicBool,
@@ -146,6 +145,7 @@ impl Node {
             subscribers: Subscribers::default(),
             upstreams: RwLock::default(),
             numbers: AtomicU64::new(1),
+            farewell: Farewell::default(),
             story: Mutex::default(),
             joined: watch::Sender::new(false),
             stopped: AtomicBool::new(false),
@@ -355,15 +355,6 @@ impl Node {
     }
 }
 
-impl Node {
-    /// Waits until every letter that was here has found its place elsewhere, for a node that leaves.
-    pub(crate) async fn passed_on(&self) {
-        while self.lanes.waiting() > 0 || self.room.letters() > 0 || !self.relays.are_confirmed() {
-            self.timers.delay(PASSED_ON_LOOK).await;
-        }
-    }
-}
-
 // --- time
 
 impl Node {
@@ -519,6 +510,7 @@ impl Node {
             self.flush(peer, id);
         }
         self.surveys.lost(peer);
+        self.farewell.let_go(peer);
         for name in self.waits.lost(peer) {
             self.open_gate(&name, |gate| gate.source == peer);
         }

@@ -106,14 +106,13 @@ impl Node {
     /// Where a letter goes next.
     fn way(&self, shard: &Shard, letter: &Letter, partition: PartitionId) -> Way {
         match shard.get(&letter.name) {
-            Some(Place::Redirect(to, _)) => Way { hop: Some(*to), apart: true },
             Some(Place::Cell(..) | Place::Held(_)) => Way { hop: None, apart: true },
-            None => {
-                let routing = self.routing();
+            Some(Place::Redirect(to, _)) if self.is_way(*to) => Way { hop: Some(*to), apart: true },
+            Some(Place::Redirect(..)) | None => {
                 let hint = self.hints.get(&letter.name, Clock::instant);
                 // Whoever sends it here knows that it is not there.
-                let hint = hint.filter(|host| Some(*host) != letter.from && routing.view().contains_key(host));
-                match (hint, routing.hop(partition)) {
+                let hint = hint.filter(|host| Some(*host) != letter.from && self.is_way(*host));
+                match (hint, self.routing().hop(partition)) {
                     (Some(host), _) => Way { hop: Some(host), apart: true },
                     (None, Hop::Owner(owner)) => Way { hop: Some(owner), apart: false },
                     (None, Hop::Ask) => Way { hop: None, apart: false },
@@ -144,8 +143,7 @@ impl Node {
                 }
             }
             Some(Place::Held(waiting)) => self.wait_in(waiting, letter),
-            Some(Place::Redirect(..)) => self.overtake(shard, None, [letter]).pop().map_or(Ok(()), Err),
-            None => self.hold(shard, name, letter),
+            Some(Place::Redirect(..)) | None => self.hold(shard, name, letter),
         }
     }
 
@@ -153,7 +151,9 @@ impl Node {
     fn hold(self: &Arc<Self>, shard: &mut Shard, name: Name, letter: Letter) -> Result<(), Refusal> {
         let mut waiting = VecDeque::new();
         self.wait_in(&mut waiting, letter)?;
-        shard.insert(name.clone(), Place::Held(waiting));
+        if let Some(Place::Redirect(..)) = shard.insert(name.clone(), Place::Held(waiting)) {
+            self.groups.forget(&name);
+        }
         self.waits.until(Clock::instant() + HELD_LOOK, name.clone());
         self.control(Input::Wanted(name));
         Ok(())

@@ -25,8 +25,8 @@ use crate::worker::Die;
 /// How long a leaving node may take beyond its hand-over: to say goodbye and close its sockets.
 const GOODBYE_WAIT: Duration = Duration::from_secs(5);
 
-/// How long a leaving node waits for the confirmation of the last calls that it has passed on.
-const PASS_ON_WAIT: Duration = Duration::from_secs(2);
+/// How long a leaving node waits for the last calls that come by it, and until they are passed on.
+const FAREWELL_WAIT: Duration = Duration::from_secs(2);
 
 /// A node to start.
 pub(crate) struct Plan {
@@ -91,7 +91,7 @@ pub(crate) async fn leave(node: &Arc<Node>) -> Option<Left> {
     let (done, handed_over) = oneshot::channel();
     node.control(Input::Leave(done));
     let left = handed_over.await.ok()?;
-    if node.within(PASS_ON_WAIT, node.passed_on()).await.is_none() {
+    if node.within(FAREWELL_WAIT, node.bid_farewell()).await.is_none() {
         tracing::warn!(node = %node.id(), "left with calls that were not passed on to the end");
     }
     let (gone, goodbye) = crossbeam_channel::bounded(1);
