@@ -156,7 +156,15 @@ impl Node {
     }
 
     fn seal(self: &Arc<Self>, name: Name, epoch: Epoch, forced: bool) {
-        let Some(cell) = self.places.cell(&name, epoch) else { return };
+        let cell = match self.places.read(&name).get(&name) {
+            Some(Place::Cell(cell, gate)) if cell.epoch() == epoch => gate.is_none().then(|| cell.clone()),
+            Some(Place::Cell(..) | Place::Redirect(..) | Place::Held(_)) | None => return,
+        };
+        let Some(cell) = cell else {
+            // The rest of its predecessor's queue is on its way here, and must not follow it behind newer calls.
+            self.control(Input::Cell(name, epoch, Happened::SealTimedOut));
+            return;
+        };
         let sealing = cell.seal(forced);
         let node = self.clone();
         self.runtime().spawn(async move {
@@ -313,7 +321,10 @@ impl Node {
         cell: &Arc<dyn AnyCell>,
         parcels: Vec<Parcel>,
     ) -> impl Iterator<Item = Letter> + use<> {
-        let (name, kind) = (cell.name().clone(), cell.kind().0);
-        parcels.into_iter().map(move |parcel| Letter::new(name.clone(), kind, parcel))
+        let (me, name, kind) = (self.id(), cell.name().clone(), cell.kind().0);
+        parcels.into_iter().map(move |parcel| {
+            let caller = parcel.reply.as_ref().map(|reply| reply.node).filter(|caller| *caller != me);
+            Letter { caller, ..Letter::new(name.clone(), kind, parcel) }
+        })
     }
 }

@@ -14,6 +14,7 @@ use crate::error::{CallError, Executed};
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Pieces};
 use crate::runtime::control::Input;
+use crate::runtime::lanes::LaneId;
 use crate::runtime::survey::{Findings, Question};
 use crate::worker::Payload;
 
@@ -76,10 +77,10 @@ impl Inbox for Ear {
             }
             kind::FLUSH => {
                 if let Some(upstream) = node.upstream(peer) {
-                    upstream.flush(word(head, 0));
+                    upstream.flush(LaneId(word(head, 1)), word(head, 0));
                 }
             }
-            kind::FLUSHED => node.flushed(peer, word(head, 0)),
+            kind::FLUSHED => node.flushed(peer, LaneId(word(head, 1)), word(head, 0)),
             kind::QUEUE_END => node.queue_ended(peer, &Payload::copy_of(body)),
             kind::SURVEY => match batch::read::<Question>(&Payload::copy_of(body)) {
                 Some(question) => node.survey(peer, word(head, 0), question),

@@ -1,17 +1,16 @@
-//! Owns the tracks of everything that this node sends and passes on: one for each partition and upstream, and one more
-//! for each name that takes another way than its partition. Never decides which way that is.
+//! Owns the tracks of everything that this node sends and passes on: one for each partition and calling node, and one
+//! more for each name that takes another way than its partition. Never decides which way that is.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::Instant;
 
 use crate::name::Name;
-use crate::runtime::track::{Passage, Stuck, Track, Turn, Unconfirmed};
+use crate::runtime::track::{Passage, Rank, Stuck, Track, Turn, Unconfirmed};
 
 /// How many letters may wait in all lanes of a node together: some seconds of a busy one.
 const WAITING_MAX: usize = 65_536;
@@ -19,12 +18,24 @@ const WAITING_MAX: usize = 65_536;
 /// How many names of one lane may have tracks of their own; further ones share their partition's, and wait more often.
 const APART_MAX: usize = 64;
 
-/// Whose letters of which partition: those of this node, or those that came by one connection. What comes by one
-/// connection must not wait for what came by another, or two nodes would wait for each other.
+/// Whose letters of which partition: those that this node has written, or another. What one node has written must not
+/// wait for another's, or nodes that pass letters on to each other would wait for each other in a circle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Lane {
-    pub(crate) from: Option<NodeId>,
+    /// `None`: this node.
+    pub(crate) caller: Option<NodeId>,
     pub(crate) partition: PartitionId,
+}
+
+/// A lane as nodes name it to each other: the tag of the caller above, the partition below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LaneId(pub(crate) u64);
+
+impl Lane {
+    /// Its name in the words of other nodes.
+    pub(crate) fn id(self, me: NodeId) -> LaneId {
+        LaneId(u64::from(self.caller.unwrap_or(me).tag().0) << 32 | u64::from(self.partition.0))
+    }
 }
 
 /// One track: a lane's, or that of one of its names.
@@ -127,7 +138,7 @@ impl<L: Passenger> Lanes<L> {
         turn: Turn,
         go: impl FnOnce(L) -> Result<(), Stuck<L>>,
     ) -> Passage<L> {
-        if lane.from.is_some() && way.hop.is_none() && !self.relays() {
+        if lane.caller.is_some() && way.hop.is_none() && !self.relays() {
             return match go(letter) {
                 Ok(()) => Passage::Gone,
                 Err(_) => unreachable!("what stays on this node is never stuck"),
@@ -162,35 +173,32 @@ impl<L: Passenger> Lanes<L> {
         passage
     }
 
-    /// Sends what is older than all that waits in its lane (it waited elsewhere on this node), and gives it back if it
-    /// cannot go: then [`Self::put_first`]. The second is the track to drain, if it is to be drained.
+    /// Sends what is older than all that waits in its lane, since it waited elsewhere on this node or has come round to it,
+    /// or makes it wait before all that. Says whether it is stalled, so that there is something to do sooner than before.
     pub(crate) fn overtake(
         &self,
+        now: Instant,
         lane: Lane,
-        hop: NodeId,
+        hop: Option<NodeId>,
         letter: L,
+        turn: Turn,
         go: impl FnOnce(L) -> Result<(), Stuck<L>>,
-    ) -> (Result<(), Stuck<L>>, Option<Key>) {
+    ) -> bool {
         let name = letter.name().clone();
-        self.with(lane, |tracks| match go(letter) {
-            Err(stuck) => (Err(stuck), None),
-            Ok(()) => {
-                let (apart, track) = tracks.present(&name);
-                let drain = track.overtaken(hop);
-                (Ok(()), drain.then(|| Key { lane, name: apart.then_some(name) }))
-            }
-        })
-    }
-
-    /// Letters of one name that are older than all that waits in its lane wait until then, in this order.
-    pub(crate) fn put_first(&self, lane: Lane, name: &Name, letters: VecDeque<L>, now: Instant, wait: Duration) {
-        self.waiting.fetch_add(letters.len(), Ordering::Relaxed);
-        self.with(lane, |tracks| {
-            let (apart, track) = tracks.present(name);
-            track.put_first(letters.into_iter(), now + wait);
-            let key = Key { lane, name: apart.then(|| name.clone()) };
+        let passage = self.with(lane, |tracks| {
+            let (apart, track) = tracks.present(&name);
+            let passage = track.overtake(now, hop, letter, turn, go);
+            let key = Key { lane, name: apart.then_some(name) };
             lock(&self.alarms).extend(track.until().map(|until| (until, key)));
+            passage
         });
+        match passage {
+            Passage::Waits | Passage::Stalled => {
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+            }
+            Passage::Gone | Passage::Asks(_) | Passage::Full(_) => {}
+        }
+        passage == Passage::Stalled
     }
 
     /// `by` has confirmed what it was sent before this flush. The track to drain, if it is to be drained.
@@ -223,15 +231,15 @@ impl<L: Passenger> Lanes<L> {
 
     /// The name of the letter that waited longest in a track that is drained.
     pub(crate) fn front(&self, key: &Key) -> Option<Name> {
-        self.with(key.lane, |tracks| Some(tracks.at(key)?.front()?.name().clone()))
+        self.with(key.lane, |tracks| Some(tracks.at(key)?.front()?.0.name().clone()))
     }
 
-    /// Takes out the first letter if it is for `name`. To be called with the name's place locked, so that nothing can
-    /// come between the letters of one name.
-    pub(crate) fn pop(&self, key: &Key, name: &Name) -> Option<L> {
+    /// Takes out the first letter if it is for `name`, and says how it waited. To be called with the name's place locked,
+    /// so that nothing can come between the letters of one name.
+    pub(crate) fn pop(&self, key: &Key, name: &Name) -> Option<(L, Rank)> {
         let popped = self.with(key.lane, |tracks| {
             let track = tracks.at(key)?;
-            if track.front()?.name() != name {
+            if track.front()?.0.name() != name {
                 return None;
             }
             track.pop()
@@ -246,7 +254,7 @@ impl<L: Passenger> Lanes<L> {
         let mut drain = Vec::new();
         for (i, own) in self.own.iter().enumerate() {
             if own.away.load(Ordering::Acquire) {
-                let lane = Lane { from: None, partition: PartitionId(u16::try_from(i).unwrap_or(u16::MAX)) };
+                let lane = Lane { caller: None, partition: PartitionId(u16::try_from(i).unwrap_or(u16::MAX)) };
                 self.with(lane, |tracks| drain.extend(tracks.lost(lane, node)));
             }
         }
@@ -275,7 +283,7 @@ impl<L: Passenger> Lanes<L> {
     }
 
     fn with<T>(&self, lane: Lane, change: impl FnOnce(&mut Tracks<L>) -> T) -> T {
-        if lane.from.is_none() {
+        if lane.caller.is_none() {
             let own = self.own(lane.partition);
             let mut tracks = lock(&own.tracks);
             let result = change(&mut tracks);
@@ -355,8 +363,8 @@ impl<L> Tracks<L> {
     }
 
     fn lost(&mut self, lane: Lane, node: NodeId) -> Vec<Key> {
-        // The order of what came by a lost connection cannot be kept, since nobody knows what is missing.
-        let upstream = lane.from == Some(node);
+        // The order of what a lost node has sent cannot be kept, since nobody knows what is missing.
+        let upstream = lane.caller == Some(node);
         let lose = |track: &mut Track<L>| if upstream { track.forget() } else { track.lost(node) };
         let mut drain = Vec::new();
         if lose(&mut self.common) {

@@ -27,6 +27,8 @@ mod sending;
 mod start;
 mod story;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod track;
 mod upstream;
 mod waits;

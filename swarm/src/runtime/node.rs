@@ -31,7 +31,7 @@ use crate::runtime::farewell::Farewell;
 use crate::runtime::fetch::{Fetches, Outgoing};
 use crate::runtime::instances::Instances;
 use crate::runtime::hints::Hints;
-use crate::runtime::lanes::Lanes;
+use crate::runtime::lanes::{LaneId, Lanes};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Place, Places};
 use crate::runtime::relays::{self, Relays};
@@ -314,17 +314,17 @@ impl Node {
         self.peer(from)?;
         let mut upstreams = self.upstreams.write().unwrap_or_else(PoisonError::into_inner);
         let node = Arc::downgrade(self);
-        let confirm = move |id| {
+        let confirm = move |lane: LaneId, id| {
             if let Some(node) = node.upgrade() {
-                node.send_frame(from, kind::FLUSHED, answer_head(id, 0), &[]);
+                node.send_frame(from, kind::FLUSHED, answer_head(id, lane.0), &[]);
             }
         };
         Some(upstreams.entry(from).or_insert_with(|| Upstream::new(Box::new(confirm))).clone())
     }
 
-    /// Asks `of` to confirm everything that it was sent before.
-    pub(crate) fn flush(self: &Arc<Self>, of: NodeId, id: u64) {
-        let frame = Frame::new(kind::FLUSH, answer_head(id, 0), &[]).owed();
+    /// Asks `of` to confirm everything of this lane that it was sent before.
+    pub(crate) fn flush(self: &Arc<Self>, of: NodeId, lane: LaneId, id: u64) {
+        let frame = Frame::new(kind::FLUSH, answer_head(id, lane.0), &[]).owed();
         let sent = self.peer(of).map(|peer| peer.send(Wire::Calls, frame));
         match sent {
             Some(Ok(_)) => {}
@@ -333,24 +333,24 @@ impl Node {
             // Nothing can be in flight to a node that is gone. Not on this stack, which holds the lane's name.
             Some(Err(_)) | None => {
                 let node = self.clone();
-                self.tokio.spawn(async move { node.flushed(of, id) });
+                self.tokio.spawn(async move { node.flushed(of, lane, id) });
             }
         }
     }
 
-    /// Everything that was sent to `by` before this flush has found its place.
-    pub(crate) fn flushed(self: &Arc<Self>, by: NodeId, id: u64) {
+    /// Everything of this lane that was sent to `by` before this flush has found its place.
+    pub(crate) fn flushed(self: &Arc<Self>, by: NodeId, lane: LaneId, id: u64) {
         if !relays::is_relayed(id) {
             if let Some(key) = self.lanes.confirmed(by, id) {
                 self.drain(&key);
             }
             return;
         }
-        let (tokens, next) = self.relays.confirmed(by, id);
+        let (tokens, next) = self.relays.confirmed(by, lane, id);
         // Dropping them confirms, which sends frames: not under a lock.
         drop(tokens);
         if let Some(id) = next {
-            self.flush(by, id);
+            self.flush(by, lane, id);
         }
     }
 }
@@ -499,15 +499,15 @@ impl Node {
             }
             Stand::Sent { .. } | Stand::Here | Stand::Begun | Stand::Away => None,
         });
-        let relays::Lost { calls, tokens, flush } = self.relays.lost(peer, claimed, unsent.len());
+        let relays::Lost { calls, tokens, flushes } = self.relays.lost(peer, claimed, unsent.len());
         for (name, reply) in calls {
             reply.reply(Err(inbox::node_down(name, peer)));
         }
         // What came back is older than all that waits, and is still unconfirmed to whoever sent it.
         self.resend(peer, unsent);
         drop(tokens);
-        if let Some(id) = flush {
-            self.flush(peer, id);
+        for (lane, id) in flushes {
+            self.flush(peer, lane, id);
         }
         self.surveys.lost(peer);
         self.farewell.let_go(peer);

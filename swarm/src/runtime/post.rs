@@ -1,7 +1,7 @@
 //! Owns the way of a letter: into a cell of this node, to another node, or into a wait. Every call and cast that does not
 //! run at once on its caller's task passes here, so the table of protocol §8 stands here. Never runs a handler.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::runtime::letter::Letter;
 use crate::runtime::places::{HELD_MAX, Place, Shard};
 use crate::runtime::routing::Hop;
 use crate::runtime::sending::Unwritten;
-use crate::runtime::track::{Passage, Turn};
+use crate::runtime::track::{Passage, Rank, Turn};
 use crate::worker::{AnyCell, Undelivered};
 
 /// A letter that nobody takes, and why. Whoever posted it answers its caller.
@@ -66,9 +66,12 @@ impl Node {
                 Some(Place::Held(_)) | None => letter.from_queue = false,
             }
         }
-        let partition = self.partition_of(&letter.name);
-        let way = self.way(shard, &letter, partition);
-        let lane = Lane { from: letter.from, partition };
+        if turn == Turn::New && letter.was_on(self.id()) {
+            // It has come round, for nodes do not agree yet who owns the name. What came meanwhile waits for it.
+            return self.overtake(shard, None, [letter]).pop().map_or(Ok(()), Err);
+        }
+        let lane = self.lane(&letter);
+        let way = self.way(shard, &letter, lane.partition);
         if let (Turn::New, Some(from), Some(_), false) = (turn, letter.from, way.hop, way.apart) {
             self.tell_not_here(&letter.name, from);
         }
@@ -96,11 +99,19 @@ impl Node {
         });
         match passage {
             Passage::Gone | Passage::Waits => {}
-            Passage::Asks(flushes) => flushes.into_iter().for_each(|(of, id)| self.flush(of, id)),
+            Passage::Asks(flushes) => {
+                let lane = lane.id(self.id());
+                flushes.into_iter().for_each(|(of, id)| self.flush(of, lane, id));
+            }
             Passage::Stalled => self.control(Input::Look),
             Passage::Full(letter) => return Err(self.overloaded(letter, "the queue of calls that change their route")),
         }
         result
+    }
+
+    /// The lane that a letter is in on this node.
+    pub(crate) fn lane(&self, letter: &Letter) -> Lane {
+        Lane { caller: letter.caller, partition: self.partition_of(&letter.name) }
     }
 
     /// Where a letter goes next.
@@ -195,7 +206,7 @@ impl Node {
             return Ok(());
         }
         let received = u64::from(letter.from.is_some());
-        let Letter { name, parcel, kind, hops, from, from_queue, stay } = letter;
+        let Letter { name, parcel, kind, hops, from, caller, path, from_queue, stay } = letter;
         match cell.clone().deliver(parcel) {
             Ok(()) => {
                 self.counters.received.add(received);
@@ -203,7 +214,7 @@ impl Node {
             }
             Err((parcel, why)) => {
                 self.held_here(&parcel);
-                let letter = Letter { name, parcel, kind, hops, from, from_queue, stay };
+                let letter = Letter { name, parcel, kind, hops, from, caller, path, from_queue, stay };
                 Err(match why {
                     Undelivered::Full => Undeliverable::Refused(self.overloaded(letter, "the mailbox")),
                     Undelivered::Moved => Undeliverable::Moved(letter),
@@ -237,73 +248,66 @@ impl Node {
         refused
     }
 
-    /// Sends letters of one name that have waited on this node and are older than all that wait in their lanes: to
-    /// `host`, or by what else is known of the name. Returns those that nobody takes.
+    /// Sends letters of one name that are older than all that wait in their lanes, since they have waited elsewhere on this
+    /// node or have come round to it: to `host`, or by what else is known of the name. Returns those that nobody takes.
     pub(crate) fn overtake(
         self: &Arc<Self>,
         shard: &mut Shard,
         host: Option<NodeId>,
         letters: impl IntoIterator<Item = Letter>,
     ) -> Vec<Refusal> {
+        let letters = letters.into_iter();
+        letters.filter_map(|letter| self.overtake_with(shard, host, letter, Turn::New).err()).collect()
+    }
+
+    fn overtake_with(
+        self: &Arc<Self>,
+        shard: &mut Shard,
+        host: Option<NodeId>,
+        letter: Letter,
+        turn: Turn,
+    ) -> Result<(), Refusal> {
         let now = Clock::instant();
-        let mut refused = Vec::new();
-        let mut stuck: BTreeMap<Lane, (VecDeque<Letter>, Duration)> = BTreeMap::new();
-        let mut stuck_name = None;
-        for letter in letters {
-            if letter.overdue(now) {
-                refused.push(self.timed_out(letter));
-                continue;
-            }
-            let partition = self.partition_of(&letter.name);
-            let lane = Lane { from: letter.from, partition };
-            if let Some((behind, _)) = stuck.get_mut(&lane) {
-                behind.push_back(letter);
-                continue;
-            }
-            let way = match host {
-                Some(_) => Way { hop: host, apart: true },
-                None => self.way(shard, &letter, partition),
-            };
+        if letter.overdue(now) {
+            return Err(self.timed_out(letter));
+        }
+        let lane = self.lane(&letter);
+        let way = match host {
+            Some(_) => Way { hop: host, apart: true },
+            None => self.way(shard, &letter, lane.partition),
+        };
+        let letter = self.keep_if(letter, true);
+        let mut result = Ok(());
+        let stalled = self.lanes.overtake(now, lane, way.hop, letter, turn, |letter| {
             let Some(to) = way.hop else {
-                refused.extend(self.place(shard, letter).err());
-                continue;
+                result = self.place(shard, letter);
+                return Ok(());
             };
-            let name = letter.name.clone();
-            let letter = self.keep_if(letter, true);
-            let (went, drain) = self.lanes.overtake(lane, to, letter, |letter| match self.write(to, letter, way) {
+            match self.write(to, letter, way) {
                 Ok(()) => Ok(()),
                 Err(Unwritten::Refused(refusal)) => {
-                    refused.push(*refusal);
+                    result = Err(*refusal);
                     Ok(())
                 }
                 Err(unwritten) => unwritten.stuck().map_or(Ok(()), Err),
-            });
-            if let Err((letter, wait)) = went {
-                stuck.insert(lane, (VecDeque::from([letter]), wait));
-                stuck_name = Some(name);
             }
-            if let Some(key) = drain {
-                // Not on this stack, which holds the name's place.
-                let node = self.clone();
-                self.runtime().spawn(async move { node.drain(&key) });
-            }
-        }
-        if let Some(name) = stuck_name {
-            for (lane, (letters, wait)) in stuck {
-                self.lanes.put_first(lane, &name, letters, now, wait);
-            }
+        });
+        if stalled {
             self.control(Input::Look);
         }
-        refused
+        result
     }
 
-    /// Lets the letters of a track go whose old hops have confirmed.
+    /// Lets the letters of a track go that need not wait any more.
     pub(crate) fn drain(self: &Arc<Self>, key: &Key) {
         while let Some(name) = self.lanes.front(key) {
             let refused = {
                 let mut shard = self.places.write(&name);
-                let letter = self.lanes.pop(key, &name);
-                letter.and_then(|letter| self.route_in(&mut shard, letter, Turn::Drained).err())
+                match self.lanes.pop(key, &name) {
+                    Some((letter, Rank::Older)) => self.overtake_with(&mut shard, None, letter, Turn::Drained).err(),
+                    Some((letter, Rank::Next)) => self.route_in(&mut shard, letter, Turn::Drained).err(),
+                    None => None,
+                }
             };
             if let Some((letter, error)) = refused {
                 self.refuse(letter, error);
@@ -331,7 +335,8 @@ impl Node {
             && letter.parcel.unconfirmed.is_none()
             && let Some(from) = letter.from
         {
-            letter.parcel.unconfirmed = self.upstream(from).map(|upstream| Box::new(upstream.keep()) as _);
+            let lane = self.lane(&letter).id(self.id());
+            letter.parcel.unconfirmed = self.upstream(from).map(|upstream| Box::new(upstream.keep(lane)) as _);
         }
         letter
     }

@@ -9,6 +9,8 @@ use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 use swarm_net::transport::FrameNo;
 
+use crate::runtime::lanes::LaneId;
+
 /// How many relayed calls of one next hop are remembered: some seconds of them at a busy relay. The callers of older
 /// ones learn of a loss by their deadline.
 const REMEMBERED_MAX: usize = 65_536;
@@ -25,11 +27,16 @@ struct Open<T, C> {
 }
 
 struct Onward<T, C> {
+    /// Only lanes of which something is not confirmed stand here.
+    lanes: BTreeMap<LaneId, Unconfirmed<T>>,
+    calls: VecDeque<(FrameNo, Instant, C)>,
+}
+
+struct Unconfirmed<T> {
     /// Not asked for yet.
     fresh: Vec<(FrameNo, T)>,
     /// Confirmed together by the flush of this number.
     asked: Option<(u64, Vec<(FrameNo, T)>)>,
-    calls: VecDeque<(FrameNo, Instant, C)>,
 }
 
 /// What the loss of a next hop leaves.
@@ -38,8 +45,8 @@ pub(crate) struct Lost<T, C> {
     pub(crate) calls: Vec<C>,
     /// Nobody will confirm these: to be dropped, outside of all locks.
     pub(crate) tokens: Vec<T>,
-    /// A flush that the next hop is to be asked, for what has been sent since.
-    pub(crate) flush: Option<u64>,
+    /// The flushes that the next hop is to be asked, for what has been sent since.
+    pub(crate) flushes: Vec<(LaneId, u64)>,
 }
 
 impl<T, C> Default for Relays<T, C> {
@@ -50,20 +57,29 @@ impl<T, C> Default for Relays<T, C> {
 
 impl<T, C> Default for Onward<T, C> {
     fn default() -> Self {
-        Self { fresh: Vec::new(), asked: None, calls: VecDeque::new() }
+        Self { lanes: BTreeMap::new(), calls: VecDeque::new() }
+    }
+}
+
+impl<T> Default for Unconfirmed<T> {
+    fn default() -> Self {
+        Self { fresh: Vec::new(), asked: None }
     }
 }
 
 impl<T, C> Relays<T, C> {
-    /// Another node's letter went on to `to` as frame `no`. Returns a flush that `to` is to be asked.
+    /// Another node's letter of this lane went on to `to` as frame `no`. Returns a flush that `to` is to be asked.
     pub(crate) fn passed_on(
         &self,
         now: Instant,
-        to: NodeId,
-        no: FrameNo,
+        (to, no): (NodeId, FrameNo),
+        lane: LaneId,
         token: Option<T>,
         call: Option<(Instant, C)>,
     ) -> Option<u64> {
+        if token.is_none() && call.is_none() {
+            return None;
+        }
         let mut open = self.lock();
         let Open { flushes_made, onward } = &mut *open;
         let onward = onward.entry(to).or_default();
@@ -73,18 +89,24 @@ impl<T, C> Relays<T, C> {
             }
             onward.calls.push_back((no, due, call));
         }
-        onward.fresh.push((no, token?));
-        onward.ask(flushes_made)
+        let token = token?;
+        let lane = onward.lanes.entry(lane).or_default();
+        lane.fresh.push((no, token));
+        lane.ask(flushes_made)
     }
 
-    /// The next hop has confirmed everything before this flush. Returns what is to be dropped outside of all locks, and
-    /// the next flush that it is to be asked.
-    pub(crate) fn confirmed(&self, to: NodeId, flush: u64) -> (Vec<T>, Option<u64>) {
+    /// The next hop has confirmed everything of a lane before this flush. Returns what is to be dropped outside of all
+    /// locks, and the next flush that it is to be asked.
+    pub(crate) fn confirmed(&self, to: NodeId, lane: LaneId, flush: u64) -> (Vec<T>, Option<u64>) {
         let mut open = self.lock();
         let Open { flushes_made, onward: all } = &mut *open;
         let Some(onward) = all.get_mut(&to) else { return (Vec::new(), None) };
-        let Some((_, tokens)) = onward.asked.take_if(|(asked, _)| *asked == flush) else { return (Vec::new(), None) };
-        let next = onward.ask(flushes_made);
+        let Some(of) = onward.lanes.get_mut(&lane) else { return (Vec::new(), None) };
+        let Some((_, tokens)) = of.asked.take_if(|(asked, _)| *asked == flush) else { return (Vec::new(), None) };
+        let next = of.ask(flushes_made);
+        if next.is_none() {
+            onward.lanes.remove(&lane);
+        }
         if onward.is_idle() {
             all.remove(&to);
         }
@@ -96,27 +118,30 @@ impl<T, C> Relays<T, C> {
     pub(crate) fn lost(&self, to: NodeId, claimed: FrameNo, came_back: usize) -> Lost<T, C> {
         let mut open = self.lock();
         let Open { flushes_made, onward: all } = &mut *open;
-        let Some(onward) = all.get_mut(&to) else {
-            return Lost { calls: Vec::new(), tokens: Vec::new(), flush: None };
-        };
+        let mut lost = Lost { calls: Vec::new(), tokens: Vec::new(), flushes: Vec::new() };
+        let Some(onward) = all.get_mut(&to) else { return lost };
         let gone = FrameNo(claimed.0.saturating_add(came_back as u64));
         let later = onward.calls.iter().position(|(no, ..)| *no > gone).unwrap_or(onward.calls.len());
         let over = onward.calls.drain(..later).filter(|(no, ..)| *no <= claimed);
-        let calls = over.map(|(_, _, call)| call).collect();
-        let asked = onward.asked.take().into_iter().flat_map(|(_, tokens)| tokens);
-        let (over, later): (Vec<_>, Vec<_>) =
-            asked.chain(std::mem::take(&mut onward.fresh)).partition(|(no, _)| *no <= gone);
-        onward.fresh = later;
-        let flush = onward.ask(flushes_made);
+        lost.calls.extend(over.map(|(_, _, call)| call));
+        onward.lanes.retain(|lane, of| {
+            let asked = of.asked.take().into_iter().flat_map(|(_, tokens)| tokens);
+            let (over, later): (Vec<_>, Vec<_>) =
+                asked.chain(std::mem::take(&mut of.fresh)).partition(|(no, _)| *no <= gone);
+            lost.tokens.extend(over.into_iter().map(|(_, token)| token));
+            of.fresh = later;
+            lost.flushes.extend(of.ask(flushes_made).map(|flush| (*lane, flush)));
+            of.asked.is_some()
+        });
         if onward.is_idle() {
             all.remove(&to);
         }
-        Lost { calls, tokens: over.into_iter().map(|(_, token)| token).collect(), flush }
+        lost
     }
 
     /// Whether everything that was passed on is confirmed.
     pub(crate) fn are_confirmed(&self) -> bool {
-        self.lock().onward.values().all(|onward| onward.fresh.is_empty() && onward.asked.is_none())
+        self.lock().onward.values().all(|onward| onward.lanes.is_empty())
     }
 
     fn lock(&self) -> MutexGuard<'_, Open<T, C>> {
@@ -130,7 +155,13 @@ pub(crate) fn is_relayed(flush: u64) -> bool {
 }
 
 impl<T, C> Onward<T, C> {
-    /// One flush is under way at a time; it covers what came before it.
+    fn is_idle(&self) -> bool {
+        self.lanes.is_empty() && self.calls.is_empty()
+    }
+}
+
+impl<T> Unconfirmed<T> {
+    /// One flush of a lane is under way at a time; it covers what came before it.
     fn ask(&mut self, flushes_made: &mut u64) -> Option<u64> {
         if self.asked.is_some() || self.fresh.is_empty() {
             return None;
@@ -139,9 +170,5 @@ impl<T, C> Onward<T, C> {
         let flush = *flushes_made | FLUSH_MARK;
         self.asked = Some((flush, std::mem::take(&mut self.fresh)));
         Some(flush)
-    }
-
-    fn is_idle(&self) -> bool {
-        self.fresh.is_empty() && self.asked.is_none() && self.calls.is_empty()
     }
 }

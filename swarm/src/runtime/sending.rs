@@ -77,10 +77,11 @@ impl Node {
                     self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: no.0 });
                 }
                 self.tell_passed(&letter, to, way);
+                let lane = self.lane(&letter);
                 let Parcel { reply, deadline, unconfirmed, .. } = letter.parcel;
                 let call = reply.filter(|_| own.is_none()).map(|reply| (deadline.due, (letter.name, reply)));
-                if let Some(flush) = self.relays.passed_on(now, to, no, unconfirmed, call) {
-                    self.flush(to, flush);
+                if let Some(flush) = self.relays.passed_on(now, (to, no), lane.id(self.id()), unconfirmed, call) {
+                    self.flush(to, lane.id(self.id()), flush);
                 }
                 Ok(())
             }
@@ -208,6 +209,8 @@ impl Node {
             kind: envelope.kind,
             hops: envelope.hops,
             from,
+            caller: Some(origin).filter(|origin| *origin != self.id()),
+            path: envelope.path,
             from_queue: envelope.from_queue,
             stay: None,
         }

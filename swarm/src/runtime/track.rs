@@ -41,12 +41,30 @@ pub(crate) enum Turn {
     Drained,
 }
 
+/// How a letter waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rank {
+    /// Before all others: it is older than they, and waits for no confirmation.
+    Older,
+    /// In its turn.
+    Next,
+}
+
 /// One line of letters.
 #[derive(Debug)]
 pub(crate) struct Track<L> {
     /// The hops by which something is under way, as far as is known; and the flush that asks for its confirmation.
     out: BTreeMap<NodeId, Option<u64>>,
+    /// Letters that are older than all that wait, and cannot go now.
+    older: Option<Older<L>>,
     wait: Option<Wait<L>>,
+}
+
+#[derive(Debug)]
+struct Older<L> {
+    letters: VecDeque<L>,
+    /// When they are tried again; `None` while somebody tries.
+    until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -67,24 +85,24 @@ enum Phase {
 
 impl<L> Default for Track<L> {
     fn default() -> Self {
-        Self { out: BTreeMap::new(), wait: None }
+        Self { out: BTreeMap::new(), older: None, wait: None }
     }
 }
 
 impl<L> Track<L> {
     /// A track of letters that may be under way by whatever the other's are.
     pub(crate) fn beside(other: &Self) -> Self {
-        Self { out: other.out.keys().map(|hop| (*hop, None)).collect(), wait: None }
+        Self { out: other.out.keys().map(|hop| (*hop, None)).collect(), older: None, wait: None }
     }
 
     /// Nothing is under way and nothing waits: a new letter may take any hop.
     pub(crate) fn is_idle(&self) -> bool {
-        self.out.is_empty() && self.wait.is_none()
+        self.out.is_empty() && !self.waits()
     }
 
     /// Letters wait, or one that waited is being sent.
     pub(crate) fn waits(&self) -> bool {
-        self.wait.is_some()
+        self.wait.is_some() || self.older.is_some()
     }
 
     /// Nothing is under way by any other hop than this one (`None`: this node).
@@ -118,6 +136,11 @@ impl<L> Track<L> {
             wait.letters.push_back(letter);
             return Passage::Waits;
         }
+        if self.older.is_some() {
+            // Nothing has to be confirmed, but those go first.
+            self.first(letter, Phase::Confirming { until: now + CONFIRM_WAIT });
+            return Passage::Waits;
+        }
         if !self.is_only(hop) {
             let asks = self.ask(hop, number);
             self.first(letter, Phase::Confirming { until: now + CONFIRM_WAIT });
@@ -135,17 +158,35 @@ impl<L> Track<L> {
         }
     }
 
-    /// Something older than all that waits here has gone by `hop`. Says whether what waits is to be drained.
-    pub(crate) fn overtaken(&mut self, hop: NodeId) -> bool {
-        // A flush that is under way was sent before it, so its confirmation will say nothing about it: ask again.
-        self.out.insert(hop, None).flatten().is_some() && self.settle()
-    }
-
-    /// Letters that are older than all that waits here wait, in this order, until their hop can be tried again.
-    pub(crate) fn put_first(&mut self, letters: impl DoubleEndedIterator<Item = L>, until: Instant) {
-        for letter in letters.rev() {
-            let phase = self.wait.as_ref().map_or(Phase::Stalled { until }, |wait| wait.phase);
-            self.first(letter, phase);
+    /// Sends a letter by `hop` that is older than all that waits here, or makes it wait before them. What waits for it is
+    /// drained by [`Self::front`].
+    pub(crate) fn overtake(
+        &mut self,
+        now: Instant,
+        hop: Option<NodeId>,
+        letter: L,
+        turn: Turn,
+        go: impl FnOnce(L) -> Result<(), Stuck<L>>,
+    ) -> Passage<L> {
+        match (&mut self.older, turn) {
+            (Some(older), Turn::New) => {
+                older.letters.push_back(letter);
+                return Passage::Waits;
+            }
+            (Some(_), Turn::Drained) | (None, _) => {}
+        }
+        match go(letter) {
+            Ok(()) => {
+                // A flush that is under way was sent before it, so its confirmation will say nothing about it.
+                self.out.extend(hop.map(|hop| (hop, None)));
+                Passage::Gone
+            }
+            Err((letter, wait)) => {
+                let older = self.older.get_or_insert_with(|| Older { letters: VecDeque::new(), until: None });
+                older.letters.push_front(letter);
+                older.until = Some(now + wait);
+                Passage::Stalled
+            }
         }
     }
 
@@ -169,47 +210,65 @@ impl<L> Track<L> {
         self.settle()
     }
 
-    /// Ends a wait that has taken too long. Says whether what waits is to be drained, and whether for lack of a
+    /// Ends waits that have taken long enough. Says whether what waits is to be drained, and whether for lack of a
     /// confirmation.
     pub(crate) fn time_out(&mut self, now: Instant) -> Option<Unconfirmed> {
-        let wait = self.wait.as_mut()?;
+        let older = self.older.as_mut().is_some_and(|older| older.until.take_if(|until| *until <= now).is_some());
+        let Some(wait) = &mut self.wait else { return older.then_some(Unconfirmed(false)) };
         let unconfirmed = match wait.phase {
-            Phase::Confirming { until } if until <= now => {
-                self.out.retain(|_, flush| flush.is_none());
-                true
-            }
+            Phase::Confirming { until } if until <= now => self.out.values().any(Option::is_some),
             Phase::Stalled { until } if until <= now => false,
-            Phase::Confirming { .. } | Phase::Stalled { .. } | Phase::Draining => return None,
+            Phase::Confirming { .. } | Phase::Stalled { .. } | Phase::Draining => {
+                return older.then_some(Unconfirmed(false));
+            }
         };
+        self.out.retain(|_, flush| flush.is_none());
         wait.phase = Phase::Draining;
         Some(Unconfirmed(unconfirmed))
     }
 
     /// When [`Self::time_out`] has something to do.
     pub(crate) fn until(&self) -> Option<Instant> {
-        match self.wait.as_ref()?.phase {
+        let older = self.older.as_ref().and_then(|older| older.until);
+        let wait = self.wait.as_ref().and_then(|wait| match wait.phase {
             Phase::Confirming { until } | Phase::Stalled { until } => Some(until),
             Phase::Draining => None,
-        }
+        });
+        [older, wait].into_iter().flatten().min()
     }
 
     /// The first letter that waited, while what waited is drained. At its end the track is free.
-    pub(crate) fn front(&mut self) -> Option<&L> {
+    pub(crate) fn front(&mut self) -> Option<(&L, Rank)> {
+        if self.older.as_ref().is_some_and(|older| older.letters.is_empty()) {
+            self.older = None;
+        }
+        self.settle();
         if self.wait.as_ref().is_some_and(|wait| wait.phase == Phase::Draining && wait.letters.is_empty()) {
             self.wait = None;
         }
-        self.wait.as_ref().filter(|wait| wait.phase == Phase::Draining)?.letters.front()
+        match (&self.older, &self.wait) {
+            (Some(older), _) if older.until.is_none() => Some((older.letters.front()?, Rank::Older)),
+            (None, Some(wait)) if wait.phase == Phase::Draining => Some((wait.letters.front()?, Rank::Next)),
+            (Some(_) | None, _) => None,
+        }
     }
 
     /// Takes out the letter that [`Self::front`] showed.
-    pub(crate) fn pop(&mut self) -> Option<L> {
-        self.wait.as_mut().filter(|wait| wait.phase == Phase::Draining)?.letters.pop_front()
+    pub(crate) fn pop(&mut self) -> Option<(L, Rank)> {
+        let (_, rank) = self.front()?;
+        let letters = match rank {
+            Rank::Older => &mut self.older.as_mut()?.letters,
+            Rank::Next => &mut self.wait.as_mut()?.letters,
+        };
+        Some((letters.pop_front()?, rank))
     }
 
     /// Takes out everything that waits.
     pub(crate) fn clear(&mut self) -> VecDeque<L> {
         self.out.clear();
-        self.wait.take().map(|wait| wait.letters).unwrap_or_default()
+        let mut letters = self.older.take().map(|older| older.letters).unwrap_or_default();
+        letters.extend(self.wait.take().into_iter().flat_map(|wait| wait.letters));
+        letters
     }
 
     /// Asks all hops but this one.
@@ -229,7 +288,9 @@ impl<L> Track<L> {
     fn settle(&mut self) -> bool {
         match &mut self.wait {
             Some(wait)
-                if matches!(wait.phase, Phase::Confirming { .. }) && self.out.values().all(Option::is_none) =>
+                if matches!(wait.phase, Phase::Confirming { .. })
+                    && self.older.is_none()
+                    && self.out.values().all(Option::is_none) =>
             {
                 wait.phase = Phase::Draining;
                 true
