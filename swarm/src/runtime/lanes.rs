@@ -152,29 +152,18 @@ impl<L: Passenger> Lanes<L> {
             let (apart, track) = tracks.of(&name, way, turn);
             let key = Key { lane, name: apart.then(|| name.clone()) };
             let passage = track.pass(now, way.hop, letter, turn, || self.number(), go);
-            if let Passage::Asks(asks) = &passage {
-                let mut flushes = lock(&self.flushes);
-                flushes.extend(asks.iter().map(|(hop, flush)| (*flush, (*hop, key.clone()))));
-            }
-            if matches!(passage, Passage::Asks(_) | Passage::Stalled) {
-                lock(&self.alarms).extend(track.until().map(|until| (until, key)));
-            }
+            self.note(track, key, &passage);
             if !way.apart {
                 tracks.rejoin(&name);
             }
             passage
         });
-        match passage {
-            Passage::Waits | Passage::Asks(_) | Passage::Stalled => {
-                self.waiting.fetch_add(1, Ordering::Relaxed);
-            }
-            Passage::Gone | Passage::Full(_) => {}
-        }
+        self.count(&passage);
         passage
     }
 
     /// Sends what is older than all that waits in its lane, since it waited elsewhere on this node or has come round to it,
-    /// or makes it wait before all that. Says whether it is stalled, so that there is something to do sooner than before.
+    /// or makes it wait before all that. There may be something to do at [`Self::next_due`], perhaps sooner than before.
     pub(crate) fn overtake(
         &self,
         now: Instant,
@@ -183,22 +172,16 @@ impl<L: Passenger> Lanes<L> {
         letter: L,
         turn: Turn,
         go: impl FnOnce(L) -> Result<(), Stuck<L>>,
-    ) -> bool {
+    ) -> Passage<L> {
         let name = letter.name().clone();
         let passage = self.with(lane, |tracks| {
             let (apart, track) = tracks.present(&name);
-            let passage = track.overtake(now, hop, letter, turn, go);
-            let key = Key { lane, name: apart.then_some(name) };
-            lock(&self.alarms).extend(track.until().map(|until| (until, key)));
+            let passage = track.overtake(now, hop, letter, turn, || self.number(), go);
+            self.note(track, Key { lane, name: apart.then_some(name) }, &passage);
             passage
         });
-        match passage {
-            Passage::Waits | Passage::Stalled => {
-                self.waiting.fetch_add(1, Ordering::Relaxed);
-            }
-            Passage::Gone | Passage::Asks(_) | Passage::Full(_) => {}
-        }
-        passage == Passage::Stalled
+        self.count(&passage);
+        passage
     }
 
     /// `by` has confirmed what it was sent before this flush. The track to drain, if it is to be drained.
@@ -278,6 +261,26 @@ impl<L: Passenger> Lanes<L> {
         letters
     }
 
+    /// Notes which flushes the track waits for, and until when.
+    fn note(&self, track: &Track<L>, key: Key, passage: &Passage<L>) {
+        if let Passage::Asks(asks) = passage {
+            let mut flushes = lock(&self.flushes);
+            flushes.extend(asks.iter().map(|(hop, flush)| (*flush, (*hop, key.clone()))));
+        }
+        if let Some(until) = track.until() {
+            lock(&self.alarms).insert((until, key));
+        }
+    }
+
+    fn count(&self, passage: &Passage<L>) {
+        match passage {
+            Passage::Waits | Passage::Asks(_) | Passage::Stalled => {
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+            }
+            Passage::Gone | Passage::Full(_) => {}
+        }
+    }
+
     fn number(&self) -> u64 {
         self.flushes_made.fetch_add(1, Ordering::Relaxed)
     }
@@ -338,7 +341,7 @@ impl<L> Tracks<L> {
             && self.apart.get(name).is_some_and(|track| !track.waits())
             && let Some(track) = self.apart.remove(name)
         {
-            self.common.take_over(track);
+            self.common.take_over(&track);
         }
     }
 

@@ -14,6 +14,7 @@ mod instances;
 mod kinds;
 mod lanes;
 mod letter;
+mod line;
 mod local;
 mod node;
 mod places;

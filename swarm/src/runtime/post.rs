@@ -97,15 +97,7 @@ impl Node {
                 Err(unwritten) => unwritten.stuck().map_or(Ok(()), Err),
             }
         });
-        match passage {
-            Passage::Gone | Passage::Waits => {}
-            Passage::Asks(flushes) => {
-                let lane = lane.id(self.id());
-                flushes.into_iter().for_each(|(of, id)| self.flush(of, lane, id));
-            }
-            Passage::Stalled => self.control(Input::Look),
-            Passage::Full(letter) => return Err(self.overloaded(letter, "the queue of calls that change their route")),
-        }
+        self.after(lane, passage)?;
         result
     }
 
@@ -278,7 +270,7 @@ impl Node {
         };
         let letter = self.keep_if(letter, true);
         let mut result = Ok(());
-        let stalled = self.lanes.overtake(now, lane, way.hop, letter, turn, |letter| {
+        let passage = self.lanes.overtake(now, lane, way.hop, letter, turn, |letter| {
             let Some(to) = way.hop else {
                 result = self.place(shard, letter);
                 return Ok(());
@@ -292,10 +284,22 @@ impl Node {
                 Err(unwritten) => unwritten.stuck().map_or(Ok(()), Err),
             }
         });
-        if stalled {
-            self.control(Input::Look);
-        }
+        self.after(lane, passage)?;
         result
+    }
+
+    /// Does what a passage through a lane leaves to be done.
+    fn after(self: &Arc<Self>, lane: Lane, passage: Passage<Letter>) -> Result<(), Refusal> {
+        match passage {
+            Passage::Gone | Passage::Waits => {}
+            Passage::Asks(flushes) => {
+                let lane = lane.id(self.id());
+                flushes.into_iter().for_each(|(of, id)| self.flush(of, lane, id));
+            }
+            Passage::Stalled => self.control(Input::Look),
+            Passage::Full(letter) => return Err(self.overloaded(letter, "the queue of calls that change their route")),
+        }
+        Ok(())
     }
 
     /// Lets the letters of a track go that need not wait any more.

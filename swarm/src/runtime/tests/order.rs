@@ -21,6 +21,7 @@ use crate::runtime::upstream::{Unconfirmed, Upstream};
 const NODES: usize = 3;
 const PARTITION: PartitionId = PartitionId(0);
 const STEPS: usize = 400;
+const CHANGES: usize = 4;
 const STALL: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
@@ -65,8 +66,8 @@ struct Node {
     upstreams: Vec<Arc<Upstream>>,
     places: BTreeMap<Name, Place>,
     hints: BTreeMap<Name, usize>,
-    /// Whom this node believes to own the partition.
-    owner: usize,
+    /// How many of the changes of the ring have reached this node.
+    changes: usize,
     frames: u64,
 }
 
@@ -82,6 +83,8 @@ struct World {
     sent: BTreeMap<(usize, Name), u64>,
     ran: BTreeMap<(usize, Name), u64>,
     calm: bool,
+    /// Who owns the partition, change after change. All nodes see all of them, each in its time.
+    owners: Vec<usize>,
     history: Vec<String>,
 }
 
@@ -117,7 +120,7 @@ impl World {
                 upstreams: (0..NODES).map(upstream).collect(),
                 places: BTreeMap::new(),
                 hints: BTreeMap::new(),
-                owner: 1,
+                changes: 0,
                 frames: 0,
             }
         };
@@ -131,8 +134,13 @@ impl World {
             sent: BTreeMap::new(),
             ran: BTreeMap::new(),
             calm: false,
+            owners: vec![1],
             history: Vec::new(),
         };
+        for _ in 0..CHANGES {
+            let owner = world.below(NODES);
+            world.owners.push(owner);
+        }
         for (name, host) in [("x", 1), ("y", 2)] {
             let cell = Place::Cell { queue: VecDeque::new(), gate: None, sealed: false };
             world.nodes[host].places.insert(name.into(), cell);
@@ -153,6 +161,11 @@ impl World {
         if self.below(2) == 0 { "x".into() } else { "y".into() }
     }
 
+    /// Who owns the partition, as a node sees it.
+    fn owner(&self, me: usize) -> usize {
+        self.owners[self.nodes[me].changes]
+    }
+
     // --- what a node does, as in `post`
 
     fn way(&self, me: usize, letter: &Letter) -> Way {
@@ -162,8 +175,8 @@ impl World {
             Some(Place::Cell { .. } | Place::Held(_)) => Way { hop: None, apart: true },
             None => match node.hints.get(&letter.name) {
                 Some(host) if *host != me && Some(*host) != letter.from => Way { hop: Some(id(*host)), apart: true },
-                Some(_) | None if node.owner == me => Way { hop: None, apart: false },
-                Some(_) | None => Way { hop: Some(id(node.owner)), apart: false },
+                Some(_) | None if self.owner(me) == me => Way { hop: None, apart: false },
+                Some(_) | None => Way { hop: Some(id(self.owner(me))), apart: false },
             },
         }
     }
@@ -211,15 +224,7 @@ impl World {
         if let Some((to, letter)) = goes {
             self.write(me, to, letter);
         }
-        match passage {
-            Passage::Gone | Passage::Waits | Passage::Stalled => {}
-            Passage::Asks(flushes) => {
-                for (of, flush) in flushes {
-                    send(&self.wires, me, index(of), Frame::Flush(lane.id(id(me)), flush));
-                }
-            }
-            Passage::Full(letter) => panic!("a lane is full: {letter:?}"),
-        }
+        self.after(me, lane, passage);
     }
 
     fn is_full(&mut self) -> bool {
@@ -272,17 +277,31 @@ impl World {
         let letter = self.keep(me, letter, true);
         let full = self.is_full();
         let mut goes = None;
-        self.nodes[me].lanes.overtake(self.now, lane, way.hop, letter, turn, |letter| -> Result<(), Stuck<Letter>> {
+        let go = |letter| -> Result<(), Stuck<Letter>> {
             if full && way.hop.is_some() {
                 return Err((letter, STALL));
             }
             goes = Some(letter);
             Ok(())
-        });
+        };
+        let passage = self.nodes[me].lanes.overtake(self.now, lane, way.hop, letter, turn, go);
         match (goes, way.hop) {
             (Some(letter), Some(to)) => self.write(me, index(to), letter),
             (Some(letter), None) => self.place(me, letter),
             (None, _) => {}
+        }
+        self.after(me, lane, passage);
+    }
+
+    fn after(&mut self, me: usize, lane: Lane, passage: Passage<Letter>) {
+        match passage {
+            Passage::Gone | Passage::Waits | Passage::Stalled => {}
+            Passage::Asks(flushes) => {
+                for (of, flush) in flushes {
+                    send(&self.wires, me, index(of), Frame::Flush(lane.id(id(me)), flush));
+                }
+            }
+            Passage::Full(letter) => panic!("a lane is full: {letter:?}"),
         }
     }
 
@@ -346,7 +365,7 @@ impl World {
     /// The directory says where the letters go that a node holds.
     fn settle(&mut self, me: usize, name: &Name) -> bool {
         let (host, to) = self.hosts[name];
-        let owner = self.nodes[me].owner;
+        let owner = self.owner(me);
         let Some(Place::Held(waiting)) = self.nodes[me].places.get_mut(name) else { return false };
         // While a move is under way the source queues.
         let to = if owner != me {
@@ -429,7 +448,7 @@ impl World {
             14 => drop(self.settle(me, &name)),
             15 => drop(self.advance(&name, me)),
             16 | 17 => drop(self.retry(me)),
-            18 => self.nodes[me].owner = other,
+            18 => self.nodes[me].changes = (self.nodes[me].changes + 1).min(CHANGES),
             _ => match self.nodes[me].places.get(&name) {
                 // A redirect ends, or a hint comes that may be stale.
                 Some(Place::Redirect(_)) => drop(self.nodes[me].places.remove(&name)),
@@ -442,7 +461,7 @@ impl World {
     fn settle_down(&mut self) {
         self.calm = true;
         for node in &mut self.nodes {
-            node.owner = 1;
+            node.changes = CHANGES;
             node.hints.clear();
         }
         self.history.push("calm".to_owned());
