@@ -68,7 +68,7 @@ impl Node {
         }
         if turn == Turn::New && letter.was_on(self.id()) {
             // It has come round, for nodes do not agree yet who owns the name. What came meanwhile waits for it.
-            return self.overtake(shard, None, [letter]).pop().map_or(Ok(()), Err);
+            return self.overtake_with(shard, None, letter, Turn::Round);
         }
         let lane = self.lane(&letter);
         let way = self.way(shard, &letter, lane.partition);

@@ -91,6 +91,10 @@ impl<L> Track<L> {
         number: impl FnMut() -> u64,
         go: impl FnOnce(L) -> Result<(), Stuck<L>>,
     ) -> Passage<L> {
+        if turn == Turn::Round && !self.older.waits() {
+            // What it would wait for is itself.
+            self.older.forget();
+        }
         let passage = self.older.pass(now, hop, letter, turn, number, go);
         if let (Passage::Gone, Some(hop)) = (&passage, hop) {
             self.line.went(hop);

@@ -21,7 +21,7 @@ use crate::runtime::upstream::{Unconfirmed, Upstream};
 const NODES: usize = 3;
 const PARTITION: PartitionId = PartitionId(0);
 const STEPS: usize = 400;
-const CHANGES: usize = 4;
+const CHANGES: usize = 3;
 const STALL: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
@@ -199,7 +199,7 @@ impl World {
         }
         let was_here = letter.from.is_some() && (letter.caller == me || letter.path.has(id(me)));
         if turn == Turn::New && was_here {
-            return self.overtake(me, None, [letter]);
+            return self.overtake_with(me, None, letter, Turn::Round);
         }
         let way = self.way(me, &letter);
         let lane = lane(me, &letter);
@@ -275,7 +275,7 @@ impl World {
             None => self.way(me, &letter),
         };
         let letter = self.keep(me, letter, true);
-        let full = self.is_full();
+        let full = self.is_full() && turn != Turn::Round;
         let mut goes = None;
         let go = |letter| -> Result<(), Stuck<Letter>> {
             if full && way.hop.is_some() {
