@@ -151,7 +151,7 @@ impl<L: Passenger> Lanes<L> {
         let passage = self.with(lane, |tracks| {
             let (apart, track) = tracks.of(&name, way, turn);
             let key = Key { lane, name: apart.then(|| name.clone()) };
-            let passage = track.pass(now, way.hop, letter, turn, || self.number(), go);
+            let passage = track.pass(now, way.hop, letter, (Rank::Next, turn), || self.number(), go);
             self.note(track, key, &passage);
             if !way.apart {
                 tracks.rejoin(&name);
@@ -170,13 +170,13 @@ impl<L: Passenger> Lanes<L> {
         lane: Lane,
         hop: Option<NodeId>,
         letter: L,
-        turn: Turn,
+        (rank, turn): (Rank, Turn),
         go: impl FnOnce(L) -> Result<(), Stuck<L>>,
     ) -> Passage<L> {
         let name = letter.name().clone();
         let passage = self.with(lane, |tracks| {
             let (apart, track) = tracks.present(&name);
-            let passage = track.overtake(now, hop, letter, turn, || self.number(), go);
+            let passage = track.pass(now, hop, letter, (rank, turn), || self.number(), go);
             self.note(track, Key { lane, name: apart.then_some(name) }, &passage);
             passage
         });

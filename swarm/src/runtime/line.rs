@@ -35,8 +35,6 @@ pub(crate) enum Turn {
     New,
     /// It waited in its line, and is now its first.
     Drained,
-    /// It has been here before and has come round, for the nodes do not agree yet where it belongs.
-    Round,
 }
 
 /// One line of letters.
@@ -119,7 +117,7 @@ impl<L> Line<L> {
                 return Passage::Full(letter);
             }
             match turn {
-                Turn::New | Turn::Round => wait.letters.push_back(letter),
+                Turn::New => wait.letters.push_back(letter),
                 Turn::Drained => wait.letters.push_front(letter),
             }
             return Passage::Waits;

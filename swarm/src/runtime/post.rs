@@ -18,7 +18,7 @@ use crate::runtime::lanes::{Key, Lane, Way};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{HELD_MAX, Place, Shard};
 use crate::runtime::routing::Hop;
-use crate::runtime::sending::Unwritten;
+use crate::runtime::sending::{LOST_HOP_RETRY, Unwritten};
 use crate::runtime::track::{Passage, Rank, Turn};
 use crate::worker::{AnyCell, Undelivered};
 
@@ -68,7 +68,7 @@ impl Node {
         }
         if turn == Turn::New && letter.was_on(self.id()) {
             // It has come round, for nodes do not agree yet who owns the name. What came meanwhile waits for it.
-            return self.overtake_with(shard, None, letter, Turn::Round);
+            return self.overtake_with(shard, None, letter, (Rank::Round, Turn::New));
         }
         let lane = self.lane(&letter);
         let way = self.way(shard, &letter, lane.partition);
@@ -249,7 +249,7 @@ impl Node {
         letters: impl IntoIterator<Item = Letter>,
     ) -> Vec<Refusal> {
         let letters = letters.into_iter();
-        letters.filter_map(|letter| self.overtake_with(shard, host, letter, Turn::New).err()).collect()
+        letters.filter_map(|letter| self.overtake_with(shard, host, letter, (Rank::Older, Turn::New)).err()).collect()
     }
 
     fn overtake_with(
@@ -257,7 +257,7 @@ impl Node {
         shard: &mut Shard,
         host: Option<NodeId>,
         letter: Letter,
-        turn: Turn,
+        (rank, turn): (Rank, Turn),
     ) -> Result<(), Refusal> {
         let now = Clock::instant();
         if letter.overdue(now) {
@@ -270,11 +270,15 @@ impl Node {
         };
         let letter = self.keep_if(letter, true);
         let mut result = Ok(());
-        let passage = self.lanes.overtake(now, lane, way.hop, letter, turn, |letter| {
+        let passage = self.lanes.overtake(now, lane, way.hop, letter, (rank, turn), |letter| {
             let Some(to) = way.hop else {
                 result = self.place(shard, letter);
                 return Ok(());
             };
+            if (rank, turn, way.apart) == (Rank::Round, Turn::New, false) {
+                // It would only come round again: the view has to change first.
+                return Err((letter, LOST_HOP_RETRY));
+            }
             match self.write(to, letter, way) {
                 Ok(()) => Ok(()),
                 Err(Unwritten::Refused(refusal)) => {
@@ -308,7 +312,9 @@ impl Node {
             let refused = {
                 let mut shard = self.places.write(&name);
                 match self.lanes.pop(key, &name) {
-                    Some((letter, Rank::Older)) => self.overtake_with(&mut shard, None, letter, Turn::Drained).err(),
+                    Some((letter, rank @ (Rank::Round | Rank::Older))) => {
+                        self.overtake_with(&mut shard, None, letter, (rank, Turn::Drained)).err()
+                    }
                     Some((letter, Rank::Next)) => self.route_in(&mut shard, letter, Turn::Drained).err(),
                     None => None,
                 }

@@ -23,7 +23,7 @@ use crate::worker::{Deadline, Parcel, Payload};
 
 /// When to try a letter again whose next hop is not known, not connected or does not know it: the view is about to
 /// change.
-const LOST_HOP_RETRY: Duration = Duration::from_millis(50);
+pub(crate) const LOST_HOP_RETRY: Duration = Duration::from_millis(50);
 
 /// When to try a letter again whose connection's queue is full.
 const FULL_RETRY: Duration = Duration::from_millis(1);

@@ -1,5 +1,5 @@
-//! Owns one track: a line of letters, and before it a line of those that are older than all of them, since they have
-//! waited elsewhere on this node or have come round to it. Never sends anything itself.
+//! Owns one track: a line of letters, and before it lines of those that are older than all of them, since they have waited
+//! elsewhere on this node or have come round to it. Never sends anything itself.
 
 use std::time::Duration;
 
@@ -13,30 +13,29 @@ pub(crate) use crate::runtime::line::{Passage, Stuck, Turn, Unconfirmed};
 /// connection ends the wait at once.
 const CONFIRM_WAIT: Duration = Duration::from_secs(30);
 
-/// How long older letters wait for it. What has come round may wait for itself, if rings change quicker than letters
-/// travel; then order is lost, but little time.
-const OLDER_WAIT: Duration = Duration::from_secs(1);
-
-/// How a letter waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The lines of a track, those that go first before the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// Before all others.
+    /// It has been here before and has come round. All that others wait for may be itself, so it waits for nothing.
+    Round,
+    /// It has waited elsewhere on this node.
     Older,
     /// In its turn.
     Next,
 }
 
+const RANKS: [Rank; 3] = [Rank::Round, Rank::Older, Rank::Next];
+
 /// One track.
 #[derive(Debug)]
 pub(crate) struct Track<L> {
-    older: Line<L>,
-    /// Its hops include those of the older letters.
-    line: Line<L>,
+    /// By rank. The hops of each line include those of the lines before it.
+    lines: [Line<L>; 3],
 }
 
 impl<L> Default for Track<L> {
     fn default() -> Self {
-        Self { older: Line::new(OLDER_WAIT), line: Line::new(CONFIRM_WAIT) }
+        Self { lines: RANKS.map(|_| Line::new(CONFIRM_WAIT)) }
     }
 }
 
@@ -44,133 +43,118 @@ impl<L> Track<L> {
     /// A track of letters that may be under way by whatever the other's are.
     pub(crate) fn beside(other: &Self) -> Self {
         let mut track = Self::default();
-        other.line.hops().for_each(|hop| track.line.went(hop));
+        track.take_over(other);
         track
     }
 
-    /// Takes over what another track has under way. Neither may wait.
+    /// Takes over what another track has under way. This one must not wait.
     pub(crate) fn take_over(&mut self, other: &Self) {
-        debug_assert!(!self.waits() && !other.waits(), "what waits cannot be taken over");
-        other.line.hops().for_each(|hop| self.line.went(hop));
+        debug_assert!(!self.waits(), "what waits would have to wait for more");
+        let [.., from] = &other.lines;
+        let [.., to] = &mut self.lines;
+        from.hops().for_each(|hop| to.went(hop));
     }
 
     /// Nothing is under way and nothing waits: a new letter may take any hop.
     pub(crate) fn is_idle(&self) -> bool {
-        self.line.is_idle() && self.older.is_idle()
+        self.lines.iter().all(Line::is_idle)
     }
 
     /// Letters wait, or one that waited is being sent.
     pub(crate) fn waits(&self) -> bool {
-        self.line.waits() || self.older.waits()
+        self.lines.iter().any(Line::waits)
     }
 
-    /// Sends a letter in its turn, as [`Line::pass`].
+    /// Sends a letter in its line by `hop` (`None`: it stays on this node) with `go`, or makes it wait. `number` gives
+    /// flushes their numbers. What waits for it is drained by [`Self::front`].
     pub(crate) fn pass(
         &mut self,
         now: Instant,
         hop: Option<NodeId>,
         letter: L,
-        turn: Turn,
+        (rank, turn): (Rank, Turn),
         number: impl FnMut() -> u64,
         go: impl FnOnce(L) -> Result<(), Stuck<L>>,
     ) -> Passage<L> {
-        if self.older.waits() && (turn == Turn::Drained || !self.line.waits()) {
-            self.line.stop(letter, now);
+        let (before, rest) = self.lines.split_at_mut(rank as usize);
+        let Some((line, behind)) = rest.split_first_mut() else { return Passage::Full(letter) };
+        if before.iter().any(Line::waits) && (turn == Turn::Drained || !line.waits()) {
+            line.stop(letter, now);
             return Passage::Waits;
         }
-        self.line.pass(now, hop, letter, turn, number, go)
-    }
-
-    /// Sends a letter that is older than all that waits in its turn, or makes it wait before them.
-    pub(crate) fn overtake(
-        &mut self,
-        now: Instant,
-        hop: Option<NodeId>,
-        letter: L,
-        turn: Turn,
-        number: impl FnMut() -> u64,
-        go: impl FnOnce(L) -> Result<(), Stuck<L>>,
-    ) -> Passage<L> {
-        if turn == Turn::Round && !self.older.waits() {
-            // What it would wait for is itself.
-            self.older.forget();
+        if rank == Rank::Round {
+            line.forget();
         }
-        let passage = self.older.pass(now, hop, letter, turn, number, go);
+        let passage = line.pass(now, hop, letter, turn, number, go);
         if let (Passage::Gone, Some(hop)) = (&passage, hop) {
-            self.line.went(hop);
+            behind.iter_mut().for_each(|line| line.went(hop));
         }
         passage
     }
 
     /// `by` has confirmed what it was sent before this flush. Says whether something may be drained now.
     pub(crate) fn confirmed(&mut self, by: NodeId, flush: u64) -> bool {
-        if self.line.confirmed(by, flush) {
-            // It was asked after the last of the older ones had gone, or its flush would not count any more.
-            self.older.arrived(by);
-        } else if !self.older.confirmed(by, flush) {
-            return false;
-        }
+        let Some(asked) = self.lines.iter_mut().position(|line| line.confirmed(by, flush)) else { return false };
+        // It was asked after the last of those before had gone, or its flush would not count any more.
+        self.lines[..asked].iter_mut().for_each(|line| line.arrived(by));
         self.settle()
     }
 
     /// `node` is lost: nothing that was sent by it can be confirmed any more. Says whether something may be drained now.
     pub(crate) fn lost(&mut self, node: NodeId) -> bool {
-        self.older.arrived(node);
-        self.line.arrived(node);
+        self.lines.iter_mut().for_each(|line| line.arrived(node));
         self.settle()
     }
 
     /// Order does not matter any more. Says whether something may be drained now.
     pub(crate) fn forget(&mut self) -> bool {
-        self.older.forget();
-        self.line.forget();
+        self.lines.iter_mut().for_each(Line::forget);
         self.settle()
     }
 
-    /// Ends waits that have taken long enough. Says whether something is to be drained, and whether for lack of a
+    /// Ends a wait that has taken long enough. Says whether something is to be drained, and whether for lack of a
     /// confirmation.
     pub(crate) fn time_out(&mut self, now: Instant) -> Option<Unconfirmed> {
         let settled = self.settle().then_some(Unconfirmed(false));
-        let older = self.older.time_out(now);
-        let next = if self.older.waits() { None } else { self.line.time_out(now) };
-        older.or(next).or(settled)
+        self.first()?.time_out(now).or(settled)
     }
 
     /// When [`Self::time_out`] has something to do.
     pub(crate) fn until(&self) -> Option<Instant> {
-        if self.older.is_settled() || (self.line.is_settled() && !self.older.waits()) {
-            return Some(Instant::START);
-        }
-        let next = if self.older.waits() { None } else { self.line.until() };
-        [self.older.until(), next].into_iter().flatten().min()
+        let first = self.lines.iter().find(|line| line.waits())?;
+        if first.is_settled() { Some(Instant::START) } else { first.until() }
     }
 
     /// The first letter that waited, while what waited is drained. At its end the track is free.
     pub(crate) fn front(&mut self) -> Option<(&L, Rank)> {
-        // Looking first lets a line that is drained to its end go.
-        let _ = self.older.front();
-        self.settle();
-        if self.older.waits() {
-            return self.older.front().map(|letter| (letter, Rank::Older));
+        for line in &mut self.lines {
+            // A line that was drained to its end is free, and lets the next one go.
+            let _ = line.front();
+            line.settle();
+            if line.waits() {
+                break;
+            }
         }
-        self.line.front().map(|letter| (letter, Rank::Next))
+        let (line, rank) = self.lines.iter_mut().zip(RANKS).find(|(line, _)| line.waits())?;
+        line.front().map(|letter| (letter, rank))
     }
 
     /// Takes out the letter that [`Self::front`] showed.
     pub(crate) fn pop(&mut self) -> Option<(L, Rank)> {
-        match self.front()?.1 {
-            Rank::Older => self.older.pop().map(|letter| (letter, Rank::Older)),
-            Rank::Next => self.line.pop().map(|letter| (letter, Rank::Next)),
-        }
+        let (_, rank) = self.front()?;
+        Some((self.lines[rank as usize].pop()?, rank))
     }
 
     /// Takes out everything that waits, in order.
-    pub(crate) fn clear(&mut self) -> impl Iterator<Item = L> + use<L> {
-        self.older.clear().into_iter().chain(self.line.clear())
+    pub(crate) fn clear(&mut self) -> Vec<L> {
+        self.lines.iter_mut().flat_map(Line::clear).collect()
+    }
+
+    fn first(&mut self) -> Option<&mut Line<L>> {
+        self.lines.iter_mut().find(|line| line.waits())
     }
 
     fn settle(&mut self) -> bool {
-        let older = self.older.settle();
-        older || (!self.older.waits() && self.line.settle())
+        self.first().is_some_and(Line::settle)
     }
 }

@@ -23,6 +23,7 @@ const PARTITION: PartitionId = PartitionId(0);
 const STEPS: usize = 400;
 const CHANGES: usize = 3;
 const STALL: Duration = Duration::from_millis(1);
+const ROUND: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 struct Letter {
@@ -199,7 +200,7 @@ impl World {
         }
         let was_here = letter.from.is_some() && (letter.caller == me || letter.path.has(id(me)));
         if turn == Turn::New && was_here {
-            return self.overtake_with(me, None, letter, Turn::Round);
+            return self.overtake_with(me, None, letter, (Rank::Round, Turn::New));
         }
         let way = self.way(me, &letter);
         let lane = lane(me, &letter);
@@ -264,27 +265,30 @@ impl World {
 
     fn overtake(&mut self, me: usize, host: Option<usize>, letters: impl IntoIterator<Item = Letter>) {
         for letter in letters {
-            self.overtake_with(me, host, letter, Turn::New);
+            self.overtake_with(me, host, letter, (Rank::Older, Turn::New));
         }
     }
 
-    fn overtake_with(&mut self, me: usize, host: Option<usize>, letter: Letter, turn: Turn) {
+    fn overtake_with(&mut self, me: usize, host: Option<usize>, letter: Letter, (rank, turn): (Rank, Turn)) {
         let lane = lane(me, &letter);
         let way = match host {
             Some(host) => Way { hop: Some(id(host)), apart: true },
             None => self.way(me, &letter),
         };
         let letter = self.keep(me, letter, true);
-        let full = self.is_full() && turn != Turn::Round;
+        let full = self.is_full();
         let mut goes = None;
         let go = |letter| -> Result<(), Stuck<Letter>> {
             if full && way.hop.is_some() {
                 return Err((letter, STALL));
             }
+            if (rank, turn, way.apart) == (Rank::Round, Turn::New, false) && way.hop.is_some() {
+                return Err((letter, ROUND));
+            }
             goes = Some(letter);
             Ok(())
         };
-        let passage = self.nodes[me].lanes.overtake(self.now, lane, way.hop, letter, turn, go);
+        let passage = self.nodes[me].lanes.overtake(self.now, lane, way.hop, letter, (rank, turn), go);
         match (goes, way.hop) {
             (Some(letter), Some(to)) => self.write(me, index(to), letter),
             (Some(letter), None) => self.place(me, letter),
@@ -308,7 +312,9 @@ impl World {
     fn drain(&mut self, me: usize, key: &Key) {
         while let Some(name) = self.nodes[me].lanes.front(key) {
             match self.nodes[me].lanes.pop(key, &name) {
-                Some((letter, Rank::Older)) => self.overtake_with(me, None, letter, Turn::Drained),
+                Some((letter, rank @ (Rank::Round | Rank::Older))) => {
+                    self.overtake_with(me, None, letter, (rank, Turn::Drained));
+                }
                 Some((letter, Rank::Next)) => self.route(me, letter, Turn::Drained),
                 None => {}
             }
@@ -479,7 +485,7 @@ impl World {
             }
             // A stalled letter is tried again a little later.
             idle = if moved { 0 } else { idle + 1 };
-            if idle > 2 {
+            if idle > 50 {
                 break;
             }
         }
