@@ -268,7 +268,8 @@ impl Node {
             Some(_) => Way { hop: host, apart: true },
             None => self.way(shard, &letter, lane.partition),
         };
-        let letter = self.keep_if(letter, true);
+        // What has come round is confirmed at once: whoever waits for it may be whom it would wait for.
+        let letter = self.keep_if(letter, rank != Rank::Round);
         let mut result = Ok(());
         let passage = self.lanes.overtake(now, lane, way.hop, letter, (rank, turn), |letter| {
             let Some(to) = way.hop else {

@@ -21,7 +21,7 @@ use crate::runtime::upstream::{Unconfirmed, Upstream};
 const NODES: usize = 3;
 const PARTITION: PartitionId = PartitionId(0);
 const STEPS: usize = 400;
-const CHANGES: usize = 3;
+const CHANGES: usize = 1;
 const STALL: Duration = Duration::from_millis(1);
 const ROUND: Duration = Duration::from_millis(50);
 
@@ -275,7 +275,7 @@ impl World {
             Some(host) => Way { hop: Some(id(host)), apart: true },
             None => self.way(me, &letter),
         };
-        let letter = self.keep(me, letter, true);
+        let letter = self.keep(me, letter, rank != Rank::Round);
         let full = self.is_full();
         let mut goes = None;
         let go = |letter| -> Result<(), Stuck<Letter>> {
@@ -456,9 +456,12 @@ impl World {
             16 | 17 => drop(self.retry(me)),
             18 => self.nodes[me].changes = (self.nodes[me].changes + 1).min(CHANGES),
             _ => match self.nodes[me].places.get(&name) {
-                // A redirect ends, or a hint comes that may be stale.
+                // A redirect ends, or a hint comes that will be stale.
                 Some(Place::Redirect(_)) => drop(self.nodes[me].places.remove(&name)),
-                Some(Place::Cell { .. } | Place::Held(_)) | None => drop(self.nodes[me].hints.insert(name, other)),
+                Some(Place::Cell { .. } | Place::Held(_)) | None => {
+                    let (host, _) = self.hosts[&name];
+                    self.nodes[me].hints.insert(name, host);
+                }
             },
         }
     }
