@@ -1,13 +1,16 @@
-//! Owns the attributes of Swarm: each is parsed into a model, which is expanded. Never fails with less than what is
-//! right: mistakes are collected, and everything else is still generated, so that one mistake gives one error.
+//! The attributes of Swarm. A program does not name this crate: it uses them as `#[swarm::worker]`, `#[swarm::message]`
+//! and `#[derive(swarm::Group)]`, where they are documented with examples.
 //!
-//! | attribute | from | to |
+//! Each attribute is parsed into a model, which is expanded. It never fails with less than what is right: mistakes are
+//! collected, each with its place and with what to write instead, and everything else is still generated, so that one
+//! mistake gives one error. Generated code names only `::swarm::__private`, and imports nothing.
+//!
+//! | attribute | parsed by | expanded by |
 //! |---|---|---|
-//! | `worker` | [`worker::parse`] | [`worker::model`] → [`worker::expand`], [`worker::client`] |
-//! | `message` | [`message::parse`] | [`message::expand`] |
-//! | `Group` | [`group`] | |
-//!
-//! Generated code names only `::swarm::__private`.
+//! | `worker` | `worker/parse.rs`, `shape.rs`, `handler.rs`, `hook.rs`, `options.rs` into `worker/model.rs` | `worker/expand.rs`, `messages.rs`, `client.rs` |
+//! | `message` | `message/parse.rs` | `message/expand.rs` |
+//! | `Group` | `group.rs` | `group.rs` |
+//! | `init`, `call`, .. | `misplaced.rs`: they mean something only inside a worker | |
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "syn's enums are open; our own are matched in full")]
 #![expect(clippy::large_enum_variant, reason = "a model lives for one expansion and is never in bulk")]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::NetError;
 use crate::membership::MembershipConfig;
 use crate::ring::Ring;
+use crate::settings;
 
 /// Every interval and limit of the network layer. Each field has a default, so a file names only what it changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +65,8 @@ pub struct NetConfig {
     /// Addresses that are being dialled or remembered for it. Discovery can name any number of them.
     pub dials_max: u32,
 }
+
+settings!(NetConfig { partitions, handshake_ms, partial_frame_ms, ping_after_ms, ping_answer_ms, redial_min_ms, redial_max_ms, refused_redial_ms, heard_every_ms, goodbye_ms, frame_bytes_max, sync_bytes_max, calls_queue_frames_max, calls_queue_bytes_max, bulk_queue_frames_max, bulk_queue_bytes_max, packets_per_turn, read_bytes_per_turn, write_bytes_per_turn, accepts_per_turn, strangers_max, strangers_per_ip_max, dials_max } groups { membership });
 
 impl NetConfig {
     /// The default with the timings of processes on one machine, for tests.

@@ -10,6 +10,7 @@ pub mod member;
 pub mod membership;
 pub mod node;
 pub mod ring;
+pub mod setting;
 pub mod time;
 pub mod transport;
 pub mod wire;

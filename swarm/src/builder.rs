@@ -13,7 +13,7 @@ use crate::runtime::{Kinds, Plan, start};
 use crate::swarm::Swarm;
 use crate::worker::Worker;
 
-/// Where nodes listen if nothing is said: libcluster's gossip port.
+/// Where nodes listen if nothing is said: reachable by nobody else, and never taken.
 const BIND: &str = "127.0.0.1:0";
 
 /// Describes a node to start. Made by [`Swarm::builder`].
@@ -117,10 +117,10 @@ impl Builder {
         if !bind.ip().is_loopback() && !self.insecure {
             return Err(StartError::NoSecret { addr: bind });
         }
-        self.config.check().map_err(StartError::Config)?;
+        self.config.check()?;
         let mut kinds = Kinds::default();
         for entry in self.workers {
-            kinds.add(entry).map_err(|name| StartError::SameWorkerName { name: name.to_owned() })?;
+            kinds.add(entry)?;
         }
         let mut discovery = self.discovery;
         if discovery.is_empty() {

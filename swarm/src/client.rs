@@ -81,10 +81,7 @@ impl Handle {
     pub fn whereis_or_register<W: Worker>(&self, init: Payload) -> Op<Location, RegisterError> {
         let name = self.name.clone();
         self.op(RegisterError::NoSwarm, move |node, limit| async move {
-            match node.register::<W>(name, init, limit).await {
-                Ok(location) | Err(RegisterError::AlreadyRegistered { location, .. }) => Ok(location),
-                Err(error) => Err(error),
-            }
+            node.whereis_or_register::<W>(name, init, limit).await
         })
     }
 
@@ -123,7 +120,7 @@ impl fmt::Debug for Handle {
     }
 }
 
-fn node_of(on: Option<&Swarm>) -> Option<Arc<Node>> {
+pub(crate) fn node_of(on: Option<&Swarm>) -> Option<Arc<Node>> {
     match on {
         Some(swarm) => Some(swarm.inner().clone()),
         None => Node::current(),

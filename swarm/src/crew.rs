@@ -9,12 +9,13 @@ use std::time::Duration;
 use swarm_net::time::Clock;
 
 use crate::client::Op;
-use crate::directory::GroupKey;
+use crate::directory::{Ask, GroupKey};
 use crate::error::{CallError, Executed, Location, RegistryError};
-use crate::group::{Answers, Group, Hears};
+use crate::group::{Answers, Group, Hears, Members};
 use crate::message::{Fingerprint, Message, Wire, decode, encode};
 use crate::name::Name;
-use crate::runtime::{Node, Question, Whom, low_bits};
+use crate::pages::Pages;
+use crate::runtime::{GroupNames, Node, Question, Whom, low_bits};
 use crate::swarm::Swarm;
 use crate::worker::{Context, KindId, Payload, Worker};
 
@@ -63,19 +64,28 @@ impl<G: Group> Crew<G> {
     }
 
     /// Puts `name` into the group. The membership belongs to the registration: it survives moves and restarts.
+    ///
+    /// # Errors
+    /// [`RegistryError::WrongWorker`] if the group takes workers of another type.
     pub fn join(&self, name: impl Into<Name>) -> Op<(), RegistryError> {
-        self.change(name.into(), true)
+        let kind = G::Members::WORKER.map(|(kind, _)| kind);
+        self.change(name.into(), Ask::Join { group: self.group_key(), kind })
     }
 
     /// Takes `name` out of the group.
     pub fn leave(&self, name: impl Into<Name>) -> Op<(), RegistryError> {
-        self.change(name.into(), false)
+        self.change(name.into(), Ask::Leave { group: self.group_key() })
     }
 
     /// Who is in the group, in the order of their names, with where they are.
     pub fn members(&self) -> Op<Vec<(Name, Location)>, RegistryError> {
         let whom = self.whom();
         Op::new(self.on.clone(), RegistryError::NoSwarm, |node: Arc<Node>, limit| node.list(whom, limit))
+    }
+
+    /// The same list page by page, for groups that are too large for one answer.
+    pub fn members_pages(&self) -> Pages {
+        Pages::new(self.on.clone(), self.whom())
     }
 
     /// Casts `message` to all members. Gives to how many it was delivered; each gets it once, also one that moves
@@ -94,6 +104,7 @@ impl<G: Group> Crew<G> {
 
     /// Calls all members. There is one deadline: what has not come by then is [`CallError::Timeout`], so one slow
     /// member never hides the others.
+    #[expect(clippy::type_complexity, reason = "the contract's own type, spelled out for its reader")]
     pub fn multicall<M, R>(&self, message: M) -> Op<Vec<(Name, Result<R, CallError>)>, RegistryError>
     where
         M: Message,
@@ -102,6 +113,9 @@ impl<G: Group> Crew<G> {
     {
         let whom = self.whom();
         Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
+            if node.is_stopped() {
+                return Err(RegistryError::Stopping { node: node.id() });
+            }
             let payload = encode(&message);
             let answers = node.multicall(whom, M::ID, low_bits(M::FINGERPRINT.0), &payload, limit).await;
             let me = node.id();
@@ -120,10 +134,10 @@ impl<G: Group> Crew<G> {
         })
     }
 
-    fn change(&self, name: Name, join: bool) -> Op<(), RegistryError> {
-        let key = self.group_key();
+    fn change(&self, name: Name, ask: Ask) -> Op<(), RegistryError> {
+        let names = GroupNames { group: G::NAME, worker: G::Members::WORKER.map_or("", |(_, worker)| worker) };
         Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| {
-            node.group(name, key, join, limit)
+            node.group(name, ask, names, limit)
         })
     }
 
@@ -178,6 +192,9 @@ impl Node {
         payload: &Payload,
         limit: Duration,
     ) -> Result<usize, RegistryError> {
+        if self.is_stopped() {
+            return Err(RegistryError::Stopping { node: self.id() });
+        }
         let due = Clock::instant() + limit;
         // Unique in the cluster, and never zero: the node's own numbers, spread by its boot id.
         let id = (self.id().boot().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.number()) | 1 << 63;

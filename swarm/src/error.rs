@@ -144,7 +144,9 @@ pub enum CallError {
     },
     /// The message or reply exceeds the frame limit.
     #[error(
-        "a message of {bytes} bytes for `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node"
+        "the {} of {bytes} bytes {} `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node",
+        if *executed == Executed::No { "message" } else { "reply" },
+        if *executed == Executed::No { "for" } else { "from" }
     )]
     TooLarge {
         /// The name called.
@@ -153,6 +155,8 @@ pub enum CallError {
         bytes: u64,
         /// The limit.
         limit: u64,
+        /// `No` if the message is too large, `Yes` if the reply is.
+        executed: Executed,
     },
     /// There is no node in this process.
     #[error(
@@ -201,7 +205,9 @@ impl CallError {
     /// Whether the handler ran. Never wrong: after [`Executed::No`] the same call may be made again without fear.
     pub fn executed(&self) -> Executed {
         match self {
-            Self::Timeout { executed, .. } | Self::NodeDown { executed, .. } => *executed,
+            Self::Timeout { executed, .. } | Self::NodeDown { executed, .. } | Self::TooLarge { executed, .. } => {
+                *executed
+            }
             Self::Panicked { .. } => Executed::Yes,
             Self::NotRegistered { .. }
             | Self::WrongWorker { .. }
@@ -209,7 +215,6 @@ impl CallError {
             | Self::Overloaded { .. }
             | Self::SchemaMismatch { .. }
             | Self::NoQuorum { .. }
-            | Self::TooLarge { .. }
             | Self::NoSwarm
             | Self::Stopping { .. }
             | Self::Ended { .. }
@@ -407,13 +412,31 @@ pub enum StartError {
         addr: std::net::SocketAddr,
     },
     /// A setting is out of its range.
-    #[error("{0}")]
-    Config(String),
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
     /// Two worker types have one name.
-    #[error("two worker types are called `{name}` on the wire: rename one with #[swarm::worker(name = \"..\")]")]
+    #[error(
+        "two worker types are called `{name}` on the wire, {first} and {second}: rename one with #[swarm::worker(name = \"..\")]"
+    )]
     SameWorkerName {
         /// The name.
         name: String,
+        /// The path of the one.
+        first: &'static str,
+        /// The path of the other.
+        second: &'static str,
+    },
+    /// Two message types have one name.
+    #[error(
+        "two message types are called `{name}` on the wire, one handled by {first}, another by {second}: rename one with #[swarm::message(name = \"..\")]"
+    )]
+    SameMessageName {
+        /// The name.
+        name: String,
+        /// The path of a worker type that handles the one.
+        first: &'static str,
+        /// The path of a worker type that handles the other.
+        second: &'static str,
     },
     /// The call was made outside a tokio runtime, which workers run on.
     #[error(

@@ -19,7 +19,7 @@ pub trait Group: 'static {
     /// The kind whose workers are all members, without joining.
     const ALL: Option<KindId> = None;
     /// [`Of<W>`](Of), or [`Anyone`].
-    type Members;
+    type Members: Members;
 }
 
 impl<W: Worker> Group for W {
@@ -28,11 +28,25 @@ impl<W: Worker> Group for W {
     type Members = Of<W>;
 }
 
+/// Who may be in a group: [`Of<W>`](Of), or [`Anyone`].
+pub trait Members: 'static {
+    /// The kind of worker that the group takes, and its name; `None` if it takes all.
+    const WORKER: Option<(KindId, &'static str)>;
+}
+
 /// Only workers of the type `W` are members.
 pub struct Of<W>(PhantomData<fn() -> W>);
 
+impl<W: Worker> Members for Of<W> {
+    const WORKER: Option<(KindId, &'static str)> = Some((W::KIND, W::NAME));
+}
+
 /// Workers of all types may be members.
 pub struct Anyone(());
+
+impl Members for Anyone {
+    const WORKER: Option<(KindId, &'static str)> = None;
+}
 
 /// These members can be sent `M` without an answer.
 pub trait Hears<M> {}

@@ -1,41 +1,150 @@
 #![forbid(unsafe_code)]
-//! Skeleton.
+//! Named, stateful workers spread over a cluster that forms itself, and moved with their state when it changes: what
+//! Swarm is to Elixir, in Rust.
+//!
+//! A *worker* is a value with methods. It is registered under a *name*, runs on the node that the ring chose for the name,
+//! and handles one message at a time. Anyone in the cluster calls it by its name, typed from end to end. When nodes join
+//! or leave, workers move and take their state along; when one crashes, its workers start again elsewhere. There is no
+//! configuration and no other service: the nodes of a network find each other by multicast.
+//!
+//! ```
+//! use swarm::prelude::*;
+//!
+//! struct Counter {
+//!     hits: u64,
+//! }
+//!
+//! #[swarm::worker]
+//! impl Counter {
+//!     #[init]
+//!     fn init(start: u64) -> Self {
+//!         Self { hits: start }
+//!     }
+//!
+//!     #[call]
+//!     fn hit(&mut self) -> u64 {
+//!         self.hits += 1;
+//!         self.hits
+//!     }
+//!
+//!     // What the worker takes along when it moves.
+//!     #[begin_handoff]
+//!     fn begin_handoff(&mut self) -> Handoff<u64> {
+//!         Handoff::Resume(self.hits)
+//!     }
+//!
+//!     #[end_handoff]
+//!     fn end_handoff(&mut self, hits: u64) {
+//!         self.hits = hits;
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let swarm = Swarm::builder().cluster("readme").start().await?;
+//!     CounterClient::whereis_or_register("page/42", 0).await?;
+//!     assert_eq!(CounterClient::at("page/42").hit().await?, 1);
+//!     swarm.leave().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Started twice on one machine, the two processes are one cluster. To reach other machines, [`Builder::bind`] an address
+//! that they reach.
+//!
+//! # Where to begin
+//!
+//! | to | see |
+//! |---|---|
+//! | write a worker | [`worker`](macro@worker), [`message`](macro@message), [`Context`], [`Handoff`], [`Die`] |
+//! | call it | its generated client: `CounterClient::at(name).hit()`; [`Calling`], [`CallError`], [`Executed`] |
+//! | register and find names | `CounterClient::register`, [`whereis()`], [`unregister()`], [`registered()`], [`Location`] |
+//! | speak to many | [`group()`], [`Crew`], [`Group`](macro@Group) |
+//! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
+//! | watch it | [`Swarm::events`], [`Swarm::stats`], and `tracing` at the level `info` |
+//! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
+//! | implement by hand what the attributes generate | the module [`mod@worker`] |
+//!
+//! # What holds
+//!
+//! - A name has one worker. Concurrent registrations of one name have one winner, and the others are told where it is.
+//! - An acknowledged registration survives the crash of any `replicas` − 1 nodes; a worker's state survives moves, not
+//!   crashes.
+//! - Calls and casts of one caller to one name run in the order in which they were made.
+//! - [`CallError::executed`] is never wrong. Only what provably did not run is tried again by itself.
+//! - Every queue and every wait has a limit: full ones refuse, and nothing waits for ever.
+//! - In a split network both sides go on, so a name may run twice until the network heals. Then one instance stays and is
+//!   given the other's state by `#[resolve_conflict]`. [`Epoch`] tells activations apart where that matters.
+//!
+//! # Features
+//!
+//! None is on by default: `dns` (`Dns`, discovery by a host name), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
+//! and messages).
+//!
+//! # For readers of the source
+//!
+//! Arrows of knowledge go down only; ARCHITECTURE.md tells the whole.
+//!
+//! | floor | files |
+//! |---|---|
+//! | what users write | `builder`, `swarm`, `client`, `crew`, `group`, `pages`, `leaving`, `event`, `stats`, `error`, `config` |
+//! | one node: its threads, the way of a call | `runtime` |
+//! | calls under way: frames, slots of those that wait | `call` |
+//! | a worker type, and the cell that holds a worker; knows no cluster | `worker` |
+//! | who is where, and who decides it: a machine without threads, sockets and clocks | `directory` |
+//! | what travels | `message` |
+//! | words | `name`, `epoch` |
 
 #[doc(hidden)]
 #[path = "expansion.rs"]
 pub mod __private;
-pub mod builder;
-pub mod call;
+mod builder;
+#[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
+mod call;
 pub mod client;
 pub mod config;
-pub mod crew;
-pub mod directory;
-pub mod epoch;
+mod crew;
+#[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
+mod directory;
+mod epoch;
 pub mod error;
-pub mod event;
+mod event;
 pub mod group;
+mod leaving;
 pub mod message;
-pub mod name;
+mod name;
+mod pages;
 pub mod prelude;
 pub mod registration;
 mod runtime;
-pub mod stats;
-pub mod swarm;
-pub mod timer;
+mod stats;
+mod swarm;
+#[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
+mod timer;
 pub mod worker;
 
-pub use builder::Builder;
-pub use config::Config;
+pub use builder::{Builder, Placement};
+pub use client::{Calling, Handle, Op};
+pub use config::{Config, ConfigError};
 pub use crew::{Crew, group};
 pub use epoch::Epoch;
 pub use error::{CallError, CastError, Executed, LeaveError, Location, RegisterError, RegistryError, StartError};
 pub use event::{Event, Events};
 pub use group::Group;
+pub use leaving::Leaving;
 pub use message::{Message, Schema, Wire};
-pub use name::Name;
+pub use name::{Name, NameHash};
+pub use pages::Pages;
 pub use rkyv;
+pub use rkyv::Archived;
 pub use stats::Stats;
-pub use swarm::{Node, Swarm, registered, unregister, whereis};
+pub use swarm::{Node, Swarm, registered, registered_pages, unregister, whereis};
 pub use swarm_macros::{Group, message, worker};
+#[cfg(feature = "dns")]
+pub use swarm_net::discovery::Dns;
+pub use swarm_net::discovery::{Discovery, Multicast, Search, Seeds};
+pub use swarm_net::error::NetError;
+pub use swarm_net::filter::NodeFilter;
+pub use swarm_net::member::Gone;
 pub use swarm_net::node::NodeId;
-pub use worker::{Call, Cast, Worker};
+pub use worker::{Call, Cast, Context, Die, Handoff, Init, TimerId, Worker};

@@ -9,7 +9,9 @@ use crate::name::Name;
 use crate::worker::{AnyCell, Cell, Host, KindId, Method, Options, Worker};
 
 /// The worker types of this program: each `#[swarm::worker]` adds one, but for generic ones and `register = manual`.
-/// Empty is fine on ELF and Mach-O, which is where Swarm runs (linkme#114 is about lld-link alone).
+/// Every node of the program knows them; a worker type of a crate that is not linked in is not among them, so name such a
+/// crate once: `use its_crate as _;`. Empty is fine on ELF and Mach-O, which is where Swarm runs (linkme#114 is about
+/// lld-link alone).
 #[linkme::distributed_slice]
 pub static WORKERS: [Entry];
 
@@ -29,7 +31,7 @@ pub struct Entry {
     /// Tells two worker types of one name apart, which a node refuses at its start.
     pub rust_type: fn() -> (TypeId, &'static str),
     /// Makes an empty cell for one, which then starts it.
-    pub make: fn(Name, Epoch, Arc<dyn Host>) -> Arc<dyn AnyCell>,
+    pub(crate) make: fn(Name, Epoch, Arc<dyn Host>) -> Arc<dyn AnyCell>,
     /// Its methods, in the order of its source.
     pub methods: fn() -> Vec<MethodInfo>,
 }

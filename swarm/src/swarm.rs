@@ -10,11 +10,13 @@ use swarm_net::node::NodeId;
 use crate::builder::Builder;
 use crate::client::{Handle, Op};
 use crate::crew::Crew;
-use crate::error::{LeaveError, Location, RegistryError};
+use crate::error::{Location, RegistryError};
 use crate::event::Events;
 use crate::group::Group;
+use crate::leaving::Leaving;
 use crate::name::Name;
-use crate::runtime::{Left, Node as Inner, Whom};
+use crate::pages::Pages;
+use crate::runtime::{Node as Inner, Whom};
 use crate::stats::Stats;
 use crate::worker::{Worker, running};
 
@@ -152,17 +154,18 @@ impl Swarm {
         registered().on(self)
     }
 
+    /// The same list page by page. See [`registered_pages`].
+    pub fn registered_pages(&self) -> Pages {
+        registered_pages().on(self)
+    }
+
     /// Leaves the cluster: hands every worker over with its state, tells the others, then stops.
     ///
     /// # Errors
-    /// [`LeaveError::Incomplete`] if not everything could be handed over in `Config::leave_timeout_ms`; the node has
+    /// [`LeaveError::Incomplete`](crate::LeaveError::Incomplete) if not everything could be handed over in `Config::leave_timeout_ms`; the node has
     /// left all the same.
-    pub async fn leave(&self) -> Result<(), LeaveError> {
-        let node = self.inner().clone();
-        let Some(Left { workers, after }) = crate::runtime::leave(&node).await else {
-            return Err(LeaveError::Stopped);
-        };
-        if workers > 0 { Err(LeaveError::Incomplete { after, workers }) } else { Ok(()) }
+    pub fn leave(&self) -> Leaving {
+        Leaving::new(self)
     }
 }
 
@@ -196,4 +199,10 @@ pub fn unregister(name: impl Into<Name>) -> Op<(), RegistryError> {
 /// hosts, so names that are between two nodes at this moment may be missing.
 pub fn registered() -> Op<Vec<(Name, Location)>, RegistryError> {
     Op::new(None, RegistryError::NoSwarm, |node: Arc<Inner>, limit: Duration| node.list(Whom::Everyone, limit))
+}
+
+/// All registered names page by page, in order, with where they are: for clusters whose list is too large for one
+/// answer.
+pub fn registered_pages() -> Pages {
+    Pages::new(None, Whom::Everyone)
 }

@@ -49,6 +49,7 @@ impl Timers {
     }
 
     /// Timers without a thread, on a clock that only [`Timers::advance`] moves: for tests and simulations.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for tests and simulations"))]
     pub fn manual() -> Self {
         Self(Arc::new(Owner(Arc::new(Shared::new(Some(AtomicU64::new(0)))))))
     }
@@ -77,6 +78,7 @@ impl Timers {
     }
 
     /// Moves a manual clock by `span`, ringing what becomes due in order. Does nothing to a real clock.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for tests and simulations"))]
     pub fn advance(&self, span: Duration) {
         let Some(clock) = &self.0.0.manual else {
             return;

@@ -1,9 +1,13 @@
 //! How nodes find the first others. Never decides who is a member: an address found here is only dialled.
 
+#[cfg(feature = "dns")]
+mod dns;
 mod multicast;
 mod search;
 mod seeds;
 
+#[cfg(feature = "dns")]
+pub use dns::Dns;
 pub use multicast::Multicast;
 pub use search::Search;
 pub(crate) use search::Sighting;

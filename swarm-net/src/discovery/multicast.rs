@@ -22,6 +22,8 @@ const PORT: u16 = 45_892;
 const EAGER: Duration = Duration::from_millis(150);
 /// Else: bounds the time to heal a split. A thousand nodes still send only 200 beacons a second.
 const STEADY: Duration = Duration::from_secs(5);
+/// The index of the loopback interface: the first that a system makes.
+const LOOPBACK: u32 = 1;
 /// Beacons read at once, before the time is looked at again.
 const BEACONS_PER_TURN: usize = 64;
 
@@ -37,7 +39,7 @@ pub struct Multicast {
     group: IpAddr,
     port: u16,
     interface: Option<Ipv4Addr>,
-    interface_index: u32,
+    interface_index: Option<u32>,
     ttl: u32,
     eager: Duration,
     steady: Duration,
@@ -57,7 +59,7 @@ impl Default for Multicast {
             group: GROUP,
             port: PORT,
             interface: None,
-            interface_index: 0,
+            interface_index: None,
             ttl: 1,
             eager: EAGER,
             steady: STEADY,
@@ -69,8 +71,8 @@ impl Default for Multicast {
 impl Multicast {
     /// Another group, IPv4 or IPv6. The nodes of one cluster need the same one.
     #[must_use]
-    pub fn group(mut self, group: IpAddr) -> Self {
-        self.group = group;
+    pub fn group(mut self, group: impl Into<IpAddr>) -> Self {
+        self.group = group.into();
         self
     }
 
@@ -88,10 +90,11 @@ impl Multicast {
         self
     }
 
-    /// The interface with this index, for an IPv6 group. By default the system chooses.
+    /// The interface with this index, for an IPv6 group. By default the loopback interface if the node is bound to that,
+    /// else the system chooses.
     #[must_use]
     pub fn interface_index(mut self, index: u32) -> Self {
-        self.interface_index = index;
+        self.interface_index = Some(index);
         self
     }
 
@@ -113,6 +116,7 @@ impl Multicast {
             IpAddr::V4(group) => {
                 let interface = self.interface.unwrap_or(match local.ip() {
                     IpAddr::V4(ip) => ip,
+                    IpAddr::V6(ip) if ip.is_loopback() => Ipv4Addr::LOCALHOST,
                     IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
                 });
                 socket.join_multicast_v4(&group, &interface)?;
@@ -121,9 +125,10 @@ impl Multicast {
                 socket.set_multicast_ttl_v4(self.ttl)?;
             }
             IpAddr::V6(group) => {
+                let interface = self.interface_index.unwrap_or(if local.ip().is_loopback() { LOOPBACK } else { 0 });
                 socket.set_only_v6(true)?;
-                socket.join_multicast_v6(&group, self.interface_index)?;
-                socket.set_multicast_if_v6(self.interface_index)?;
+                socket.join_multicast_v6(&group, interface)?;
+                socket.set_multicast_if_v6(interface)?;
                 socket.set_multicast_loop_v6(true)?;
                 socket.set_multicast_hops_v6(self.ttl)?;
             }

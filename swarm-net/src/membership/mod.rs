@@ -122,12 +122,12 @@ impl Membership {
             codec,
             rng: StdRng::seed_from_u64(seed.rotate_left(32)),
             swim: Swim::new(Identity::first(me, unix_ms), codec, &config, seed, instant),
-            candidates: Candidates::new(config.retry_period, config.announce_period),
+            candidates: Candidates::new(config.retry_period(), config.announce_period()),
             peers: Peers::default(),
             profiles,
-            joining: Joining::new(instant, config.form_wait, config.settle_quiet, config.retry_period),
+            joining: Joining::new(instant, config.form_wait(), config.settle_quiet(), config.retry_period()),
             rival: Rival::default(),
-            roster: Roster::new(member, config.settle_quiet, config.settle_max),
+            roster: Roster::new(member, config.settle_quiet(), config.settle_max()),
             redial_at: None,
             exchange: Exchange { at: instant, with: None, round: 0 },
             phase: Phase::Present,
@@ -250,7 +250,7 @@ impl Membership {
         match head.kind {
             Kind::Push => return,
             Kind::Request => {
-                if self.peers.may_answer(from, now, self.config.retry_period) {
+                if self.peers.may_answer(from, now, self.config.retry_period()) {
                     self.send_list(from, Kind::Reply, head.round, out);
                 }
             }
@@ -354,7 +354,7 @@ impl Membership {
         self.swim.leave(now);
         self.send_packets(out);
         out.extend(self.peers.nodes().map(|to| Output::Goodbye { to }));
-        self.phase = Phase::Leaving { at: now + self.config.gossip_period, rounds: FAREWELLS };
+        self.phase = Phase::Leaving { at: now + self.config.gossip_period(), rounds: FAREWELLS };
     }
 
     fn farewell(&mut self, now: Instant, rounds: u32, out: &mut Vec<Output>) {
@@ -362,7 +362,7 @@ impl Membership {
         self.send_packets(out);
         self.phase = match rounds {
             0 | 1 => Phase::Over,
-            _ => Phase::Leaving { at: now + self.config.gossip_period, rounds: rounds - 1 },
+            _ => Phase::Leaving { at: now + self.config.gossip_period(), rounds: rounds - 1 },
         };
     }
 
@@ -423,7 +423,7 @@ impl Membership {
         self.candidates.known(node.addr());
         if !self.peers.is_connected(node) {
             out.push(Output::Dial(node.addr()));
-            self.redial_at = self.redial_at.or(Some(now + self.config.retry_period));
+            self.redial_at = self.redial_at.or(Some(now + self.config.retry_period()));
         }
         if !self.joining.joined() {
             self.joining.found(now);
@@ -432,7 +432,7 @@ impl Membership {
         if back && self.joining.joined() {
             // It was on the other side of a partition and knows of others there.
             self.exchange.with = Some(node);
-            self.exchange.at = self.exchange.at.min(now + self.config.settle_quiet);
+            self.exchange.at = self.exchange.at.min(now + self.config.settle_quiet());
         }
     }
 
@@ -452,7 +452,7 @@ impl Membership {
         if self.redial_at.is_some_and(|at| at <= now) {
             let unconnected = self.roster.live().filter(|node| !self.peers.is_connected(*node));
             let dials: Vec<_> = unconnected.map(|node| Output::Dial(node.addr())).collect();
-            let pause = self.config.retry_period.max(Duration::from_millis(1));
+            let pause = self.config.retry_period().max(Duration::from_millis(1));
             self.redial_at = (!dials.is_empty()).then(|| now + pause);
             out.extend(dials);
         }
@@ -470,7 +470,7 @@ impl Membership {
     fn complete_join(&mut self, now: Instant, out: &mut Vec<Output>) {
         self.take_notes(now, out);
         self.joining.complete();
-        self.exchange.at = now + self.config.sync_again_after;
+        self.exchange.at = now + self.config.sync_again_after();
         let mut events = Vec::new();
         self.roster.report_all(&self.profiles, &mut events);
         events.push(MemberEvent::Joined);
@@ -483,7 +483,7 @@ impl Membership {
         if !self.joining.joined() || now < self.exchange.at {
             return;
         }
-        let period = self.config.sync_period.max(Duration::from_millis(1));
+        let period = self.config.sync_period().max(Duration::from_millis(1));
         // Spread out, so that nodes that started together do not ask together for ever.
         self.exchange.at = now + period.mul_f64(self.rng.random_range(0.8..1.2));
         let wanted = self.exchange.with.take().filter(|node| self.peers.is_connected(*node));
@@ -499,7 +499,7 @@ impl Membership {
     fn report(&mut self, now: Instant, out: &mut Vec<Output>) {
         let mut events = Vec::new();
         self.roster.proven(&mut events);
-        let speaks_since = now - self.config.heard_veto;
+        let speaks_since = now - self.config.heard_veto();
         let peers = &self.peers;
         let speaks = |node| peers.0.get(&node).and_then(|peer| peer.heard).is_some_and(|at| at > speaks_since);
         self.roster.settle(now, &self.profiles, speaks, &mut events);

@@ -60,7 +60,7 @@ impl Swim {
             timers: BinaryHeap::new(),
             timers_made: 0,
             suspected: BTreeSet::new(),
-            health: Health::new(config.probe_rtt, config.probe_period, now),
+            health: Health::new(config.probe_rtt(), config.probe_period(), now),
             config: config.clone(),
             sized_for: 1,
         }
@@ -197,7 +197,7 @@ impl Swim {
             return Verdict::Drop;
         }
         // Whoever speaks over its connection lives, even if its datagrams are lost on the way.
-        let vetoed = heard(member_id.node).map(|at| at + self.config.heard_veto).filter(|until| *until > now);
+        let vetoed = heard(member_id.node).map(|at| at + self.config.heard_veto()).filter(|until| *until > now);
         if let Some(until) = vetoed {
             return Verdict::Wait { at: until, extended: due.extended };
         }
@@ -205,7 +205,7 @@ impl Swim {
         // late would never notice a death.
         if !due.extended && (late || self.health.extra() > 0) {
             let patience = suspicion(&self.config, self.sized_for) * self.health.extra();
-            return Verdict::Wait { at: now + patience.max(self.config.probe_period), extended: true };
+            return Verdict::Wait { at: now + patience.max(self.config.probe_period()), extended: true };
         }
         Verdict::Convict
     }
@@ -303,7 +303,7 @@ impl foca::Runtime<Identity> for Effects {
 
 fn suspicion(config: &MembershipConfig, members: usize) -> Duration {
     let decades = (members as f64).log10();
-    config.suspicion_min.max(config.suspicion_per_decade.mul_f64(decades))
+    config.suspicion_min().max(config.suspicion_per_decade().mul_f64(decades))
 }
 
 fn foca_config(config: &MembershipConfig, members: usize) -> foca::Config {
@@ -314,18 +314,18 @@ fn foca_config(config: &MembershipConfig, members: usize) -> foca::Config {
     let rounds = 4 * (members + 1).ilog10().saturating_add(1);
     let transmissions = u32::from(config.transmissions_min).max(rounds).clamp(1, 255) as u8;
     foca::Config {
-        probe_period: config.probe_period.max(PERIOD_MIN * 2),
+        probe_period: config.probe_period().max(PERIOD_MIN * 2),
         // The indirect probe must begin before the next period does.
-        probe_rtt: config.probe_rtt.clamp(PERIOD_MIN, config.probe_period.max(PERIOD_MIN * 2) / 2),
+        probe_rtt: config.probe_rtt().clamp(PERIOD_MIN, config.probe_period().max(PERIOD_MIN * 2) / 2),
         num_indirect_probes: at_least(config.indirect_probes.into()),
         max_transmissions: NonZeroU8::new(transmissions).unwrap_or(NonZeroU8::MIN),
         suspect_to_down_after: suspicion(config, members),
-        remove_down_after: Some(config.forget_down_after),
+        remove_down_after: Some(config.forget_down_after()),
         max_packet_size: at_least(config.packet_bytes_max.max(PACKET_BYTES_MIN).into()),
         notify_down_members: true,
-        periodic_announce: every(config.announce_period, 1),
-        periodic_announce_to_down_members: every(config.announce_to_down_period, config.announce_to_down_fanout),
-        periodic_gossip: every(config.gossip_period, config.gossip_fanout),
+        periodic_announce: every(config.announce_period(), 1),
+        periodic_announce_to_down_members: every(config.announce_to_down_period(), config.announce_to_down_fanout),
+        periodic_gossip: every(config.gossip_period(), config.gossip_fanout),
     }
 }
 

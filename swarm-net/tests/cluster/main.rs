@@ -29,7 +29,7 @@ fn free_addrs<const N: usize>() -> [SocketAddr; N] {
 /// Membership that does not give up a node whose inbox the test blocks.
 fn patient() -> NetConfig {
     let mut config = NetConfig::local();
-    config.membership.suspicion_min = PATIENCE;
+    config.membership.suspicion_min_ms = 30_000;
     config
 }
 

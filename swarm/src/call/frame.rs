@@ -70,6 +70,8 @@ pub(crate) mod verdict {
     pub(crate) const REPLY: u64 = 0;
     /// A `CallError`.
     pub(crate) const ERROR: u64 = 1;
+    /// The handler's reply is too large to travel. The head ends with its bytes.
+    pub(crate) const TOO_LARGE: u64 = 3;
 }
 
 /// A call or cast as it travels, without its payload.

@@ -238,6 +238,7 @@ impl Pending {
     }
 
     /// Whether nobody waits.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what tests look at"))]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -362,6 +363,14 @@ impl Pending {
     }
 
     /// The slot of a number that came from outside: it may be anything.
+    /// Whom a waiting call went to.
+    pub fn name(&self, request: RequestId) -> Option<Name> {
+        match &self.find(request)?.state {
+            State::Open(waiting, _) => Some(waiting.name.clone()),
+            State::Free | State::Answered(_) => None,
+        }
+    }
+
     fn find(&self, request: RequestId) -> Option<MutexGuard<'_, Slot>> {
         if request.index() >= self.grown.load(Ordering::SeqCst) {
             return None;

@@ -55,7 +55,7 @@ pub enum Action {
     },
     /// For traces, events and metrics.
     Notice(Notice),
-    /// The node that leaves has no cells, roles or copies left, or `leave_timeout` has passed.
+    /// The node that leaves has no cells, roles or copies left, or its time is over.
     Drained,
 }
 
@@ -234,7 +234,7 @@ pub enum Notice {
         /// How many copies it has.
         copies: usize,
     },
-    /// `leave_timeout` has passed, with this left.
+    /// The time of a node that leaves is over, with this left.
     LeaveTimedOut {
         /// Workers still here.
         cells: usize,

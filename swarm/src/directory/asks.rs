@@ -14,14 +14,15 @@ use crate::directory::request::{Answer, Ask, Refusal, RequestId};
 use crate::directory::turn::Turn;
 use crate::epoch::Epoch;
 use crate::name::Name;
+use crate::worker::KindId;
 
 impl Partition {
     pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: RequestId, name: Name, ask: Ask) {
         let known = self.record(&name).map(Record::head);
         match (&self.office, &ask, known) {
-            (Some(_), Ask::Whereis, Some(head)) => {
-                let location = head.location();
-                return turn.answer(from, Answer::Whereis(Some(location)));
+            (Some(office), Ask::Whereis, Some(head)) => {
+                let location = (!office.unborn(&name, head)).then(|| head.location());
+                return turn.answer(from, Answer::Whereis(location));
             }
             (None, ..) if turn.world.owner(self.id).is_some_and(|owner| owner != turn.world.me) => {
                 return turn.answer(from, Answer::NotOwner(turn.world.owner(self.id)));
@@ -37,7 +38,10 @@ impl Partition {
             Ask::WhereisOrRegister(spec) => self.register(turn, from, name, spec, true),
             Ask::Unregister => self.ask_unregister(turn, from, &name),
             Ask::Whereis => turn.answer(from, Answer::Whereis(None)),
-            Ask::Join { group } => self.ask_group(turn, from, &name, group, true),
+            Ask::Join { group, kind } => match self.stranger(&name, kind) {
+                Some(worker) => turn.answer(from, Answer::WrongKind(worker)),
+                None => self.ask_group(turn, from, &name, group, true),
+            },
             Ask::Leave { group } => self.ask_group(turn, from, &name, group, false),
         }
     }
@@ -57,12 +61,22 @@ impl Partition {
             return;
         };
         let registered = self.copy.as_ref().and_then(|copy| copy.records.get(&name)).map(Record::head);
-        if let Some(head) = registered {
-            if !any && head.registrar != from {
+        if let Some(head) = registered.filter(|head| head.registrar != from) {
+            if !office.unborn(&name, head) {
                 let location = head.location();
-                return turn.answer(from, Answer::AlreadyRegistered(location));
+                let taken = if any { Answer::Whereis(Some(location)) } else { Answer::AlreadyRegistered(location) };
+                return turn.answer(from, taken);
             }
-        } else {
+            let rivals = &mut office.work(&name).waits.rivals;
+            if rivals.len() >= turn.world.config.asks_held_max {
+                return turn.answer(from, Answer::Refused(Refusal::Overloaded));
+            }
+            if !rivals.iter().any(|(rival, _)| *rival == from) {
+                rivals.push((from, if any { Ask::WhereisOrRegister(spec) } else { Ask::Register(spec) }));
+            }
+            return;
+        }
+        if registered.is_none() {
             let ver = office.next_stamp();
             let local = spec.local;
             let registration = Registration {
@@ -103,6 +117,12 @@ impl Partition {
         if let Some(office) = &mut self.office {
             office.work(name).waits.ends.push((from, seq, ids));
         }
+    }
+
+    /// The wire name of a name's worker type, if that is not `kind`.
+    fn stranger(&self, name: &Name, kind: Option<KindId>) -> Option<String> {
+        let spec = &self.record(name)?.head().spec;
+        kind.filter(|kind| spec.kind != *kind).map(|_| spec.worker.clone())
     }
 
     fn ask_group(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name, group: GroupKey, joined: bool) {
@@ -170,6 +190,20 @@ impl Partition {
         office.waiting.extend(missing.into_iter().map(|seq| (seq, name.clone())));
         for (to, answer) in answers {
             turn.answer(to, answer);
+        }
+    }
+
+    /// Registers that came while another's start was under way go on when it has ended, well or badly.
+    pub(super) fn release_rivals(&mut self, turn: &mut Turn<'_>, name: &Name) {
+        let (Some(office), Some(copy)) = (&mut self.office, &self.copy) else {
+            return;
+        };
+        if copy.records.get(name).is_some_and(|record| office.unborn(name, record.head())) {
+            return;
+        }
+        let rivals = office.names.get_mut(name).map(|work| std::mem::take(&mut work.waits.rivals));
+        for (from, ask) in rivals.unwrap_or_default() {
+            self.ask(turn, from, name.clone(), ask);
         }
     }
 

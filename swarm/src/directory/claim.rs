@@ -1,12 +1,25 @@
 //! Owns the arithmetic of one claim: whom it must ask, who has answered, whether that is everybody.
 //! Never sends anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
 use crate::directory::world::World;
+
+/// How many times `claim_wait` a member that disagrees is waited for. It lives and is reached, and will promise when its
+/// view has caught up; forced, it would go on with what it has beside the new owner.
+const DISAGREED_WAITS: u32 = 5;
+
+/// The wait for one member.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    since: Instant,
+    /// It has answered meanwhile, though it saw another owner.
+    answered: bool,
+}
 
 /// Who was asked about a partition, and who has answered.
 #[derive(Debug, Default)]
@@ -19,12 +32,14 @@ pub(super) struct Claim {
     pub(super) inherited: BTreeSet<NodeId>,
     /// Members that others see, though this node may not.
     pub(super) must: BTreeSet<NodeId>,
-    /// Silent or disagreeing for longer than `claim_wait`: it goes on without them.
+    /// Not heard for too long: it goes on without them.
     pub(super) forced: BTreeSet<NodeId>,
     /// Who saw another owner when asked last.
     pub(super) disagreed: BTreeSet<NodeId>,
-    /// When to go on without the rest.
-    pub(super) force_at: Option<Instant>,
+    /// Who is waited for, and since when.
+    waits: BTreeMap<NodeId, Wait>,
+    /// When it is looked at again for that.
+    pub(super) look_at: Option<Instant>,
     /// When to ask again those that disagreed.
     pub(super) retry_at: Option<Instant>,
 }
@@ -45,6 +60,36 @@ impl Claim {
     /// Who has not been heard: neither covered nor given up.
     pub(super) fn unheard(&self, need: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
         need.iter().filter(|node| !self.covered.contains(node) && !self.forced.contains(node)).copied().collect()
+    }
+
+    /// The node sees another owner.
+    pub(super) fn disagree(&mut self, node: NodeId) {
+        self.disagreed.insert(node);
+        if let Some(wait) = self.waits.get_mut(&node) {
+            wait.answered = true;
+        }
+    }
+
+    /// Waits for these, each from when it was first missed. Gives those whose time is over, and when to look again.
+    pub(super) fn wait_for(
+        &mut self,
+        unheard: &BTreeSet<NodeId>,
+        now: Instant,
+        claim_wait: Duration,
+    ) -> (BTreeSet<NodeId>, Option<Instant>) {
+        self.waits.retain(|node, _| unheard.contains(node));
+        let (mut over, mut next) = (BTreeSet::new(), None::<Instant>);
+        for node in unheard {
+            let Wait { since, answered } = *self.waits.entry(*node).or_insert(Wait { since: now, answered: false });
+            let until = since + if answered { claim_wait.saturating_mul(DISAGREED_WAITS) } else { claim_wait };
+            if until <= now {
+                over.insert(*node);
+            } else {
+                next = Some(next.map_or(until, |next| next.min(until)));
+            }
+        }
+        self.waits.retain(|node, _| !over.contains(node));
+        (over, next)
     }
 
     /// Everything known about the node's answers is void: it was away, or owned the partition itself.

@@ -25,8 +25,6 @@ pub struct DirectoryConfig {
     pub backoff_min: Duration,
     /// The longest wait between attempts.
     pub backoff_max: Duration,
-    /// How long `leave` waits for others to take over.
-    pub leave_timeout: Duration,
     /// How many asks a partition holds while its owner is not complete.
     pub asks_held_max: usize,
 }
@@ -42,7 +40,6 @@ impl DirectoryConfig {
         move_rate: 64,
         backoff_min: Duration::from_millis(100),
         backoff_max: Duration::from_secs(10),
-        leave_timeout: Duration::from_secs(30),
         asks_held_max: 1024,
     };
 }

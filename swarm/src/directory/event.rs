@@ -1,6 +1,8 @@
 //! Owns what can happen to the directory: the closed set of its inputs.
 //! Never says what follows from them.
 
+use std::time::Duration;
+
 use std::sync::Arc;
 
 use swarm_net::member::View;
@@ -24,7 +26,10 @@ pub enum Event {
     /// The connection to this node was lost, and everything in flight both ways with it.
     Reset(NodeId),
     /// This node begins to leave.
-    Leave,
+    Leave {
+        /// How long the others have to take over.
+        within: Duration,
+    },
     /// What a peer sent, in order.
     Messages {
         /// Who sent it.

@@ -118,7 +118,6 @@ impl From<Farewell> for Die {
             Farewell::Unregistered => Self::Unregistered,
             Farewell::Moved => Self::Moved,
             Farewell::Conflict => Self::Conflict,
-            Farewell::NodeLeaving => Self::NodeLeaving,
         }
     }
 }
@@ -229,7 +228,10 @@ impl Partition {
             }
             Directive::Drop { epoch, why, successor } if cell.epoch == epoch && cell.phase != Phase::Dropping => {
                 cell.phase = Phase::Dropping;
-                Order::Drop { epoch, why: why.into(), successor }
+                // A local worker's registration ends with its node's leave, and that is what it hears.
+                let leaves = cell.origin.spec.local && turn.world.is_leaving(&turn.world.me);
+                let why = if leaves && why == Farewell::Unregistered { Die::NodeLeaving } else { why.into() };
+                Order::Drop { epoch, why, successor }
             }
             Directive::Groups { epoch, groups }
                 if cell.epoch == epoch && !matches!(cell.phase, Phase::Dropping | Phase::Ended) =>

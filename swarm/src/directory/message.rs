@@ -128,8 +128,6 @@ pub enum Farewell {
     Moved,
     /// Its state was merged into another instance, or that one is of another kind.
     Conflict,
-    /// Its node leaves and it cannot live elsewhere.
-    NodeLeaving,
 }
 
 /// What a cell does at the moment.

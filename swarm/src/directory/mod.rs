@@ -39,12 +39,17 @@ mod world;
 
 pub use action::{Action, Notice, Order, Role, Route};
 pub use config::DirectoryConfig;
-pub use copy::{Copy, Op};
 pub use event::{Event, Happened};
-pub use message::{CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start};
-pub use record::{GroupKey, Groups, Record, Registration, Rid, Spec, Stamp};
+pub use message::Message;
+pub use record::{GroupKey, Spec, Stamp};
 pub use request::{Answer, Ask, Refusal, RequestId};
-pub use sweep::Stats;
+
+#[cfg(test)]
+use {
+    copy::{Copy, Op},
+    record::{Groups, Record, Registration, Rid},
+    sweep::Stats,
+};
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -115,8 +120,8 @@ impl Directory {
                 self.each(now, out, |partition, _| partition.bury(node));
             }
             Event::Reset(node) => self.each(now, out, |partition, _| partition.doubt(node)),
-            Event::Leave => {
-                self.departure.begin(now.instant + self.world.config.leave_timeout);
+            Event::Leave { within } => {
+                self.departure.begin(now.instant + within);
                 self.world.leaving = true;
                 self.world.turn_ring();
                 self.each(now, out, Partition::view_changed);
@@ -154,7 +159,8 @@ impl Directory {
     }
 
     /// What this node is to a partition.
-    pub fn role(&self, partition: PartitionId) -> Role {
+    #[cfg(test)]
+    pub(crate) fn role(&self, partition: PartitionId) -> Role {
         self.partitions[usize::from(partition.0)].role()
     }
 

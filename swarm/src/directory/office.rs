@@ -9,8 +9,8 @@ use swarm_net::time::Instant;
 use crate::directory::claim::Claim;
 use crate::directory::copy::Op;
 use crate::directory::message::{CellReport, DirectiveId};
-use crate::directory::record::{Rid, Stamp};
-use crate::directory::request::RequestId;
+use crate::directory::record::{Registration, Rid, Stamp};
+use crate::directory::request::{Ask, RequestId};
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::worker::KindId;
@@ -109,6 +109,8 @@ pub(super) struct Plan {
 pub(super) struct Waits {
     /// Registers that wait until the worker runs, and the change that must be stable.
     pub(super) starts: Vec<(RequestId, u64)>,
+    /// Registers of others that came meanwhile: whether the name is taken shows when the first start has ended.
+    pub(super) rivals: Vec<(RequestId, Ask)>,
     /// Unregisters that wait until nothing of these registrations is left.
     pub(super) ends: Vec<(RequestId, u64, Vec<Rid>)>,
     /// Joins and leaves.
@@ -127,12 +129,12 @@ pub(super) struct Trouble {
 
 impl Waits {
     pub(super) fn is_empty(&self) -> bool {
-        self.starts.is_empty() && self.ends.is_empty() && self.groups.is_empty()
+        self.starts.is_empty() && self.rivals.is_empty() && self.ends.is_empty() && self.groups.is_empty()
     }
 
     /// Every request that waits; nobody does afterwards.
     pub(super) fn take(&mut self) -> Vec<RequestId> {
-        let starts = self.starts.drain(..).map(|(to, _)| to);
+        let starts = self.starts.drain(..).map(|(to, _)| to).chain(self.rivals.drain(..).map(|(to, _)| to));
         let ends = self.ends.drain(..).map(|(to, ..)| to);
         starts.chain(ends).chain(self.groups.drain(..).map(|(to, _)| to)).collect()
     }
@@ -200,6 +202,12 @@ impl Office {
             self.names.insert(name.clone(), Work::default());
         }
         self.names.get_mut(name).expect("the name's work was inserted above")
+    }
+
+    /// The first start of a registration has not ended, so that it may yet leave no trace.
+    pub(super) fn unborn(&self, name: &Name, head: &Registration) -> bool {
+        let waits = |work: &Work| work.waits.starts.iter().any(|(to, _)| *to == head.registrar);
+        head.epoch == Epoch::default() || self.names.get(name).is_some_and(waits)
     }
 
     /// Notes what a host says about a name.

@@ -37,6 +37,7 @@ impl Partition {
             }
         }
         self.answer_waits(turn, name);
+        self.release_rivals(turn, name);
         self.route(turn, name);
         if let Some(office) = &mut self.office
             && office.names.get(name).is_some_and(|work| work.is_idle())
@@ -118,7 +119,6 @@ impl Partition {
             }
             Verdict::Drop { at, epoch, why, successor } => {
                 self.tell_drop(turn, name, at, why, successor);
-                let why = self.farewell(turn, name, at, why);
                 self.direct_to(turn, name, at, Directive::Drop { epoch, why, successor });
             }
             Verdict::Seal { at, epoch, forced, moving } => {
@@ -324,15 +324,8 @@ impl Partition {
             (Farewell::Conflict, Some(to)) if kind(to) != kind(at) => {
                 turn.notice(Notice::KindConflict { name, loser: at });
             }
-            (Farewell::Unregistered | Farewell::Moved | Farewell::Conflict | Farewell::NodeLeaving, _) => {}
+            (Farewell::Unregistered | Farewell::Moved | Farewell::Conflict, _) => {}
         }
-    }
-
-    /// What the worker's `die` is told: a local one of a leaving node hears of that, not of its registration's end.
-    fn farewell(&self, turn: &Turn<'_>, name: &Name, at: NodeId, why: Farewell) -> Farewell {
-        let cell = self.office.as_ref().and_then(|office| office.names.get(name)?.cell(at));
-        let local = cell.and_then(|cell| cell.origin.as_ref()).is_some_and(|origin| origin.spec.local);
-        if local && why == Farewell::Unregistered && turn.world.is_leaving(&at) { Farewell::NodeLeaving } else { why }
     }
 
     pub(super) fn on_report(

@@ -153,14 +153,14 @@ impl Partition {
             claim.retry_at = Some(turn.wake(config.claim_retry, self.id, None));
         }
         let unheard = claim.unheard(&need);
-        if unheard.is_empty() {
-            claim.force_at = None;
-        } else if claim.force_at.is_some_and(|at| at <= turn.now.instant) {
-            claim.force_at = None;
-            claim.forced.extend(unheard.iter().copied());
-            turn.notice(Notice::Forced { partition: self.id, without: unheard.into_iter().collect() });
-        } else if claim.force_at.is_none() {
-            claim.force_at = Some(turn.wake(config.claim_wait, self.id, None));
+        let (over, next) = claim.wait_for(&unheard, turn.now.instant, config.claim_wait);
+        if let Some(next) = next.filter(|next| claim.look_at != Some(*next)) {
+            claim.look_at = Some(next);
+            turn.timers.set(next, self.id, None);
+        }
+        if !over.is_empty() {
+            claim.forced.extend(over.iter().copied());
+            turn.notice(Notice::Forced { partition: self.id, without: over.into_iter().collect() });
         }
         if mine {
             for node in need.iter().filter(|node| !claim.covered.contains(node)) {

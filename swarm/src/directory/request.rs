@@ -6,6 +6,7 @@ use swarm_net::node::NodeId;
 
 use crate::directory::record::{GroupKey, Spec};
 use crate::error::Location;
+use crate::worker::KindId;
 
 /// The identity of a request: asking again with the same one never does a thing twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub enum Ask {
     Join {
         /// Which.
         group: GroupKey,
+        /// The kind of worker that the group takes, if it takes not all.
+        kind: Option<KindId>,
     },
     /// Take it out of a group.
     Leave {
@@ -59,6 +62,8 @@ pub enum Answer {
     Done,
     /// There is no such name.
     NotRegistered,
+    /// The group takes workers of another kind; the name's is called so.
+    WrongKind(String),
     /// Ask that node, or whom the ring names, again with the same request id.
     NotOwner(Option<NodeId>),
     /// It will not be done.

@@ -105,7 +105,7 @@ impl Partition {
             return;
         };
         office.claim.must.extend(view);
-        office.claim.disagreed.insert(from);
+        office.claim.disagree(from);
         self.stale = true;
         turn.notice(Notice::Disagreed { partition: self.id, with: from });
     }

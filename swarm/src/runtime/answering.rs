@@ -24,13 +24,14 @@ use crate::worker::{Deadline, Parcel, Payload};
 const GATHER: Duration = Duration::from_millis(5);
 
 /// How many names one part of an answer carries, so that no frame grows with the node.
-const PART_MAX: usize = 4096;
+pub(crate) const PART_MAX: usize = 4096;
 
 impl Node {
     /// Answers another node's question, or this node's own.
     pub(crate) fn survey(self: &Arc<Self>, to: NodeId, number: u64, question: Question) {
         match question {
             Question::List(whom) => self.list_here(to, number, &whom),
+            Question::Page { whom, after, count } => self.page_here(to, number, &whom, after.as_ref(), count as usize),
             Question::Publish { whom, id, message, fingerprint, payload } => {
                 let delivered = self.publish_here(&whom, id, message, fingerprint, &payload);
                 self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
@@ -53,6 +54,23 @@ impl Node {
             found = rest;
         }
         self.findings(to, number, Findings { found, last: true, ..Findings::default() });
+    }
+
+    fn page_here(self: &Arc<Self>, to: NodeId, number: u64, whom: &Whom, after: Option<&Name>, count: usize) {
+        let mut names = self.meant(whom);
+        names.retain(|name| after.is_none_or(|after| name > after));
+        let count = count.clamp(1, PART_MAX);
+        let mut until = None;
+        if names.len() > count {
+            // Only the first names need to be in order.
+            names.select_nth_unstable(count);
+            names.truncate(count);
+            until = names.iter().max().cloned();
+        }
+        names.sort_unstable();
+        let located = names.into_iter().filter_map(|name| self.location_here(&name).map(|at| (name, at)));
+        let found = located.collect();
+        self.findings(to, number, Findings { found, until, last: true, ..Findings::default() });
     }
 
     fn publish_here(self: &Arc<Self>, whom: &Whom, id: u64, message: u64, fingerprint: u32, payload: &[u8]) -> u64 {
@@ -114,7 +132,8 @@ impl Node {
                     }
                     None => {
                         findings.replies.extend(take_ready(&mut waiting));
-                        if !waiting.is_empty() && !(findings.found.is_empty() && findings.replies.is_empty()) {
+                        let anything = !findings.found.is_empty() || !findings.replies.is_empty();
+                        if anything && !waiting.is_empty() {
                             node.findings(to, number, std::mem::take(&mut findings));
                         }
                     }

@@ -52,8 +52,8 @@ pub(crate) enum Input {
     Wanted(Name),
     /// A cell of this node has done what it was ordered, or something by itself.
     Cell(Name, Epoch, Happened),
-    /// Leave: tell when everything is handed over, or that it was not.
-    Leave(oneshot::Sender<Left>),
+    /// Leave within this time: tell when everything is handed over, or that it was not.
+    Leave(Duration, oneshot::Sender<Left>),
     /// A member leaves and wants no more calls.
     LetGo(NodeId),
     /// A deadline was set that is earlier than all others.
@@ -85,7 +85,7 @@ pub(crate) struct Control {
     asks: BTreeMap<NodeId, Vec<(u64, Name, Ask)>>,
     answers: BTreeMap<NodeId, Vec<(u64, Answer)>>,
     outbox: Outbox,
-    leaving: Option<oneshot::Sender<Left>>,
+    leaving: Vec<oneshot::Sender<Left>>,
     /// Members that leave, and are to be told when this node sends no more calls by them.
     let_go: BTreeSet<NodeId>,
     left: Left,
@@ -109,7 +109,7 @@ impl Control {
             asks: BTreeMap::new(),
             answers: BTreeMap::new(),
             outbox: Outbox::default(),
-            leaving: None,
+            leaving: Vec::new(),
             let_go: BTreeSet::new(),
             left: Left::default(),
             count_at: Instant::START,
@@ -195,13 +195,16 @@ impl Control {
             }
             Input::Wanted(name) => self.feed(now, Event::Wanted(name)),
             Input::Cell(name, epoch, happened) => self.feed(now, Event::Cell { name, epoch, happened }),
-            Input::Leave(done) => {
-                self.leaving = Some(done);
+            Input::Leave(within, done) => {
+                if self.leaving.is_empty() {
+                    self.left.after = within;
+                }
+                self.leaving.push(done);
                 // This node's own calls go elsewhere from now on, as its directory's do.
                 if let Some(me) = self.view.get_mut(&self.node.id()) {
                     me.profile = Arc::new(Profile { leaving: true, ..Profile::clone(&me.profile) });
                 }
-                self.feed(now, Event::Leave);
+                self.feed(now, Event::Leave { within });
                 self.view_changed(now);
             }
             Input::LetGo(node) => {
@@ -316,12 +319,12 @@ impl Control {
             }
             Action::Notice(notice) => {
                 if let Notice::LeaveTimedOut { cells, .. } = notice {
-                    self.left = Left { workers: cells, after: self.node.config().leave_timeout() };
+                    self.left.workers = cells;
                 }
                 self.node.tell_notice(now.instant, notice);
             }
             Action::Drained => {
-                if let Some(done) = self.leaving.take() {
+                for done in self.leaving.drain(..) {
                     // Whoever asked to leave may have given up waiting.
                     let _ = done.send(self.left);
                 }

@@ -138,7 +138,7 @@ impl Node {
             let mut head = [0; 24];
             head[..8].copy_from_slice(&number.to_le_bytes());
             let frame = Frame::new(kind::FETCH, head, &[&ask]);
-            if !self.peer(from).is_some_and(|peer| peer.send(Lane::Bulk, frame).is_ok()) {
+            if self.peer(from).is_none_or(|peer| peer.send(Lane::Bulk, frame).is_err()) {
                 return Err(format!("{from}, which has its state, cannot be reached"));
             }
             match piece.await {

@@ -76,15 +76,16 @@ impl Node {
         }
         let (node, args) = (self.clone(), Payload::copy_of(&spec.args));
         self.runtime().spawn(async move {
-            let bundle = match source {
-                None => Ok(None),
-                Some((from, predecessor)) => node.fetch(from, &name, predecessor).await.map(Some),
+            let booting = async {
+                let bundle = match source {
+                    None => None,
+                    Some((from, predecessor)) => Some(node.fetch(from, &name, predecessor).await?),
+                };
+                cell.clone().boot(Start { args, bundle }).await
             };
-            let booted = match bundle {
-                Ok(bundle) => cell.clone().boot(Start { args, bundle }).await,
-                Err(text) => Err(text),
-            };
-            match booted {
+            let limit = node.config().start_timeout();
+            let booted = node.within(limit, booting).await;
+            match booted.unwrap_or_else(|| Err(format!("it did not start within {limit:?}"))) {
                 Ok(()) => node.started(&name, &cell, source.is_some()),
                 Err(text) => node.start_failed(&name, &cell, text),
             }
@@ -232,6 +233,7 @@ impl Node {
                         CallError::Ended { name: name.clone(), node: self.id(), text: why.to_string() }
                     }
                 };
+                self.tell(|| crate::event::Event::Ended { name: name.clone(), why: why.to_string() });
                 queue.map(|letter| (letter, error())).collect()
             }
         };

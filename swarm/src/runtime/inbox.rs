@@ -145,6 +145,7 @@ fn answered(node: &Arc<Node>, from: &Arc<Peer>, head: &[u8; 24], body: &[u8]) {
             Some(error) => node.answered(request, Err(error)),
             None => malformed(node, from, "an error"),
         },
+        verdict::TOO_LARGE => node.reply_too_large(request, word(head, 2)),
         _ => malformed(node, from, "an answer"),
     }
 }

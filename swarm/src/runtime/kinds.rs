@@ -1,35 +1,47 @@
 //! Owns the worker types that a node can host.
 
-use std::any::TypeId;
 use std::collections::BTreeMap;
 
-use crate::registration::Entry;
+use crate::error::StartError;
+
+use crate::registration::{Entry, MethodInfo};
 use crate::worker::KindId;
 
 /// The worker types of one node, by their wire identity.
 #[derive(Debug, Default)]
-pub(crate) struct Kinds(BTreeMap<KindId, Entry>);
+pub(crate) struct Kinds {
+    entries: BTreeMap<KindId, Entry>,
+    /// Each message by its wire id, with the worker type that was first to bring it.
+    messages: BTreeMap<u64, (MethodInfo, &'static str)>,
+}
 
 impl Kinds {
-    /// Adds a type. Adding it twice does no harm; another type of the same identity is given back by name.
-    pub(crate) fn add(&mut self, entry: Entry) -> Result<(), &'static str> {
-        let rust_type = |entry: &Entry| -> TypeId { (entry.rust_type)().0 };
-        match self.0.get(&entry.kind) {
-            Some(known) if rust_type(known) != rust_type(&entry) => Err(entry.name),
-            Some(_) => Ok(()),
-            None => {
-                self.0.insert(entry.kind, entry);
-                Ok(())
+    /// Adds a type. Adding it twice does no harm.
+    pub(crate) fn add(&mut self, entry: Entry) -> Result<(), StartError> {
+        let (rust_type, path) = (entry.rust_type)();
+        if let Some(known) = self.entries.get(&entry.kind) {
+            let (first_type, first) = (known.rust_type)();
+            if first_type == rust_type {
+                return Ok(());
+            }
+            return Err(StartError::SameWorkerName { name: entry.name.to_owned(), first, second: path });
+        }
+        for method in (entry.methods)() {
+            let (known, first) = self.messages.entry(method.id).or_insert((method, path));
+            if known.request != method.request {
+                return Err(StartError::SameMessageName { name: method.name.to_owned(), first, second: path });
             }
         }
+        self.entries.insert(entry.kind, entry);
+        Ok(())
     }
 
     pub(crate) fn get(&self, kind: KindId) -> Option<&Entry> {
-        self.0.get(&kind)
+        self.entries.get(&kind)
     }
 
     /// The identities, in order.
     pub(crate) fn ids(&self) -> impl Iterator<Item = KindId> + '_ {
-        self.0.keys().copied()
+        self.entries.keys().copied()
     }
 }

@@ -110,7 +110,8 @@ impl Node {
         let payload = encode(message);
         let limit = self.config().message_bytes_max();
         if payload.len() as u64 > limit {
-            return Err(CallError::TooLarge { name: name.clone(), bytes: payload.len() as u64, limit });
+            let (name, bytes) = (name.clone(), payload.len() as u64);
+            return Err(CallError::TooLarge { name, bytes, limit, executed: Executed::No });
         }
         let waiting = Waiting { name: name.clone(), deadline, place: Stand::Here };
         let ticket = self.pending.take(waiting).map_err(|exhausted| CallError::Overloaded {
@@ -205,10 +206,20 @@ fn cast_error(error: CallError, node: &Node) -> CastError {
         CallError::WrongWorker { name, node, expected, found } => {
             CastError::WrongWorker { name, node, expected, found }
         }
-        CallError::TooLarge { name, bytes, limit } => CastError::TooLarge { name, bytes, limit },
+        CallError::TooLarge { name, bytes, limit, executed: _ } => CastError::TooLarge { name, bytes, limit },
         CallError::Stopping { name, node } => CastError::Stopping { name, node },
         CallError::NoSwarm => CastError::NoSwarm,
-        other => CastError::Overloaded {
+        // The others end a letter only after it was taken.
+        other @ (CallError::NotRegistered { .. }
+        | CallError::Unhandled { .. }
+        | CallError::Timeout { .. }
+        | CallError::NodeDown { .. }
+        | CallError::Panicked { .. }
+        | CallError::SchemaMismatch { .. }
+        | CallError::NoQuorum { .. }
+        | CallError::Ended { .. }
+        | CallError::SelfCall { .. }
+        | CallError::NotOwner { .. }) => CastError::Overloaded {
             name: Name::from(""),
             node: node.id(),
             what: format!("the way to it ({other}, executed: {:?})", Executed::No),

@@ -16,8 +16,10 @@ mod lanes;
 mod letter;
 mod line;
 mod local;
+#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod node;
 mod places;
+#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod post;
 mod registry;
 mod relays;
@@ -34,9 +36,11 @@ mod track;
 mod upstream;
 mod waits;
 
+pub(crate) use answering::PART_MAX;
 pub(crate) use control::Left;
 pub(crate) use kinds::Kinds;
 pub(crate) use local::{Begun, First, low_bits};
 pub(crate) use node::Node;
+pub(crate) use registry::GroupNames;
 pub(crate) use start::{Plan, leave, start};
 pub(crate) use survey::{Question, Whom};

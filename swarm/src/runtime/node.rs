@@ -294,6 +294,13 @@ impl Node {
         self.pending.complete_away(RequestId(request), result.map(Answer::Payload));
     }
 
+    /// The reply to a call of this node is too large to travel.
+    pub(crate) fn reply_too_large(&self, request: u64, bytes: u64) {
+        let Some(name) = self.pending.name(RequestId(request)) else { return };
+        let limit = self.config.message_bytes_max();
+        self.answered(request, Err(CallError::TooLarge { name, bytes, limit, executed: Executed::Yes }));
+    }
+
     /// A call that was posted while the node stopped may have been missed when all that wait were told.
     pub(crate) fn end_if_stopped(&self, name: &Name, request: u64) {
         if self.is_stopped() {
@@ -441,10 +448,13 @@ impl Node {
             Notice::StartFailed { name, host, text } => {
                 tracing::warn!(node = %self.me, %name, peer = %host, text, "a worker did not start");
             }
+            Notice::Forced { partition, without } => {
+                tracing::debug!(node = %self.me, partition = partition.0, ?without, "a partition goes on without members that do not answer");
+            }
             Notice::LeaveTimedOut { cells, roles, copies } => {
                 tracing::warn!(node = %self.me, cells, roles, copies, "leaving took too long: not everything was handed over");
             }
-            Notice::Claimed { .. } | Notice::Owner { .. } | Notice::Forced { .. } => self.trace(&notice),
+            Notice::Claimed { .. } | Notice::Owner { .. } => self.trace(&notice),
             Notice::Disagreed { .. } | Notice::UnderReplicated { .. } => self.trace(&notice),
         }
     }
@@ -640,6 +650,11 @@ impl Outlet for Node {
             return;
         }
         let sent = match result {
+            Ok(reply) if reply.len() as u64 > self.config.message_bytes_max() => {
+                let mut head = answer_head(request, verdict::TOO_LARGE);
+                head[16..].copy_from_slice(&(reply.len() as u64).to_le_bytes());
+                self.send_frame(node, kind::REPLY, head, &[])
+            }
             Ok(reply) => self.send_frame(node, kind::REPLY, answer_head(request, verdict::REPLY), &reply),
             Err(error) => match rkyv::to_bytes::<rkyv::rancor::Error>(&error) {
                 Ok(bytes) => self.send_frame(node, kind::REPLY, answer_head(request, verdict::ERROR), &bytes),

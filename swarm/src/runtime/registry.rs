@@ -1,12 +1,13 @@
 //! Owns the requests of this node's users to the registry and its groups: what they ask, and what the answers mean.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::time::Clock;
 use tokio::sync::oneshot;
 
-use crate::directory::{Answer, Ask, GroupKey, Refusal, Spec};
+use crate::directory::{Answer, Ask, Refusal, Spec};
 use crate::error::{Location, RegisterError, RegistryError};
 use crate::name::Name;
 use crate::runtime::Node;
@@ -14,6 +15,13 @@ use crate::runtime::control::Input;
 use crate::runtime::requests::{Outcome, Request};
 use crate::runtime::survey::{Question, Whom};
 use crate::worker::{Cell, Payload, Worker};
+
+/// What a group and the worker type that it takes are called, for errors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupNames {
+    pub(crate) group: &'static str,
+    pub(crate) worker: &'static str,
+}
 
 impl Node {
     /// Registers `name` with a new worker.
@@ -23,12 +31,19 @@ impl Node {
         args: Payload,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
-        let bytes_max = self.config().message_bytes_max();
-        if args.len() as u64 > bytes_max {
-            return Err(RegisterError::TooLarge { name, bytes: args.len() as u64, limit: bytes_max });
-        }
         let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: args.to_vec(), local: false };
-        self.register_spec(name, spec, limit).await
+        self.register_spec(name, spec, Ask::Register, limit).await
+    }
+
+    /// Where `name` is, after registering it if it was free.
+    pub(crate) async fn whereis_or_register<W: Worker>(
+        self: Arc<Self>,
+        name: Name,
+        args: Payload,
+        limit: Duration,
+    ) -> Result<Location, RegisterError> {
+        let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: args.to_vec(), local: false };
+        self.register_spec(name, spec, Ask::WhereisOrRegister, limit).await
     }
 
     /// Registers `name` with this instance, on this node.
@@ -40,7 +55,7 @@ impl Node {
     ) -> Result<Location, RegisterError> {
         let key = self.instances.keep(Box::new(move |name, epoch, host| Cell::with_worker(name, epoch, host, worker)));
         let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: key.to_vec(), local: true };
-        let registered = self.clone().register_spec(name, spec, limit).await;
+        let registered = self.clone().register_spec(name, spec, Ask::Register, limit).await;
         // If it was not started by now it never will be.
         drop(self.instances.take(&key));
         registered
@@ -50,15 +65,20 @@ impl Node {
         self: Arc<Self>,
         name: Name,
         spec: Spec,
+        ask: impl FnOnce(Spec) -> Ask,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
+        let (args, bytes_max) = (spec.args.len() as u64, self.config().message_bytes_max());
+        if args > bytes_max {
+            return Err(RegisterError::TooLarge { name, bytes: args, limit: bytes_max });
+        }
         let bytes = name.as_str().len();
         if bytes > Name::BYTES_MAX {
             return Err(RegisterError::NameTooLong { bytes, limit: Name::BYTES_MAX });
         }
         let worker = spec.worker.clone();
-        match self.ask(name.clone(), Ask::Register(spec), limit).await {
-            Outcome::Answered(Answer::Registered(location)) => Ok(location),
+        match self.ask(name.clone(), ask(spec), limit).await {
+            Outcome::Answered(Answer::Registered(location) | Answer::Whereis(Some(location))) => Ok(location),
             Outcome::Answered(Answer::AlreadyRegistered(location)) => {
                 Err(RegisterError::AlreadyRegistered { name, location })
             }
@@ -70,7 +90,12 @@ impl Node {
                 Refusal::Overloaded => RegisterError::Timeout { name, after: limit },
             }),
             Outcome::Answered(
-                Answer::Unregistered | Answer::Whereis(_) | Answer::Done | Answer::NotRegistered | Answer::NotOwner(_),
+                Answer::Unregistered
+                | Answer::Whereis(None)
+                | Answer::Done
+                | Answer::NotRegistered
+                | Answer::WrongKind(_)
+                | Answer::NotOwner(_),
             )
             | Outcome::TimedOut => Err(RegisterError::Timeout { name, after: limit }),
             Outcome::Stopping => Err(RegisterError::Stopping { node: self.id() }),
@@ -86,7 +111,9 @@ impl Node {
         match self.ask(name, Ask::Whereis, limit).await {
             Outcome::Answered(Answer::Whereis(location)) => Ok(location),
             Outcome::Answered(Answer::NotRegistered) => Ok(None),
-            other => Err(self.unanswered(other, limit)),
+            other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
+                Err(self.unanswered(&other, limit))
+            }
         }
     }
 
@@ -95,23 +122,30 @@ impl Node {
         match self.ask(name, Ask::Unregister, limit).await {
             // Nobody has the name: that is what was wanted, as with Swarm's unregister_name.
             Outcome::Answered(Answer::Unregistered | Answer::NotRegistered) => Ok(()),
-            other => Err(self.unanswered(other, limit)),
+            other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
+                Err(self.unanswered(&other, limit))
+            }
         }
     }
 
-    /// Puts `name` into a group, or takes it out.
+    /// Puts `name` into a group, or takes it out, as `ask` says.
     pub(crate) async fn group(
         self: Arc<Self>,
         name: Name,
-        group: GroupKey,
-        join: bool,
+        ask: Ask,
+        names: GroupNames,
         limit: Duration,
     ) -> Result<(), RegistryError> {
-        let ask = if join { Ask::Join { group } } else { Ask::Leave { group } };
         match self.ask(name.clone(), ask, limit).await {
             Outcome::Answered(Answer::Done) => Ok(()),
             Outcome::Answered(Answer::NotRegistered) => Err(RegistryError::NotRegistered { name }),
-            other => Err(self.unanswered(other, limit)),
+            Outcome::Answered(Answer::WrongKind(found)) => {
+                let (group, expected) = (names.group.to_owned(), names.worker.to_owned());
+                Err(RegistryError::WrongWorker { name, group, expected, found })
+            }
+            other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
+                Err(self.unanswered(&other, limit))
+            }
         }
     }
 
@@ -121,27 +155,60 @@ impl Node {
         whom: Whom,
         limit: Duration,
     ) -> Result<Vec<(Name, Location)>, RegistryError> {
+        if self.is_stopped() {
+            return Err(RegistryError::Stopping { node: self.id() });
+        }
         let due = Clock::instant() + limit;
         let mut answers = self.surveys.ask(&self, &Question::List(whom));
-        let mut found = std::collections::BTreeMap::<Name, Location>::new();
+        let mut found = BTreeMap::<Name, Location>::new();
         loop {
             match self.within(due.since(Clock::instant()), answers.next()).await {
-                Some(Some((_, findings))) => {
-                    for (name, location) in findings.found {
-                        // While a worker moves, both hosts list it: the later activation counts.
-                        let known = found.entry(name).or_insert_with(|| location.clone());
-                        if known.epoch < location.epoch {
-                            *known = location;
-                        }
-                    }
-                }
+                Some(Some((_, findings))) => later_ones(&mut found, findings.found),
                 Some(None) => return Ok(found.into_iter().collect()),
                 None => return Err(RegistryError::Timeout { after: limit }),
             }
         }
     }
 
-    fn unanswered(&self, outcome: Outcome, limit: Duration) -> RegistryError {
+    /// The first `size` workers after a name, in the order of their names; and the last of them, if there may be more.
+    pub(crate) async fn page(
+        self: Arc<Self>,
+        whom: Whom,
+        after: Option<Name>,
+        size: usize,
+        limit: Duration,
+    ) -> Result<(Vec<(Name, Location)>, Option<Name>), RegistryError> {
+        let due = Clock::instant() + limit;
+        let count = u32::try_from(size).unwrap_or(u32::MAX);
+        let mut answers = self.surveys.ask(&self, &Question::Page { whom, after, count });
+        let mut found = BTreeMap::<Name, Location>::new();
+        // Up to here every node has told all that it has.
+        let mut until: Option<Name> = None;
+        loop {
+            match self.within(due.since(Clock::instant()), answers.next()).await {
+                Some(Some((_, findings))) => {
+                    until = match (until, findings.until) {
+                        (Some(a), Some(b)) => Some(a.min(b)),
+                        (a, b) => a.or(b),
+                    };
+                    later_ones(&mut found, findings.found);
+                }
+                Some(None) => break,
+                None => return Err(RegistryError::Timeout { after: limit }),
+            }
+        }
+        if let Some(until) = &until {
+            found.retain(|name, _| name <= until);
+        }
+        let mut page: Vec<_> = found.into_iter().collect();
+        if page.len() > size {
+            page.truncate(size);
+            until = page.last().map(|(name, _)| name.clone());
+        }
+        Ok((page, until))
+    }
+
+    fn unanswered(&self, outcome: &Outcome, limit: Duration) -> RegistryError {
         match outcome {
             Outcome::Stopping => RegistryError::Stopping { node: self.id() },
             Outcome::TimedOut | Outcome::Answered(_) => RegistryError::Timeout { after: limit },
@@ -152,5 +219,15 @@ impl Node {
         let (done, outcome) = oneshot::channel();
         self.control(Input::Ask(Request { name, ask, due: Clock::instant() + limit, done }));
         outcome.await.unwrap_or(Outcome::Stopping)
+    }
+}
+
+/// While a worker moves, both hosts list it: the later activation counts.
+fn later_ones(known: &mut BTreeMap<Name, Location>, found: Vec<(Name, Location)>) {
+    for (name, location) in found {
+        let known = known.entry(name).or_insert_with(|| location.clone());
+        if known.epoch < location.epoch {
+            *known = location;
+        }
     }
 }

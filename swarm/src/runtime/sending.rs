@@ -11,7 +11,7 @@ use swarm_net::wire::Frame;
 
 use crate::call::frame::{Envelope, answer_head, kind, payload, word};
 use crate::call::pending::{Place as Stand, RequestId};
-use crate::error::CallError;
+use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch;
@@ -95,6 +95,7 @@ impl Node {
                             name: letter.name.clone(),
                             bytes: letter.parcel.payload.len() as u64,
                             limit: self.config().message_bytes_max(),
+                            executed: Executed::No,
                         };
                         Unwritten::Refused(Box::new((letter, error)))
                     }

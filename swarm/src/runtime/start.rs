@@ -82,14 +82,14 @@ pub(crate) async fn start(plan: Plan) -> Result<Arc<Node>, StartError> {
 }
 
 /// Hands everything over, says goodbye, and stops the node. `None` if it had stopped before.
-pub(crate) async fn leave(node: &Arc<Node>) -> Option<Left> {
+pub(crate) async fn leave(node: &Arc<Node>, limit: Option<Duration>) -> Option<Left> {
     if node.is_stopped() {
         return None;
     }
     tracing::info!(node = %node.id(), "leaving: handing workers over");
     node.announce_leaving();
     let (done, handed_over) = oneshot::channel();
-    node.control(Input::Leave(done));
+    node.control(Input::Leave(limit.unwrap_or_else(|| node.config().leave_timeout()), done));
     let left = handed_over.await.ok()?;
     if node.within(FAREWELL_WAIT, node.bid_farewell()).await.is_none() {
         tracing::warn!(node = %node.id(), "left with calls that were not passed on to the end");

@@ -32,6 +32,8 @@ pub(crate) enum Whom {
 pub(crate) enum Question {
     /// Which of them do you host?
     List(Whom),
+    /// Which of them do you host after this name? So many at most, in order.
+    Page { whom: Whom, after: Option<Name>, count: u32 },
     /// Cast this to those that you host.
     Publish { whom: Whom, id: u64, message: u64, fingerprint: u32, payload: Vec<u8> },
     /// Call those that you host, and answer within so many milliseconds.
@@ -43,6 +45,8 @@ pub(crate) enum Question {
 pub(crate) struct Findings {
     /// Who is there. In a multicall the first part names all that were called.
     pub(crate) found: Vec<(Name, Location)>,
+    /// A page ends with this name although there is more; `None` if there is not.
+    pub(crate) until: Option<Name>,
     /// How many a publish was delivered to.
     pub(crate) delivered: u64,
     /// What the called ones have answered.

@@ -57,8 +57,8 @@ impl<W> Context<W> {
 }
 
 impl<W: Worker> Context<W> {
-    /// Ends this worker cleanly, after the message in hand if there is one: `die(Die::Stopped)` runs. What its rule
-    /// makes of that is said at [`Restart`](crate::worker::Restart).
+    /// Ends this worker cleanly, after the message in hand if there is one: `die(Die::Stopped)` runs, and its name is
+    /// free again.
     pub fn stop(&self) {
         self.core.request_stop();
         if let Some(cell) = self.core.cell_as::<Cell<W>>() {

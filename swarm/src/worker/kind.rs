@@ -26,14 +26,14 @@ impl KindId {
     }
 }
 
-/// What a panic or a failing restart does to a worker (OTP's restart values).
+/// What a panic or a failing restart does to a worker, in the words of OTP. A worker that fails too often in a row ends all
+/// the same: its name is free again, and [`Event::Ended`](crate::Event::Ended) tells why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Restart {
     /// It starts again from its init arguments.
     #[default]
     Permanent,
-    /// As permanent, but a worker that stopped itself stays stopped and its name is free. (A permanent one that stops
-    /// itself starts again: its cell ends, and the owner of the name starts a new one under a new epoch.)
+    /// The same: a panic is no normal end, and a worker that ends itself with `ctx.stop()` stays ended under every rule.
     Transient,
     /// It ends and its name is free.
     Temporary,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use swarm::prelude::*;
 use swarm::{Config, Event, Events, Swarm};
+use swarm_net::ring::Ring;
 
 /// How long a test waits for something that takes milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,6 +21,13 @@ pub(crate) struct Saved {
 pub(crate) struct Tally {
     hits: u64,
     conflicts: u64,
+}
+
+impl Tally {
+    /// One that has counted already.
+    pub(crate) fn with(hits: u64) -> Self {
+        Self { hits, conflicts: 0 }
+    }
 }
 
 #[swarm::worker]
@@ -67,6 +75,14 @@ impl Tally {
     }
 }
 
+/// The settings of a loaded machine: here no member is given up that only waits for its turn on the processor. A dead one is
+/// noticed at once all the same, since nobody listens at its address any more.
+pub(crate) fn patient() -> Config {
+    let mut config = Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, ..Config::local() };
+    config.net.membership.suspicion_min_ms = 10_000;
+    config
+}
+
 /// Starts a node that knows these others.
 pub(crate) async fn join(cluster: &str, seeds: &[&Swarm]) -> Swarm {
     // RUST_LOG=debug shows what happened in a failing test.
@@ -77,7 +93,7 @@ pub(crate) async fn join(cluster: &str, seeds: &[&Swarm]) -> Swarm {
         .cluster(cluster)
         .bind("127.0.0.1:0")
         .discovery(Seeds::new(seeds))
-        .config(Config::local())
+        .config(patient())
         .start()
         .await
         .expect("a node starts on a free loopback port")
@@ -117,6 +133,23 @@ pub(crate) async fn until(what: &str, nodes: &[Swarm], mut done: impl AsyncFnMut
         let first = events.first_mut().expect("there is a node");
         drop(tokio::time::timeout(Duration::from_millis(20), first.next()).await);
     }
+}
+
+/// Waits until these nodes agree on so many names, each hosted by the owner of its place on the ring.
+pub(crate) async fn placed(nodes: &[Swarm], count: usize) {
+    let members: Vec<_> = nodes.iter().map(|node| (node.node(), Config::local().weight)).collect();
+    let ring = Ring::new(Ring::PARTITIONS, &members);
+    until("every name is at its place", nodes, async || {
+        let mut agreed = true;
+        for node in nodes {
+            // While a node is going nobody can say where everything is.
+            let Ok(names) = node.registered().await else { return false };
+            let home = |name: &Name| ring.owner(ring.partition_of(name.hash64().0));
+            agreed &= names.len() == count && names.iter().all(|(name, at)| home(name) == Some(at.node));
+        }
+        agreed
+    })
+    .await;
 }
 
 /// How many of the registered names each node hosts.

@@ -1,6 +1,12 @@
 //! Several nodes in one process, over real sockets on the loopback interface.
 
+mod calls;
+mod facts;
 mod fixture;
 mod groups;
 mod order;
+mod handles;
+mod handoff;
+mod registry;
 mod topology;
+mod workers;

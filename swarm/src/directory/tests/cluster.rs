@@ -109,7 +109,6 @@ impl Cluster {
             partitions: setup.partitions,
             replicas: setup.replicas,
             claim_wait: setup.claim_wait,
-            leave_timeout: Duration::from_secs(86_400),
             ..DirectoryConfig::LAN
         };
         let nodes = (0..setup.nodes).map(|i| {
@@ -529,7 +528,7 @@ impl Cluster {
         self.nodes[n].leavers.insert(n);
         let stay = self.alive().into_iter().filter(|m| !self.nodes[*m].leaving).count();
         self.ghost.thin |= stay < self.setup.replicas;
-        self.feed(n, Event::Leave)
+        self.feed(n, Event::Leave { within: Duration::from_secs(86_400) })
     }
 
     pub(super) fn learn_leave(&mut self, n: usize, m: usize) -> Check {

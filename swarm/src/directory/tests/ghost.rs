@@ -95,7 +95,7 @@ impl Cluster {
                 self.ghost.ended.extend(ids.into_iter().map(|rid| (name.clone(), rid)));
             }
             Answer::AlreadyRegistered(_) | Answer::NoCapableNode | Answer::Whereis(_) | Answer::Done => {}
-            Answer::NotRegistered | Answer::NotOwner(_) | Answer::Refused(_) => {}
+            Answer::NotRegistered | Answer::WrongKind(_) | Answer::NotOwner(_) | Answer::Refused(_) => {}
         }
         Ok(())
     }

@@ -461,7 +461,7 @@ fn groups_follow_the_worker() -> Check {
     let mut all = formed(3);
     all.registered_at(2, "x")?;
     let group = GroupKey { tag: 1, key: Name::from("eu") };
-    let request = all.ask(2, "x", Ask::Join { group: group.clone() })?;
+    let request = all.ask(2, "x", Ask::Join { group: group.clone(), kind: None })?;
     assert_eq!(all.answer(request), None);
     all.deliver_all()?;
     assert_eq!(all.answer(request), Some(&Answer::Done));
@@ -530,5 +530,60 @@ fn a_stalled_owner_asks_everybody_before_it_decides() -> Check {
     all.rest()?;
     assert!(all.runs(2, "x"));
     assert!(!all.jobs().iter().any(|(n, name)| matches!(all.nodes[*n].cells[name].job, Some(Job::Drop))));
+    Ok(())
+}
+
+/// Registers a name and stops when its first start is under way; gives its request and its host.
+fn starting(all: &mut Cluster, owner: usize, name: &str) -> Result<(RequestId, usize), String> {
+    let first = all.register(owner, name)?;
+    for _ in 0..1_000 {
+        if let Some((host, _)) = all.jobs().first() {
+            return Ok((first, *host));
+        }
+        for (from, to) in all.pending() {
+            all.deliver(from, to)?;
+        }
+    }
+    Err("it is never started".into())
+}
+
+#[test]
+fn a_rival_waits_until_the_first_start_has_ended_well() -> Check {
+    let mut all = formed(3);
+    let (first, host) = starting(&mut all, 2, "x")?;
+    let rival = all.register(2, "x")?;
+    let any = all.ask(2, "x", Ask::WhereisOrRegister(spec(false)))?;
+    let whereis = all.ask(2, "x", Ask::Whereis)?;
+    assert_eq!((all.answer(rival), all.answer(any)), (None, None), "nobody knows yet whether the name is taken");
+    assert_eq!(all.answer(whereis), Some(&Answer::Whereis(None)));
+    all.work(host, &Name::from("x"), true)?;
+    all.deliver_all()?;
+    let Some(Answer::Registered(at)) = all.answer(first).cloned() else { return Err("not registered".into()) };
+    assert_eq!(all.answer(rival), Some(&Answer::AlreadyRegistered(at.clone())));
+    assert_eq!(all.answer(any), Some(&Answer::Whereis(Some(at))));
+    all.rest()
+}
+
+#[test]
+fn a_rival_tries_itself_when_the_first_start_has_failed() -> Check {
+    let mut all = formed(3);
+    let (first, host) = starting(&mut all, 2, "x")?;
+    let (second, third) = (all.register(2, "x")?, all.register(2, "x")?);
+    all.work(host, &Name::from("x"), false)?;
+    all.deliver_all()?;
+    assert!(matches!(all.answer(first), Some(Answer::InitFailed(_))));
+    assert!(matches!(all.answer(second), Some(Answer::Registered(_))));
+    assert!(matches!(all.answer(third), Some(Answer::AlreadyRegistered(_))));
+    all.rest()
+}
+
+#[test]
+fn a_rival_of_a_lost_owner_is_sent_to_the_next() -> Check {
+    let mut all = formed(3);
+    starting(&mut all, 2, "x")?;
+    let rival = all.register(2, "x")?;
+    all.joins(3, 0)?;
+    all.rest()?;
+    assert!(matches!(all.answer(rival), Some(Answer::NotOwner(_) | Answer::AlreadyRegistered(_))));
     Ok(())
 }

@@ -146,7 +146,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
                 0..=4 => Ask::Register(spec(false)),
                 5 | 6 => Ask::Unregister,
                 7 => Ask::WhereisOrRegister(spec(false)),
-                8 => Ask::Join { group },
+                8 => Ask::Join { group, kind: None },
                 _ => Ask::Leave { group },
             };
             budget.asks -= 1;

@@ -54,8 +54,10 @@ pub trait AnyCell: Any + Send + Sync {
     /// The epoch of its present activation.
     fn epoch(&self) -> Epoch;
     /// How far it is in its life.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what tests look at"))]
     fn phase(&self) -> Phase;
     /// `begin_handoff` said Ignore the last time.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what tests look at"))]
     fn pinned(&self) -> bool;
 
     /// Takes a message that came as bytes. It never runs on this thread.
@@ -77,7 +79,7 @@ pub trait AnyCell: Any + Send + Sync {
     /// Runs `resolve_conflict` with the state of another instance of the name, between two messages.
     fn absorb(self: Arc<Self>, other: Bundle) -> Underway<Result<(), String>>;
     /// Ends the cell's taking of messages and hands out its queue, in order, as bytes. Local callers that wait in it get
-    /// their answer by their slot, which counts as [`Place::Away`](crate::call::pending::Place) from now on: retarget it.
+    /// their answer by their slot, which counts as `Place::Away` from now on: retarget it.
     fn close(&self) -> Vec<Parcel>;
     /// Runs the worker's last words, within a limit, and drops it. What still queues gets [`Ended`](crate::CallError::Ended).
     fn die(self: Arc<Self>, reason: Die) -> Underway<()>;

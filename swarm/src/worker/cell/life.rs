@@ -37,12 +37,17 @@ impl<W: Worker> Cell<W> {
             let args = start.args.clone();
             match cell.bring_up(start).await {
                 Ok(at) => {
-                    {
+                    let phase = {
                         let mut state = cell.lock();
                         state.args = Some(args);
                         if state.phase == Phase::Starting {
                             state.phase = Phase::Running;
                         }
+                        state.phase
+                    };
+                    if phase == Phase::Dead {
+                        // It was given up meanwhile, and must not tick on.
+                        cell.core.alarms().clear(cell.core.host.timers());
                     }
                     cell.spawn(cell.clone().drain(at));
                     Ok(())

@@ -1,14 +1,24 @@
-//! Owns every interval and limit of a node that a user may set, each with its reason. Read from code, from a file by
-//! serde, or from the environment.
+//! Owns every interval and limit of a node that a user may set, each with its reason. Never takes one from anywhere
+//! without being told to: from code, from a file, or from the environment.
+
+mod source;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use swarm_net::config::NetConfig;
+pub use swarm_net::config::NetConfig;
+pub use swarm_net::membership::MembershipConfig;
+use swarm_net::settings;
+
+pub use source::ConfigError;
 
 use crate::directory::DirectoryConfig;
 
-/// The intervals and limits of a node. Every field has a default, so a file names only what it changes.
+/// The intervals and limits of a node. Every field has a default (for machines of one data centre), so code and files
+/// name only what they change. The unit stands last in each name: `_ms` is milliseconds, `_bytes_max` bytes.
+///
+/// It comes from code, from the environment ([`Config::with_env`]), or from a file: it implements serde's traits, and
+/// with the feature `toml` there is `Config::from_file`. Unknown names are errors everywhere.
 ///
 /// ```
 /// use swarm::Config;
@@ -40,6 +50,9 @@ pub struct Config {
     pub reconcile_every_ms: u64,
     /// How many workers of one owner move at a time, so that moves never starve calls.
     pub moves_max: u32,
+    /// How long the `init` and `end_handoff` of a worker may take together with the transfer of its state. A start that
+    /// takes longer has failed: the worker goes on where it was, or is tried again.
+    pub start_timeout_ms: u64,
     /// How long a moved worker waits for the rest of its old queue before it takes newer calls.
     pub gate_wait_ms: u64,
     /// How long a node passes on calls for a worker that has moved away: longer than any view takes to spread.
@@ -49,6 +62,8 @@ pub struct Config {
     /// A control thread that stood still for so long asks the others what it still owns: half the suspicion time.
     pub stall_limit_ms: u64,
 }
+
+settings!(Config { weight, replicas, call_timeout_ms, cast_wait_ms, message_bytes_max, calls_open_max, claim_wait_ms, reconcile_every_ms, moves_max, start_timeout_ms, gate_wait_ms, redirect_ttl_ms, leave_timeout_ms, stall_limit_ms } groups { net });
 
 impl Default for Config {
     fn default() -> Self {
@@ -63,6 +78,7 @@ impl Default for Config {
             claim_wait_ms: 10_000,
             reconcile_every_ms: 1_000,
             moves_max: 64,
+            start_timeout_ms: 30_000,
             gate_wait_ms: 1_000,
             redirect_ttl_ms: 30_000,
             leave_timeout_ms: 30_000,
@@ -83,7 +99,7 @@ impl Config {
     }
 
     /// What is wrong with it, if anything is.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let positive = [
             ("weight", u64::from(self.weight)),
             ("replicas", u64::from(self.replicas)),
@@ -92,14 +108,20 @@ impl Config {
             ("calls_open_max", u64::from(self.calls_open_max)),
             ("reconcile_every_ms", self.reconcile_every_ms),
             ("moves_max", u64::from(self.moves_max)),
+            ("start_timeout_ms", self.start_timeout_ms),
             ("stall_limit_ms", self.stall_limit_ms),
         ];
         match positive.iter().find(|(_, value)| *value == 0) {
-            Some((field, _)) => Err(format!("the setting `{field}` must be at least 1")),
-            None if self.message_bytes_max >= self.net.frame_bytes_max => Err(format!(
-                "the setting `message_bytes_max` ({}) must be below `net.frame_bytes_max` ({}), which holds the name, too",
-                self.message_bytes_max, self.net.frame_bytes_max
-            )),
+            Some((setting, _)) => {
+                Err(ConfigError::Range { setting: (*setting).to_owned(), problem: "must be at least 1".to_owned() })
+            }
+            None if self.message_bytes_max >= self.net.frame_bytes_max => Err(ConfigError::Range {
+                setting: "message_bytes_max".to_owned(),
+                problem: format!(
+                    "is {}, and must be below `net.frame_bytes_max` ({}), which holds the name, too",
+                    self.message_bytes_max, self.net.frame_bytes_max
+                ),
+            }),
             None => Ok(()),
         }
     }
@@ -111,7 +133,6 @@ impl Config {
             claim_wait: Duration::from_millis(self.claim_wait_ms),
             reconcile_every: Duration::from_millis(self.reconcile_every_ms),
             move_rate: self.moves_max as usize,
-            leave_timeout: Duration::from_millis(self.leave_timeout_ms),
             ..DirectoryConfig::default()
         }
     }
@@ -134,6 +155,10 @@ impl Config {
 
     pub(crate) fn calls_open_max(&self) -> usize {
         self.calls_open_max as usize
+    }
+
+    pub(crate) fn start_timeout(&self) -> Duration {
+        Duration::from_millis(self.start_timeout_ms)
     }
 
     pub(crate) fn gate_wait(&self) -> Duration {

@@ -1,0 +1,67 @@
+//! Owns the wait of a node that leaves: the future that [`Swarm::leave`] gives.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::call::wait;
+use crate::error::LeaveError;
+use crate::runtime::{Left, leave};
+use crate::swarm::Swarm;
+
+/// A node that is to leave. It is a future, and does nothing until it is polled; then the node leaves even if this is
+/// dropped.
+#[must_use = "a node does not leave until this is awaited (or `.wait()`ed for, outside async code)"]
+pub struct Leaving {
+    swarm: Swarm,
+    timeout: Option<Duration>,
+    task: Option<JoinHandle<Option<Left>>>,
+}
+
+impl Leaving {
+    pub(crate) fn new(swarm: &Swarm) -> Self {
+        Self { swarm: swarm.clone(), timeout: None, task: None }
+    }
+
+    /// Workers are handed over for so long at most (default `Config::leave_timeout_ms`, 30 s). Then the node goes anyway.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Blocks this thread until the node has left. Not for async code: it would block the runtime.
+    ///
+    /// # Errors
+    /// As awaiting it.
+    pub fn wait(self) -> Result<(), LeaveError> {
+        wait::wait(self)
+    }
+}
+
+impl Future for Leaving {
+    type Output = Result<(), LeaveError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let (node, limit) = (this.swarm.inner().clone(), this.timeout);
+        // A task of its own: half a departure would leave a node that neither works nor is gone.
+        let task =
+            this.task.get_or_insert_with(|| node.runtime().clone().spawn(async move { leave(&node, limit).await }));
+        Pin::new(task).poll(cx).map(|left| match left {
+            Ok(Some(Left { workers: 0, .. })) => Ok(()),
+            Ok(Some(Left { workers, after })) => Err(LeaveError::Incomplete { after, workers }),
+            // The runtime has gone, and the node's workers with it.
+            Ok(None) | Err(_) => Err(LeaveError::Stopped),
+        })
+    }
+}
+
+impl fmt::Debug for Leaving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Leaving").field(&self.swarm).finish()
+    }
+}
