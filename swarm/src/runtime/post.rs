@@ -68,7 +68,7 @@ impl Node {
         }
         if turn == Turn::New && letter.was_on(self.id()) {
             // It has come round, for nodes do not agree yet who owns the name. What came meanwhile waits for it.
-            return self.overtake_with(shard, None, letter, (Rank::Round, Turn::New));
+            return self.overtake_with(shard, None, letter, Turn::New);
         }
         let lane = self.lane(&letter);
         let way = self.way(shard, &letter, lane.partition);
@@ -249,7 +249,7 @@ impl Node {
         letters: impl IntoIterator<Item = Letter>,
     ) -> Vec<Refusal> {
         let letters = letters.into_iter();
-        letters.filter_map(|letter| self.overtake_with(shard, host, letter, (Rank::Older, Turn::New)).err()).collect()
+        letters.filter_map(|letter| self.overtake_with(shard, host, letter, Turn::New).err()).collect()
     }
 
     fn overtake_with(
@@ -257,8 +257,9 @@ impl Node {
         shard: &mut Shard,
         host: Option<NodeId>,
         letter: Letter,
-        (rank, turn): (Rank, Turn),
+        turn: Turn,
     ) -> Result<(), Refusal> {
+        let rank = if letter.was_on(self.id()) { Rank::Round } else { Rank::Older };
         let now = Clock::instant();
         if letter.overdue(now) {
             return Err(self.timed_out(letter));
@@ -268,8 +269,7 @@ impl Node {
             Some(_) => Way { hop: host, apart: true },
             None => self.way(shard, &letter, lane.partition),
         };
-        // What has come round is confirmed at once: whoever waits for it may be whom it would wait for.
-        let letter = self.keep_if(letter, rank != Rank::Round);
+        let letter = self.keep_if(letter, true);
         let mut result = Ok(());
         let passage = self.lanes.overtake(now, lane, way.hop, letter, (rank, turn), |letter| {
             let Some(to) = way.hop else {
@@ -313,8 +313,8 @@ impl Node {
             let refused = {
                 let mut shard = self.places.write(&name);
                 match self.lanes.pop(key, &name) {
-                    Some((letter, rank @ (Rank::Round | Rank::Older))) => {
-                        self.overtake_with(&mut shard, None, letter, (rank, Turn::Drained)).err()
+                    Some((letter, Rank::Round | Rank::Older)) => {
+                        self.overtake_with(&mut shard, None, letter, Turn::Drained).err()
                     }
                     Some((letter, Rank::Next)) => self.route_in(&mut shard, letter, Turn::Drained).err(),
                     None => None,
@@ -340,10 +340,12 @@ impl Node {
         }
     }
 
-    /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here.
+    /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here. What has come round is confirmed
+    /// at once: whoever waits for it may be whom it would wait for.
     fn keep_if(self: &Arc<Self>, mut letter: Letter, waits: bool) -> Letter {
         if waits
             && letter.parcel.unconfirmed.is_none()
+            && !letter.was_on(self.id())
             && let Some(from) = letter.from
         {
             let lane = self.lane(&letter).id(self.id());

@@ -9,9 +9,9 @@ use swarm_net::time::Instant;
 use crate::runtime::line::Line;
 pub(crate) use crate::runtime::line::{Passage, Stuck, Turn, Unconfirmed};
 
-/// How long a letter waits for the confirmation of its old hop: as long as a worker may take to start there. A lost
-/// connection ends the wait at once.
-const CONFIRM_WAIT: Duration = Duration::from_secs(30);
+/// How long a letter waits for the confirmation of its old hop: as long as calls usually have. A lost connection ends the
+/// wait at once; what else may is letters that come round while rings change, and wait for each other in a circle.
+const CONFIRM_WAIT: Duration = Duration::from_secs(5);
 
 /// The lines of a track, those that go first before the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
