@@ -36,7 +36,8 @@ impl Farewell {
 impl Node {
     /// Waits until no other node sends calls by this one, and every letter that was here has found its place.
     pub(crate) async fn bid_farewell(self: &Arc<Self>) {
-        let others: BTreeSet<NodeId> = self.routing().view().keys().copied().filter(|node| *node != self.id()).collect();
+        let others: BTreeSet<NodeId> =
+            self.routing().view().keys().copied().filter(|node| *node != self.id()).collect();
         *self.farewell.lock() = others.clone();
         for other in others {
             if !self.send_frame(other, kind::LET_GO, [0; 24], &[]) {

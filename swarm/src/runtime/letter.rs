@@ -42,7 +42,17 @@ impl Letter {
 
     /// A letter that was written on this node.
     pub(crate) fn new(name: Name, kind: u64, parcel: Parcel) -> Self {
-        Self { name, parcel, kind, hops: 0, from: None, caller: None, path: Path::default(), from_queue: false, stay: None }
+        Self {
+            name,
+            parcel,
+            kind,
+            hops: 0,
+            from: None,
+            caller: None,
+            path: Path::default(),
+            from_queue: false,
+            stay: None,
+        }
     }
 
     /// Whether its deadline has passed, so that it must not run any more.

@@ -238,10 +238,17 @@ mod tests {
     /// Passes a letter, and says what became of it and whether it was sent.
     fn pass(line: &mut Line<u32>, hop: Option<u16>, letter: u32, turn: Turn) -> (Passage<u32>, bool) {
         let mut sent = false;
-        let passage = line.pass(NOW, hop.map(node), letter, turn, || 7, |_| {
-            sent = true;
-            Ok(())
-        });
+        let passage = line.pass(
+            NOW,
+            hop.map(node),
+            letter,
+            turn,
+            || 7,
+            |_| {
+                sent = true;
+                Ok(())
+            },
+        );
         (passage, sent)
     }
 

@@ -16,7 +16,6 @@ mod lanes;
 mod letter;
 mod line;
 mod local;
-#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod node;
 mod places;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
@@ -26,12 +25,11 @@ mod relays;
 mod requests;
 mod room;
 mod routing;
+#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod sending;
 mod start;
 mod story;
 mod survey;
-#[cfg(test)]
-mod tests;
 mod track;
 mod upstream;
 mod waits;

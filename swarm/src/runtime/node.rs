@@ -29,8 +29,8 @@ use crate::runtime::control::Input;
 use crate::runtime::crews::Crews;
 use crate::runtime::farewell::Farewell;
 use crate::runtime::fetch::{Fetches, Outgoing};
-use crate::runtime::instances::Instances;
 use crate::runtime::hints::Hints;
+use crate::runtime::instances::Instances;
 use crate::runtime::lanes::{LaneId, Lanes};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Place, Places};
@@ -440,7 +440,9 @@ impl Node {
                 tracing::warn!(node = %self.me, %name, peer = %loser, "two workers of different types met under one name: the loser is dropped");
                 self.tell(|| Event::Conflict(name.clone()));
             }
-            Notice::Moved { name, from, to } => tracing::debug!(node = %self.me, %name, %from, %to, "a worker has moved"),
+            Notice::Moved { name, from, to } => {
+                tracing::debug!(node = %self.me, %name, %from, %to, "a worker has moved")
+            }
             Notice::Adopted { name, host } => {
                 tracing::debug!(node = %self.me, %name, peer = %host, "a worker whose record was lost is registered again");
             }

@@ -424,4 +424,3 @@ impl Letter {
         self.from.is_none() && self.parcel.reply.is_none()
     }
 }
-

@@ -104,7 +104,11 @@ async fn cast(ledger: &LedgerClient, sender: u32, number: u64) {
 }
 
 /// Registers so many names, and has every node talk to each of them while `change` goes on.
-async fn while_talking(nodes: &[Swarm], names: u32, change: impl AsyncFnOnce()) -> BTreeMap<String, BTreeMap<u32, u64>> {
+async fn while_talking(
+    nodes: &[Swarm],
+    names: u32,
+    change: impl AsyncFnOnce(),
+) -> BTreeMap<String, BTreeMap<u32, u64>> {
     let enough = Arc::new(AtomicBool::new(false));
     let mut talks = JoinSet::new();
     for i in 0..names {
