@@ -43,7 +43,7 @@ pub enum NetError {
         problem: String,
     },
     /// A discovery could not start.
-    #[error("discovery by {name} cannot start: {problem}")]
+    #[error("discovery by {name} cannot start ({problem}): mend that, or use another discovery, such as Seeds")]
     Discovery {
         /// Which one.
         name: String,

@@ -19,6 +19,14 @@ enum Pattern {
 ///
 /// A node is named by its advertised address as `ip:port` (IPv6 as `[ip]:port`). If both lists have entries, the allow list
 /// alone decides. Without entries everyone may take part.
+///
+/// ```
+/// use swarm_net::filter::NodeFilter;
+/// let filter = NodeFilter::any().deny("10.0.0.9:45892").deny_regex(r"^192\.168\.")?;
+/// assert!(filter.admits("10.0.0.1:45892".parse()?));
+/// assert!(!filter.admits("192.168.0.1:45892".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct NodeFilter {
     allow: Vec<Pattern>,

@@ -1,5 +1,17 @@
 #![forbid(unsafe_code)]
 //! Nodes, ring, membership, frames and sockets of Swarm. Knows bytes and nodes; never names or workers.
+//!
+//! Programs use the crate `swarm`, which re-exports what of this its users meet: discovery, the node filter, the settings.
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`node`], [`member`] | a process of the cluster; what the others believe of it |
+//! | [`membership`] | who is in the cluster, by gossip (SWIM): a machine that touches no socket and reads no clock |
+//! | [`ring`] | which node owns which slice of the names: a pure function of the members |
+//! | [`discovery`], [`filter`] | how the first others are found; who may take part |
+//! | [`wire`], [`connection`] | frames and packets; one TCP connection without its socket |
+//! | [`transport`] | the I/O thread: all sockets, all peers |
+//! | [`config`], [`setting`], [`error`], [`time`] | limits and intervals, how they are reached by name, why a node cannot go on, the clock |
 
 pub mod config;
 pub mod connection;

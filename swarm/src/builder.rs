@@ -17,6 +17,25 @@ use crate::worker::Worker;
 const BIND: &str = "127.0.0.1:0";
 
 /// Describes a node to start. Made by [`Swarm::builder`].
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use swarm::prelude::*;
+/// use swarm::NodeFilter;
+///
+/// let swarm = Swarm::builder()
+///     .cluster("bank")
+///     .bind("0.0.0.0:45892")
+///     .advertise("10.0.0.7:45892")
+///     .insecure()
+///     .discovery(Multicast::default())
+///     .discovery(Seeds::new(["10.0.0.1:45892", "10.0.0.2:45892"]))
+///     .nodes(NodeFilter::any().allow_regex(r"^10\.0\.0\.")?)
+///     .config(Config { replicas: 2, ..Config::from_env()? })
+///     .start()
+///     .await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "a node that is described does not run before `.start().await`"]
 pub struct Builder {
     cluster: String,
@@ -58,13 +77,15 @@ impl Builder {
         self
     }
 
-    /// Where to listen, with UDP and TCP alike (default `127.0.0.1:0`: any free port of the loopback interface).
+    /// Where to listen, with UDP and TCP alike, as `host:port` (default `127.0.0.1:0`: any free port of the loopback
+    /// interface). An address that other machines reach needs [`Builder::insecure`].
     pub fn bind(mut self, addr: impl Into<String>) -> Self {
         self.bind = addr.into();
         self
     }
 
-    /// How the others reach this node, if not at the bound address.
+    /// How the others reach this node, if not at the bound address. Port 0 is the bound port. Bound to every interface
+    /// (`0.0.0.0`) and without this, it is the address of the interface with the default route.
     pub fn advertise(mut self, addr: impl Into<String>) -> Self {
         self.advertise = Some(addr.into());
         self
@@ -110,7 +131,8 @@ impl Builder {
     /// Starts the node, and waits until it takes part in the cluster or has formed one alone.
     ///
     /// # Errors
-    /// If the description is unusable, the address is taken, or there is no tokio runtime.
+    /// If the description is unusable, the address is taken, two worker types or two message types have one name on the
+    /// wire, or there is no tokio runtime. Each [`StartError`] says what to do.
     pub async fn start(self) -> Result<Swarm, StartError> {
         let bind = address("bind", &self.bind)?;
         let advertise = self.advertise.as_deref().map(|addr| address("advertise", addr)).transpose()?;

@@ -113,7 +113,9 @@ pub enum CallError {
         what: String,
     },
     /// The handler panicked; the worker restarts by its rule.
-    #[error("the handler of `{name}` on {node} panicked: {text}")]
+    #[error(
+        "the handler of `{name}` on {node} panicked: {text}; the worker starts again by its rule, mend the handler"
+    )]
     Panicked {
         /// The name called.
         name: Name,
@@ -135,7 +137,9 @@ pub enum CallError {
         what: String,
     },
     /// This node is on the smaller side of a split.
-    #[error("`{name}` cannot be used now: {node} is not part of a quorum")]
+    #[error(
+        "`{name}` cannot be used now: {node} is not part of a quorum; call through a node that is, or when the network has healed"
+    )]
     NoQuorum {
         /// The name called.
         name: Name,
@@ -172,7 +176,7 @@ pub enum CallError {
         node: NodeId,
     },
     /// The worker ended while the call waited in its queue.
-    #[error("`{name}` on {node} ended before the call could run: {text}")]
+    #[error("`{name}` on {node} ended before the call could run: {text}; call again when it is registered")]
     Ended {
         /// The name called.
         name: Name,
@@ -267,6 +271,16 @@ pub enum CastError {
         "no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with at(..).on(&swarm)"
     )]
     NoSwarm,
+    /// The worker cast to itself, and has moved or ended.
+    #[error("`{name}` is not on {node} any more, so that it cannot cast to itself there: {text}")]
+    Ended {
+        /// The worker's name.
+        name: Name,
+        /// The node that hosted it.
+        node: NodeId,
+        /// Why it is not there.
+        text: String,
+    },
     /// The node stops.
     #[error("{node} is stopping, `{name}` was not cast to: use another node")]
     Stopping {
@@ -290,7 +304,7 @@ pub enum RegisterError {
         location: Location,
     },
     /// The worker's `init` failed or panicked; the name is free.
-    #[error("`{name}` did not start: its init said: {text}")]
+    #[error("`{name}` did not start, its init said: {text}; the name is free, register it again when that is mended")]
     Init {
         /// The name.
         name: Name,
@@ -318,7 +332,7 @@ pub enum RegisterError {
         after: Duration,
     },
     /// The name is longer than [`Name::BYTES_MAX`].
-    #[error("a name of {bytes} bytes is too long: {limit} are allowed")]
+    #[error("a name of {bytes} bytes is too long, {limit} are allowed: use a shorter one, or its hash")]
     NameTooLong {
         /// Its length.
         bytes: usize,
@@ -355,13 +369,15 @@ pub enum RegisterError {
 #[non_exhaustive]
 pub enum RegistryError {
     /// The name to join or leave with is not registered.
-    #[error("no worker is registered as `{name}`: only registered workers join groups")]
+    #[error("no worker is registered as `{name}`: register it before it joins or leaves a group")]
     NotRegistered {
         /// The name.
         name: Name,
     },
     /// The group takes workers of one type, and this is another.
-    #[error("`{name}` is a `{found}`, the group `{group}` takes `{expected}`")]
+    #[error(
+        "`{name}` is a `{found}`, but the group `{group}` takes only `{expected}`: use a group without a worker for several types"
+    )]
     WrongWorker {
         /// The name.
         name: Name,
@@ -443,11 +459,13 @@ pub enum StartError {
         "a node starts inside a tokio runtime, on which its workers run: call it from #[tokio::main] or Runtime::block_on"
     )]
     NoRuntime,
-    /// The sockets could not be opened.
-    #[error("the node's sockets could not be opened: {0}")]
+    /// The network could not be used: the sockets, a discovery, or a setting of [`NetConfig`](crate::config::NetConfig).
+    #[error(transparent)]
     Net(#[from] swarm_net::error::NetError),
     /// A thread could not be started.
-    #[error("a thread could not be started: {0}")]
+    #[error(
+        "a thread could not be started: {0}; a node needs three and one for each discovery, raise the limit (ulimit -u)"
+    )]
     Thread(#[from] std::io::Error),
 }
 

@@ -16,6 +16,19 @@ use crate::name::Name;
 const WAITING_MAX: usize = 4096;
 
 /// Something that happened in the cluster, as one node saw it.
+///
+/// ```no_run
+/// # async fn example(swarm: swarm::Swarm) {
+/// let mut events = swarm.events();
+/// while let Some(event) = events.next().await {
+///     match event {
+///         swarm::Event::NodeUp(node) => println!("{node} is here"),
+///         swarm::Event::NodeDown(node, why) => println!("{node} is gone: {why:?}"),
+///         other => println!("{other:?}"),
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

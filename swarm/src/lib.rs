@@ -7,7 +7,7 @@
 //! or leave, workers move and take their state along; when one crashes, its workers start again elsewhere. There is no
 //! configuration and no other service: the nodes of a network find each other by multicast.
 //!
-//! ```
+//! ```standalone_crate
 //! use swarm::prelude::*;
 //!
 //! struct Counter {
@@ -139,12 +139,127 @@ pub use rkyv;
 pub use rkyv::Archived;
 pub use stats::Stats;
 pub use swarm::{Node, Swarm, registered, registered_pages, unregister, whereis};
-pub use swarm_macros::{Group, message, worker};
+/// A group that only accounts join, and one that any worker joins:
+///
+/// ```standalone_crate
+/// # use swarm::prelude::*;
+/// # struct Account;
+/// # #[swarm::worker] impl Account { #[init] fn init() -> Self { Self } #[call] fn balance(&self) -> u64 { 5 } }
+/// #[derive(swarm::Group)]
+/// #[group(worker = Account)]
+/// struct Audited;
+///
+/// #[derive(swarm::Group)]
+/// struct Everyone;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let swarm = Swarm::builder().cluster("doc-group").start().await?;
+/// AccountClient::register("acct/42", ()).await?;
+/// swarm::group::<Audited>().join("acct/42").await?;
+/// swarm::group::<Everyone>().key("eu").join("acct/42").await?;
+/// let balances = swarm::group::<Audited>().multicall(account::Balance).await?;
+/// assert_eq!(balances, [("acct/42".into(), Ok(5))]);
+/// # Ok(()) }
+/// ```
+#[doc(inline)]
+pub use swarm_macros::Group;
+/// ```
+/// #[swarm::message]
+/// #[derive(Debug, Clone, PartialEq)]
+/// pub struct Deposit {
+///     pub cents: u64,
+///     pub memo: String,
+/// }
+///
+/// // Errors in replies travel, too; thiserror works beside it.
+/// #[swarm::message(name = "bank.overdrawn")]
+/// pub enum Overdrawn {
+///     By { cents: u64 },
+///     Frozen,
+/// }
+/// ```
+///
+/// Built in are the integers but `usize` and `isize`, floats, `bool`, `char`, `()`, `String`, `Box`, `Option`, `Result`,
+/// `Vec`, `VecDeque`, maps, sets, arrays, tuples of up to six, `Duration`, IP addresses, and with the feature `uuid` `Uuid`.
+#[doc(inline)]
+pub use swarm_macros::message;
+/// ```
+/// use swarm::prelude::*;
+///
+/// struct Account {
+///     cents: u64,
+/// }
+///
+/// #[swarm::message]
+/// pub struct Overdrawn {
+///     by: u64,
+/// }
+///
+/// #[swarm::worker]
+/// impl Account {
+///     #[init]
+///     fn init(opening: u64) -> Result<Self, String> {
+///         if opening > 1_000_000 { Err("too rich".to_owned()) } else { Ok(Self { cents: opening }) }
+///     }
+///
+///     // `AccountClient::at(name).withdraw(5)`, or `AccountClient::call(name, account::Withdraw { cents: 5 })`.
+///     #[call]
+///     fn withdraw(&mut self, cents: u64) -> Result<u64, Overdrawn> {
+///         self.cents = self.cents.checked_sub(cents).ok_or(Overdrawn { by: cents - self.cents })?;
+///         Ok(self.cents)
+///     }
+///
+///     #[cast]
+///     fn audit(&mut self, ctx: &Context<Self>, reason: String) {
+///         println!("{} is audited: {reason}", ctx.name());
+///     }
+///
+///     #[die]
+///     async fn die(&mut self, reason: Die) {
+///         println!("closed: {reason}");
+///     }
+/// }
+/// ```
+#[doc(inline)]
+pub use swarm_macros::worker;
+/// ```
+/// use std::time::Duration;
+///
+/// /// Nodes write their addresses into one file.
+/// struct InFile(std::path::PathBuf);
+///
+/// impl swarm::Discovery for InFile {
+///     fn name(&self) -> &str {
+///         "file"
+///     }
+///
+///     fn run(self: Box<Self>, search: swarm::Search) {
+///         loop {
+///             let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+///             text.lines().filter_map(|line| line.parse().ok()).for_each(|addr| search.found(addr));
+///             if !search.wait(Duration::from_secs(5)) {
+///                 return;
+///             }
+///         }
+///     }
+/// }
+///
+/// let builder = swarm::Swarm::builder().discovery(InFile("/run/bank/nodes".into()));
+/// # drop(builder);
+/// ```
+#[doc(inline)]
+pub use swarm_net::discovery::Discovery;
 #[cfg(feature = "dns")]
+#[doc(inline)]
 pub use swarm_net::discovery::Dns;
-pub use swarm_net::discovery::{Discovery, Multicast, Search, Seeds};
+#[doc(inline)]
+pub use swarm_net::discovery::{Multicast, Search, Seeds};
+#[doc(inline)]
 pub use swarm_net::error::NetError;
+#[doc(inline)]
 pub use swarm_net::filter::NodeFilter;
+#[doc(inline)]
 pub use swarm_net::member::Gone;
+#[doc(inline)]
 pub use swarm_net::node::NodeId;
 pub use worker::{Call, Cast, Context, Die, Handoff, Init, TimerId, Worker};

@@ -1,7 +1,9 @@
 //! Owns the names of workers and their stable hash. Never knows where a name lives.
 
 use std::borrow::{Borrow, Cow};
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use rkyv::{Archive, Deserialize, Serialize};
@@ -13,8 +15,18 @@ use xxhash_rust::xxh3::xxh3_64;
 /// use swarm::Name;
 /// assert_eq!(Name::from(42), Name::from("42"));
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Arc<str>);
+///
+/// A name of up to 22 bytes stands in the value itself: tables of names are searched without following a pointer for
+/// each one that is compared, which at a million names is most of what a look-up costs.
+#[derive(Clone)]
+pub struct Name(Text);
+
+/// A short text is always `Short`.
+#[derive(Clone)]
+enum Text {
+    Short { len: u8, bytes: [u8; Name::SHORT_MAX] },
+    Long(Arc<str>),
+}
 
 /// The stable 64-bit hash of a name (xxh3-64 of its UTF-8 bytes). It decides the name's partition, so it is fixed for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
@@ -24,86 +36,134 @@ impl Name {
     /// Names are at most this many bytes long, so that a name always fits a frame's header.
     pub const BYTES_MAX: usize = 1024;
 
+    /// What fits beside the length and the mark of the other form in 24 bytes.
+    const SHORT_MAX: usize = 22;
+
+    fn short(text: &str) -> Option<Self> {
+        let mut bytes = [0; Self::SHORT_MAX];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(Self(Text::Short { len: text.len() as u8, bytes }))
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Text::Short { len, bytes } => &bytes[..usize::from(*len)],
+            Text::Long(text) => text.as_bytes(),
+        }
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Text::Short { .. } => std::str::from_utf8(self.as_bytes()).expect("a name is made of text alone"),
+            Text::Long(text) => text,
+        }
     }
 
     /// The name's stable hash.
     pub fn hash64(&self) -> NameHash {
-        NameHash(xxh3_64(self.0.as_bytes()))
+        NameHash(xxh3_64(self.as_bytes()))
+    }
+}
+
+// Texts are ordered by their bytes.
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Name {}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // As text, so that tables of names can be asked with text.
+        self.as_str().hash(state);
     }
 }
 
 impl Borrow<str> for Name {
     fn borrow(&self) -> &str {
-        &self.0
+        self.as_str()
     }
 }
 
 impl AsRef<str> for Name {
     fn as_ref(&self) -> &str {
-        &self.0
+        self.as_str()
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
 impl PartialEq<str> for Name {
     fn eq(&self, other: &str) -> bool {
-        &*self.0 == other
+        self.as_str() == other
     }
 }
 
 impl PartialEq<&str> for Name {
     fn eq(&self, other: &&str) -> bool {
-        &*self.0 == *other
+        self.as_str() == *other
     }
 }
 
 impl From<&str> for Name {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        Self::short(text).unwrap_or_else(|| Self(Text::Long(text.into())))
     }
 }
 
 impl From<&&str> for Name {
     fn from(text: &&str) -> Self {
-        Self((*text).into())
+        Self::from(*text)
     }
 }
 
 impl From<String> for Name {
     fn from(text: String) -> Self {
-        Self(text.into())
+        Self::from(text.as_str())
     }
 }
 
 impl From<&String> for Name {
     fn from(text: &String) -> Self {
-        Self(text.as_str().into())
+        Self::from(text.as_str())
     }
 }
 
 impl From<Cow<'_, str>> for Name {
     fn from(text: Cow<'_, str>) -> Self {
-        Self(text.into())
+        Self::from(&*text)
     }
 }
 
 impl From<Arc<str>> for Name {
     fn from(text: Arc<str>) -> Self {
-        Self(text)
+        Self::short(&text).unwrap_or(Self(Text::Long(text)))
     }
 }
 
@@ -115,7 +175,7 @@ impl From<&Name> for Name {
 
 impl From<char> for Name {
     fn from(letter: char) -> Self {
-        Self(letter.encode_utf8(&mut [0; 4]).into())
+        Self::from(&*letter.encode_utf8(&mut [0; 4]))
     }
 }
 
@@ -123,7 +183,7 @@ macro_rules! from_integers {
     ($($int:ty),*) => {$(
         impl From<$int> for Name {
             fn from(number: $int) -> Self {
-                Self(number.to_string().into())
+                Self::from(number.to_string())
             }
         }
     )*};
@@ -133,7 +193,7 @@ from_integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
 #[cfg(feature = "uuid")]
 impl From<uuid::Uuid> for Name {
     fn from(id: uuid::Uuid) -> Self {
-        Self(id.to_string().into())
+        Self::from(id.to_string())
     }
 }
 
@@ -143,7 +203,7 @@ impl Archive for Name {
     type Resolver = rkyv::string::StringResolver;
 
     fn resolve(&self, resolver: Self::Resolver, out: rkyv::Place<Self::Archived>) {
-        rkyv::string::ArchivedString::resolve_from_str(&self.0, resolver, out);
+        rkyv::string::ArchivedString::resolve_from_str(self.as_str(), resolver, out);
     }
 }
 
@@ -153,7 +213,7 @@ where
     S::Error: rkyv::rancor::Source,
 {
     fn serialize(&self, serializer: &mut S) -> Result<Self::Resolver, S::Error> {
-        rkyv::string::ArchivedString::serialize_from_str(&self.0, serializer)
+        rkyv::string::ArchivedString::serialize_from_str(self.as_str(), serializer)
     }
 }
 
@@ -162,6 +222,35 @@ where
     D: rkyv::rancor::Fallible + ?Sized,
 {
     fn deserialize(&self, _: &mut D) -> Result<Name, D::Error> {
-        Ok(Name(self.as_str().into()))
+        Ok(Name::from(self.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn short_and_long_names_are_their_texts() {
+        let long = "x".repeat(Name::BYTES_MAX);
+        let texts = ["", "a", "acct/42", "twenty-two bytes, fits", "twenty-three bytes, not", "äöü", long.as_str()];
+        for text in texts {
+            let name = Name::from(text);
+            assert_eq!(name.as_str(), text);
+            assert_eq!(name, Name::from(Arc::<str>::from(text)));
+            assert_eq!(name.hash64().0, xxh3_64(text.as_bytes()));
+            for other in texts {
+                assert_eq!(name.cmp(&Name::from(other)), text.cmp(other), "{text} and {other}");
+            }
+        }
+        let names: HashSet<Name> = texts.iter().map(Name::from).collect();
+        assert!(texts.iter().all(|text| names.contains(*text)));
+    }
+
+    #[test]
+    fn a_name_is_three_words() {
+        assert_eq!(size_of::<Name>(), 24);
     }
 }

@@ -19,6 +19,9 @@ use std::net::SocketAddr;
 use swarm::prelude::*;
 use tokio::sync::mpsc;
 
+/// Who tries a network by hand would rather see an answer late than an error: some of what is tried takes seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A number with a name. Two that were counted apart are added up when they meet again.
 #[swarm::message]
 #[derive(Clone, Copy)]
@@ -57,7 +60,7 @@ impl Sum {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    examples::log::to_stderr();
     let swarm = start(std::env::args().skip(1)).await?;
     println!("up {}", swarm.node());
     let mut lines = typed_lines();
@@ -111,16 +114,21 @@ async fn answer(swarm: &Swarm, words: &[&str]) -> Result<String, Box<dyn Error>>
             Ok(format!("members {}", members.join(" ")))
         }
         ["register", name] => {
-            let at = SumClient::whereis_or_register(*name, ()).on(swarm).await?;
+            let at = SumClient::whereis_or_register(*name, ()).on(swarm).timeout(PATIENCE).await?;
             Ok(format!("at {}", at.node))
         }
         ["add", name, number] => {
-            let sum = SumClient::call(*name, sum::Add { number: number.parse()? }).on(swarm).await?;
+            let sum = SumClient::call(*name, sum::Add { number: number.parse()? }).on(swarm).timeout(PATIENCE).await?;
             Ok(format!("sum {sum}"))
         }
         ["names"] => {
-            let mut names: Vec<_> =
-                swarm.registered().await?.into_iter().map(|(name, at)| format!("{name}={}", at.node)).collect();
+            let mut names: Vec<_> = swarm
+                .registered()
+                .timeout(PATIENCE)
+                .await?
+                .into_iter()
+                .map(|(name, at)| format!("{name}={}", at.node))
+                .collect();
             names.sort();
             Ok(format!("names {}", names.join(" ")))
         }

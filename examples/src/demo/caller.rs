@@ -19,6 +19,10 @@ const TRIES_MAX: usize = 10;
 /// The pause before the next try.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
+/// How long a flight may wait for its aircraft. What is lost with a node fails at once; this is for a machine that is busy
+/// with something else, where the usual five seconds could be the machine's fault and not the cluster's.
+const FLOWN_WITHIN: Duration = Duration::from_secs(30);
+
 /// One of the concurrent callers.
 pub struct Caller {
     swarm: Swarm,
@@ -77,7 +81,7 @@ impl Caller {
     }
 
     async fn fly(&self, flight: &Flight) -> Answer {
-        match AircraftClient::call(&flight.tail, Leg::from(flight)).on(&self.swarm).await {
+        match AircraftClient::call(&flight.tail, Leg::from(flight)).on(&self.swarm).timeout(FLOWN_WITHIN).await {
             Ok(entered) => Answer::Entered { epoch: entered.epoch, flights: entered.flights },
             Err(error) => {
                 let lost = if let CallError::NodeDown { node, .. } = &error { Some(node.to_string()) } else { None };

@@ -20,7 +20,7 @@ pub fn member(cluster: &str, beacon_port: u16) -> swarm::Builder {
 
 /// Hosts aircraft until the parent says `leave` or is gone.
 pub async fn run(cluster: &str, beacon_port: u16) -> Result<(), Trouble> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    crate::log::to_stderr();
     let leave = watch_parent();
     let swarm = member(cluster, beacon_port).worker::<Aircraft>().start().await?;
     println!("up {}", swarm.node());

@@ -163,7 +163,7 @@ async fn ask_aircraft(swarm: &Swarm, flights: &[Flight], at_once: usize) -> Resu
         }
         let swarm = swarm.clone();
         asked.spawn(async move {
-            let book = AircraftClient::call(&tail, aircraft::Report {}).on(&swarm).await;
+            let book = AircraftClient::call(&tail, aircraft::Report {}).on(&swarm).timeout(TOLD_WITHIN).await;
             (tail, book.map(Into::into).map_err(|error| error.to_string()))
         });
     }
@@ -178,7 +178,8 @@ async fn ask_carriers(swarm: &Swarm, flights: &[Flight]) -> Result<BTreeMap<Stri
     let carriers: BTreeSet<_> = flights.iter().map(|flight| flight.carrier.clone()).collect();
     let mut fleets = BTreeMap::new();
     for carrier in carriers {
-        let answers = swarm.group::<Carrier>().key(&carrier).multicall(aircraft::Report {}).await?;
+        let answers =
+            swarm.group::<Carrier>().key(&carrier).multicall(aircraft::Report {}).timeout(TOLD_WITHIN).await?;
         let said = |(name, answer): (Name, Result<_, CallError>)| {
             (name.to_string(), answer.map(Into::into).map_err(|error| error.to_string()))
         };
@@ -186,6 +187,9 @@ async fn ask_carriers(swarm: &Swarm, flights: &[Flight]) -> Result<BTreeMap<Stri
     }
     Ok(fleets)
 }
+
+/// How long an aircraft or a fleet may take to tell what it knows; as with flights, for a machine that is busy.
+const TOLD_WITHIN: Duration = Duration::from_secs(30);
 
 /// What keeps two demos on one machine apart.
 struct Private {

@@ -34,6 +34,14 @@ const WAKER: Token = Token(1);
 ///
 /// By default the group is 233.252.1.32 on port 45892, with a TTL of 1: beacons do not leave the local network. A node that
 /// is bound to a loopback address sends and receives beacons through the loopback interface alone.
+///
+/// ```
+/// use std::net::{Ipv4Addr, Ipv6Addr};
+/// use swarm_net::discovery::Multicast;
+///
+/// let other_network = Multicast::default().interface(Ipv4Addr::new(10, 0, 0, 7)).ttl(2);
+/// let site_local_group = Multicast::default().group(Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0, 0x5a)).interface_index(2);
+/// ```
 #[derive(Debug)]
 pub struct Multicast {
     group: IpAddr,

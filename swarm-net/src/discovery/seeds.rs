@@ -11,6 +11,11 @@ const EAGER: Duration = Duration::from_millis(500);
 const STEADY: Duration = Duration::from_secs(15);
 
 /// Finds others at known addresses. A seed need not be up, nor different from this node: all nodes may have the same list.
+///
+/// ```
+/// use swarm_net::discovery::Seeds;
+/// let seeds = Seeds::new(["10.0.0.1:45892", "bank-2.example:45892"]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Seeds {
     hosts: Vec<String>,

@@ -1,9 +1,10 @@
 //! Owns how the node's own sockets are opened: TCP and UDP on one port. Never reads or writes.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use mio::net::{TcpListener, UdpSocket};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::error::NetError;
 
@@ -16,7 +17,7 @@ pub(crate) fn bind(addr: SocketAddr) -> Result<(TcpListener, UdpSocket), NetErro
     loop {
         tries += 1;
         let pair = TcpListener::bind(addr).and_then(|tcp| {
-            let udp = UdpSocket::bind(tcp.local_addr()?)?;
+            let udp = udp(tcp.local_addr()?)?;
             Ok((tcp, udp))
         });
         match pair {
@@ -25,6 +26,17 @@ pub(crate) fn bind(addr: SocketAddr) -> Result<(TcpListener, UdpSocket), NetErro
             Err(error) => return Err(NetError::Bind { addr, problem: error.to_string() }),
         }
     }
+}
+
+/// The port may be that of a multicast group, whose socket stands beside this one: hence the address is shared. Two nodes
+/// still cannot have it, since their TCP listeners do not share.
+fn udp(addr: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.set_nonblocking(true)?;
+    Ok(UdpSocket::from_std(socket.into()))
 }
 
 /// The address by which others reach a node that is bound to `local`.

@@ -67,7 +67,7 @@ impl Partition {
                 let taken = if any { Answer::Whereis(Some(location)) } else { Answer::AlreadyRegistered(location) };
                 return turn.answer(from, taken);
             }
-            let rivals = &mut office.work(&name).waits.rivals;
+            let rivals = &mut office.work(&name).waits.lists().rivals;
             if rivals.len() >= turn.world.config.asks_held_max {
                 return turn.answer(from, Answer::Refused(Refusal::Overloaded));
             }
@@ -98,7 +98,7 @@ impl Partition {
             return;
         };
         let seq = office.seq;
-        let starts = &mut office.work(&name).waits.starts;
+        let starts = &mut office.work(&name).waits.lists().starts;
         if !starts.iter().any(|(to, _)| *to == from) {
             starts.push((from, seq));
         }
@@ -106,8 +106,8 @@ impl Partition {
     }
 
     fn ask_unregister(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name) {
-        let again = |work: &Work| work.waits.ends.iter().any(|(to, ..)| *to == from);
-        if self.office.as_ref().and_then(|office| office.names.get(name)).is_some_and(again) {
+        let again = |work: &Work| work.waits.ends().iter().any(|(to, ..)| *to == from);
+        if self.office.as_ref().and_then(|office| office.names.get(name)).is_some_and(|work| again(work)) {
             return;
         }
         if self.record(name).is_none() {
@@ -115,7 +115,7 @@ impl Partition {
         }
         let (seq, ids) = self.unregister(turn, name, Answer::Refused(Refusal::Ended));
         if let Some(office) = &mut self.office {
-            office.work(name).waits.ends.push((from, seq, ids));
+            office.work(name).waits.lists().ends.push((from, seq, ids));
         }
     }
 
@@ -140,7 +140,7 @@ impl Partition {
         }
         if let Some(office) = &mut self.office {
             let seq = office.seq;
-            let groups = &mut office.work(name).waits.groups;
+            let groups = &mut office.work(name).waits.lists().groups;
             if !groups.iter().any(|(to, _)| *to == from) {
                 groups.push((from, seq));
             }
@@ -157,6 +157,7 @@ impl Partition {
         let Some(work) = office.names.get_mut(name).filter(|work| !work.waits.is_empty()) else {
             return;
         };
+        let mut waits = work.waits.take();
         let record = copy.records.get(name);
         let head = record.map(Record::head);
         let running = head.and_then(|head| work.cell(head.host).filter(|cell| cell.epoch == head.epoch));
@@ -172,7 +173,7 @@ impl Partition {
         if let (Some(head), Some(_)) = (head, running) {
             let told = head.location();
             take(
-                &mut work.waits.starts,
+                &mut waits.starts,
                 |(_, seq)| ready(*seq),
                 |(to, _)| {
                     answers.push((to, Answer::Registered(told.clone())));
@@ -182,11 +183,12 @@ impl Partition {
         let (seen, known) = (&work.seen, !blocked && work.out.is_none());
         let gone = |ids: &[Rid]| !seen.iter().any(|(_, cell)| cell.ids.iter().all(|rid| ids.contains(rid)));
         let over = |(_, seq, ids): &(RequestId, u64, Vec<Rid>)| known && gone(ids) && ready(*seq);
-        take(&mut work.waits.ends, over, |(to, ..)| answers.push((to, Answer::Unregistered)));
+        take(&mut waits.ends, over, |(to, ..)| answers.push((to, Answer::Unregistered)));
         let mark = record.map(Record::groups_mark);
         if running.is_none_or(|indexed| Some(indexed) == mark) {
-            take(&mut work.waits.groups, |(_, seq)| ready(*seq), |(to, _)| answers.push((to, Answer::Done)));
+            take(&mut waits.groups, |(_, seq)| ready(*seq), |(to, _)| answers.push((to, Answer::Done)));
         }
+        work.waits.put(waits);
         office.waiting.extend(missing.into_iter().map(|seq| (seq, name.clone())));
         for (to, answer) in answers {
             turn.answer(to, answer);
@@ -201,7 +203,7 @@ impl Partition {
         if copy.records.get(name).is_some_and(|record| office.unborn(name, record.head())) {
             return;
         }
-        let rivals = office.names.get_mut(name).map(|work| std::mem::take(&mut work.waits.rivals));
+        let rivals = office.names.get_mut(name).map(|work| work.waits.take_rivals());
         for (from, ask) in rivals.unwrap_or_default() {
             self.ask(turn, from, name.clone(), ask);
         }

@@ -116,12 +116,15 @@ impl Copy {
     fn merged(&self, other: &Self, name: &Name) -> Option<Record> {
         let mut siblings: BTreeMap<Rid, Registration> = BTreeMap::new();
         let (ours, theirs) = (self.records.get(name), other.records.get(name));
-        for (rid, registration) in ours.iter().flat_map(|record| &record.siblings) {
+        if ours == theirs {
+            return ours.cloned();
+        }
+        for (rid, registration) in ours.into_iter().flat_map(Record::siblings) {
             if theirs.is_some_and(|record| record.has(*rid)) || !other.covers(*rid) {
                 siblings.insert(*rid, registration.clone());
             }
         }
-        for (rid, registration) in theirs.iter().flat_map(|record| &record.siblings) {
+        for (rid, registration) in theirs.into_iter().flat_map(Record::siblings) {
             match siblings.get_mut(rid) {
                 Some(same) => same.merge(registration),
                 None if !self.covers(*rid) => {
@@ -130,7 +133,7 @@ impl Copy {
                 None => {}
             }
         }
-        (!siblings.is_empty()).then_some(Record { siblings })
+        Record::of(siblings)
     }
 
     /// Forgets what is too old to matter: data that comes back later than this may resurrect a name.

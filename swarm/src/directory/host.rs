@@ -26,7 +26,7 @@ pub(super) struct Cell {
     forced: bool,
     absorbed: Vec<Epoch>,
     /// Whose state it is merging.
-    merging: Option<Merging>,
+    merging: Option<Box<Merging>>,
     /// The last directive about it, and in whose term.
     last: (Term, DirectiveId),
 }
@@ -186,7 +186,7 @@ impl Partition {
         if self.cells.contains_key(name) || turn.world.refuses_starts() {
             return;
         }
-        self.cells.insert(name.clone(), Cell::new(&start, last));
+        self.cells.insert(name.clone(), Box::new(Cell::new(&start, last)));
         let order = Order::Start {
             spec: start.spec,
             epoch: start.epoch,
@@ -218,7 +218,7 @@ impl Partition {
             Directive::Absorb { epoch, from, loser, ids, absorbed }
                 if cell.epoch == epoch && cell.phase == Phase::Running && !cell.absorbed.contains(&loser) =>
             {
-                cell.merging = Some(Merging { loser, ids, absorbed });
+                cell.merging = Some(Box::new(Merging { loser, ids, absorbed }));
                 cell.phase = Phase::Absorbing;
                 Order::Absorb { epoch, from, loser }
             }

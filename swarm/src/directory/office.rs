@@ -33,7 +33,7 @@ pub(super) struct Office {
     /// Whose cells are known.
     pub(super) hosts: BTreeMap<NodeId, Told>,
     by_host: BTreeMap<NodeId, BTreeSet<Name>>,
-    pub(super) names: BTreeMap<Name, Work>,
+    pub(super) names: BTreeMap<Name, Box<Work>>,
     /// Names to be reconciled.
     pub(super) dirty: BTreeSet<Name>,
     /// Names that wait until a change is stable.
@@ -84,7 +84,7 @@ pub(super) struct Work {
     pub(super) out: Option<(NodeId, DirectiveId)>,
     /// That one is a start.
     pub(super) starting: bool,
-    pub(super) plan: Option<Plan>,
+    pub(super) plan: Option<Box<Plan>>,
     pub(super) waits: Waits,
     pub(super) trouble: Option<Box<Trouble>>,
     /// The cell that was told to seal for a move.
@@ -104,9 +104,12 @@ pub(super) struct Plan {
     pub(super) seq: u64,
 }
 
-/// Who waits for what about a name.
+/// Who waits for what about a name. Nobody waits for nearly all names at nearly all times.
 #[derive(Debug, Default)]
-pub(super) struct Waits {
+pub(super) struct Waits(Option<Box<Lists>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Lists {
     /// Registers that wait until the worker runs, and the change that must be stable.
     pub(super) starts: Vec<(RequestId, u64)>,
     /// Registers of others that came meanwhile: whether the name is taken shows when the first start has ended.
@@ -129,14 +132,52 @@ pub(super) struct Trouble {
 
 impl Waits {
     pub(super) fn is_empty(&self) -> bool {
-        self.starts.is_empty() && self.rivals.is_empty() && self.ends.is_empty() && self.groups.is_empty()
+        self.0.is_none()
     }
 
-    /// Every request that waits; nobody does afterwards.
-    pub(super) fn take(&mut self) -> Vec<RequestId> {
-        let starts = self.starts.drain(..).map(|(to, _)| to).chain(self.rivals.drain(..).map(|(to, _)| to));
-        let ends = self.ends.drain(..).map(|(to, ..)| to);
-        starts.chain(ends).chain(self.groups.drain(..).map(|(to, _)| to)).collect()
+    /// Those who wait, to add one.
+    pub(super) fn lists(&mut self) -> &mut Lists {
+        self.0.get_or_insert_default()
+    }
+
+    /// Those who wait for a start.
+    pub(super) fn starts(&self) -> &[(RequestId, u64)] {
+        self.0.as_ref().map_or(&[], |lists| &lists.starts)
+    }
+
+    /// Those who wait for an end.
+    pub(super) fn ends(&self) -> &[(RequestId, u64, Vec<Rid>)] {
+        self.0.as_ref().map_or(&[], |lists| &lists.ends)
+    }
+
+    /// All who wait; nobody does afterwards.
+    pub(super) fn take(&mut self) -> Lists {
+        self.0.take().map_or_else(Lists::default, |lists| *lists)
+    }
+
+    /// Those who wait for how another's start ends.
+    pub(super) fn take_rivals(&mut self) -> Vec<(RequestId, Ask)> {
+        let mut lists = self.take();
+        let rivals = std::mem::take(&mut lists.rivals);
+        self.put(lists);
+        rivals
+    }
+
+    /// Puts back those who wait on.
+    pub(super) fn put(&mut self, lists: Lists) {
+        let Lists { starts, rivals, ends, groups } = &lists;
+        if !(starts.is_empty() && rivals.is_empty() && ends.is_empty() && groups.is_empty()) {
+            self.0 = Some(Box::new(lists));
+        }
+    }
+}
+
+impl Lists {
+    /// Every request in them.
+    pub(super) fn requests(self) -> impl Iterator<Item = RequestId> {
+        let starts = self.starts.into_iter().map(|(to, _)| to).chain(self.rivals.into_iter().map(|(to, _)| to));
+        let ends = self.ends.into_iter().map(|(to, ..)| to);
+        starts.chain(ends).chain(self.groups.into_iter().map(|(to, _)| to))
     }
 }
 
@@ -199,15 +240,15 @@ impl Office {
 
     pub(super) fn work(&mut self, name: &Name) -> &mut Work {
         if !self.names.contains_key(name) {
-            self.names.insert(name.clone(), Work::default());
+            self.names.insert(name.clone(), Box::default());
         }
         self.names.get_mut(name).expect("the name's work was inserted above")
     }
 
     /// The first start of a registration has not ended, so that it may yet leave no trace.
     pub(super) fn unborn(&self, name: &Name, head: &Registration) -> bool {
-        let waits = |work: &Work| work.waits.starts.iter().any(|(to, _)| *to == head.registrar);
-        head.epoch == Epoch::default() || self.names.get(name).is_some_and(waits)
+        let waits = |work: &Work| work.waits.starts().iter().any(|(to, _)| *to == head.registrar);
+        head.epoch == Epoch::default() || self.names.get(name).is_some_and(|work| waits(work))
     }
 
     /// Notes what a host says about a name.
@@ -224,6 +265,8 @@ impl Office {
                 *known = cell;
             }
             (Some(cell), None) => {
+                // Nearly every name has one cell for nearly all of its life.
+                work.seen.reserve_exact(1);
                 work.seen.push((host, cell));
                 self.by_host.entry(host).or_default().insert(name.clone());
             }

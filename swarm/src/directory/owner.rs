@@ -60,7 +60,7 @@ impl Partition {
         let registrar = record.map(|record| record.head().registrar);
         // A start that was not even tried, or was lost on its way, is no reason to give up.
         let tried = trouble.is_some_and(|trouble| trouble.text.is_some());
-        let first = tried && work.is_some_and(|work| work.waits.starts.iter().any(|(to, _)| Some(*to) == registrar));
+        let first = tried && work.is_some_and(|work| work.waits.starts().iter().any(|(to, _)| Some(*to) == registrar));
         let trial = Trial {
             failed: trouble.is_some_and(|trouble| trouble.failed),
             resting: trouble.is_some_and(|trouble| trouble.not_before > turn.now.instant),
@@ -71,7 +71,7 @@ impl Partition {
             copy,
             record,
             cells: work.map(|work| work.seen.as_slice()).unwrap_or_default(),
-            plan: work.and_then(|work| work.plan.as_ref()),
+            plan: work.and_then(|work| work.plan.as_deref()),
             desired,
             seq: office.seq,
             stable: office.stable(),
@@ -205,18 +205,18 @@ impl Partition {
             groups: origin.groups.iter().map(|group| (group.clone(), (true, ver))).collect(),
         };
         let fresh = cell.ids.iter().filter(|rid| !copy.covers(**rid));
-        let siblings = fresh.map(|rid| (*rid, registration.clone())).collect();
+        let Some(record) = Record::of(fresh.map(|rid| (*rid, registration.clone())).collect()) else {
+            return Next::Wait;
+        };
         turn.notice(Notice::Adopted { name: name.clone(), host: at });
-        self.commit(Op::Put { name: name.clone(), record: Record { siblings } });
+        self.commit(Op::Put { name: name.clone(), record });
         Next::Decide
     }
 
     fn unite(&mut self, name: &Name, ids: &[Rid]) {
-        let Some(mut record) = self.record(name).cloned() else {
+        let Some(record) = self.record(name).map(|record| record.unite(ids)) else {
             return;
         };
-        let head = record.head().clone();
-        record.siblings.extend(ids.iter().map(|rid| (*rid, head.clone())));
         self.commit(Op::Put { name: name.clone(), record });
     }
 
@@ -242,7 +242,7 @@ impl Partition {
             registration.epoch = epoch;
         });
         self.with_work(name, |work| {
-            work.plan = Some(Plan { epoch, to, from, unseal, seq });
+            work.plan = Some(Box::new(Plan { epoch, to, from, unseal, seq }));
             if let Some(trouble) = &mut work.trouble {
                 trouble.failed = false;
             }
@@ -261,7 +261,7 @@ impl Partition {
         if let Some((source, epoch)) = plan.from {
             absorbed = work.cell(source).map(|cell| cell.absorbed.clone()).unwrap_or_default();
             absorbed.push(epoch);
-        } else if work.waits.starts.is_empty() {
+        } else if work.waits.starts().is_empty() {
             turn.notice(Notice::FailedOver { name: name.clone(), to: plan.to });
         }
         let Some(record) = self.copy.as_ref().and_then(|copy| copy.records.get(name)) else {
@@ -294,12 +294,14 @@ impl Partition {
             work.plan = None;
             work.trouble = None;
             work.sealing = None;
-            for (to, _) in work.waits.starts.drain(..) {
+            let mut waits = work.waits.take();
+            for (to, _) in waits.starts.drain(..) {
                 turn.answer(to, answer.clone());
             }
-            for (to, _) in work.waits.groups.drain(..) {
+            for (to, _) in waits.groups.drain(..) {
                 turn.answer(to, Answer::NotRegistered);
             }
+            work.waits.put(waits);
             office.dirty.insert(name.clone());
         }
         (seq, ids)

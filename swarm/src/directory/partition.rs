@@ -30,7 +30,8 @@ pub(super) struct Partition {
     /// Whom this node answered that it sees another owner.
     pub(super) disagreed: BTreeSet<NodeId>,
     pub(super) copy: Option<Copy>,
-    pub(super) cells: BTreeMap<Name, Cell>,
+    /// Boxed, since the leaves of a map have room for eleven, and partitions have few names.
+    pub(super) cells: BTreeMap<Name, Box<Cell>>,
     pub(super) office: Option<Office>,
     /// Asks that wait until the owner is complete.
     pub(super) held: VecDeque<(RequestId, Name, Ask)>,
@@ -262,7 +263,7 @@ impl Partition {
         let elsewhere = self.boss.filter(|boss| *boss != turn.world.me);
         for (name, mut work) in office.names {
             turn.moves.end(self.id, &name);
-            for to in work.waits.take() {
+            for to in work.waits.take().requests() {
                 turn.answer(to, Answer::NotOwner(elsewhere));
             }
         }

@@ -80,7 +80,9 @@ pub struct Registration {
 /// unregistered elsewhere never outlive it. The owner writes all of them alike.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Record {
-    pub(super) siblings: BTreeMap<Rid, Registration>,
+    /// In the order of their ids. Shared, since a record stands in the copy, in the log and in messages under way.
+    #[rkyv(with = Unshare)]
+    siblings: Arc<Vec<(Rid, Registration)>>,
 }
 
 impl Registration {
@@ -108,29 +110,38 @@ impl Registration {
 impl Record {
     /// A record of one registration.
     pub fn new(rid: Rid, registration: Registration) -> Self {
-        Self { siblings: BTreeMap::from([(rid, registration)]) }
+        Self { siblings: Arc::new(vec![(rid, registration)]) }
+    }
+
+    /// A record of these registrations; `None` if there are none.
+    pub(super) fn of(siblings: BTreeMap<Rid, Registration>) -> Option<Self> {
+        (!siblings.is_empty()).then(|| Self { siblings: Arc::new(siblings.into_iter().collect()) })
     }
 
     /// The ids of its registrations.
     pub fn ids(&self) -> impl Iterator<Item = Rid> + '_ {
-        self.siblings.keys().copied()
+        self.siblings.iter().map(|(rid, _)| *rid)
+    }
+
+    /// Its registrations, in the order of their ids.
+    pub(super) fn siblings(&self) -> impl Iterator<Item = &(Rid, Registration)> {
+        self.siblings.iter()
     }
 
     /// Whether this registration is one of its own.
     pub fn has(&self, rid: Rid) -> bool {
-        self.siblings.contains_key(&rid)
+        self.siblings.iter().any(|(own, _)| *own == rid)
     }
 
     /// The registration that speaks for the name: the one written last.
     pub fn head(&self) -> &Registration {
-        let mut all = self.siblings.iter();
-        let first = all.next().expect("a record has a registration, else it is removed");
-        all.fold(first, |best, next| if (next.1.ver, next.0) > (best.1.ver, best.0) { next } else { best }).1
+        let last = self.siblings.iter().max_by_key(|(rid, registration)| (registration.ver, *rid));
+        &last.expect("a record has a registration, else it is removed").1
     }
 
     /// The groups of all its registrations together.
     pub fn groups(&self) -> Groups {
-        let mut siblings = self.siblings.values();
+        let mut siblings = self.siblings.iter().map(|(_, registration)| registration);
         let mut groups = siblings.next().map(|first| first.groups.clone()).unwrap_or_default();
         for (key, theirs) in siblings.flat_map(|sibling| &sibling.groups) {
             let ours = groups.entry(key.clone()).or_insert(*theirs);
@@ -141,6 +152,14 @@ impl Record {
         groups
     }
 
+    /// The same with these registrations as siblings of the others.
+    pub(super) fn unite(&self, ids: &[Rid]) -> Self {
+        let own = self.siblings.iter().cloned();
+        let more = ids.iter().map(|rid| (*rid, self.head().clone()));
+        let siblings: BTreeMap<Rid, Registration> = own.chain(more).collect();
+        Self { siblings: Arc::new(siblings.into_iter().collect()) }
+    }
+
     /// Writes all registrations alike: the present fields, changed by `change`, with this stamp.
     pub(super) fn write(&mut self, ver: Stamp, change: impl FnOnce(&mut Registration)) {
         let mut next = self.head().clone();
@@ -149,14 +168,12 @@ impl Record {
         }
         next.ver = ver;
         change(&mut next);
-        for sibling in self.siblings.values_mut() {
-            *sibling = next.clone();
-        }
+        self.siblings = Arc::new(self.siblings.iter().map(|(rid, _)| (*rid, next.clone())).collect());
     }
 
     /// The fingerprint of the groups that it is in, by which an owner sees whether a cell knows them.
     pub(super) fn groups_mark(&self) -> u64 {
-        if self.siblings.values().all(|sibling| sibling.groups.is_empty()) {
+        if self.siblings.iter().all(|(_, sibling)| sibling.groups.is_empty()) {
             return 0;
         }
         groups_mark(&active(&self.groups()))

@@ -43,6 +43,16 @@ pub enum Ask {
     },
 }
 
+impl Ask {
+    /// The kind of worker that it wants started.
+    pub fn kind(&self) -> Option<KindId> {
+        match self {
+            Self::Register(spec) | Self::WhereisOrRegister(spec) => Some(spec.kind),
+            Self::Unregister | Self::Whereis | Self::Join { .. } | Self::Leave { .. } => None,
+        }
+    }
+}
+
 /// The answer to an [`Ask`].
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub enum Answer {

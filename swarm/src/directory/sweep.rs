@@ -30,14 +30,10 @@ pub struct Stats {
     pub copies: usize,
     /// Cells that it hosts.
     pub cells: usize,
-    /// Names with a directive or a plan under way.
-    pub outstanding: usize,
-    /// Names for which a request waits.
-    pub waiting: usize,
 }
 
 impl Directory {
-    /// Counts everything. For metrics and tests: it looks at every name.
+    /// Counts everything. It looks at every partition, and at no name.
     pub fn stats(&self) -> Stats {
         let mut stats = Stats::default();
         for partition in &self.partitions {
@@ -72,10 +68,6 @@ impl Partition {
         stats.incomplete += usize::from(self.role() == Role::Owner { complete: false });
         stats.under_replicated += usize::from(office.replicas.len() + 1 < replicas);
         stats.records += self.copy.as_ref().map_or(0, |copy| copy.records.len());
-        for work in office.names.values() {
-            stats.outstanding += usize::from(work.out.is_some() || work.plan.is_some());
-            stats.waiting += usize::from(!work.waits.is_empty());
-        }
     }
 
     fn sweep(&mut self, turn: &mut Turn<'_>) {

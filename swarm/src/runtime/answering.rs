@@ -18,7 +18,7 @@ use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::letter::Letter;
 use crate::runtime::survey::{Findings, Question, Whom};
-use crate::worker::{Deadline, Parcel, Payload};
+use crate::worker::{Deadline, KindId, Parcel, Payload};
 
 /// How long answers are gathered before they are sent: longer than quick handlers take, shorter than anyone notices.
 const GATHER: Duration = Duration::from_millis(5);
@@ -173,15 +173,11 @@ impl Node {
         Ok(ticket)
     }
 
-    /// The names of this node that are meant, in order.
+    /// The names of this node that are meant, and those that were here lately: what is published goes after them.
     fn meant(&self, whom: &Whom) -> Vec<Name> {
-        let cells = |pick: &dyn Fn(u64) -> bool| {
-            let names = self.places.cells().filter(|cell| pick(cell.kind().0)).map(|cell| cell.name().clone());
-            names.collect()
-        };
         match whom {
-            Whom::Everyone => cells(&|_| true),
-            Whom::Kind(kind) => cells(&|of| of == *kind),
+            Whom::Everyone => self.places.cells().map(|cell| cell.name().clone()).collect(),
+            Whom::Kind(kind) => self.places.of_kind(KindId(*kind)),
             Whom::Group(group) => self.groups.of(group),
         }
     }

@@ -183,7 +183,7 @@ impl Control {
             Input::Answers(from, payload) => match batch::read::<Vec<(u64, Answer)>>(&payload) {
                 Some(answers) => {
                     for (number, answer) in answers {
-                        self.requests.answered(now.instant, number, answer);
+                        self.answered(now, number, answer);
                     }
                 }
                 None => self.malformed(from, "answers"),
@@ -298,14 +298,18 @@ impl Control {
         self.actions = actions;
     }
 
+    fn answered(&mut self, now: Now, number: u64, answer: Answer) {
+        let stays = self.leaving.is_empty() && self.node.config().weight > 0;
+        let able = |kind| stays && self.node.kinds.get(kind).is_some();
+        self.requests.answered(now.instant, number, answer, able);
+    }
+
     fn perform(&mut self, now: Now, action: Action) {
         match action {
             Action::Send { to, partition, message } => {
                 self.messages.entry(to).or_default().push((partition, message));
             }
-            Action::Answer { to, answer } if to.node == self.node.id() => {
-                self.requests.answered(now.instant, to.seq, answer);
-            }
+            Action::Answer { to, answer } if to.node == self.node.id() => self.answered(now, to.seq, answer),
             Action::Answer { to, answer } => self.answers.entry(to.node).or_default().push((to.seq, answer)),
             Action::Order { name, order } => self.node.order(name, order),
             Action::Route { name, to } => {
@@ -341,6 +345,7 @@ impl Control {
     /// Sends what one turn has caused: a frame a peer and kind.
     fn send(&mut self) {
         self.publish();
+        self.node.errands.launch(self.node.runtime());
         self.outbox.flush_all(&self.node);
         for (to, batch) in std::mem::take(&mut self.messages) {
             let batch: Vec<_> = batch.into_iter().map(|(partition, message)| (partition.0, message)).collect();

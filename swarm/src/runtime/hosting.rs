@@ -75,7 +75,7 @@ impl Node {
             return;
         }
         let (node, args) = (self.clone(), Payload::copy_of(&spec.args));
-        self.runtime().spawn(async move {
+        self.errands.add(async move {
             let booting = async {
                 let bundle = match source {
                     None => None,
@@ -168,7 +168,7 @@ impl Node {
         };
         let sealing = cell.seal(forced);
         let node = self.clone();
-        self.runtime().spawn(async move {
+        self.errands.add(async move {
             let happened = match sealing.await {
                 Sealing::Sealed => Happened::Sealed,
                 Sealing::Ignored => Happened::Ignored,
@@ -216,7 +216,7 @@ impl Node {
             Some(to) => {
                 self.counters.handoffs_out.add(1);
                 let until = Clock::instant() + self.config().redirect_ttl();
-                shard.insert(name.clone(), Place::Redirect(to, until));
+                shard.insert(name.clone(), Place::Redirect(to, cell.kind(), until));
                 self.waits.until(until, name.clone());
                 let queue = queue.map(|letter| Letter { from_queue: true, ..letter });
                 let refused = self.overtake(&mut shard, Some(to), queue);
@@ -244,7 +244,7 @@ impl Node {
         tracing::debug!(node = %self.id(), %name, %epoch, %why, "a worker is given up");
         let (node, name) = (self.clone(), name.clone());
         let dying = cell.die(why);
-        self.runtime().spawn(async move {
+        self.errands.add(async move {
             dying.await;
             node.control(Input::Cell(name, epoch, Happened::Dropped));
         });
@@ -310,7 +310,7 @@ impl Node {
             self.open_gate(&name, |gate| gate.opens.is_some_and(|opens| opens <= now));
             self.look_at_held(&name);
             let mut shard = self.places.write(&name);
-            if matches!(shard.get(&name), Some(Place::Redirect(_, until)) if *until <= now) {
+            if matches!(shard.get(&name), Some(Place::Redirect(_, _, until)) if *until <= now) {
                 shard.remove(&name);
                 self.groups.forget(&name);
             }

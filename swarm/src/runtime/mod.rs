@@ -5,6 +5,7 @@ mod answering;
 mod batch;
 mod control;
 mod crews;
+mod errands;
 mod farewell;
 mod fetch;
 mod hints;

@@ -27,6 +27,7 @@ use crate::event::{Event, Subscribers};
 use crate::name::Name;
 use crate::runtime::control::Input;
 use crate::runtime::crews::Crews;
+use crate::runtime::errands::Errands;
 use crate::runtime::farewell::Farewell;
 use crate::runtime::fetch::{Fetches, Outgoing};
 use crate::runtime::hints::Hints;
@@ -73,6 +74,7 @@ pub(crate) struct Node {
     pub(crate) room: Arc<Room>,
     pub(crate) waits: Waits,
     pub(crate) groups: Crews,
+    pub(crate) errands: Errands,
     pub(crate) fetches: Fetches,
     pub(crate) outgoing: Outgoing,
     pub(crate) instances: Instances,
@@ -137,6 +139,7 @@ impl Node {
             room: Arc::default(),
             waits: Waits::default(),
             groups: Crews::default(),
+            errands: Errands::default(),
             fetches: Fetches::default(),
             outgoing: Outgoing::default(),
             instances: Instances::default(),

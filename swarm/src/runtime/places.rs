@@ -10,7 +10,7 @@ use swarm_net::time::Instant;
 use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::runtime::letter::Letter;
-use crate::worker::AnyCell;
+use crate::worker::{AnyCell, KindId};
 
 /// A power of two well above the number of threads that look names up.
 const SHARDS: usize = 256;
@@ -22,8 +22,8 @@ pub(crate) const HELD_MAX: usize = 4096;
 pub(crate) enum Place {
     /// Here. With a gate, if its predecessor's queue has not arrived in full.
     Cell(Arc<dyn AnyCell>, Option<Box<Gate>>),
-    /// It was here and has moved. Calls are passed on until then.
-    Redirect(NodeId, Instant),
+    /// A worker of this kind was here and has moved. Calls are passed on until then.
+    Redirect(NodeId, KindId, Instant),
     /// The directory is asked.
     Held(VecDeque<Letter>),
 }
@@ -96,6 +96,21 @@ impl Places {
             });
             cells.collect::<Vec<_>>()
         })
+    }
+
+    /// The names of all workers of a kind that are here, or were and have moved on lately.
+    pub(crate) fn of_kind(&self, kind: KindId) -> Vec<Name> {
+        let mut names = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            let of_kind = |place: &Place| match place {
+                Place::Cell(cell, _) => cell.kind() == kind,
+                Place::Redirect(_, moved, _) => *moved == kind,
+                Place::Held(_) => false,
+            };
+            names.extend(shard.iter().filter(|(_, place)| of_kind(place)).map(|(name, _)| name.clone()));
+        }
+        names
     }
 
     /// Forgets everything, for a node that stops.

@@ -110,7 +110,7 @@ impl Node {
     fn way(&self, shard: &Shard, letter: &Letter, partition: PartitionId) -> Way {
         match shard.get(&letter.name) {
             Some(Place::Cell(..) | Place::Held(_)) => Way { hop: None, apart: true },
-            Some(Place::Redirect(to, _)) if self.is_way(*to) => Way { hop: Some(*to), apart: true },
+            Some(Place::Redirect(to, ..)) if self.is_way(*to) => Way { hop: Some(*to), apart: true },
             Some(Place::Redirect(..)) | None => {
                 let hint = self.hints.get(&letter.name, Clock::instant);
                 // Whoever sends it here knows that it is not there.

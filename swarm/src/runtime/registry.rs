@@ -178,6 +178,9 @@ impl Node {
         size: usize,
         limit: Duration,
     ) -> Result<(Vec<(Name, Location)>, Option<Name>), RegistryError> {
+        if self.is_stopped() {
+            return Err(RegistryError::Stopping { node: self.id() });
+        }
         let due = Clock::instant() + limit;
         let count = u32::try_from(size).unwrap_or(u32::MAX);
         let mut answers = self.surveys.ask(&self, &Question::Page { whom, after, count });

@@ -8,8 +8,9 @@ use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 use tokio::sync::oneshot;
 
-use crate::directory::{Answer, Ask};
+use crate::directory::{Answer, Ask, Refusal};
 use crate::name::Name;
+use crate::worker::KindId;
 
 /// How long a request that nobody could decide waits before it is sent again; a new view sends it at once.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -90,10 +91,13 @@ impl Requests {
         Some((number, open.request.name.clone(), open.request.ask.clone()))
     }
 
-    /// Takes an answer. Returns whether the request is still open, because nobody has decided it.
-    pub(crate) fn answered(&mut self, now: Instant, number: u64, answer: Answer) {
+    /// Takes an answer. A request that nobody has decided stays open, and so does one that was refused only because its
+    /// owner has not heard of this node yet: one that says that nobody can host a kind, when this node is `able` to.
+    pub(crate) fn answered(&mut self, now: Instant, number: u64, answer: Answer, able: impl Fn(KindId) -> bool) {
         let Some(open) = self.open.get_mut(&number) else { return };
-        if matches!(answer, Answer::NotOwner(_)) {
+        let nobody = matches!(answer, Answer::NoCapableNode | Answer::Refused(Refusal::NotAMember));
+        let unheard_of = nobody && open.request.ask.kind().is_some_and(able);
+        if unheard_of || matches!(answer, Answer::NotOwner(_)) {
             open.sent_to = None;
             Self::retry_later(&mut self.clock, open, number, now);
             return;
@@ -159,5 +163,45 @@ impl Requests {
             // A caller that has gone away does not mind.
             let _ = open.request.done.send(outcome);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use swarm_net::node::NodeId;
+
+    use super::*;
+    use crate::directory::Spec;
+
+    /// A registration that was sent to the owner, and how it ended.
+    fn sent(now: Instant) -> (Requests, u64, oneshot::Receiver<Outcome>) {
+        let (done, outcome) = oneshot::channel();
+        let ask = Ask::Register(Spec { kind: KindId(1), worker: "w".into(), args: Vec::new(), local: true });
+        let mut requests = Requests::default();
+        let request = Request { name: "n".into(), ask, due: now + RETRY_AFTER * 10, done };
+        let number = requests.take(now, request).expect("its deadline is ahead");
+        let owner = NodeId::new(([127, 0, 0, 1], 1).into(), 7);
+        assert!(requests.send(now, number, Some(owner)).is_some());
+        (requests, number, outcome)
+    }
+
+    #[test]
+    fn an_owner_that_has_not_heard_of_this_node_is_asked_again() {
+        for answer in [Answer::Refused(Refusal::NotAMember), Answer::NoCapableNode] {
+            let now = Instant::START;
+            let (mut requests, number, mut outcome) = sent(now);
+            requests.answered(now, number, answer, |kind| kind == KindId(1));
+            assert!(requests.expire(now).is_empty());
+            assert_eq!(requests.expire(now + RETRY_AFTER), [number]);
+            assert!(outcome.try_recv().is_err(), "nothing is decided yet");
+        }
+    }
+
+    #[test]
+    fn a_node_that_could_not_host_it_is_told_so_at_once() {
+        let now = Instant::START;
+        let (mut requests, number, mut outcome) = sent(now);
+        requests.answered(now, number, Answer::NoCapableNode, |_| false);
+        assert!(matches!(outcome.try_recv(), Ok(Outcome::Answered(Answer::NoCapableNode))));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::epoch::Epoch;
-use crate::error::CallError;
+use crate::error::CastError;
 use crate::message::{Message, encode};
 use crate::name::Name;
 use crate::worker::cell::Cell;
@@ -15,6 +15,38 @@ use crate::worker::core::Core;
 use crate::worker::{Cast, Host, TimerId, Undelivered, Worker, alarms};
 
 /// What a worker knows of itself and may ask of its node. Cheap to clone; a clone that outlives the worker is harmless.
+///
+/// A handler gets it as its first argument, if it names one:
+///
+/// ```
+/// use swarm::prelude::*;
+///
+/// struct Session {
+///     idle: bool,
+/// }
+///
+/// #[swarm::worker]
+/// impl Session {
+///     #[init]
+///     fn init(ctx: &Context<Self>) -> Self {
+///         ctx.send_every(Duration::from_secs(60), session::Look);
+///         Self { idle: false }
+///     }
+///
+///     #[call]
+///     fn touch(&mut self) {
+///         self.idle = false;
+///     }
+///
+///     /// Ends the session after a minute in which nobody touched it.
+///     #[cast]
+///     fn look(&mut self, ctx: &Context<Self>) {
+///         if std::mem::replace(&mut self.idle, true) {
+///             ctx.stop();
+///         }
+///     }
+/// }
+/// ```
 pub struct Context<W> {
     pub(super) core: Arc<Core>,
     worker: PhantomData<fn() -> Box<W>>,
@@ -70,16 +102,16 @@ impl<W: Worker> Context<W> {
     ///
     /// # Errors
     /// If the queue is full, or the worker has ended.
-    pub fn cast_self<M: Message>(&self, message: M) -> Result<(), CallError>
+    pub fn cast_self<M: Message>(&self, message: M) -> Result<(), CastError>
     where
         W: Cast<M>,
     {
         let name = self.core.name.clone();
         let node = self.core.host.node();
-        let ended = || CallError::Ended { name: name.clone(), node, text: "it has moved or stopped".into() };
+        let ended = || CastError::Ended { name: name.clone(), node, text: "it has moved or stopped".into() };
         let cell = self.core.cell_as::<Cell<W>>().ok_or_else(ended)?;
         cell.enqueue_cast(message).map_err(|(_, why)| match why {
-            Undelivered::Full => CallError::Overloaded { name: name.clone(), node, what: "the worker's queue".into() },
+            Undelivered::Full => CastError::Overloaded { name: name.clone(), node, what: "the worker's queue".into() },
             Undelivered::Moved => ended(),
         })
     }

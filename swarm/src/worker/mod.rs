@@ -3,7 +3,7 @@
 //! `#[swarm::worker]` implements [`Worker`], and [`Call`] or [`Cast`] for each message. None of that is magic; this is
 //! the whole of it by hand:
 //!
-//! ```
+//! ```standalone_crate
 //! use swarm::message::{Fingerprint, decode, encode};
 //! use swarm::prelude::*;
 //! use swarm::worker::{Active, Boot, Input, Method, Payload, Step};

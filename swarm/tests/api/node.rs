@@ -265,3 +265,48 @@ fn discovery_by_a_host_name() {
         drop(second);
     });
 }
+
+/// The contract's own example: all interfaces, and the port of the multicast group. In a network namespace of its own,
+/// so that nobody else hears of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_node_may_listen_everywhere_on_the_port_of_the_group() {
+    use std::process::Command;
+
+    const INSIDE: &str = "INSIDE_A_NAMESPACE";
+    if std::env::var_os(INSIDE).is_none() {
+        let me = std::env::current_exe().expect("a test has a file");
+        let script = "ip link set lo up && ip route add 224.0.0.0/4 dev lo && exec \"$0\" --exact --nocapture \"$1\"";
+        let test = "node::a_node_may_listen_everywhere_on_the_port_of_the_group";
+        let probe = Command::new("unshare").args(["-n", "ip", "link", "set", "lo", "up"]).status();
+        if !probe.is_ok_and(|status| status.success()) {
+            println!("skipped: this machine allows no network namespaces");
+            return;
+        }
+        let status =
+            Command::new("unshare").args(["-n", "sh", "-c", script]).arg(me).arg(test).env(INSIDE, "1").status();
+        assert!(status.expect("unshare runs").success());
+        return;
+    }
+    run(async {
+        let first = Swarm::builder()
+            .cluster("bank")
+            .bind("0.0.0.0:45892")
+            .advertise("127.0.0.1:45892")
+            .discovery(Multicast::default())
+            .insecure()
+            .config(Config::local())
+            .start()
+            .await
+            .expect("the group's socket shares the port");
+        let second = Swarm::builder().cluster("bank").bind("127.0.0.1:0").config(Config::local()).start().await;
+        let second = second.expect("it starts");
+        let mut events = first.events();
+        while first.nodes().len() < 2 {
+            tokio::time::timeout(PATIENCE, events.next()).await.expect("in time").expect("the node runs");
+        }
+        let twice = Swarm::builder().cluster("bank").bind("0.0.0.0:45892").insecure().start().await;
+        assert!(matches!(twice, Err(StartError::Net(NetError::Bind { .. }))), "{twice:?}");
+        drop(second);
+    });
+}

@@ -78,7 +78,8 @@ impl Tally {
 /// The settings of a loaded machine: here no member is given up that only waits for its turn on the processor. A dead one is
 /// noticed at once all the same, since nobody listens at its address any more.
 pub(crate) fn patient() -> Config {
-    let mut config = Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, ..Config::local() };
+    let mut config =
+        Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, call_timeout_ms: 20_000, ..Config::local() };
     config.net.membership.suspicion_min_ms = 10_000;
     config
 }

@@ -8,5 +8,7 @@ mod handles;
 mod handoff;
 mod order;
 mod registry;
+mod relay;
+mod split;
 mod topology;
 mod workers;

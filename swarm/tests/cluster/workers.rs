@@ -2,9 +2,10 @@
 //! all tests share one process.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use swarm::prelude::*;
+use tokio::sync::Notify;
 
 /// What a [`Moody`] worker answers to `begin_handoff`.
 #[swarm::message]
@@ -304,16 +305,31 @@ impl Sloth {
         ms
     }
 
-    #[call(timeout = "30ms")]
-    async fn hurry(&mut self, ms: u64) -> u64 {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
-        ms
+    /// Takes as long as the test says, see [`release`].
+    #[call]
+    async fn hold(&mut self, ctx: &Context<Self>) {
+        let count = |i: usize| lock(&SLOTH).entry(ctx.name().clone()).or_default()[i] += 1;
+        count(0);
+        held(ctx.name()).notified().await;
+        count(1);
     }
 
-    #[cast]
-    async fn doze(&mut self, ms: u64) {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
+    #[call(timeout = "30ms")]
+    async fn hurry(&mut self, ctx: &Context<Self>) {
+        held(ctx.name()).notified().await;
     }
+}
+
+/// What holds the [`Sloth`] handlers of a name.
+static HELD: Mutex<BTreeMap<Name, Arc<Notify>>> = Mutex::new(BTreeMap::new());
+
+fn held(name: &Name) -> Arc<Notify> {
+    lock(&HELD).entry(name.clone()).or_default().clone()
+}
+
+/// Lets one handler of this name end that is held, or will be.
+pub(crate) fn release(name: &str) {
+    held(&Name::from(name)).notify_one();
 }
 
 /// Uses the cluster while it starts: what blocks an Elixir Swarm's node for good.

@@ -50,7 +50,7 @@ impl Cluster {
         for partition in &self.nodes[n].dir.partitions {
             let names = partition.office.iter().flat_map(|office| &office.names);
             for (name, (to, _, ids)) in
-                names.flat_map(|(name, work)| work.waits.ends.iter().map(move |end| (name, end)))
+                names.flat_map(|(name, work)| work.waits.ends().iter().map(move |end| (name, end)))
             {
                 self.ghost.ends.insert(*to, ids.clone());
                 self.ghost.ended.extend(ids.iter().map(|rid| (name.clone(), *rid)));

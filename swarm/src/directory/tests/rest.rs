@@ -111,11 +111,20 @@ impl Cluster {
         let idle = |n: &usize| self.nodes[*n].dir.world.desired(PartitionId(0), super::cluster::KIND).is_none();
         for n in truth.iter().filter(|n| !idle(n)) {
             let stats: Stats = self.nodes[*n].dir.stats();
-            if stats.outstanding + stats.waiting + stats.incomplete > 0 {
-                return Err(format!("stuck: n{n} has {stats:?}"));
+            let (under_way, waiting) = self.unfinished(*n);
+            if under_way + waiting + stats.incomplete > 0 {
+                return Err(format!("stuck: n{n} has {under_way} orders and {waiting} requests under way, {stats:?}"));
             }
         }
         Ok(())
+    }
+
+    /// For how many names of this node something is ordered or planned, and for how many a request waits.
+    pub(super) fn unfinished(&self, n: usize) -> (usize, usize) {
+        let offices = self.nodes[n].dir.partitions.iter().filter_map(|partition| partition.office.as_ref());
+        let works = || offices.clone().filter(|office| office.owner).flat_map(|office| office.names.values());
+        let under_way = works().filter(|work| work.out.is_some() || work.plan.is_some()).count();
+        (under_way, works().filter(|work| !work.waits.is_empty()).count())
     }
 
     fn check_partition(&self, p: PartitionId, truth: &BTreeSet<usize>) -> Check {

@@ -310,8 +310,7 @@ fn s15_no_decision_before_all_hosts_spoke() -> Check {
     }
     assert_eq!(all.nodes[1].dir.role(PartitionId(0)), Role::Owner { complete: true });
     assert!(!all.in_flight(1, 0, |message| matches!(message, Message::Do { .. })));
-    let plans = all.nodes[1].dir.stats().outstanding;
-    assert_eq!(plans, 0);
+    assert_eq!(all.unfinished(1).0, 0);
     all.rest()?;
     // A host that promised a candidate that dies tells the owner that goes on.
     let mut all = hosted_by(3, 0b0001);
@@ -519,6 +518,37 @@ fn a_silent_member_is_forced_after_claim_wait() -> Check {
     assert_eq!(all.owner("x"), Some(1));
     all.until(|all| all.runs(1, "x"))?;
     all.rest()
+}
+
+#[test]
+fn a_member_that_disagrees_is_waited_for_longer_than_a_silent_one() -> Check {
+    let mut all = Cluster::new(Setup { claim_wait: Duration::from_secs(2), ..Setup::of(3) });
+    all.registered_at(2, "x")?;
+    all.joins(3, 0)?;
+    // n1 and n2 are slow to hear of n3, and say so whenever it asks them.
+    for _ in 0..4 {
+        all.deliver_all()?;
+        all.tick(Duration::from_secs(2))?;
+    }
+    assert_eq!(all.nodes[3].dir.role(PartitionId(0)), Role::Candidate, "n2 hosts x, and n3 must not start another");
+    assert!(all.runs(2, "x"));
+    all.rest()?;
+    assert!(all.runs(3, "x"));
+    Ok(())
+}
+
+#[test]
+fn each_member_is_waited_for_from_when_it_was_first_missed() -> Check {
+    let mut all = Cluster::new(Setup { claim_wait: Duration::from_secs(2), ..Setup::of(2) });
+    all.joins(3, 0)?;
+    all.tick(Duration::from_millis(1_500))?;
+    all.join(2, 0)?;
+    all.learn(3, 2)?;
+    all.tick(Duration::from_millis(600))?;
+    assert_eq!(all.nodes[3].dir.role(PartitionId(0)), Role::Candidate, "n2 has been missed for a moment only");
+    all.tick(Duration::from_millis(1_500))?;
+    assert!(matches!(all.nodes[3].dir.role(PartitionId(0)), Role::Owner { .. }));
+    Ok(())
 }
 
 #[test]

@@ -121,6 +121,14 @@ impl Reply {
 }
 
 impl<W: Worker> Entry<W> {
+    /// The publish that it is a part of.
+    pub(super) fn publish(&self) -> Option<u64> {
+        match self.work {
+            Work::Bytes { publish, .. } => (publish != 0).then_some(publish),
+            Work::Value(..) => None,
+        }
+    }
+
     /// The entry as it goes to another cell of the name. A local caller's slot becomes a call of this node.
     pub(super) fn into_parcel(self, core: &Core) -> Parcel {
         let (method, fingerprint, payload, publish) = match self.work {

@@ -4,7 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -33,7 +33,7 @@ enum Hooked<W, R> {
 
 impl<W: Worker> Cell<W> {
     pub(super) fn start(self: Arc<Self>, start: Start) -> Underway<Result<(), String>> {
-        self.underway(Err("the node's runtime has stopped".into()), |cell| async move {
+        self.begun(Err("the node's runtime has stopped".into()), |cell| async move {
             let args = start.args.clone();
             match cell.bring_up(start).await {
                 Ok(at) => {
@@ -49,7 +49,9 @@ impl<W: Worker> Cell<W> {
                         // It was given up meanwhile, and must not tick on.
                         cell.core.alarms().clear(cell.core.host.timers());
                     }
-                    cell.spawn(cell.clone().drain(at));
+                    if let Some((at, entry)) = cell.check_in(at) {
+                        cell.spawn(cell.clone().drain_from(at, entry));
+                    }
                     Ok(())
                 }
                 Err(text) => {
@@ -301,6 +303,21 @@ impl<W: Worker> Cell<W> {
             },
             Err(text) => Hooked::Panicked(text),
         }
+    }
+
+    /// The same for a task that hardly ever waits: it begins here, and becomes a task of its own only if it has to wait.
+    fn begun<T, F>(self: Arc<Self>, lost: T, task: impl FnOnce(Arc<Self>) -> F) -> Underway<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let runtime = self.core.host.runtime().clone();
+        let mut task = Box::pin(task(self));
+        if let Poll::Ready(output) = task.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())) {
+            return Box::pin(std::future::ready(output));
+        }
+        let task = runtime.spawn(task);
+        Box::pin(async move { task.await.unwrap_or(lost) })
     }
 
     /// Runs a task of this cell to its end. `lost` is the answer if the runtime stops before.

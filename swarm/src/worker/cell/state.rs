@@ -147,7 +147,10 @@ impl<W: Worker> State<W> {
         false
     }
 
+    /// The publishes that the worker has heard. Those that wait in the queue come after it, and must not be taken for
+    /// repetitions where it goes.
     pub(super) fn publishes(&self) -> Vec<u64> {
-        self.publishes.iter().copied().collect()
+        let waits = |publish: &u64| self.queue.iter().any(|entry| entry.publish() == Some(*publish));
+        self.publishes.iter().copied().filter(|publish| !waits(publish)).collect()
     }
 }

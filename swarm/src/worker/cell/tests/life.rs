@@ -16,7 +16,8 @@ async fn a_move_takes_state_timers_and_queue_along_in_order() {
     let sealing = AnyCell::seal(old.clone(), false);
     assert_eq!(old.phase(), Phase::Sealing);
     old.cast(Note(1, 1)).expect("it queues");
-    AnyCell::deliver(old.clone(), bench.parcel(&Note(1, 2), None)).expect("it queues");
+    assert!(!old.seen(88), "published while it is busy, and not heard before it moves");
+    AnyCell::deliver(old.clone(), Parcel { publish: 88, ..bench.parcel(&Note(1, 2), None) }).expect("it queues");
     let mut waiting = Box::pin(call(&bench, &old, Ask(1, 3)));
     waits(&mut waiting).await;
     shared.gate.add_permits(1);
@@ -42,7 +43,7 @@ async fn a_move_takes_state_timers_and_queue_along_in_order() {
     AnyCell::die(old, Die::Moved).await;
     assert_eq!(*shared.died.lock().expect("unpoisoned"), [Die::Moved]);
     assert_eq!(call(&bench, &new, Count(1)).await.expect("it answers").0, 6);
-    assert!(new.seen(77));
+    assert!(new.seen(77) && !new.seen(88));
     assert_eq!(shared.log().split_off(1), [(1, 1), (1, 2), (1, 3), (1, 4)]);
 
     shared.log().clear();

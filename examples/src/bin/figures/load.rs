@@ -1,0 +1,183 @@
+//! Owns what callers on one node do to the cluster. Never prints anything.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use swarm::Swarm;
+use tokio::task::JoinSet;
+
+use crate::worker::{IdleClient, Listening, Tally, TallyClient};
+
+/// Between two calls of a paced client.
+const PACE: Duration = Duration::from_millis(1);
+
+/// How long a caller waits before it tries a name again that did not answer.
+const AGAIN: Duration = Duration::from_millis(2);
+
+/// How often a name is tried before it counts as lost.
+const TRIES_MAX: u64 = 5_000;
+
+/// The names to work on, and how many do so at a time.
+#[derive(Clone)]
+pub(crate) struct Names {
+    pub(crate) prefix: String,
+    pub(crate) from: u64,
+    pub(crate) count: u64,
+    pub(crate) callers: u64,
+}
+
+impl Names {
+    fn name(&self, i: u64) -> String {
+        format!("{}/{i}", self.prefix)
+    }
+
+    /// Has each name worked on once, each caller taking the next one when it is done. Returns how many failed.
+    async fn each<F>(&self, act: impl Fn(String, u64) -> F + Clone + Send + 'static) -> u64
+    where
+        F: Future<Output = bool> + Send,
+    {
+        let next = Arc::new(AtomicU64::new(self.from));
+        let mut callers = JoinSet::new();
+        for _ in 0..self.callers {
+            let (names, next, act) = (self.clone(), next.clone(), act.clone());
+            callers.spawn(async move {
+                let mut failed = 0;
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    if i >= names.from + names.count {
+                        return failed;
+                    }
+                    failed += u64::from(!act(names.name(i), i).await);
+                }
+            });
+        }
+        callers.join_all().await.into_iter().sum()
+    }
+}
+
+/// How a load ended.
+pub(crate) struct Done {
+    pub(crate) took: Duration,
+    pub(crate) failed: u64,
+}
+
+/// Registers the names.
+pub(crate) async fn register(swarm: &Swarm, names: &Names) -> Done {
+    let (begun, swarm) = (Instant::now(), swarm.clone());
+    let act = move |name, _| {
+        let registered = TallyClient::register(name, ()).on(&swarm);
+        async { registered.await.is_ok() }
+    };
+    let failed = names.each(act).await;
+    Done { took: begun.elapsed(), failed }
+}
+
+/// Registers workers that have nothing to do.
+pub(crate) async fn idle(swarm: &Swarm, names: &Names) -> Done {
+    let (begun, swarm) = (Instant::now(), swarm.clone());
+    let act = move |name, i| {
+        let registered = IdleClient::register(name, i).on(&swarm);
+        async { registered.await.is_ok() }
+    };
+    let failed = names.each(act).await;
+    Done { took: begun.elapsed(), failed }
+}
+
+/// Puts the names into a group.
+pub(crate) async fn join(swarm: &Swarm, names: &Names) -> Done {
+    let (begun, swarm) = (Instant::now(), swarm.clone());
+    let act = move |name, _| {
+        let joined = swarm.group::<Listening>().join(name);
+        async { joined.await.is_ok() }
+    };
+    let failed = names.each(act).await;
+    Done { took: begun.elapsed(), failed }
+}
+
+/// What calling everybody gave.
+pub(crate) struct Reached {
+    /// The sum of what they have counted.
+    pub(crate) hits: u64,
+    /// How many calls failed on the way.
+    pub(crate) failed: u64,
+    /// How many names never answered.
+    pub(crate) lost: u64,
+}
+
+/// Calls every name until it answers.
+pub(crate) async fn reach(swarm: &Swarm, names: &Names) -> Reached {
+    let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    let (swarm, counted) = (swarm.clone(), counts.clone());
+    let act = move |name: String, _| {
+        let (swarm, counted) = (swarm.clone(), counted.clone());
+        async move {
+            for _ in 0..TRIES_MAX {
+                if let Ok(hits) = swarm.at::<Tally>(name.as_str()).hit(0).await {
+                    counted.0.fetch_add(hits, Ordering::Relaxed);
+                    return true;
+                }
+                counted.1.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(AGAIN).await;
+            }
+            false
+        }
+    };
+    let lost = names.each(act).await;
+    Reached { hits: counts.0.load(Ordering::Relaxed), failed: counts.1.load(Ordering::Relaxed), lost }
+}
+
+/// Clients that call one name after the other at a slow pace, and note what goes wrong.
+pub(crate) struct Paced {
+    stop: Arc<AtomicBool>,
+    clients: JoinSet<Told>,
+}
+
+/// What paced clients have seen.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) calls: u64,
+    pub(crate) failed: u64,
+    pub(crate) longest: Duration,
+}
+
+impl Paced {
+    /// Starts them. Each hit counts one.
+    pub(crate) fn start(swarm: &Swarm, names: &Names) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for client in 0..names.callers {
+            let (swarm, stop, names) = (swarm.clone(), stop.clone(), names.clone());
+            clients.spawn(async move {
+                let mut told = Told::default();
+                // Every client has its own names, so that all are called alike.
+                let mine = (0..).map(|turn| names.from + (client + turn * names.callers) % names.count);
+                for i in mine {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let begun = Instant::now();
+                    let answer = swarm.at::<Tally>(names.name(i)).hit(1).await;
+                    told.longest = told.longest.max(begun.elapsed());
+                    told.calls += 1;
+                    told.failed += u64::from(answer.is_err());
+                    tokio::time::sleep(PACE).await;
+                }
+                told
+            });
+        }
+        Self { stop, clients }
+    }
+
+    /// Ends them.
+    pub(crate) async fn stop(self) -> Told {
+        self.stop.store(true, Ordering::Relaxed);
+        let all = self.clients.join_all().await;
+        all.into_iter().fold(Told::default(), |all, one| Told {
+            calls: all.calls + one.calls,
+            failed: all.failed + one.failed,
+            longest: all.longest.max(one.longest),
+        })
+    }
+}

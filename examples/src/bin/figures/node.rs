@@ -1,0 +1,134 @@
+//! Owns one process of the cluster: it does what its parent says, one line at a time, and ends with its parent.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use swarm::prelude::*;
+use swarm::{Config, Swarm};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::load::{self, Done, Names, Paced};
+use crate::memory;
+use crate::worker::tally;
+use crate::worker::{ARRIVED, FIRST_ARRIVAL, LAST_ARRIVAL, Listening, unix_us};
+
+/// The longest that a node waits for the whole cluster.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Obeys until the parent closes the line. A word that is not understood is an error of this program.
+pub(crate) async fn run() -> io::Result<()> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut node = Obedient::default();
+    while let Some(line) = lines.next_line().await? {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        println!("{}", node.obey(&words).await?);
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Obedient {
+    swarm: Option<Swarm>,
+    paced: Option<Paced>,
+}
+
+impl Obedient {
+    async fn obey(&mut self, words: &[&str]) -> io::Result<String> {
+        match *words {
+            ["start", cluster, seed] => self.start(cluster, seed).await,
+            ["nodes", count] => self.nodes(number(count)?).await,
+            ["stats"] => {
+                let stats = self.swarm()?.stats();
+                Ok(format!("{} {} {}", stats.partitions, stats.names, stats.workers))
+            }
+            ["register", ref names @ ..] => Ok(done(&load::register(self.swarm()?, &parse(names)?).await)),
+            ["idle", ref names @ ..] => Ok(done(&load::idle(self.swarm()?, &parse(names)?).await)),
+            ["join", ref names @ ..] => Ok(done(&load::join(self.swarm()?, &parse(names)?).await)),
+            ["pace", ref names @ ..] => {
+                self.paced = Some(Paced::start(self.swarm()?, &parse(names)?));
+                Ok(String::new())
+            }
+            ["rest"] => {
+                let Some(paced) = self.paced.take() else { return Err(misheard(words)) };
+                let told = paced.stop().await;
+                Ok(format!("{} {} {}", told.calls, told.failed, told.longest.as_micros()))
+            }
+            ["reach", ref names @ ..] => {
+                let reached = load::reach(self.swarm()?, &parse(names)?).await;
+                Ok(format!("{} {} {} {}", unix_us(), reached.hits, reached.failed, reached.lost))
+            }
+            ["arrived"] => {
+                let [count, first, last] = [&ARRIVED, &FIRST_ARRIVAL, &LAST_ARRIVAL].map(|n| n.load(Ordering::Relaxed));
+                Ok(format!("{count} {first} {last}"))
+            }
+            ["publish"] => self.publish().await,
+            ["multicall"] => self.multicall().await,
+            ["resident"] => Ok(memory::resident()?.to_string()),
+            _ => Err(misheard(words)),
+        }
+    }
+
+    fn swarm(&self) -> io::Result<&Swarm> {
+        self.swarm.as_ref().ok_or_else(|| io::Error::other("the node has not been started"))
+    }
+
+    async fn start(&mut self, cluster: &str, seed: &str) -> io::Result<String> {
+        let seeds = (seed != "-").then(|| seed.to_owned());
+        let begun = unix_us();
+        let builder = Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(Config::default());
+        let swarm = builder.start().await.map_err(io::Error::other)?;
+        let addr = swarm.local_addr();
+        self.swarm = Some(swarm);
+        Ok(format!("{addr} {begun}"))
+    }
+
+    async fn nodes(&self, count: usize) -> io::Result<String> {
+        let swarm = self.swarm()?;
+        let mut events = swarm.events();
+        while swarm.nodes().len() != count {
+            let next = tokio::time::timeout(PATIENCE, events.next()).await;
+            next.map_err(|_| io::Error::other("the nodes did not find each other"))?;
+        }
+        Ok(String::new())
+    }
+
+    async fn publish(&self) -> io::Result<String> {
+        let begun = Instant::now();
+        let reached = self.swarm()?.group::<Listening>().publish(tally::Told { by: 1 }).await;
+        let took = begun.elapsed();
+        Ok(format!("{} {}", took.as_micros(), reached.map_err(io::Error::other)?))
+    }
+
+    async fn multicall(&self) -> io::Result<String> {
+        let begun = Instant::now();
+        let answers = self.swarm()?.group::<Listening>().multicall(tally::Hit { by: 1 }).await;
+        let took = begun.elapsed();
+        let answered = answers.map_err(io::Error::other)?.iter().filter(|(_, answer)| answer.is_ok()).count();
+        Ok(format!("{} {answered}", took.as_micros()))
+    }
+}
+
+fn done(done: &Done) -> String {
+    format!("{} {}", done.took.as_micros(), done.failed)
+}
+
+fn parse(words: &[&str]) -> io::Result<Names> {
+    match *words {
+        [prefix, from, count, callers] => Ok(Names {
+            prefix: prefix.to_owned(),
+            from: number(from)?,
+            count: number(count)?,
+            callers: number(callers)?,
+        }),
+        _ => Err(misheard(words)),
+    }
+}
+
+fn number<T: std::str::FromStr>(word: &str) -> io::Result<T> {
+    word.parse().map_err(|_| io::Error::other(format!("`{word}` is not a number")))
+}
+
+fn misheard(words: &[&str]) -> io::Error {
+    io::Error::other(format!("`{}` is not understood", words.join(" ")))
+}
