@@ -19,7 +19,7 @@ const BURST: u64 = 24;
 /// Between bursts, so that the nodes' own threads get their share of a small machine.
 const PACE: Duration = Duration::from_millis(2);
 
-/// What moves with a [`Ledger`].
+/// What moves with a [`Notebook`].
 #[swarm::message]
 #[derive(Debug, Clone)]
 pub(crate) struct Page {
@@ -28,12 +28,12 @@ pub(crate) struct Page {
 }
 
 /// Writes down the last number that each sender has sent, and whatever was not the next.
-struct Ledger {
+struct Notebook {
     page: Page,
 }
 
 #[swarm::worker]
-impl Ledger {
+impl Notebook {
     #[init]
     fn init() -> Self {
         Self { page: Page { last: BTreeMap::new(), faults: Vec::new() } }
@@ -77,7 +77,7 @@ impl Ledger {
 
 /// Sends to one name through one node until told to stop, and says how many it has sent.
 async fn talk(node: Swarm, sender: u32, name: String, enough: Arc<AtomicBool>) -> u64 {
-    let ledger = node.at::<Ledger>(&name);
+    let ledger = node.at::<Notebook>(&name);
     let mut number = 0;
     while !enough.load(Ordering::Relaxed) {
         for _ in 0..BURST {
@@ -92,7 +92,7 @@ async fn talk(node: Swarm, sender: u32, name: String, enough: Arc<AtomicBool>) -
     number
 }
 
-async fn cast(ledger: &LedgerClient, sender: u32, number: u64) {
+async fn cast(ledger: &NotebookClient, sender: u32, number: u64) {
     loop {
         match ledger.note(sender, number) {
             Ok(()) => return,
@@ -113,7 +113,7 @@ async fn while_talking(
     let mut talks = JoinSet::new();
     for i in 0..names {
         let name = format!("ledger-{i}");
-        LedgerClient::register(&name, ()).on(&nodes[0]).await.expect("the name is free");
+        NotebookClient::register(&name, ()).on(&nodes[0]).await.expect("the name is free");
         for (sender, node) in nodes.iter().enumerate() {
             let sender = u32::try_from(sender).expect("few nodes");
             let talk = talk(node.clone(), sender, name.clone(), enough.clone());
@@ -134,7 +134,7 @@ async fn while_talking(
 /// Every ledger has every number of every sender, once and in order.
 async fn audit(node: &Swarm, sent: &BTreeMap<String, BTreeMap<u32, u64>>) {
     for (name, numbers) in sent {
-        let page = node.at::<Ledger>(name).page().timeout(PATIENCE).await.expect("it answers");
+        let page = node.at::<Notebook>(name).page().timeout(PATIENCE).await.expect("it answers");
         assert_eq!(page.faults, Vec::<String>::new(), "{name}");
         assert_eq!(&page.last, numbers, "{name}");
     }
@@ -178,7 +178,7 @@ async fn settled(nodes: &[Swarm]) {
     })
     .await;
     for i in 0..12 {
-        let answer = nodes[0].at::<Ledger>(format!("ledger-{i}")).page().timeout(PATIENCE).await;
+        let answer = nodes[0].at::<Notebook>(format!("ledger-{i}")).page().timeout(PATIENCE).await;
         assert!(!matches!(answer, Err(CallError::Timeout { .. })), "{answer:?}");
     }
 }
