@@ -58,6 +58,13 @@ pub(crate) struct Limits {
     pub(crate) frame_body: usize,
 }
 
+impl Limits {
+    /// How much may wait if the other side waits for it: some times as much, for it is asked by whoever is busy, too.
+    fn for_owed(self) -> Self {
+        Self { frames: self.frames.saturating_mul(4), bytes: self.bytes.saturating_mul(4), ..self }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     frames: VecDeque<Frame>,
@@ -84,7 +91,7 @@ impl SendQueue {
         if waiting.closed {
             return Err(Unsent { frame, why: Why::Closed });
         }
-        if !waiting.has_room(self.limits) {
+        if !waiting.has_room(if frame.owed { self.limits.for_owed() } else { self.limits }) {
             return Err(Unsent { frame, why: Why::Full });
         }
         waiting.accepted += 1;

@@ -14,6 +14,8 @@ pub struct Frame {
     pub due: Option<Instant>,
     /// For its owner's use; never sent.
     pub tag: u64,
+    /// The other side waits for it: a full queue has some more room for such.
+    pub(crate) owed: bool,
 }
 
 /// A received frame. It lives only as long as the call that hands it over.
@@ -71,6 +73,14 @@ impl Frame {
         self
     }
 
+    /// The same frame as one that the other side waits for, such as an answer. Queues that are full for others have some
+    /// room left for these: what is asked bounds their number, and who waits for one cannot ask for less.
+    #[must_use]
+    pub fn owed(mut self) -> Self {
+        self.owed = true;
+        self
+    }
+
     /// The same frame with its owner's mark.
     #[must_use]
     pub fn tag(mut self, tag: u64) -> Self {
@@ -114,7 +124,7 @@ impl Frame {
         let body_bytes = u32::try_from(body).expect("a body is far below 4 GiB");
         bytes.resize(HEADER_BYTES + padded(body), 0);
         bytes[..HEADER_BYTES].copy_from_slice(&Header { body_bytes, kind, head }.encode());
-        Self { bytes, body_bytes, due: None, tag: 0 }
+        Self { bytes, body_bytes, due: None, tag: 0, owed: false }
     }
 }
 

@@ -4,13 +4,18 @@
 //! head of a call or cast (24 bytes, little-endian)          body
 //!   0  u64  request: the caller's slot; for a publish its id   0  u16 bytes of the name
 //!   8  u64  id of the message                                  2  u8  hops made so far
-//!  16  u32  milliseconds left until the deadline               3  u8  flags: 1 origin follows, 2 moved with its worker's queue
+//!  16  u32  milliseconds left until the deadline               3  u8  flags: 1 origin, 2 moved with its worker's queue, 4 path
 //!  20  u32  low half of the message's fingerprint              4  u32 bytes of the payload
 //!                                                              8  u64 the kind that the worker must have, 0 for any
 //! head of an answer                                           16  origin (32 bytes), if flagged
+//!                                                                 path (16 bytes), if flagged
 //!                                                                 name, zeros up to a multiple of 16, payload
 //!   0  u64  request
-//!   8  u64  0 the reply · 1 a `CallError` · 2 the call itself comes back unrun
+//!   8  u64  0 the reply · 1 a `CallError`
+//!
+//! head of a word that a call was passed on                   body
+//!   0  u64  request, 0 for a cast                            rkyv of (name, node)
+//!   8  u64  1 if the name lives there, 0 if that node only knows better
 //! ```
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -49,6 +54,14 @@ pub(crate) mod kind {
     pub(crate) const FETCH: u8 = 28;
     /// The piece.
     pub(crate) const STATE: u8 = 29;
+    /// "I have passed your message on to that node."
+    pub(crate) const PASSED: u8 = 30;
+    /// "The name that you sent me a message for does not live here."
+    pub(crate) const NOT_HERE: u8 = 31;
+    /// "I am leaving: tell me when you send no more calls by me."
+    pub(crate) const LET_GO: u8 = 32;
+    /// "I send no more."
+    pub(crate) const LET_GONE: u8 = 33;
 }
 
 /// What an answer is.
@@ -57,8 +70,6 @@ pub(crate) mod verdict {
     pub(crate) const REPLY: u64 = 0;
     /// A `CallError`.
     pub(crate) const ERROR: u64 = 1;
-    /// The call itself comes back: it did not run, and the caller's node tries again by itself.
-    pub(crate) const RETURNED: u64 = 2;
     /// The handler's reply is too large to travel. The head ends with its bytes.
     pub(crate) const TOO_LARGE: u64 = 3;
 }
@@ -74,16 +85,51 @@ pub(crate) struct Envelope {
     /// The kind that the worker must have, 0 for any.
     pub(crate) kind: u64,
     pub(crate) hops: u8,
-    /// The node that waits for the answer, if it is not the one that sent the frame.
+    /// The node that it was written on, if it is not the one that sent the frame.
     pub(crate) origin: Option<NodeId>,
+    /// The nodes that have passed it on.
+    pub(crate) path: Path,
     /// It stood in a moved worker's queue: it goes before what waits at the gate.
     pub(crate) from_queue: bool,
 }
 
+/// The last nodes that have passed a message on, by their tags. Zero stands for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Path([u32; 4]);
+
+impl Path {
+    /// With one more at its end; the oldest of too many is forgotten.
+    pub(crate) fn with(self, node: NodeId) -> Self {
+        let Self([a, b, c, _]) = self;
+        Self([node.tag().0, a, b, c])
+    }
+
+    /// Whether it leads over this node.
+    pub(crate) fn has(self, node: NodeId) -> bool {
+        let tag = node.tag().0;
+        tag != 0 && self.0.contains(&tag)
+    }
+
+    fn write(self) -> [u8; PATH] {
+        let mut bytes = [0; PATH];
+        for (bytes, tag) in bytes.chunks_exact_mut(4).zip(self.0) {
+            bytes.copy_from_slice(&tag.to_le_bytes());
+        }
+        bytes
+    }
+
+    fn read(body: &[u8], at: usize) -> Option<Self> {
+        let tag = |i: usize| array(body, at + 4 * i).map(u32::from_le_bytes);
+        Some(Self([tag(0)?, tag(1)?, tag(2)?, tag(3)?]))
+    }
+}
+
 const PRELUDE: usize = 16;
+const PATH: usize = 16;
 const ORIGIN: usize = 32;
 const FLAG_ORIGIN: u8 = 1;
 const FLAG_QUEUE: u8 = 2;
+const FLAG_PATH: u8 = 4;
 
 impl Envelope {
     /// The frame's head.
@@ -101,15 +147,19 @@ impl Envelope {
     /// The frame's body up to the payload, a multiple of 16 bytes long.
     pub(crate) fn prelude(&self, payload_bytes: usize) -> Vec<u8> {
         let name = self.name.as_str().as_bytes();
-        let mut bytes = Vec::with_capacity((PRELUDE + ORIGIN + name.len()).next_multiple_of(16));
+        let mut bytes = Vec::with_capacity((PRELUDE + ORIGIN + PATH + name.len()).next_multiple_of(16));
         bytes.extend_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
         bytes.push(self.hops);
         let origin = if self.origin.is_some() { FLAG_ORIGIN } else { 0 };
-        bytes.push(origin | if self.from_queue { FLAG_QUEUE } else { 0 });
+        let path = if self.path == Path::default() { 0 } else { FLAG_PATH };
+        bytes.push(origin | path | if self.from_queue { FLAG_QUEUE } else { 0 });
         bytes.extend_from_slice(&u32::try_from(payload_bytes).unwrap_or(u32::MAX).to_le_bytes());
         bytes.extend_from_slice(&self.kind.to_le_bytes());
         if let Some(origin) = self.origin {
             bytes.extend_from_slice(&write_node(origin));
+        }
+        if path != 0 {
+            bytes.extend_from_slice(&self.path.write());
         }
         bytes.extend_from_slice(name);
         bytes.resize(bytes.len().next_multiple_of(16), 0);
@@ -122,7 +172,7 @@ impl Envelope {
         let hops = *body.get(2)?;
         let flags = *body.get(3)?;
         let payload_bytes = usize::try_from(u32::from_le_bytes(array(body, 4)?)).ok()?;
-        if flags & !(FLAG_ORIGIN | FLAG_QUEUE) != 0 || name_bytes > Name::BYTES_MAX {
+        if flags & !(FLAG_ORIGIN | FLAG_QUEUE | FLAG_PATH) != 0 || name_bytes > Name::BYTES_MAX {
             return None;
         }
         let mut at = PRELUDE;
@@ -131,6 +181,12 @@ impl Envelope {
             Some(read_node(&array(body, PRELUDE)?)?)
         } else {
             None
+        };
+        let path = if flags & FLAG_PATH != 0 {
+            at += PATH;
+            Path::read(body, at - PATH)?
+        } else {
+            Path::default()
         };
         let name = std::str::from_utf8(body.get(at..at + name_bytes)?).ok()?;
         let start = (at + name_bytes).next_multiple_of(16);
@@ -146,6 +202,7 @@ impl Envelope {
             kind: u64::from_le_bytes(array(body, 8)?),
             hops,
             origin,
+            path,
             from_queue: flags & FLAG_QUEUE != 0,
         };
         Some((envelope, start..body.len()))
@@ -215,6 +272,7 @@ mod tests {
             kind: 13,
             hops: 2,
             origin,
+            path: origin.map_or(Path::default(), |node| Path::default().with(node)),
             from_queue: origin.is_some(),
         }
     }

@@ -163,13 +163,22 @@ impl Pending {
 
     /// Answers the call, unless it has an answer already or nobody waits any more. Says whether it did.
     pub fn complete(&self, request: RequestId, result: Result<Answer, CallError>) -> bool {
+        self.complete_if(request, result, |_| true)
+    }
+
+    fn complete_if(
+        &self,
+        request: RequestId,
+        result: Result<Answer, CallError>,
+        counts: impl FnOnce(Place) -> bool,
+    ) -> bool {
         let Some(mut slot) = self.find(request) else {
             return false;
         };
-        let State::Open(_, waker) = &mut slot.state else {
-            return false;
+        let waker = match &mut slot.state {
+            State::Open(waiting, waker) if counts(waiting.place) => waker.take(),
+            State::Open(..) | State::Free | State::Answered(_) => return false,
         };
-        let waker = waker.take();
         slot.state = State::Answered(result);
         drop(slot);
         self.due(request.index()).store(NEVER, Ordering::SeqCst);
@@ -177,6 +186,25 @@ impl Pending {
             waker.wake();
         }
         true
+    }
+
+    /// As [`Pending::complete`], with an answer from another node: it counts only for a call that has left this one.
+    pub fn complete_away(&self, request: RequestId, result: Result<Answer, CallError>) -> bool {
+        self.complete_if(request, result, |place| match place {
+            Place::Sent { .. } | Place::Away => true,
+            Place::Here | Place::Begun => false,
+        })
+    }
+
+    /// The node that the message was sent to has sent it on: the call now stands and falls with the next one.
+    pub fn handed_on(&self, request: RequestId, by: NodeId, to: NodeId) {
+        if let Some(mut slot) = self.find(request)
+            && let State::Open(waiting, _) = &mut slot.state
+            && matches!(waiting.place, Place::Sent { peer, .. } if peer == by)
+        {
+            // Its frame there is another node's: it counts as claimed.
+            waiting.place = Place::Sent { peer: to, frame: 0 };
+        }
     }
 
     /// Notes that the handler begins now. `false` if nobody waits: if the due time is past, it must then not begin.

@@ -42,8 +42,9 @@ pub struct Config {
     pub message_bytes_max: u32,
     /// How many calls of this node may wait for an answer at once: some 200 bytes each.
     pub calls_open_max: u32,
-    /// How long an ownership claim waits for silent members before it goes on without them. Longer than a view takes to
-    /// spread, shorter than people wait.
+    /// How long an ownership claim waits for members that live and do not answer, before it goes on without them and so
+    /// without the names that only they know. The last resort: who is dead is known otherwise, and sooner; and a busy
+    /// node may need seconds to answer for all its partitions. Until then unknown names wait, and known ones work.
     pub claim_wait_ms: u64,
     /// How often owners compare what should be with what is. It finds whatever was lost; nothing else waits for it.
     pub reconcile_every_ms: u64,
@@ -74,7 +75,7 @@ impl Default for Config {
             cast_wait_ms: 5_000,
             message_bytes_max: (4 << 20) - (4 << 10),
             calls_open_max: 1 << 20,
-            claim_wait_ms: 2_000,
+            claim_wait_ms: 10_000,
             reconcile_every_ms: 1_000,
             moves_max: 64,
             start_timeout_ms: 30_000,
@@ -89,12 +90,12 @@ impl Default for Config {
 impl Config {
     /// The default with the timings of processes on one machine: for tests, demos and development.
     pub fn local() -> Self {
-        Self { net: NetConfig::local(), claim_wait_ms: 1_000, stall_limit_ms: 2_000, ..Self::default() }
+        Self { net: NetConfig::local(), stall_limit_ms: 2_000, ..Self::default() }
     }
 
     /// The default with the timings of several data centres.
     pub fn wan() -> Self {
-        Self { net: NetConfig::wan(), claim_wait_ms: 6_000, stall_limit_ms: 3_000, ..Self::default() }
+        Self { net: NetConfig::wan(), claim_wait_ms: 30_000, stall_limit_ms: 3_000, ..Self::default() }
     }
 
     /// What is wrong with it, if anything is.

@@ -16,7 +16,6 @@ use crate::call::pending::{Answer, Place, Ticket, Waiting};
 use crate::error::CallError;
 use crate::name::Name;
 use crate::runtime::Node;
-use crate::runtime::lanes::Turn;
 use crate::runtime::letter::Letter;
 use crate::runtime::survey::{Findings, Question, Whom};
 use crate::worker::{Deadline, KindId, Parcel, Payload};
@@ -46,7 +45,8 @@ impl Node {
 
     fn list_here(self: &Arc<Self>, to: NodeId, number: u64, whom: &Whom) {
         let cells = self.meant(whom);
-        let located = cells.iter().filter_map(|name| self.location_here(name).map(|at| (name.clone(), at)));
+        // A worker that has just come and waits for the rest of its queue is here all the same.
+        let located = cells.iter().filter_map(|name| Some((name.clone(), self.location(&self.places.any_cell(name)?))));
         let mut found: Vec<_> = located.collect();
         while found.len() > PART_MAX {
             let rest = found.split_off(PART_MAX);
@@ -86,8 +86,7 @@ impl Node {
                 publish: id,
                 unconfirmed: None,
             };
-            let letter = Letter { name, parcel, kind: 0, hops: 0, from: None, from_queue: false };
-            match self.route(letter, Turn::New) {
+            match self.route(Letter::new(name, 0, parcel)) {
                 Ok(()) => delivered += u64::from(counts),
                 Err((letter, error)) => self.refuse(letter, error),
             }
@@ -169,7 +168,8 @@ impl Node {
             publish: 0,
             unconfirmed: None,
         };
-        self.post(Letter { name, parcel, kind: 0, hops: 0, from: None, from_queue: false });
+        self.post(Letter::new(name.clone(), 0, parcel));
+        self.end_if_stopped(&name, ticket.request().0);
         Ok(ticket)
     }
 

@@ -1,12 +1,12 @@
 //! Owns the control thread of a node: it feeds the directory and the open requests, one event at a time, and does what
 //! they want done. Never runs user code and never waits for anything but its own queue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use swarm_net::member::{MemberEvent, View};
+use swarm_net::member::{MemberEvent, Profile, View};
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::{Clock, Instant, Now};
@@ -54,6 +54,8 @@ pub(crate) enum Input {
     Cell(Name, Epoch, Happened),
     /// Leave within this time: tell when everything is handed over, or that it was not.
     Leave(Duration, oneshot::Sender<Left>),
+    /// A member leaves and wants no more calls.
+    LetGo(NodeId),
     /// A deadline was set that is earlier than all others.
     Look,
     /// The end.
@@ -84,6 +86,8 @@ pub(crate) struct Control {
     answers: BTreeMap<NodeId, Vec<(u64, Answer)>>,
     outbox: Outbox,
     leaving: Vec<oneshot::Sender<Left>>,
+    /// Members that leave, and are to be told when this node sends no more calls by them.
+    let_go: BTreeSet<NodeId>,
     left: Left,
     count_at: Instant,
 }
@@ -106,6 +110,7 @@ impl Control {
             answers: BTreeMap::new(),
             outbox: Outbox::default(),
             leaving: Vec::new(),
+            let_go: BTreeSet::new(),
             left: Left::default(),
             count_at: Instant::START,
         }
@@ -195,7 +200,16 @@ impl Control {
                     self.left.after = within;
                 }
                 self.leaving.push(done);
+                // This node's own calls go elsewhere from now on, as its directory's do.
+                if let Some(me) = self.view.get_mut(&self.node.id()) {
+                    me.profile = Arc::new(Profile { leaving: true, ..Profile::clone(&me.profile) });
+                }
                 self.feed(now, Event::Leave { within });
+                self.view_changed(now);
+            }
+            Input::LetGo(node) => {
+                self.let_go.insert(node);
+                self.answer_leavers();
             }
             Input::Look | Input::Stop => {}
         }
@@ -219,9 +233,20 @@ impl Control {
         self.view_changed(now);
         // Who hears of it finds the new view in place.
         self.publish();
+        self.answer_leavers();
         self.node.tell_member(&event);
         if event == MemberEvent::Joined {
             self.node.joined();
+        }
+    }
+
+    /// Tells members that leave that nothing more comes, as soon as their leaving is known here.
+    fn answer_leavers(&mut self) {
+        self.publish();
+        let node = &self.node;
+        for leaver in self.let_go.extract_if(.., |leaver| !node.is_way(*leaver)) {
+            node.hints.lost(leaver);
+            node.send_control(leaver, kind::LET_GONE, [0; 24], &[]);
         }
     }
 
@@ -300,7 +325,7 @@ impl Control {
                 if let Notice::LeaveTimedOut { cells, .. } = notice {
                     self.left.workers = cells;
                 }
-                self.node.tell_notice(notice);
+                self.node.tell_notice(now.instant, notice);
             }
             Action::Drained => {
                 for done in self.leaving.drain(..) {

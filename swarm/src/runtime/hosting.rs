@@ -15,10 +15,8 @@ use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch;
 use crate::runtime::control::Input;
-use crate::runtime::lanes::Turn;
 use crate::runtime::letter::Letter;
-use crate::runtime::places::{Gate, Place, Shard};
-use crate::runtime::post::Undeliverable;
+use crate::runtime::places::{Gate, Place};
 use crate::worker::{AnyCell, Die, End, Parcel, Payload, Sealing, Start};
 
 impl Node {
@@ -97,11 +95,12 @@ impl Node {
     /// Makes a cell the place of its name. What was held goes into its queue, or behind its gate.
     fn move_in(self: &Arc<Self>, name: &Name, cell: &Arc<dyn AnyCell>, source: Option<(NodeId, Epoch)>) {
         let mut shard = self.places.write(name);
+        self.hints.settle(name);
         let held = match shard.remove(name) {
             Some(Place::Held(held)) => held,
             Some(Place::Cell(old, gate)) => {
                 let parcels = old.close();
-                let waiting = gate.map(|gate| gate.waiting).unwrap_or_default();
+                let waiting = gate.map(|gate| self.close_gate(name, *gate)).unwrap_or_default();
                 self.letters(&old, parcels).chain(waiting).collect()
             }
             Some(Place::Redirect(..)) | None => VecDeque::new(),
@@ -113,25 +112,9 @@ impl Node {
             return;
         }
         shard.insert(name.clone(), Place::Cell(cell.clone(), None));
-        self.deliver_all(&mut shard, cell, held);
-    }
-
-    fn deliver_all(
-        self: &Arc<Self>,
-        shard: &mut Shard,
-        cell: &Arc<dyn AnyCell>,
-        letters: impl IntoIterator<Item = Letter>,
-    ) {
-        for letter in letters {
-            let refused = match self.deliver(cell, letter) {
-                Ok(()) => Ok(()),
-                Err(Undeliverable::Refused(refusal)) => Err(*refusal),
-                Err(Undeliverable::Moved(letter)) => self.route_in(shard, *letter, Turn::New),
-            };
-            if let Err((letter, error)) = refused {
-                self.refuse(letter, error);
-            }
-        }
+        let refused = self.deliver_all(&mut shard, cell, held);
+        drop(shard);
+        self.refuse_all(refused);
     }
 
     fn started(self: &Arc<Self>, name: &Name, cell: &Arc<dyn AnyCell>, from_elsewhere: bool) {
@@ -139,8 +122,9 @@ impl Node {
         if from_elsewhere {
             self.counters.handoffs_in.add(1);
             let opens = Clock::instant() + self.config().gate_wait();
-            if let Some(Place::Cell(_, Some(gate))) = self.places.write(name).get_mut(name) {
-                gate.opens = Some(opens);
+            match self.places.write(name).get_mut(name) {
+                Some(Place::Cell(now, Some(gate))) if now.epoch() == cell.epoch() => gate.opens = Some(opens),
+                Some(Place::Cell(..) | Place::Redirect(..) | Place::Held(_)) | None => {}
             }
             self.waits.until(opens, name.clone());
             self.control(Input::Look);
@@ -158,12 +142,13 @@ impl Node {
                 Some(Place::Cell(_, gate)) => gate,
                 Some(Place::Redirect(..) | Place::Held(_)) | None => None,
             };
-            let waiting = gate.map(|gate| gate.waiting).unwrap_or_default();
+            let waiting = gate.map(|gate| self.close_gate(name, *gate)).unwrap_or_default();
             let held: VecDeque<_> = self.letters(cell, cell.close()).chain(waiting).collect();
             if !held.is_empty() {
                 shard.insert(name.clone(), Place::Held(held));
+                self.waits.until(Clock::instant(), name.clone());
             }
-            self.groups.set(name, Vec::new());
+            self.groups.forget(name);
         }
         drop(shard);
         self.control(Input::Cell(name.clone(), epoch, Happened::StartFailed(text)));
@@ -172,7 +157,15 @@ impl Node {
     }
 
     fn seal(self: &Arc<Self>, name: Name, epoch: Epoch, forced: bool) {
-        let Some(cell) = self.places.cell(&name, epoch) else { return };
+        let cell = match self.places.read(&name).get(&name) {
+            Some(Place::Cell(cell, gate)) if cell.epoch() == epoch => gate.is_none().then(|| cell.clone()),
+            Some(Place::Cell(..) | Place::Redirect(..) | Place::Held(_)) | None => return,
+        };
+        let Some(cell) = cell else {
+            // The rest of its predecessor's queue is on its way here, and must not follow it behind newer calls.
+            self.control(Input::Cell(name, epoch, Happened::SealTimedOut));
+            return;
+        };
         let sealing = cell.seal(forced);
         let node = self.clone();
         self.errands.add(async move {
@@ -217,39 +210,36 @@ impl Node {
             }
             None => return,
         };
-        let waiting = gate.map(|gate| gate.waiting).unwrap_or_default();
-        let queue: Vec<_> = self.letters(&cell, cell.close()).chain(waiting).collect();
-        match successor {
+        let waiting = gate.map(|gate| self.close_gate(name, *gate)).unwrap_or_default();
+        let queue = self.letters(&cell, cell.close()).chain(waiting);
+        let refused: Vec<_> = match successor {
             Some(to) => {
                 self.counters.handoffs_out.add(1);
-                for mut letter in queue {
-                    letter.from_queue = true;
-                    if let Err((letter, error)) = self.write(to, letter) {
-                        self.refuse(letter, error);
-                    }
-                }
-                let end = rkyv::to_bytes::<rkyv::rancor::Error>(&(name.clone(), epoch));
-                self.send_control(to, kind::QUEUE_END, [0; 24], &end.unwrap_or_default());
-                shard.insert(name.clone(), Place::Redirect(to, cell.kind()));
                 let until = Clock::instant() + self.config().redirect_ttl();
+                shard.insert(name.clone(), Place::Redirect(to, cell.kind(), until));
                 self.waits.until(until, name.clone());
+                let queue = queue.map(|letter| Letter { from_queue: true, ..letter });
+                let refused = self.overtake(&mut shard, Some(to), queue);
+                if let Ok(end) = rkyv::to_bytes::<rkyv::rancor::Error>(&(name.clone(), epoch)) {
+                    self.send_control(to, kind::QUEUE_END, [0; 24], &end);
+                }
                 self.tell(|| crate::event::Event::Moved { name: name.clone(), to });
+                refused
             }
             None => {
-                for letter in queue {
-                    let error = match why {
-                        Die::Unregistered => CallError::NotRegistered { name: name.clone(), node: self.id() },
-                        Die::Moved | Die::Conflict | Die::Stopped | Die::NodeLeaving => {
-                            CallError::Ended { name: name.clone(), node: self.id(), text: why.to_string() }
-                        }
-                    };
-                    self.refuse(letter, error);
-                }
+                let error = || match why {
+                    Die::Unregistered => CallError::NotRegistered { name: name.clone(), node: self.id() },
+                    Die::Moved | Die::Conflict | Die::Stopped | Die::NodeLeaving => {
+                        CallError::Ended { name: name.clone(), node: self.id(), text: why.to_string() }
+                    }
+                };
                 self.tell(|| crate::event::Event::Ended { name: name.clone(), why: why.to_string() });
+                queue.map(|letter| (letter, error())).collect()
             }
-        }
+        };
         self.groups.move_out(name, successor.is_some());
         drop(shard);
+        self.refuse_all(refused);
         self.outgoing.forget(name, epoch);
         tracing::debug!(node = %self.id(), %name, %epoch, %why, "a worker is given up");
         let (node, name) = (self.clone(), name.clone());
@@ -263,19 +253,27 @@ impl Node {
     /// A cell has ended by itself.
     pub(crate) fn cell_ended(self: &Arc<Self>, name: &Name, epoch: Epoch, end: &End) {
         let mut shard = self.places.write(name);
-        if let Some(Place::Cell(cell, gate)) = shard.get_mut(name)
-            && cell.epoch() == epoch
-        {
-            let waiting = gate.take().map(|gate| gate.waiting).unwrap_or_default();
-            if waiting.is_empty() {
-                shard.remove(name);
-            } else {
-                shard.insert(name.clone(), Place::Held(waiting));
+        match shard.get_mut(name) {
+            Some(Place::Cell(cell, gate)) if cell.epoch() == epoch => {
+                let waiting = gate.take().map(|gate| self.close_gate(name, *gate)).unwrap_or_default();
+                if waiting.is_empty() {
+                    shard.remove(name);
+                } else {
+                    shard.insert(name.clone(), Place::Held(waiting));
+                    self.waits.until(Clock::instant(), name.clone());
+                }
+                self.groups.forget(name);
             }
-            self.groups.set(name, Vec::new());
+            // A call found the cell dead before this came, and is held.
+            Some(Place::Held(_)) | None => self.groups.forget(name),
+            // Another activation is here, or was.
+            Some(Place::Cell(..) | Place::Redirect(..)) => {}
         }
         drop(shard);
-        tracing::warn!(node = %self.id(), %name, %epoch, why = %end, "a worker has ended");
+        match end {
+            End::Stopped => tracing::debug!(node = %self.id(), %name, %epoch, "a worker has stopped itself"),
+            End::Failed(text) => tracing::warn!(node = %self.id(), %name, %epoch, text, "a worker has failed for good"),
+        }
         self.tell(|| crate::event::Event::Ended { name: name.clone(), why: end.to_string() });
         self.control(Input::Cell(name.clone(), epoch, Happened::Stopped { why: end.to_string() }));
         self.control(Input::Wanted(name.clone()));
@@ -293,17 +291,26 @@ impl Node {
         let Some(Place::Cell(cell, gate)) = shard.get_mut(name) else { return };
         if let Some(open) = gate.take_if(|gate| this(gate)) {
             let cell = cell.clone();
-            self.waits.open(name, open.source);
-            self.deliver_all(&mut shard, &cell, open.waiting);
+            let waiting = self.close_gate(name, *open);
+            let refused = self.deliver_all(&mut shard, &cell, waiting);
+            drop(shard);
+            self.refuse_all(refused);
         }
+    }
+
+    /// What waited at a gate that is no more.
+    fn close_gate(&self, name: &Name, gate: Gate) -> VecDeque<Letter> {
+        self.waits.open(name, gate.source);
+        gate.waiting
     }
 
     /// What timed waits have come to an end: gates that were never opened, redirects that nobody needs any more.
     pub(crate) fn end_waits(self: &Arc<Self>, now: Instant) {
         for name in self.waits.due(now) {
             self.open_gate(&name, |gate| gate.opens.is_some_and(|opens| opens <= now));
+            self.look_at_held(&name);
             let mut shard = self.places.write(&name);
-            if matches!(shard.get(&name), Some(Place::Redirect(..))) {
+            if matches!(shard.get(&name), Some(Place::Redirect(_, _, until)) if *until <= now) {
                 shard.remove(&name);
                 self.groups.forget(&name);
             }
@@ -316,14 +323,10 @@ impl Node {
         cell: &Arc<dyn AnyCell>,
         parcels: Vec<Parcel>,
     ) -> impl Iterator<Item = Letter> + use<> {
-        let (name, kind) = (cell.name().clone(), cell.kind().0);
-        parcels.into_iter().map(move |parcel| Letter {
-            name: name.clone(),
-            parcel,
-            kind,
-            hops: 0,
-            from: None,
-            from_queue: false,
+        let (me, name, kind) = (self.id(), cell.name().clone(), cell.kind().0);
+        parcels.into_iter().map(move |parcel| {
+            let caller = parcel.reply.as_ref().map(|reply| reply.node).filter(|caller| *caller != me);
+            Letter { caller, ..Letter::new(name.clone(), kind, parcel) }
         })
     }
 }

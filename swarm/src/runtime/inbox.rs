@@ -14,6 +14,7 @@ use crate::error::{CallError, Executed};
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Pieces};
 use crate::runtime::control::Input;
+use crate::runtime::lanes::LaneId;
 use crate::runtime::survey::{Findings, Question};
 use crate::worker::Payload;
 
@@ -76,10 +77,10 @@ impl Inbox for Ear {
             }
             kind::FLUSH => {
                 if let Some(upstream) = node.upstream(peer) {
-                    upstream.flush(word(head, 0));
+                    upstream.flush(LaneId(word(head, 1)), word(head, 0));
                 }
             }
-            kind::FLUSHED => node.flushed(peer, word(head, 0)),
+            kind::FLUSHED => node.flushed(peer, LaneId(word(head, 1)), word(head, 0)),
             kind::QUEUE_END => node.queue_ended(peer, &Payload::copy_of(body)),
             kind::SURVEY => match batch::read::<Question>(&Payload::copy_of(body)) {
                 Some(question) => node.survey(peer, word(head, 0), question),
@@ -89,6 +90,18 @@ impl Inbox for Ear {
                 Some(findings) => node.surveys.arrived(word(head, 0), peer, findings),
                 None => malformed(node, from, "an answer to a question"),
             },
+            kind::PASSED => {
+                if node.passed(peer, head, body).is_none() {
+                    malformed(node, from, "word of a message that was passed on");
+                }
+            }
+            kind::NOT_HERE => {
+                if node.not_there(peer, body).is_none() {
+                    malformed(node, from, "word of a name");
+                }
+            }
+            kind::LET_GO => self.tell(Input::LetGo(peer)),
+            kind::LET_GONE => node.farewell.let_go(peer),
             kind::FETCH => node.serve_piece(peer, head, Payload::copy_of(body)),
             kind::STATE => node.fetches.arrived(peer, head, body),
             unknown => {
@@ -112,10 +125,7 @@ impl Inbox for Ear {
             Lane::Calls => {
                 self.pieces.lost(peer.node());
                 self.tell(Input::Reset(peer.node()));
-                node.lost(peer.node(), claimed);
-                for frame in unsent.iter().filter(|frame| matches!(frame.kind(), kind::CALL | kind::CAST)) {
-                    node.repost(frame);
-                }
+                node.lost(peer.node(), claimed, unsent);
             }
         }
     }
@@ -130,13 +140,12 @@ impl Inbox for Ear {
 fn answered(node: &Arc<Node>, from: &Arc<Peer>, head: &[u8; 24], body: &[u8]) {
     let request = word(head, 0);
     match word(head, 1) {
-        verdict::REPLY => node.complete(request, Ok(Payload::copy_of(body))),
+        verdict::REPLY => node.answered(request, Ok(Payload::copy_of(body))),
         verdict::ERROR => match batch::read::<CallError>(&Payload::copy_of(body)) {
-            Some(error) => node.complete(request, Err(error)),
+            Some(error) => node.answered(request, Err(error)),
             None => malformed(node, from, "an error"),
         },
         verdict::TOO_LARGE => node.reply_too_large(request, word(head, 2)),
-        verdict::RETURNED => node.returned(request, body),
         _ => malformed(node, from, "an answer"),
     }
 }

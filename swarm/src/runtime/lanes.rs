@@ -1,257 +1,390 @@
-//! Owns the order of what this node sends and passes on: a partition's calls take a new next hop only when everything
-//! sent by the old one has found its place (protocol §8, rule L). Never decides which hop that is.
+//! Owns the tracks of everything that this node sends and passes on: one for each partition and calling node, and one
+//! more for each name that takes another way than its partition. Never decides which way that is.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
+use swarm_net::time::Instant;
 
-use crate::runtime::letter::Letter;
+use crate::name::Name;
+use crate::runtime::track::{Passage, Rank, Stuck, Track, Turn, Unconfirmed};
 
-/// How many letters may wait for a change of hop in one lane: as many as a large mailbox holds.
-const WAITING_MAX: usize = 4096;
+/// How many letters may wait in all lanes of a node together: some seconds of a busy one.
+const WAITING_MAX: usize = 65_536;
 
-/// Whose letters of which partition: those of this node, or those that came by one connection. What comes by one
-/// connection must not wait for what came by another, or two nodes would wait for each other.
+/// How many names of one lane may have tracks of their own; further ones share their partition's, and wait more often.
+const APART_MAX: usize = 64;
+
+/// Whose letters of which partition: those that this node has written, or another. What one node has written must not
+/// wait for another's, or nodes that pass letters on to each other would wait for each other in a circle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Lane {
-    pub(crate) from: Option<NodeId>,
+    /// `None`: this node.
+    pub(crate) caller: Option<NodeId>,
     pub(crate) partition: PartitionId,
 }
 
-/// All lanes of one node.
-pub(crate) struct Lanes {
-    own: Box<[OwnLane]>,
-    /// Only lanes whose last hop was another node stand here.
-    relayed: Mutex<BTreeMap<Lane, State>>,
-    relayed_count: AtomicUsize,
+/// A lane as nodes name it to each other: the tag of the caller above, the partition below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LaneId(pub(crate) u64);
+
+impl Lane {
+    /// Its name in the words of other nodes.
+    pub(crate) fn id(self, me: NodeId) -> LaneId {
+        LaneId(u64::from(self.caller.unwrap_or(me).tag().0) << 32 | u64::from(self.partition.0))
+    }
 }
 
-#[derive(Default)]
-struct OwnLane {
+/// One track: a lane's, or that of one of its names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    lane: Lane,
+    name: Option<Name>,
+}
+
+/// Where a letter goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// The next node; `None`: it stays on this one.
+    pub(crate) hop: Option<NodeId>,
+    /// It is the way of this name, not of its partition.
+    pub(crate) apart: bool,
+}
+
+/// What waits in lanes.
+pub(crate) trait Passenger {
+    /// Whom it is for.
+    fn name(&self) -> &Name;
+}
+
+/// All lanes of one node.
+pub(crate) struct Lanes<L> {
+    own: Box<[Own<L>]>,
+    /// Only lanes that are not idle stand here.
+    relayed: Mutex<BTreeMap<Lane, Tracks<L>>>,
+    relayed_count: AtomicUsize,
+    /// Which track waits for which flush.
+    flushes: Mutex<BTreeMap<u64, (NodeId, Key)>>,
+    flushes_made: AtomicU64,
+    /// When a wait ends by itself. An entry whose wait has ended otherwise does nothing.
+    alarms: Mutex<BTreeSet<(Instant, Key)>>,
+    waiting: AtomicUsize,
+}
+
+struct Own<L> {
     /// Something may be on its way by another node: calls to workers of this node must not overtake it.
     away: AtomicBool,
-    state: Mutex<State>,
+    tracks: Mutex<Tracks<L>>,
 }
 
-#[derive(Default)]
-struct State {
-    hop: Option<NodeId>,
-    barrier: Option<Barrier>,
+struct Tracks<L> {
+    common: Track<L>,
+    /// The names that take another way, or took one and may still have something there.
+    apart: BTreeMap<Name, Track<L>>,
 }
 
-/// What waits until the old hop has confirmed.
-struct Barrier {
-    flush: u64,
-    of: NodeId,
-    waiting: VecDeque<Letter>,
-    /// The old hop has confirmed; somebody is sending what waited.
-    draining: bool,
+impl<L> Default for Tracks<L> {
+    fn default() -> Self {
+        Self { common: Track::default(), apart: BTreeMap::new() }
+    }
 }
 
-/// What became of a letter that wanted to take a hop.
-pub(crate) enum Passage {
-    /// It went.
-    Gone,
-    /// It waits for the old hop's confirmation.
-    Waits,
-    /// It waits, and a flush with this number is to be sent to the old hop.
-    Flush(NodeId, u64),
-    /// Too many wait.
-    Full(Letter),
-}
-
-/// How a letter comes to its lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// It is new.
-    New,
-    /// It waited, and [`Lanes::drain`] gave it out.
-    Drained,
-}
-
-impl Lanes {
+impl<L: Passenger> Lanes<L> {
     /// One lane a partition for this node's own letters.
     pub(crate) fn new(partitions: u32) -> Self {
+        let own = || Own { away: AtomicBool::new(false), tracks: Mutex::default() };
         Self {
-            own: (0..partitions).map(|_| OwnLane::default()).collect(),
+            own: (0..partitions).map(|_| own()).collect(),
             relayed: Mutex::default(),
             relayed_count: AtomicUsize::new(0),
+            flushes: Mutex::default(),
+            flushes_made: AtomicU64::new(0),
+            alarms: Mutex::default(),
+            waiting: AtomicUsize::new(0),
         }
     }
 
-    /// Whether own calls of this partition may run on this node at once.
-    pub(crate) fn home(&self, partition: PartitionId) -> bool {
-        !self.own(partition).away.load(Ordering::Acquire)
+    /// Whether this node's own calls to the name may run on this node at once.
+    pub(crate) fn is_home(&self, partition: PartitionId, name: &Name) -> bool {
+        let own = self.own(partition);
+        if !own.away.load(Ordering::Acquire) {
+            return true;
+        }
+        let tracks = lock(&own.tracks);
+        tracks.apart.get(name).unwrap_or(&tracks.common).is_idle()
     }
 
-    /// Sends `letter` by `hop` (`None`: it stays on this node) with `go`, or makes it wait. `flush` numbers a flush,
-    /// should one be needed.
+    /// Whether anything that came from other nodes is under way, so that what comes next may have to wait for it.
+    pub(crate) fn relays(&self) -> bool {
+        self.relayed_count.load(Ordering::Acquire) > 0
+    }
+
+    /// How many letters wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Sends `letter` its way with `go`, or makes it wait. When it waits there is something to do at [`Self::next_due`],
+    /// perhaps sooner than before.
     pub(crate) fn pass(
         &self,
+        now: Instant,
         lane: Lane,
-        hop: Option<NodeId>,
-        letter: Letter,
+        way: Way,
+        letter: L,
         turn: Turn,
-        flush: impl FnOnce() -> u64,
-        go: impl FnOnce(Letter),
-    ) -> Passage {
-        if lane.from.is_none() {
-            let own = self.own(lane.partition);
-            let mut state = lock(&own.state);
-            let passage = state.pass(hop, letter, turn, flush, go);
-            own.note(&state);
-            return passage;
+        go: impl FnOnce(L) -> Result<(), Stuck<L>>,
+    ) -> Passage<L> {
+        if lane.caller.is_some() && way.hop.is_none() && !self.relays() {
+            return match go(letter) {
+                Ok(()) => Passage::Gone,
+                Err(_) => unreachable!("what stays on this node is never stuck"),
+            };
         }
-        if hop.is_none() && self.relayed_count.load(Ordering::Acquire) == 0 {
-            go(letter);
-            return Passage::Gone;
+        if turn == Turn::New && self.waiting() >= WAITING_MAX {
+            return Passage::Full(letter);
         }
-        let mut relayed = lock(&self.relayed);
-        let state = relayed.entry(lane).or_default();
-        let passage = state.pass(hop, letter, turn, flush, go);
-        if state.idle() {
-            relayed.remove(&lane);
-        }
-        self.relayed_count.store(relayed.len(), Ordering::Release);
+        let name = letter.name().clone();
+        let passage = self.with(lane, |tracks| {
+            let (apart, track) = tracks.of(&name, way, turn);
+            let key = Key { lane, name: apart.then(|| name.clone()) };
+            let passage = track.pass(now, way.hop, letter, (Rank::Next, turn), || self.number(), go);
+            self.note(track, key, &passage);
+            if !way.apart {
+                tracks.rejoin(&name);
+            }
+            passage
+        });
+        self.count(&passage);
         passage
     }
 
-    /// The old hop has confirmed (or took too long): whether [`Self::drain`] is to begin.
-    pub(crate) fn confirmed(&self, lane: Lane, flush: u64) -> bool {
-        self.with(lane, |state| match &mut state.barrier {
-            Some(barrier) if barrier.flush == flush && !barrier.draining => {
-                barrier.draining = true;
-                state.hop = None;
-                true
-            }
-            Some(_) | None => false,
-        })
+    /// Sends what is older than all that waits in its lane, since it waited elsewhere on this node or has come round to it,
+    /// or makes it wait before all that. There may be something to do at [`Self::next_due`], perhaps sooner than before.
+    pub(crate) fn overtake(
+        &self,
+        now: Instant,
+        lane: Lane,
+        hop: Option<NodeId>,
+        letter: L,
+        (rank, turn): (Rank, Turn),
+        go: impl FnOnce(L) -> Result<(), Stuck<L>>,
+    ) -> Passage<L> {
+        let name = letter.name().clone();
+        let passage = self.with(lane, |tracks| {
+            let (apart, track) = tracks.present(&name);
+            let passage = track.pass(now, hop, letter, (rank, turn), || self.number(), go);
+            self.note(track, Key { lane, name: apart.then_some(name) }, &passage);
+            passage
+        });
+        self.count(&passage);
+        passage
     }
 
-    /// The next letter that waited, while what drains drains. At the end the lane is free.
-    pub(crate) fn drain(&self, lane: Lane) -> Option<Letter> {
-        self.with(lane, |state| {
-            let barrier = state.barrier.as_mut().filter(|barrier| barrier.draining)?;
-            let next = barrier.waiting.pop_front();
-            if next.is_none() {
-                state.barrier = None;
-            }
-            next
-        })
+    /// `by` has confirmed what it was sent before this flush. The track to drain, if it is to be drained.
+    pub(crate) fn confirmed(&self, by: NodeId, flush: u64) -> Option<Key> {
+        let (_, key) = lock(&self.flushes).remove(&flush)?;
+        self.with(key.lane, |tracks| tracks.at(&key)?.confirmed(by, flush).then_some(()))?;
+        Some(key)
     }
 
-    /// `node` is lost: nothing that was sent by it can be confirmed any more. Returns the lanes to drain.
-    pub(crate) fn lost(&self, node: NodeId) -> Vec<Lane> {
+    /// Whose wait takes too long, and whether for lack of a confirmation: to be drained.
+    pub(crate) fn overdue(&self, now: Instant) -> Option<(Key, Unconfirmed)> {
+        loop {
+            let (_, key) = {
+                let mut alarms = lock(&self.alarms);
+                if alarms.first().is_none_or(|(at, _)| *at > now) {
+                    return None;
+                }
+                alarms.pop_first()?
+            };
+            if let Some(unconfirmed) = self.with(key.lane, |tracks| tracks.at(&key)?.time_out(now)) {
+                return Some((key, unconfirmed));
+            }
+        }
+    }
+
+    /// When [`Self::overdue`] has something to give.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        lock(&self.alarms).first().map(|(at, _)| *at)
+    }
+
+    /// The name of the letter that waited longest in a track that is drained.
+    pub(crate) fn front(&self, key: &Key) -> Option<Name> {
+        self.with(key.lane, |tracks| Some(tracks.at(key)?.front()?.0.name().clone()))
+    }
+
+    /// Takes out the first letter if it is for `name`, and says how it waited. To be called with the name's place locked,
+    /// so that nothing can come between the letters of one name.
+    pub(crate) fn pop(&self, key: &Key, name: &Name) -> Option<(L, Rank)> {
+        let popped = self.with(key.lane, |tracks| {
+            let track = tracks.at(key)?;
+            if track.front()?.0.name() != name {
+                return None;
+            }
+            track.pop()
+        });
+        self.waiting.fetch_sub(usize::from(popped.is_some()), Ordering::Relaxed);
+        popped
+    }
+
+    /// `node` is lost: nothing that was sent by it can be confirmed any more. The tracks to drain.
+    pub(crate) fn lost(&self, node: NodeId) -> Vec<Key> {
+        lock(&self.flushes).retain(|_, (hop, _)| *hop != node);
         let mut drain = Vec::new();
         for (i, own) in self.own.iter().enumerate() {
             if own.away.load(Ordering::Acquire) {
-                let mut state = lock(&own.state);
-                if state.lost(node) {
-                    let partition = PartitionId(u16::try_from(i).unwrap_or(u16::MAX));
-                    drain.push(Lane { from: None, partition });
-                }
-                own.note(&state);
+                let lane = Lane { caller: None, partition: PartitionId(u16::try_from(i).unwrap_or(u16::MAX)) };
+                self.with(lane, |tracks| drain.extend(tracks.lost(lane, node)));
             }
         }
-        let mut relayed = lock(&self.relayed);
-        relayed.retain(|lane, state| {
-            if state.lost(node) {
-                drain.push(*lane);
-            }
-            !state.idle()
-        });
-        self.relayed_count.store(relayed.len(), Ordering::Release);
+        let lanes: Vec<Lane> = lock(&self.relayed).keys().copied().collect();
+        for lane in lanes {
+            self.with(lane, |tracks| drain.extend(tracks.lost(lane, node)));
+        }
         drain
     }
 
-    /// Everything that waits, for a node that stops.
-    pub(crate) fn clear(&self) -> Vec<Letter> {
-        let own = self.own.iter().filter_map(|own| lock(&own.state).barrier.take());
-        let relayed = std::mem::take(&mut *lock(&self.relayed)).into_values().filter_map(|state| state.barrier);
-        own.chain(relayed).flat_map(|barrier| barrier.waiting).collect()
+    /// Takes out everything that waits, for a node that stops.
+    pub(crate) fn clear(&self) -> Vec<L> {
+        let mut letters = Vec::new();
+        for own in &self.own {
+            lock(&own.tracks).clear(&mut letters);
+        }
+        for mut tracks in std::mem::take(&mut *lock(&self.relayed)).into_values() {
+            tracks.clear(&mut letters);
+        }
+        self.waiting.store(0, Ordering::Relaxed);
+        letters
     }
 
-    fn with<T>(&self, lane: Lane, change: impl FnOnce(&mut State) -> T) -> T {
-        if lane.from.is_none() {
+    /// Notes which flushes the track waits for, and until when.
+    fn note(&self, track: &Track<L>, key: Key, passage: &Passage<L>) {
+        if let Passage::Asks(asks) = passage {
+            let mut flushes = lock(&self.flushes);
+            flushes.extend(asks.iter().map(|(hop, flush)| (*flush, (*hop, key.clone()))));
+        }
+        if let Some(until) = track.until() {
+            lock(&self.alarms).insert((until, key));
+        }
+    }
+
+    fn count(&self, passage: &Passage<L>) {
+        match passage {
+            Passage::Waits | Passage::Asks(_) | Passage::Stalled => {
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+            }
+            Passage::Gone | Passage::Full(_) => {}
+        }
+    }
+
+    fn number(&self) -> u64 {
+        self.flushes_made.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn with<T>(&self, lane: Lane, change: impl FnOnce(&mut Tracks<L>) -> T) -> T {
+        if lane.caller.is_none() {
             let own = self.own(lane.partition);
-            let mut state = lock(&own.state);
-            let result = change(&mut state);
-            own.note(&state);
+            let mut tracks = lock(&own.tracks);
+            let result = change(&mut tracks);
+            own.away.store(!tracks.tidy(), Ordering::Release);
             return result;
         }
         let mut relayed = lock(&self.relayed);
-        let state = relayed.entry(lane).or_default();
-        let result = change(state);
-        if state.idle() {
+        let tracks = relayed.entry(lane).or_default();
+        let result = change(tracks);
+        if tracks.tidy() {
             relayed.remove(&lane);
         }
         self.relayed_count.store(relayed.len(), Ordering::Release);
         result
     }
 
-    fn own(&self, partition: PartitionId) -> &OwnLane {
+    fn own(&self, partition: PartitionId) -> &Own<L> {
         &self.own[usize::from(partition.0) % self.own.len()]
     }
 }
 
-impl OwnLane {
-    fn note(&self, state: &State) {
-        self.away.store(!state.idle(), Ordering::Release);
+impl<L> Tracks<L> {
+    /// The track that a letter of `name` takes, and whether it is the name's own.
+    fn of(&mut self, name: &Name, way: Way, turn: Turn) -> (bool, &mut Track<L>) {
+        // While others wait here, those of this name may be among them: what comes next stays behind them.
+        let parts = way.apart && turn == Turn::New && !self.common.waits();
+        let parts = parts && (way.hop.is_some() || !self.common.is_idle());
+        if parts && !self.apart.contains_key(name) && self.make_room() {
+            self.apart.insert(name.clone(), Track::beside(&self.common));
+        }
+        self.present(name)
     }
-}
 
-impl State {
-    fn idle(&self) -> bool {
-        self.hop.is_none() && self.barrier.is_none()
+    /// The track of `name` as things are, and whether it is the name's own.
+    fn present(&mut self, name: &Name) -> (bool, &mut Track<L>) {
+        match self.apart.get_mut(name) {
+            Some(track) => (true, track),
+            None => (false, &mut self.common),
+        }
     }
 
-    fn pass(
-        &mut self,
-        hop: Option<NodeId>,
-        letter: Letter,
-        turn: Turn,
-        flush: impl FnOnce() -> u64,
-        go: impl FnOnce(Letter),
-    ) -> Passage {
-        if let Some(barrier) = &mut self.barrier
-            && !(turn == Turn::Drained && barrier.draining)
+    fn at(&mut self, key: &Key) -> Option<&mut Track<L>> {
+        match &key.name {
+            Some(name) => self.apart.get_mut(name),
+            None => Some(&mut self.common),
+        }
+    }
+
+    /// A name that takes its partition's way again needs no track, unless somebody waits.
+    fn rejoin(&mut self, name: &Name) {
+        if !self.common.waits()
+            && self.apart.get(name).is_some_and(|track| !track.waits())
+            && let Some(track) = self.apart.remove(name)
         {
-            if barrier.waiting.len() >= WAITING_MAX {
-                return Passage::Full(letter);
-            }
-            barrier.waiting.push_back(letter);
-            return Passage::Waits;
-        }
-        match self.hop {
-            Some(old) if Some(old) != hop => {
-                let id = flush();
-                let mut waiting = self.barrier.take().map(|barrier| barrier.waiting).unwrap_or_default();
-                waiting.push_front(letter);
-                self.barrier = Some(Barrier { flush: id, of: old, waiting, draining: false });
-                Passage::Flush(old, id)
-            }
-            Some(_) | None => {
-                self.hop = hop;
-                go(letter);
-                Passage::Gone
-            }
+            self.common.take_over(&track);
         }
     }
 
-    /// Forgets a lost hop; whether what waited for it is to be drained.
-    fn lost(&mut self, node: NodeId) -> bool {
-        if self.hop == Some(node) {
-            self.hop = None;
+    fn make_room(&mut self) -> bool {
+        if self.apart.len() < APART_MAX {
+            return true;
         }
-        match &mut self.barrier {
-            Some(barrier) if barrier.of == node && !barrier.draining => {
-                barrier.draining = true;
-                true
+        let Some(name) = self.apart.iter().find(|(_, track)| !track.waits()).map(|(name, _)| name.clone()) else {
+            return false;
+        };
+        self.rejoin(&name);
+        true
+    }
+
+    /// Forgets what says nothing. Whether nothing is left.
+    fn tidy(&mut self) -> bool {
+        if self.common.is_idle() {
+            // A name without anything under way is as its partition is.
+            self.apart.retain(|_, track| !track.is_idle());
+        }
+        self.common.is_idle() && self.apart.is_empty()
+    }
+
+    fn lost(&mut self, lane: Lane, node: NodeId) -> Vec<Key> {
+        // The order of what a lost node has sent cannot be kept, since nobody knows what is missing.
+        let upstream = lane.caller == Some(node);
+        let lose = |track: &mut Track<L>| if upstream { track.forget() } else { track.lost(node) };
+        let mut drain = Vec::new();
+        if lose(&mut self.common) {
+            drain.push(Key { lane, name: None });
+        }
+        for (name, track) in &mut self.apart {
+            if lose(track) {
+                drain.push(Key { lane, name: Some(name.clone()) });
             }
-            Some(_) | None => false,
+        }
+        drain
+    }
+
+    fn clear(&mut self, letters: &mut Vec<L>) {
+        letters.extend(self.common.clear());
+        for (_, mut track) in std::mem::take(&mut self.apart) {
+            letters.extend(track.clear());
         }
     }
 }

@@ -4,8 +4,10 @@
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
-use crate::call::frame::Envelope;
+use crate::call::frame::{Envelope, Path};
 use crate::name::Name;
+use crate::runtime::lanes::Passenger;
+use crate::runtime::room::Stay;
 use crate::worker::Parcel;
 
 /// A message with its name, on its way to the worker.
@@ -18,17 +20,49 @@ pub(crate) struct Letter {
     pub(crate) hops: u8,
     /// The node that sent it here; `None` if it was written on this node.
     pub(crate) from: Option<NodeId>,
+    /// The node that it was written on; `None` if it was this one.
+    pub(crate) caller: Option<NodeId>,
+    /// The nodes that have passed it on.
+    pub(crate) path: Path,
     /// It stood in a moved worker's queue, so it goes before what waits at the gate.
     pub(crate) from_queue: bool,
+    /// Its place among what waits on this node, once it has waited.
+    pub(crate) stay: Option<Stay>,
+}
+
+impl Passenger for Letter {
+    fn name(&self) -> &Name {
+        &self.name
+    }
 }
 
 impl Letter {
-    /// Forwarding ends here: a call that has made as many hops goes back to its caller, who asks anew.
+    /// Forwarding ends here: nodes see different owners, so a letter that has made as many hops waits a little.
     pub(crate) const HOPS_MAX: u8 = 3;
+
+    /// A letter that was written on this node.
+    pub(crate) fn new(name: Name, kind: u64, parcel: Parcel) -> Self {
+        Self {
+            name,
+            parcel,
+            kind,
+            hops: 0,
+            from: None,
+            caller: None,
+            path: Path::default(),
+            from_queue: false,
+            stay: None,
+        }
+    }
 
     /// Whether its deadline has passed, so that it must not run any more.
     pub(crate) fn overdue(&self, now: Instant) -> bool {
         self.parcel.deadline.due <= now
+    }
+
+    /// Whether it has been on this node before: then it is older than all that came here by its lane meanwhile.
+    pub(crate) fn was_on(&self, me: NodeId) -> bool {
+        self.from.is_some() && (self.caller.is_none() || self.path.has(me))
     }
 
     /// What travels beside the payload when it leaves `me`.
@@ -42,7 +76,8 @@ impl Letter {
             fingerprint: self.parcel.fingerprint,
             kind: self.kind,
             hops: self.hops + 1,
-            origin: waits.map(|reply| reply.node).filter(|node| *node != me),
+            origin: waits.map(|reply| reply.node).or(self.caller).filter(|node| *node != me),
+            path: if self.from.is_some() { self.path.with(me) } else { self.path },
             from_queue: self.from_queue,
         }
     }

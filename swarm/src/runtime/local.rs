@@ -16,7 +16,6 @@ use crate::error::{CallError, CastError, Executed};
 use crate::message::{Message, Wire, decode, encode};
 use crate::name::Name;
 use crate::runtime::Node;
-use crate::runtime::lanes::Turn;
 use crate::runtime::letter::Letter;
 use crate::worker::cell::Answered;
 use crate::worker::{AnyCell, Call, Called, Cast, Cell, Deadline, Parcel, Undelivered, Worker};
@@ -76,7 +75,7 @@ impl Node {
         M: Message,
     {
         let deadline = Deadline::after(Clock::instant(), timeout.unwrap_or_else(|| self.call_timeout()));
-        if self.lanes.home(self.partition_of(name))
+        if self.lanes.is_home(self.partition_of(name), name)
             && let Some(cell) = self.places.open_cell(name)
         {
             let cell = match downcast::<W>(cell) {
@@ -130,7 +129,8 @@ impl Node {
             publish: 0,
             unconfirmed: None,
         };
-        self.post(Letter { name: name.clone(), parcel, kind: W::KIND.0, hops: 0, from: None, from_queue: false });
+        self.post(Letter::new(name.clone(), W::KIND.0, parcel));
+        self.end_if_stopped(name, request);
         Ok(ticket)
     }
 
@@ -141,7 +141,7 @@ impl Node {
         M: Message,
     {
         self.counters.casts.add(1);
-        if self.lanes.home(self.partition_of(name))
+        if self.lanes.is_home(self.partition_of(name), name)
             && let Some(cell) = self.places.open_cell(name)
         {
             let cell = match downcast::<W>(cell) {
@@ -175,9 +175,8 @@ impl Node {
             publish: 0,
             unconfirmed: None,
         };
-        let name = name.clone();
-        let letter = Letter { name, parcel, kind: W::KIND.0, hops: 0, from: None, from_queue: false };
-        self.route(letter, Turn::New).map_err(|(_, error)| cast_error(error, self))
+        let letter = Letter::new(name.clone(), W::KIND.0, parcel);
+        self.route(letter).map_err(|(_, error)| cast_error(error, self))
     }
 
     fn wrong_worker<W: Worker>(&self, name: &Name, cell: &Arc<dyn AnyCell>) -> CallError {

@@ -6,15 +6,17 @@ mod batch;
 mod control;
 mod crews;
 mod errands;
+mod farewell;
 mod fetch;
+mod hints;
 mod hosting;
 mod inbox;
 mod instances;
 mod kinds;
 mod lanes;
 mod letter;
+mod line;
 mod local;
-#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod node;
 mod places;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
@@ -22,9 +24,14 @@ mod post;
 mod registry;
 mod relays;
 mod requests;
+mod room;
 mod routing;
+#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
+mod sending;
 mod start;
+mod story;
 mod survey;
+mod track;
 mod upstream;
 mod waits;
 

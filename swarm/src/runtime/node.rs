@@ -1,6 +1,7 @@
 //! Owns what all threads of one node share. Its parts know what they do; this only holds them together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::any::Any;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -12,12 +13,12 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use swarm_net::member::{Member, MemberEvent, Profile};
 use swarm_net::node::NodeId;
-use swarm_net::time::{Clock, Instant};
-use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Transport};
+use swarm_net::time::Instant;
+use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Transport, Why};
 use swarm_net::wire::Frame;
 use tokio::sync::watch;
 
-use crate::call::frame::{Envelope, answer_head, kind, payload, verdict};
+use crate::call::frame::{answer_head, kind, verdict};
 use crate::call::pending::{Answer, Pending, Place as Stand, RequestId};
 use crate::config::Config;
 use crate::directory::{Directory, Notice};
@@ -27,14 +28,19 @@ use crate::name::Name;
 use crate::runtime::control::Input;
 use crate::runtime::crews::Crews;
 use crate::runtime::errands::Errands;
+use crate::runtime::farewell::Farewell;
 use crate::runtime::fetch::{Fetches, Outgoing};
+use crate::runtime::hints::Hints;
 use crate::runtime::instances::Instances;
-use crate::runtime::lanes::{Lane, Lanes};
+use crate::runtime::lanes::{LaneId, Lanes};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Place, Places};
-use crate::runtime::relays::Relays;
+use crate::runtime::relays::{self, Relays};
+use crate::runtime::room::Room;
 use crate::runtime::routing::Routing;
+use crate::runtime::story::Story;
 use crate::runtime::survey::Surveys;
+use crate::runtime::track::Unconfirmed;
 use crate::runtime::upstream::Upstream;
 use crate::runtime::waits::Waits;
 use crate::runtime::{Kinds, inbox};
@@ -43,11 +49,8 @@ use crate::swarm::Guard;
 use crate::timer::Timers;
 use crate::worker::{AnyCell, End, Host, KindId, Outlet, Payload, ReplyTo};
 
-/// How many letters may wait for a connection or a new view, beside those that wait for a worker.
-const PARKED_MAX: usize = 65_536;
-
-/// How long a lane waits for the confirmation of its old hop: longer than anything may wait at that hop.
-const FLUSH_WAIT: Duration = Duration::from_secs(5);
+/// Keeps a letter unconfirmed to the node that sent it here.
+type Token = Box<dyn Any + Send + Sync>;
 
 /// Everything of a node but its threads.
 pub(crate) struct Node {
@@ -65,8 +68,10 @@ pub(crate) struct Node {
     pub(crate) kinds: Kinds,
     pub(crate) pending: Arc<Pending>,
     pub(crate) places: Places,
-    pub(crate) lanes: Lanes,
-    pub(crate) relays: Relays,
+    pub(crate) lanes: Lanes<Letter>,
+    pub(crate) relays: Relays<Token, (Name, ReplyTo)>,
+    pub(crate) hints: Hints,
+    pub(crate) room: Arc<Room>,
     pub(crate) waits: Waits,
     pub(crate) groups: Crews,
     pub(crate) errands: Errands,
@@ -77,18 +82,12 @@ pub(crate) struct Node {
     pub(crate) counters: Counters,
     pub(crate) subscribers: Subscribers,
     upstreams: RwLock<HashMap<NodeId, Arc<Upstream>>>,
-    flushes: Mutex<Flushes>,
-    parked: Mutex<BTreeMap<(Instant, u64), Letter>>,
     numbers: AtomicU64,
+    pub(crate) farewell: Farewell,
+    story: Mutex<Story>,
     joined: watch::Sender<bool>,
     stopped: AtomicBool,
     gauges: Gauges,
-}
-
-/// The flushes that were sent and are not confirmed: which lane waits for each, and until when.
-#[derive(Default)]
-struct Flushes {
-    lanes: BTreeMap<u64, (Lane, Instant)>,
 }
 
 /// Figures that the control thread writes after each turn.
@@ -136,6 +135,8 @@ impl Node {
             places: Places::new(),
             lanes: Lanes::new(partitions),
             relays: Relays::default(),
+            hints: Hints::default(),
+            room: Arc::default(),
             waits: Waits::default(),
             groups: Crews::default(),
             errands: Errands::default(),
@@ -146,9 +147,9 @@ impl Node {
             counters: Counters::default(),
             subscribers: Subscribers::default(),
             upstreams: RwLock::default(),
-            flushes: Mutex::default(),
-            parked: Mutex::default(),
             numbers: AtomicU64::new(1),
+            farewell: Farewell::default(),
+            story: Mutex::default(),
             joined: watch::Sender::new(false),
             stopped: AtomicBool::new(false),
             gauges: Gauges::default(),
@@ -268,7 +269,8 @@ impl Node {
 impl Node {
     /// Sends a frame that nobody waits for. Says whether it was taken.
     pub(crate) fn send_frame(&self, to: NodeId, kind: u8, head: [u8; 24], body: &[u8]) -> bool {
-        let frame = Frame::new(kind, head, &[body]);
+        // The other side waits for it, which bounds how many there are.
+        let frame = Frame::new(kind, head, &[body]).owed();
         self.peer(to).is_some_and(|peer| peer.send(Wire::Calls, frame).is_ok())
     }
 
@@ -289,63 +291,24 @@ impl Node {
         self.pending.complete(RequestId(request), result.map(Answer::Payload));
     }
 
+    /// What another node says is the answer to a call of this node. It counts only if the call has left this node, so
+    /// nobody else can end what is still here.
+    pub(crate) fn answered(&self, request: u64, result: Result<Payload, CallError>) {
+        self.pending.complete_away(RequestId(request), result.map(Answer::Payload));
+    }
+
     /// The reply to a call of this node is too large to travel.
     pub(crate) fn reply_too_large(&self, request: u64, bytes: u64) {
         let Some(name) = self.pending.name(RequestId(request)) else { return };
         let limit = self.config.message_bytes_max();
-        self.complete(request, Err(CallError::TooLarge { name, bytes, limit, executed: Executed::Yes }));
+        self.answered(request, Err(CallError::TooLarge { name, bytes, limit, executed: Executed::Yes }));
     }
 
-    /// A call of this node that nobody could decide about has come back.
-    pub(crate) fn returned(self: &Arc<Self>, request: u64, body: &[u8]) {
-        let Some((head, body)) = body.split_first_chunk::<32>() else { return };
-        let Some(head) = head.first_chunk::<24>() else { return };
-        let Some((mut envelope, range)) = Envelope::read(head, body) else { return };
-        envelope.hops = 0;
-        envelope.origin = None;
-        envelope.request = request;
-        self.pending.retarget(RequestId(request), Stand::Here);
-        let letter = self.letter(envelope, payload(body, range), kind::CALL, None);
-        if let Err((letter, error)) = self.park(letter, Duration::from_millis(50)) {
-            self.refuse(letter, error);
+    /// A call that was posted while the node stopped may have been missed when all that wait were told.
+    pub(crate) fn end_if_stopped(&self, name: &Name, request: u64) {
+        if self.is_stopped() {
+            self.complete(request, Err(CallError::Stopping { name: name.clone(), node: self.me }));
         }
-    }
-
-    /// Gives a call back to its caller's node, which tries again by itself.
-    pub(crate) fn give_back(self: &Arc<Self>, mut letter: Letter) {
-        let Some(reply) = letter.parcel.reply.clone() else { return };
-        if reply.node == self.me {
-            letter.hops = 0;
-            if let Err((letter, error)) = self.park(letter, Duration::from_millis(50)) {
-                letter.parcel.reply.into_iter().for_each(|reply| reply.reply(Err(error.clone())));
-            }
-            return;
-        }
-        let envelope = letter.envelope(self.me, Clock::instant());
-        let mut body = envelope.head().to_vec();
-        body.resize(32, 0);
-        body.extend_from_slice(&envelope.prelude(letter.parcel.payload.len()));
-        body.extend_from_slice(&letter.parcel.payload);
-        self.send_frame(reply.node, kind::REPLY, answer_head(reply.request, verdict::RETURNED), &body);
-    }
-
-    /// Lets a letter wait and posts it anew then.
-    pub(crate) fn park(self: &Arc<Self>, letter: Letter, after: Duration) -> Result<(), (Letter, CallError)> {
-        let letter = self.keep_if(letter, true);
-        let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
-        if parked.len() >= PARKED_MAX {
-            let what = "the queue of calls that wait for a connection".to_owned();
-            let error = CallError::Overloaded { name: letter.name.clone(), node: self.me, what };
-            return Err((letter, error));
-        }
-        let at = Clock::instant() + after;
-        let first = parked.first_key_value().is_none_or(|((first, _), _)| *first > at);
-        parked.insert((at, self.number()), letter);
-        drop(parked);
-        if first {
-            self.control(Input::Look);
-        }
-        Ok(())
     }
 }
 
@@ -361,42 +324,43 @@ impl Node {
         self.peer(from)?;
         let mut upstreams = self.upstreams.write().unwrap_or_else(PoisonError::into_inner);
         let node = Arc::downgrade(self);
-        let confirm = move |id| {
+        let confirm = move |lane: LaneId, id| {
             if let Some(node) = node.upgrade() {
-                node.send_frame(from, kind::FLUSHED, answer_head(id, 0), &[]);
+                node.send_frame(from, kind::FLUSHED, answer_head(id, lane.0), &[]);
             }
         };
         Some(upstreams.entry(from).or_insert_with(|| Upstream::new(Box::new(confirm))).clone())
     }
 
-    /// A flush whose confirmation `lane` will wait for.
-    pub(crate) fn number_flush(&self, lane: Lane) -> u64 {
-        let id = self.number();
-        let until = Clock::instant() + FLUSH_WAIT;
-        self.flushes.lock().unwrap_or_else(PoisonError::into_inner).lanes.insert(id, (lane, until));
-        id
-    }
-
-    /// A flush for what was relayed.
-    pub(crate) fn number_relay_flush(&self) -> u64 {
-        self.number()
-    }
-
-    pub(crate) fn flush(self: &Arc<Self>, of: NodeId, id: u64) {
-        if !self.send_frame(of, kind::FLUSH, answer_head(id, 0), &[]) {
-            // Nothing can be in flight to a node without a connection. Not on this stack, which holds the lane's name.
-            let node = self.clone();
-            self.tokio.spawn(async move { node.flushed(of, id) });
+    /// Asks `of` to confirm everything of this lane that it was sent before.
+    pub(crate) fn flush(self: &Arc<Self>, of: NodeId, lane: LaneId, id: u64) {
+        let frame = Frame::new(kind::FLUSH, answer_head(id, lane.0), &[]).owed();
+        let sent = self.peer(of).map(|peer| peer.send(Wire::Calls, frame));
+        match sent {
+            Some(Ok(_)) => {}
+            // It is far beyond its limits: the wait for the confirmation ends by its own time.
+            Some(Err(unsent)) if unsent.why == Why::Full => {}
+            // Nothing can be in flight to a node that is gone. Not on this stack, which holds the lane's name.
+            Some(Err(_)) | None => {
+                let node = self.clone();
+                self.tokio.spawn(async move { node.flushed(of, lane, id) });
+            }
         }
     }
 
-    /// Everything that was sent to `by` before this flush has found its place.
-    pub(crate) fn flushed(self: &Arc<Self>, by: NodeId, id: u64) {
-        let lane = self.flushes.lock().unwrap_or_else(PoisonError::into_inner).lanes.remove(&id);
-        match lane {
-            Some((lane, _)) if self.lanes.confirmed(lane, id) => self.drain(lane),
-            Some(_) => {}
-            None => self.relays.confirmed(self, by, id),
+    /// Everything of this lane that was sent to `by` before this flush has found its place.
+    pub(crate) fn flushed(self: &Arc<Self>, by: NodeId, lane: LaneId, id: u64) {
+        if !relays::is_relayed(id) {
+            if let Some(key) = self.lanes.confirmed(by, id) {
+                self.drain(&key);
+            }
+            return;
+        }
+        let (tokens, next) = self.relays.confirmed(by, lane, id);
+        // Dropping them confirms, which sends frames: not under a lock.
+        drop(tokens);
+        if let Some(id) = next {
+            self.flush(by, lane, id);
         }
     }
 }
@@ -406,11 +370,8 @@ impl Node {
 impl Node {
     /// When [`Self::expire`] has something to do.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
-        let parked = parked.first_key_value().map(|((at, _), _)| *at);
-        let flushes = self.flushes.lock().unwrap_or_else(PoisonError::into_inner);
-        let flush = flushes.lanes.first_key_value().map(|(_, (_, until))| *until);
-        [parked, flush, self.pending.next_due(), self.waits.next()].into_iter().flatten().min()
+        let story = self.story.lock().unwrap_or_else(PoisonError::into_inner).next_due();
+        [self.lanes.next_due(), self.pending.next_due(), self.waits.next(), story].into_iter().flatten().min()
     }
 
     /// Ends or repeats what is due.
@@ -426,37 +387,13 @@ impl Node {
                 Stand::Away => Executed::Maybe,
             });
         }
-        self.unpark(now);
+        self.tell_story(now);
         self.end_waits(now);
-        while let Some(lane) = self.overdue_flush(now) {
-            tracing::warn!(node = %self.me, "a node did not confirm in time what it was sent: calls may be out of order");
-            self.drain(lane);
-        }
-    }
-
-    fn overdue_flush(&self, now: Instant) -> Option<Lane> {
-        let mut flushes = self.flushes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (&id, &(lane, until)) = flushes.lanes.first_key_value()?;
-        if until > now {
-            return None;
-        }
-        flushes.lanes.remove(&id);
-        drop(flushes);
-        self.lanes.confirmed(lane, id);
-        Some(lane)
-    }
-
-    fn unpark(self: &Arc<Self>, now: Instant) {
-        loop {
-            let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
-            match parked.first_entry() {
-                Some(entry) if entry.key().0 <= now => {
-                    let letter = entry.remove();
-                    drop(parked);
-                    self.post(letter);
-                }
-                Some(_) | None => return,
+        while let Some((key, Unconfirmed(unconfirmed))) = self.lanes.overdue(now) {
+            if unconfirmed {
+                tracing::warn!(node = %self.me, "a node did not confirm in time what it was sent: calls may be out of order");
             }
+            self.drain(&key);
         }
     }
 }
@@ -490,16 +427,29 @@ impl Node {
         }
     }
 
-    pub(crate) fn tell_notice(&self, notice: Notice) {
+    /// What the directory has noticed: its items for who looks for them, their sum for everybody.
+    pub(crate) fn tell_notice(&self, now: Instant, notice: Notice) {
+        self.story.lock().unwrap_or_else(PoisonError::into_inner).note(now, &notice);
         match notice {
             Notice::FailedOver { name, to } => {
                 tracing::debug!(node = %self.me, %name, peer = %to, "a worker starts again elsewhere");
                 self.tell(|| Event::FailedOver(name.clone()));
             }
             Notice::Conflict { name, winner, loser } => {
-                tracing::info!(node = %self.me, %name, %winner, %loser, "two instances of a name met");
+                tracing::debug!(node = %self.me, %name, %winner, %loser, "two instances of a name met");
                 self.tell(|| Event::Conflict(name.clone()));
             }
+            Notice::KindConflict { name, loser } => {
+                tracing::warn!(node = %self.me, %name, peer = %loser, "two workers of different types met under one name: the loser is dropped");
+                self.tell(|| Event::Conflict(name.clone()));
+            }
+            Notice::Moved { name, from, to } => {
+                tracing::debug!(node = %self.me, %name, %from, %to, "a worker has moved")
+            }
+            Notice::Adopted { name, host } => {
+                tracing::debug!(node = %self.me, %name, peer = %host, "a worker whose record was lost is registered again");
+            }
+            Notice::Ended { name } => tracing::debug!(node = %self.me, %name, "a name is free: its worker has ended"),
             Notice::StartFailed { name, host, text } => {
                 tracing::warn!(node = %self.me, %name, peer = %host, text, "a worker did not start");
             }
@@ -509,16 +459,23 @@ impl Node {
             Notice::LeaveTimedOut { cells, roles, copies } => {
                 tracing::warn!(node = %self.me, cells, roles, copies, "leaving took too long: not everything was handed over");
             }
-            Notice::KindConflict { .. } => {
-                tracing::warn!(node = %self.me, ?notice, "a name was registered for workers of two types on the sides of a split");
+            Notice::Claimed { .. } | Notice::Owner { .. } => self.trace(&notice),
+            Notice::Disagreed { .. } | Notice::UnderReplicated { .. } => self.trace(&notice),
+        }
+    }
+
+    fn trace(&self, notice: &Notice) {
+        tracing::trace!(node = %self.me, ?notice, "directory");
+    }
+
+    fn tell_story(&self, now: Instant) {
+        let lines = self.story.lock().unwrap_or_else(PoisonError::into_inner).tell(now);
+        for (level, line) in lines {
+            if level == tracing::Level::WARN {
+                tracing::warn!(node = %self.me, "{line}");
+            } else {
+                tracing::info!(node = %self.me, "{line}");
             }
-            Notice::Claimed { .. }
-            | Notice::Owner { .. }
-            | Notice::Disagreed { .. }
-            | Notice::Moved { .. }
-            | Notice::Adopted { .. }
-            | Notice::Ended { .. }
-            | Notice::UnderReplicated { .. } => tracing::trace!(node = %self.me, ?notice, "directory"),
         }
     }
 
@@ -547,27 +504,39 @@ impl Node {
         self.upstreams.write().unwrap_or_else(PoisonError::into_inner).remove(&peer);
     }
 
-    /// The connection for calls to `peer` was lost; frames up to `claimed` may have arrived.
-    pub(crate) fn lost(self: &Arc<Self>, peer: NodeId, claimed: FrameNo) {
+    /// The connection for calls to `peer` was lost. Frames up to `claimed` may have arrived; the others came back.
+    pub(crate) fn lost(self: &Arc<Self>, peer: NodeId, claimed: FrameNo, unsent: Vec<Frame>) {
         self.upstreams.write().unwrap_or_else(PoisonError::into_inner).remove(&peer);
+        self.hints.lost(peer);
         self.pending.fail_where(|waiting| match waiting.place {
             Stand::Sent { peer: sent_to, frame } if sent_to == peer && FrameNo(frame) <= claimed => {
                 Some(inbox::node_down(waiting.name.clone(), peer))
             }
             Stand::Sent { .. } | Stand::Here | Stand::Begun | Stand::Away => None,
         });
-        self.relays.lost(peer, claimed);
+        let relays::Lost { calls, tokens, flushes } = self.relays.lost(peer, claimed, unsent.len());
+        for (name, reply) in calls {
+            reply.reply(Err(inbox::node_down(name, peer)));
+        }
+        // What came back is older than all that waits, and is still unconfirmed to whoever sent it.
+        self.resend(peer, unsent);
+        drop(tokens);
+        for (lane, id) in flushes {
+            self.flush(peer, lane, id);
+        }
         self.surveys.lost(peer);
+        self.farewell.let_go(peer);
         for name in self.waits.lost(peer) {
             self.open_gate(&name, |gate| gate.source == peer);
         }
-        for lane in self.lanes.lost(peer) {
-            self.drain(lane);
+        for key in self.lanes.lost(peer) {
+            self.drain(&key);
         }
     }
 
     /// `peer` is no member any more.
     pub(crate) fn gone(self: &Arc<Self>, peer: NodeId) {
+        self.hints.lost(peer);
         self.fetches.lost(peer);
         self.surveys.lost(peer);
     }
@@ -674,7 +643,7 @@ impl Host for Node {
         }
     }
 
-    fn as_any(&self) -> &dyn std::any::Any {
+    fn as_any(&self) -> &dyn Any {
         self
     }
 }

@@ -22,8 +22,8 @@ pub(crate) const HELD_MAX: usize = 4096;
 pub(crate) enum Place {
     /// Here. With a gate, if its predecessor's queue has not arrived in full.
     Cell(Arc<dyn AnyCell>, Option<Box<Gate>>),
-    /// A worker of this kind was here and has moved.
-    Redirect(NodeId, KindId),
+    /// A worker of this kind was here and has moved. Calls are passed on until then.
+    Redirect(NodeId, KindId, Instant),
     /// The directory is asked.
     Held(VecDeque<Letter>),
 }
@@ -57,6 +57,14 @@ impl Places {
         match self.read(name).get(name) {
             Some(Place::Cell(cell, None)) => Some(cell.clone()),
             Some(Place::Cell(_, Some(_)) | Place::Redirect(..) | Place::Held(_)) | None => None,
+        }
+    }
+
+    /// The cell of a name, whether it takes calls right away or not.
+    pub(crate) fn any_cell(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
+        match self.read(name).get(name) {
+            Some(Place::Cell(cell, _)) => Some(cell.clone()),
+            Some(Place::Redirect(..) | Place::Held(_)) | None => None,
         }
     }
 
@@ -97,7 +105,7 @@ impl Places {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             let of_kind = |place: &Place| match place {
                 Place::Cell(cell, _) => cell.kind() == kind,
-                Place::Redirect(_, moved) => *moved == kind,
+                Place::Redirect(_, moved, _) => *moved == kind,
                 Place::Held(_) => false,
             };
             names.extend(shard.iter().filter(|(_, place)| of_kind(place)).map(|(name, _)| name.clone()));

@@ -6,87 +6,122 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
+use swarm_net::ring::PartitionId;
 use swarm_net::time::Clock;
-use swarm_net::transport::Why;
-use swarm_net::wire::Frame;
 
-use crate::call::frame::{Envelope, kind};
-use crate::call::pending::{Place as Stand, RequestId};
+use crate::directory::Route;
 use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::control::Input;
-use crate::runtime::lanes::{Lane, Passage, Turn};
+use crate::runtime::lanes::{Key, Lane, Way};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{HELD_MAX, Place, Shard};
 use crate::runtime::routing::Hop;
-use crate::worker::{Deadline, Parcel, Undelivered};
+use crate::runtime::sending::{LOST_HOP_RETRY, Unwritten};
+use crate::runtime::track::{Passage, Rank, Turn};
+use crate::worker::{AnyCell, Undelivered};
 
 /// A letter that nobody takes, and why. Whoever posted it answers its caller.
 pub(crate) type Refusal = (Letter, CallError);
 
-/// When to try a letter again whose next hop is not known or not connected: the view is about to change.
-const LOST_HOP_RETRY: Duration = Duration::from_millis(50);
+/// How often letters that wait for the directory's word are looked through for those that are overdue, and the directory
+/// is asked again, should its word have been lost to a change of the view.
+const HELD_LOOK: Duration = Duration::from_millis(250);
 
-/// When to try a letter again whose connection's queue is full.
-const FULL_RETRY: Duration = Duration::from_millis(1);
+/// Why a cell did not take a letter.
+enum Undeliverable {
+    /// Its caller is to be told.
+    Refused(Refusal),
+    /// The cell is no more.
+    Moved(Letter),
+}
 
 impl Node {
     /// Posts a letter and answers its caller if nobody takes it.
     pub(crate) fn post(self: &Arc<Self>, letter: Letter) {
-        if let Err((letter, error)) = self.route(letter, Turn::New) {
+        if let Err((letter, error)) = self.route(letter) {
             self.refuse(letter, error);
         }
     }
 
     /// Posts a letter.
-    pub(crate) fn route(self: &Arc<Self>, letter: Letter, turn: Turn) -> Result<(), Refusal> {
-        let name = letter.name.clone();
-        let mut shard = self.places.write(&name);
-        self.route_in(&mut shard, letter, turn)
+    pub(crate) fn route(self: &Arc<Self>, letter: Letter) -> Result<(), Refusal> {
+        let mut shard = self.places.write(&letter.name);
+        self.route_in(&mut shard, letter, Turn::New)
     }
 
     /// Posts a letter whose name is in `shard`.
-    pub(crate) fn route_in(self: &Arc<Self>, shard: &mut Shard, letter: Letter, turn: Turn) -> Result<(), Refusal> {
-        if letter.overdue(Clock::instant()) {
+    fn route_in(self: &Arc<Self>, shard: &mut Shard, mut letter: Letter, turn: Turn) -> Result<(), Refusal> {
+        let now = Clock::instant();
+        if letter.overdue(now) {
             return Err(self.timed_out(letter));
         }
         if letter.from_queue {
-            // What stood in a moved worker's queue is older than anything that waits in a lane.
-            return self.place(shard, letter);
+            match shard.get(&letter.name) {
+                // What stood in a moved worker's queue is older than anything that waits in a lane.
+                Some(Place::Cell(..)) => return self.place(shard, letter),
+                Some(Place::Redirect(..)) => return self.overtake(shard, None, [letter]).pop().map_or(Ok(()), Err),
+                // Nobody knows it here any more: it asks its way like any other.
+                Some(Place::Held(_)) | None => letter.from_queue = false,
+            }
         }
-        let routing = self.routing();
-        let partition = routing.partition_of(&letter.name);
-        let hop = match shard.get(&letter.name) {
-            Some(Place::Redirect(to, _)) => Some(*to),
-            Some(Place::Cell(..) | Place::Held(_)) => None,
-            None => match routing.hop(partition) {
-                Hop::Owner(owner) => Some(owner),
-                Hop::Ask => None,
-            },
-        };
-        let lane = Lane { from: letter.from, partition };
+        if turn == Turn::New && letter.was_on(self.id()) {
+            // It has come round, for nodes do not agree yet who owns the name. What came meanwhile waits for it.
+            return self.overtake_with(shard, None, letter, Turn::New);
+        }
+        let lane = self.lane(&letter);
+        let way = self.way(shard, &letter, lane.partition);
+        if let (Turn::New, Some(from), Some(_), false) = (turn, letter.from, way.hop, way.apart) {
+            self.tell_not_here(&letter.name, from);
+        }
+        // What finds its place at once is never counted; but what may wait must be counted before it does.
+        let letter = self.keep_if(letter, way.hop.is_some() || self.lanes.relays());
         let mut result = Ok(());
-        let letter = self.keep_if(letter, !self.lanes.home(partition));
-        let passage = self.lanes.pass(
-            lane,
-            hop,
-            letter,
-            turn,
-            || self.number_flush(lane),
-            |letter| {
-                result = match hop {
-                    Some(to) => self.write(to, letter),
-                    None => self.place(shard, letter),
-                };
-            },
-        );
-        match passage {
-            Passage::Gone | Passage::Waits => {}
-            Passage::Flush(of, id) => self.flush(of, id),
-            Passage::Full(letter) => return Err(self.overloaded(letter, "the queue of calls that change their route")),
-        }
+        let passage = self.lanes.pass(now, lane, way, letter, turn, |letter| {
+            let Some(to) = way.hop else {
+                result = self.place(shard, letter);
+                return Ok(());
+            };
+            match self.write(to, letter, way) {
+                Ok(()) => Ok(()),
+                Err(Unwritten::Refused(refusal)) => {
+                    result = Err(*refusal);
+                    Ok(())
+                }
+                // Its caller is there to be told, and may do something else.
+                Err(Unwritten::Full(letter)) if turn == Turn::New && letter.is_own_cast() => {
+                    result = Err(self.overloaded(letter, "the connection's queue"));
+                    Ok(())
+                }
+                Err(unwritten) => unwritten.stuck().map_or(Ok(()), Err),
+            }
+        });
+        self.after(lane, passage)?;
         result
+    }
+
+    /// The lane that a letter is in on this node.
+    pub(crate) fn lane(&self, letter: &Letter) -> Lane {
+        Lane { caller: letter.caller, partition: self.partition_of(&letter.name) }
+    }
+
+    /// Where a letter goes next.
+    fn way(&self, shard: &Shard, letter: &Letter, partition: PartitionId) -> Way {
+        match shard.get(&letter.name) {
+            Some(Place::Cell(..) | Place::Held(_)) => Way { hop: None, apart: true },
+            Some(Place::Redirect(to, ..)) if self.is_way(*to) => Way { hop: Some(*to), apart: true },
+            Some(Place::Redirect(..)) | None => {
+                let hint = self.hints.get(&letter.name, Clock::instant);
+                // Whoever sends it here knows that it is not there.
+                let hint = hint.filter(|host| Some(*host) != letter.from && self.is_way(*host));
+                match (hint, self.routing().hop(partition)) {
+                    (Some(host), _) => Way { hop: Some(host), apart: true },
+                    (None, Hop::Owner(owner)) => Way { hop: Some(owner), apart: false },
+                    (None, Hop::Ask) => Way { hop: None, apart: false },
+                }
+            }
+        }
     }
 
     /// Puts a letter where its name is on this node.
@@ -102,36 +137,54 @@ impl Node {
                 let cell = cell.clone();
                 match self.deliver(&cell, letter) {
                     Ok(()) => Ok(()),
-                    Err(Undeliverable::Refused(refusal)) => Err(*refusal),
+                    Err(Undeliverable::Refused(refusal)) => Err(refusal),
                     Err(Undeliverable::Moved(letter)) => {
-                        // The worker has ended by itself and the directory is being told: it says what becomes of the name.
-                        shard.insert(name.clone(), Place::Held(VecDeque::from([self.keep_if(*letter, true)])));
-                        self.control(Input::Wanted(name));
-                        Ok(())
+                        // The worker has ended by itself and the directory is being told: it says what becomes of the
+                        // name.
+                        self.hold(shard, name, letter)
                     }
                 }
             }
-            Some(Place::Redirect(to, _)) => {
-                let to = *to;
-                self.write(to, letter)
-            }
             Some(Place::Held(waiting)) => self.wait_in(waiting, letter),
-            None => {
-                let mut waiting = VecDeque::new();
-                let waits = self.wait_in(&mut waiting, letter);
-                shard.insert(name.clone(), Place::Held(waiting));
-                self.control(Input::Wanted(name));
-                waits
+            Some(Place::Redirect(..)) | None => self.hold(shard, name, letter),
+        }
+    }
+
+    /// Holds a letter until the directory says where it goes.
+    fn hold(self: &Arc<Self>, shard: &mut Shard, name: Name, letter: Letter) -> Result<(), Refusal> {
+        let mut waiting = VecDeque::new();
+        self.wait_in(&mut waiting, letter)?;
+        if let Some(Place::Redirect(..)) = shard.insert(name.clone(), Place::Held(waiting)) {
+            self.groups.forget(&name);
+        }
+        self.waits.until(Clock::instant() + HELD_LOOK, name.clone());
+        self.control(Input::Wanted(name));
+        Ok(())
+    }
+
+    /// Ends what is overdue among the letters that are held for a name, and asks for it again.
+    pub(crate) fn look_at_held(self: &Arc<Self>, name: &Name) {
+        let now = Clock::instant();
+        let mut overdue = Vec::new();
+        {
+            let mut shard = self.places.write(name);
+            let Some(Place::Held(waiting)) = shard.get_mut(name) else { return };
+            overdue.extend(take_overdue(waiting, now));
+            if waiting.is_empty() {
+                shard.remove(name);
+            } else {
+                self.waits.until(now + HELD_LOOK, name.clone());
+                self.control(Input::Wanted(name.clone()));
             }
+        }
+        for letter in overdue {
+            let (letter, error) = self.timed_out(letter);
+            self.refuse(letter, error);
         }
     }
 
     /// Gives a letter to a cell of this node.
-    pub(crate) fn deliver(
-        self: &Arc<Self>,
-        cell: &Arc<dyn crate::worker::AnyCell>,
-        letter: Letter,
-    ) -> Result<(), Undeliverable> {
+    fn deliver(self: &Arc<Self>, cell: &Arc<dyn AnyCell>, letter: Letter) -> Result<(), Undeliverable> {
         if letter.kind != 0 && letter.kind != cell.kind().0 {
             let error = CallError::WrongWorker {
                 name: letter.name.clone(),
@@ -139,131 +192,135 @@ impl Node {
                 expected: self.kind_name(letter.kind),
                 found: cell.worker().to_owned(),
             };
-            return Err(Undeliverable::Refused(Box::new((letter, error))));
+            return Err(Undeliverable::Refused((letter, error)));
         }
         if letter.parcel.publish != 0 && cell.seen(letter.parcel.publish) {
             return Ok(());
         }
-        self.counters.received.add(u64::from(letter.from.is_some()));
-        let Letter { name, parcel, kind, hops, from, from_queue } = letter;
+        let received = u64::from(letter.from.is_some());
+        let Letter { name, parcel, kind, hops, from, caller, path, from_queue, stay } = letter;
         match cell.clone().deliver(parcel) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.counters.received.add(received);
+                Ok(())
+            }
             Err((parcel, why)) => {
                 self.held_here(&parcel);
-                let letter = Letter { name, parcel, kind, hops, from, from_queue };
+                let letter = Letter { name, parcel, kind, hops, from, caller, path, from_queue, stay };
                 Err(match why {
-                    Undelivered::Full => Undeliverable::Refused(Box::new(self.overloaded(letter, "the mailbox"))),
-                    Undelivered::Moved => Undeliverable::Moved(Box::new(letter)),
+                    Undelivered::Full => Undeliverable::Refused(self.overloaded(letter, "the mailbox")),
+                    Undelivered::Moved => Undeliverable::Moved(letter),
                 })
             }
         }
     }
 
-    /// Writes a letter to another node.
-    pub(crate) fn write(self: &Arc<Self>, to: NodeId, mut letter: Letter) -> Result<(), Refusal> {
-        if letter.hops >= Letter::HOPS_MAX {
-            let error = CallError::NotOwner { name: letter.name.clone(), node: self.id() };
-            return Err((letter, error));
-        }
-        let Some(peer) = self.peer(to) else { return self.park(letter, LOST_HOP_RETRY) };
-        let now = Clock::instant();
-        let envelope = letter.envelope(self.id(), now);
-        let kind = if letter.parcel.reply.is_some() { kind::CALL } else { kind::CAST };
-        let prelude = envelope.prelude(letter.parcel.payload.len());
-        let frame =
-            Frame::new(kind, envelope.head(), &[&prelude, &letter.parcel.payload]).due(letter.parcel.deadline.due);
-        let own = letter.parcel.reply.as_ref().filter(|reply| reply.node == self.id()).map(|reply| reply.request);
-        if let Some(request) = own {
-            // Until its number is known: it may have gone, so it may run.
-            self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: 0 });
-        }
-        match peer.send(swarm_net::transport::Lane::Calls, frame) {
-            Ok(no) => {
-                match own {
-                    Some(request) => {
-                        self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: no.0 });
-                    }
-                    None => self.relays.passed_on(self, to, no, letter),
-                }
-                Ok(())
-            }
-            Err(unsent) => {
-                self.held_here(&letter.parcel);
-                match unsent.why {
-                    Why::Full if letter.from.is_none() && letter.parcel.reply.is_some() => {
-                        self.park(letter, FULL_RETRY)
-                    }
-                    Why::Full => {
-                        letter = self.keep_if(letter, false);
-                        Err(self.overloaded(letter, "the connection's queue"))
-                    }
-                    Why::Closed => self.park(letter, LOST_HOP_RETRY),
-                    Why::TooLarge => {
-                        let error = CallError::TooLarge {
-                            name: letter.name.clone(),
-                            bytes: letter.parcel.payload.len() as u64,
-                            limit: self.config().message_bytes_max(),
-                            executed: Executed::No,
-                        };
-                        Err((letter, error))
-                    }
-                }
-            }
-        }
-    }
-
-    /// A frame that came back unsent becomes a letter again and is posted anew.
-    pub(crate) fn repost(self: &Arc<Self>, frame: &Frame) {
-        let Some((envelope, range)) = Envelope::read(frame.head(), frame.body()) else { return };
-        let mut letter = self.letter(envelope, crate::call::frame::payload(frame.body(), range), frame.kind(), None);
-        letter.hops = letter.hops.saturating_sub(1);
-        if let Some(due) = frame.due {
-            letter.parcel.deadline.due = due;
-        }
-        self.held_here(&letter.parcel);
-        self.post(letter);
-    }
-
-    /// Notes that a call of this node is on this node, and has not run.
-    fn held_here(&self, parcel: &Parcel) {
-        if let Some(reply) = parcel.reply.as_ref().filter(|reply| reply.node == self.id()) {
-            self.pending.retarget(RequestId(reply.request), Stand::Here);
-        }
-    }
-
-    /// A letter from an envelope and its payload.
-    pub(crate) fn letter(
+    /// Gives letters that waited for it to a cell, in order. Returns those that nobody takes.
+    pub(crate) fn deliver_all(
         self: &Arc<Self>,
-        envelope: Envelope,
-        payload: crate::worker::Payload,
-        kind: u8,
-        from: Option<NodeId>,
-    ) -> Letter {
-        let waits = kind == kind::CALL;
-        let origin = envelope.origin.or(from).unwrap_or(self.id());
-        let parcel = Parcel {
-            method: envelope.message,
-            fingerprint: envelope.fingerprint,
-            payload,
-            deadline: Deadline::after(Clock::instant(), envelope.remaining),
-            reply: waits.then(|| self.reply_to(origin, envelope.request)),
-            publish: if waits { 0 } else { envelope.request },
-            unconfirmed: None,
-        };
-        Letter {
-            name: envelope.name,
-            parcel,
-            kind: envelope.kind,
-            hops: envelope.hops,
-            from,
-            from_queue: envelope.from_queue,
+        shard: &mut Shard,
+        cell: &Arc<dyn AnyCell>,
+        letters: impl IntoIterator<Item = Letter>,
+    ) -> Vec<Refusal> {
+        let mut refused = Vec::new();
+        for letter in letters {
+            match self.deliver(cell, letter) {
+                Ok(()) => {}
+                Err(Undeliverable::Refused(refusal)) => refused.push(refusal),
+                Err(Undeliverable::Moved(letter)) => {
+                    let name = letter.name.clone();
+                    let held = match shard.get_mut(&name) {
+                        Some(Place::Held(waiting)) => self.wait_in(waiting, letter),
+                        Some(Place::Cell(..) | Place::Redirect(..)) | None => self.hold(shard, name, letter),
+                    };
+                    refused.extend(held.err());
+                }
+            }
         }
+        refused
     }
 
-    /// Lets the letters of a lane go whose old hop has confirmed.
-    pub(crate) fn drain(self: &Arc<Self>, lane: Lane) {
-        while let Some(letter) = self.lanes.drain(lane) {
-            if let Err((letter, error)) = self.route(letter, Turn::Drained) {
+    /// Sends letters of one name that are older than all that wait in their lanes, since they have waited elsewhere on this
+    /// node or have come round to it: to `host`, or by what else is known of the name. Returns those that nobody takes.
+    pub(crate) fn overtake(
+        self: &Arc<Self>,
+        shard: &mut Shard,
+        host: Option<NodeId>,
+        letters: impl IntoIterator<Item = Letter>,
+    ) -> Vec<Refusal> {
+        let letters = letters.into_iter();
+        letters.filter_map(|letter| self.overtake_with(shard, host, letter, Turn::New).err()).collect()
+    }
+
+    fn overtake_with(
+        self: &Arc<Self>,
+        shard: &mut Shard,
+        host: Option<NodeId>,
+        letter: Letter,
+        turn: Turn,
+    ) -> Result<(), Refusal> {
+        let rank = if letter.was_on(self.id()) { Rank::Round } else { Rank::Older };
+        let now = Clock::instant();
+        if letter.overdue(now) {
+            return Err(self.timed_out(letter));
+        }
+        let lane = self.lane(&letter);
+        let way = match host {
+            Some(_) => Way { hop: host, apart: true },
+            None => self.way(shard, &letter, lane.partition),
+        };
+        let letter = self.keep_if(letter, true);
+        let mut result = Ok(());
+        let passage = self.lanes.overtake(now, lane, way.hop, letter, (rank, turn), |letter| {
+            let Some(to) = way.hop else {
+                result = self.place(shard, letter);
+                return Ok(());
+            };
+            if (rank, turn, way.apart) == (Rank::Round, Turn::New, false) {
+                // It would only come round again: the view has to change first.
+                return Err((letter, LOST_HOP_RETRY));
+            }
+            match self.write(to, letter, way) {
+                Ok(()) => Ok(()),
+                Err(Unwritten::Refused(refusal)) => {
+                    result = Err(*refusal);
+                    Ok(())
+                }
+                Err(unwritten) => unwritten.stuck().map_or(Ok(()), Err),
+            }
+        });
+        self.after(lane, passage)?;
+        result
+    }
+
+    /// Does what a passage through a lane leaves to be done.
+    fn after(self: &Arc<Self>, lane: Lane, passage: Passage<Letter>) -> Result<(), Refusal> {
+        match passage {
+            Passage::Gone | Passage::Waits => {}
+            Passage::Asks(flushes) => {
+                let lane = lane.id(self.id());
+                flushes.into_iter().for_each(|(of, id)| self.flush(of, lane, id));
+            }
+            Passage::Stalled => self.control(Input::Look),
+            Passage::Full(letter) => return Err(self.overloaded(letter, "the queue of calls that change their route")),
+        }
+        Ok(())
+    }
+
+    /// Lets the letters of a track go that need not wait any more.
+    pub(crate) fn drain(self: &Arc<Self>, key: &Key) {
+        while let Some(name) = self.lanes.front(key) {
+            let refused = {
+                let mut shard = self.places.write(&name);
+                match self.lanes.pop(key, &name) {
+                    Some((letter, Rank::Round | Rank::Older)) => {
+                        self.overtake_with(&mut shard, None, letter, Turn::Drained).err()
+                    }
+                    Some((letter, Rank::Next)) => self.route_in(&mut shard, letter, Turn::Drained).err(),
+                    None => None,
+                }
+            };
+            if let Some((letter, error)) = refused {
                 self.refuse(letter, error);
             }
         }
@@ -272,33 +329,47 @@ impl Node {
     /// Ends a letter with an error, and tells its caller.
     pub(crate) fn refuse(self: &Arc<Self>, letter: Letter, error: CallError) {
         match letter.parcel.reply {
-            // Nobody decided about it: it is tried again while there is time.
-            Some(_) if matches!(error, CallError::NotOwner { .. }) => self.give_back(letter),
             Some(reply) => reply.outlet.reply(reply.node, reply.request, Err(error)),
             None => tracing::debug!(node = %self.id(), name = %letter.name, %error, "a cast was dropped"),
         }
     }
 
-    /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here.
-    pub(crate) fn keep_if(self: &Arc<Self>, mut letter: Letter, waits: bool) -> Letter {
+    pub(crate) fn refuse_all(self: &Arc<Self>, refused: Vec<Refusal>) {
+        for (letter, error) in refused {
+            self.refuse(letter, error);
+        }
+    }
+
+    /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here. What has come round is confirmed
+    /// at once: whoever waits for it may be whom it would wait for.
+    fn keep_if(self: &Arc<Self>, mut letter: Letter, waits: bool) -> Letter {
         if waits
             && letter.parcel.unconfirmed.is_none()
+            && !letter.was_on(self.id())
             && let Some(from) = letter.from
         {
-            letter.parcel.unconfirmed = self.upstream(from).map(|upstream| Box::new(upstream.keep()) as _);
+            let lane = self.lane(&letter).id(self.id());
+            letter.parcel.unconfirmed = self.upstream(from).map(|upstream| Box::new(upstream.keep(lane)) as _);
         }
         letter
     }
 
-    fn wait_in(self: &Arc<Self>, waiting: &mut VecDeque<Letter>, letter: Letter) -> Result<(), Refusal> {
+    fn wait_in(self: &Arc<Self>, waiting: &mut VecDeque<Letter>, mut letter: Letter) -> Result<(), Refusal> {
+        let full = "the queue of calls whose worker is being found";
         if waiting.len() >= HELD_MAX {
-            return Err(self.overloaded(letter, "the queue of calls whose worker is being found"));
+            return Err(self.overloaded(letter, full));
+        }
+        if letter.stay.is_none() {
+            letter.stay = self.room.take(letter.parcel.payload.len());
+            if letter.stay.is_none() {
+                return Err(self.overloaded(letter, full));
+            }
         }
         waiting.push_back(self.keep_if(letter, true));
         Ok(())
     }
 
-    fn overloaded(&self, letter: Letter, what: &str) -> Refusal {
+    pub(crate) fn overloaded(&self, letter: Letter, what: &str) -> Refusal {
         let error = CallError::Overloaded { name: letter.name.clone(), node: self.id(), what: what.to_owned() };
         (letter, error)
     }
@@ -313,36 +384,43 @@ impl Node {
     }
 
     /// The directory has said where the calls for a name go.
-    pub(crate) fn settle(self: &Arc<Self>, name: &Name, to: crate::directory::Route) {
-        use crate::directory::Route;
+    pub(crate) fn settle(self: &Arc<Self>, name: &Name, to: Route) {
         let mut shard = self.places.write(name);
-        let Some(Place::Held(waiting)) = shard.get_mut(name) else { return };
-        if to == Route::Here {
-            // The cell is being made; its order follows.
-            return;
-        }
-        let waiting = std::mem::take(waiting);
+        let place = shard.get_mut(name);
+        let Some(Place::Held(waiting)) = place else { return };
+        let waiting = match to {
+            // The cell is being made, and its order follows; or it has just ended, and the directory will say more.
+            Route::Here => return,
+            // The snapshot is older than the directory's word: it will be asked again.
+            Route::Ring if self.routing().hop(self.partition_of(name)) == Hop::Ask => return,
+            Route::Host(_) | Route::Unknown | Route::Ring => std::mem::take(waiting),
+        };
         shard.remove(name);
-        for letter in waiting {
-            let posted = match to {
-                Route::Host(host) => self.write(host, letter),
-                Route::Unknown => {
-                    let error = CallError::NotRegistered { name: name.clone(), node: self.id() };
-                    Err((letter, error))
-                }
-                Route::Here | Route::Ring => self.route_in(&mut shard, letter, Turn::New),
-            };
-            if let Err((letter, error)) = posted {
-                self.refuse(letter, error);
+        let refused = match to {
+            Route::Host(host) => {
+                self.hints.learn(Clock::instant(), name.clone(), host);
+                self.overtake(&mut shard, Some(host), waiting)
             }
-        }
+            Route::Here | Route::Ring => self.overtake(&mut shard, None, waiting),
+            Route::Unknown => {
+                let unknown = || CallError::NotRegistered { name: name.clone(), node: self.id() };
+                waiting.into_iter().map(|letter| (letter, unknown())).collect()
+            }
+        };
+        drop(shard);
+        self.refuse_all(refused);
     }
 }
 
-/// Why a cell did not take a letter.
-pub(crate) enum Undeliverable {
-    /// Its caller is to be told.
-    Refused(Box<Refusal>),
-    /// The cell is no more.
-    Moved(Box<Letter>),
+fn take_overdue(waiting: &mut VecDeque<Letter>, now: swarm_net::time::Instant) -> Vec<Letter> {
+    let (overdue, rest) = std::mem::take(waiting).into_iter().partition::<Vec<_>, _>(|letter| letter.overdue(now));
+    waiting.extend(rest);
+    overdue
+}
+
+impl Letter {
+    /// A cast of this node's.
+    fn is_own_cast(&self) -> bool {
+        self.from.is_none() && self.parcel.reply.is_none()
+    }
 }

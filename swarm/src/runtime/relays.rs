@@ -1,105 +1,174 @@
 //! Owns what this node has passed on for others and is still answerable for: until the next hop has confirmed it, the
 //! node before must not be told that it has found its place; and if the next hop is lost, its caller must be told.
+//! Never sends anything itself.
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use swarm_net::node::NodeId;
-use swarm_net::time::{Clock, Instant};
+use swarm_net::time::Instant;
 use swarm_net::transport::FrameNo;
 
-use crate::error::{CallError, Executed};
-use crate::name::Name;
-use crate::runtime::Node;
-use crate::runtime::letter::Letter;
-use crate::worker::ReplyTo;
+use crate::runtime::lanes::LaneId;
 
 /// How many relayed calls of one next hop are remembered: some seconds of them at a busy relay. The callers of older
 /// ones learn of a loss by their deadline.
 const REMEMBERED_MAX: usize = 65_536;
 
-/// Keeps a letter unconfirmed to the node that sent it here.
-type Token = Box<dyn Any + Send + Sync>;
+/// Marks the numbers of relays' flushes, so that they are never taken for a lane's.
+const FLUSH_MARK: u64 = 1 << 63;
 
-/// The relayed letters of one node, by next hop.
-#[derive(Default)]
-pub(crate) struct Relays(Mutex<BTreeMap<NodeId, Onward>>);
+/// The relayed letters of one node, by next hop. `T` keeps one unconfirmed to the node before, `C` is whom to tell.
+pub(crate) struct Relays<T, C>(Mutex<Open<T, C>>);
 
-#[derive(Default)]
-struct Onward {
+struct Open<T, C> {
+    flushes_made: u64,
+    onward: BTreeMap<NodeId, Onward<T, C>>,
+}
+
+struct Onward<T, C> {
+    /// Only lanes of which something is not confirmed stand here.
+    lanes: BTreeMap<LaneId, Unconfirmed<T>>,
+    calls: VecDeque<(FrameNo, Instant, C)>,
+}
+
+struct Unconfirmed<T> {
     /// Not asked for yet.
-    fresh: Vec<Token>,
+    fresh: Vec<(FrameNo, T)>,
     /// Confirmed together by the flush of this number.
-    asked: Option<(u64, Vec<Token>)>,
-    calls: VecDeque<Relayed>,
+    asked: Option<(u64, Vec<(FrameNo, T)>)>,
 }
 
-struct Relayed {
-    due: Instant,
-    no: FrameNo,
-    name: Name,
-    reply: ReplyTo,
+/// What the loss of a next hop leaves.
+pub(crate) struct Lost<T, C> {
+    /// These calls may or may not have run.
+    pub(crate) calls: Vec<C>,
+    /// Nobody will confirm these: to be dropped, outside of all locks.
+    pub(crate) tokens: Vec<T>,
+    /// The flushes that the next hop is to be asked, for what has been sent since.
+    pub(crate) flushes: Vec<(LaneId, u64)>,
 }
 
-impl Relays {
-    /// Another node's letter went on to `to` as frame `no`.
-    pub(crate) fn passed_on(&self, node: &Arc<Node>, to: NodeId, no: FrameNo, letter: Letter) {
-        let mut all = self.lock();
-        let onward = all.entry(to).or_default();
-        let parcel = letter.parcel;
-        if let Some(reply) = parcel.reply {
-            let now = Clock::instant();
-            while onward.calls.front().is_some_and(|call| call.due <= now) || onward.calls.len() >= REMEMBERED_MAX {
+impl<T, C> Default for Relays<T, C> {
+    fn default() -> Self {
+        Self(Mutex::new(Open { flushes_made: 0, onward: BTreeMap::new() }))
+    }
+}
+
+impl<T, C> Default for Onward<T, C> {
+    fn default() -> Self {
+        Self { lanes: BTreeMap::new(), calls: VecDeque::new() }
+    }
+}
+
+impl<T> Default for Unconfirmed<T> {
+    fn default() -> Self {
+        Self { fresh: Vec::new(), asked: None }
+    }
+}
+
+impl<T, C> Relays<T, C> {
+    /// Another node's letter of this lane went on to `to` as frame `no`. Returns a flush that `to` is to be asked.
+    pub(crate) fn passed_on(
+        &self,
+        now: Instant,
+        (to, no): (NodeId, FrameNo),
+        lane: LaneId,
+        token: Option<T>,
+        call: Option<(Instant, C)>,
+    ) -> Option<u64> {
+        if token.is_none() && call.is_none() {
+            return None;
+        }
+        let mut open = self.lock();
+        let Open { flushes_made, onward } = &mut *open;
+        let onward = onward.entry(to).or_default();
+        if let Some((due, call)) = call {
+            while onward.calls.front().is_some_and(|(_, due, _)| *due <= now) || onward.calls.len() >= REMEMBERED_MAX {
                 onward.calls.pop_front();
             }
-            onward.calls.push_back(Relayed { due: parcel.deadline.due, no, name: letter.name, reply });
+            onward.calls.push_back((no, due, call));
         }
-        let Some(token) = parcel.unconfirmed else { return };
-        onward.fresh.push(token);
-        let flush = onward.ask(node);
-        drop(all);
-        if let Some(id) = flush {
-            node.flush(to, id);
-        }
+        let token = token?;
+        let lane = onward.lanes.entry(lane).or_default();
+        lane.fresh.push((no, token));
+        lane.ask(flushes_made)
     }
 
-    /// The next hop has confirmed everything before this flush.
-    pub(crate) fn confirmed(&self, node: &Arc<Node>, to: NodeId, flush: u64) {
-        let mut all = self.lock();
-        let Some(onward) = all.get_mut(&to) else { return };
-        let Some((_, tokens)) = onward.asked.take_if(|(id, _)| *id == flush) else { return };
-        let next = onward.ask(node);
-        drop(all);
-        // Dropping them confirms, which sends frames: not under the lock.
-        drop(tokens);
-        if let Some(id) = next {
-            node.flush(to, id);
+    /// The next hop has confirmed everything of a lane before this flush. Returns what is to be dropped outside of all
+    /// locks, and the next flush that it is to be asked.
+    pub(crate) fn confirmed(&self, to: NodeId, lane: LaneId, flush: u64) -> (Vec<T>, Option<u64>) {
+        let mut open = self.lock();
+        let Open { flushes_made, onward: all } = &mut *open;
+        let Some(onward) = all.get_mut(&to) else { return (Vec::new(), None) };
+        let Some(of) = onward.lanes.get_mut(&lane) else { return (Vec::new(), None) };
+        let Some((_, tokens)) = of.asked.take_if(|(asked, _)| *asked == flush) else { return (Vec::new(), None) };
+        let next = of.ask(flushes_made);
+        if next.is_none() {
+            onward.lanes.remove(&lane);
         }
+        if onward.is_idle() {
+            all.remove(&to);
+        }
+        (tokens.into_iter().map(|(_, token)| token).collect(), next)
     }
 
-    /// The connection to `to` was lost: what was written on it up to `claimed` may or may not have run.
-    pub(crate) fn lost(&self, to: NodeId, claimed: FrameNo) {
-        let Some(onward) = self.lock().remove(&to) else { return };
-        for call in onward.calls.into_iter().filter(|call| call.no <= claimed) {
-            let error = CallError::NodeDown { name: call.name, node: to, executed: Executed::Maybe };
-            call.reply.reply(Err(error));
+    /// The connection to `to` was lost. What was written on it up to `claimed` may or may not have run; so many frames
+    /// after that came back; later ones wait for the next connection.
+    pub(crate) fn lost(&self, to: NodeId, claimed: FrameNo, came_back: usize) -> Lost<T, C> {
+        let mut open = self.lock();
+        let Open { flushes_made, onward: all } = &mut *open;
+        let mut lost = Lost { calls: Vec::new(), tokens: Vec::new(), flushes: Vec::new() };
+        let Some(onward) = all.get_mut(&to) else { return lost };
+        let gone = FrameNo(claimed.0.saturating_add(came_back as u64));
+        let later = onward.calls.iter().position(|(no, ..)| *no > gone).unwrap_or(onward.calls.len());
+        let over = onward.calls.drain(..later).filter(|(no, ..)| *no <= claimed);
+        lost.calls.extend(over.map(|(_, _, call)| call));
+        onward.lanes.retain(|lane, of| {
+            let asked = of.asked.take().into_iter().flat_map(|(_, tokens)| tokens);
+            let (over, later): (Vec<_>, Vec<_>) =
+                asked.chain(std::mem::take(&mut of.fresh)).partition(|(no, _)| *no <= gone);
+            lost.tokens.extend(over.into_iter().map(|(_, token)| token));
+            of.fresh = later;
+            lost.flushes.extend(of.ask(flushes_made).map(|flush| (*lane, flush)));
+            of.asked.is_some()
+        });
+        if onward.is_idle() {
+            all.remove(&to);
         }
+        lost
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Onward>> {
+    /// Whether everything that was passed on is confirmed.
+    pub(crate) fn are_confirmed(&self) -> bool {
+        self.lock().onward.values().all(|onward| onward.lanes.is_empty())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open<T, C>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Onward {
-    /// One flush is under way at a time; it covers what came before it.
-    fn ask(&mut self, node: &Node) -> Option<u64> {
+/// Whether a flush of this number is one of the relays'.
+pub(crate) fn is_relayed(flush: u64) -> bool {
+    flush & FLUSH_MARK != 0
+}
+
+impl<T, C> Onward<T, C> {
+    fn is_idle(&self) -> bool {
+        self.lanes.is_empty() && self.calls.is_empty()
+    }
+}
+
+impl<T> Unconfirmed<T> {
+    /// One flush of a lane is under way at a time; it covers what came before it.
+    fn ask(&mut self, flushes_made: &mut u64) -> Option<u64> {
         if self.asked.is_some() || self.fresh.is_empty() {
             return None;
         }
-        let id = node.number_relay_flush();
-        self.asked = Some((id, std::mem::take(&mut self.fresh)));
-        Some(id)
+        *flushes_made += 1;
+        let flush = *flushes_made | FLUSH_MARK;
+        self.asked = Some((flush, std::mem::take(&mut self.fresh)));
+        Some(flush)
     }
 }

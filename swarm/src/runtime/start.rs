@@ -25,6 +25,9 @@ use crate::worker::Die;
 /// How long a leaving node may take beyond its hand-over: to say goodbye and close its sockets.
 const GOODBYE_WAIT: Duration = Duration::from_secs(5);
 
+/// How long a leaving node waits for the last calls that come by it, and until they are passed on.
+const FAREWELL_WAIT: Duration = Duration::from_secs(2);
+
 /// A node to start.
 pub(crate) struct Plan {
     pub(crate) cluster: String,
@@ -88,6 +91,9 @@ pub(crate) async fn leave(node: &Arc<Node>, limit: Option<Duration>) -> Option<L
     let (done, handed_over) = oneshot::channel();
     node.control(Input::Leave(limit.unwrap_or_else(|| node.config().leave_timeout()), done));
     let left = handed_over.await.ok()?;
+    if node.within(FAREWELL_WAIT, node.bid_farewell()).await.is_none() {
+        tracing::warn!(node = %node.id(), "left with calls that were not passed on to the end");
+    }
     let (gone, goodbye) = crossbeam_channel::bounded(1);
     node.transport().leave(gone);
     // The channel is closed when the sockets are; either way it is over.

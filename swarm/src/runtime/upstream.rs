@@ -1,11 +1,14 @@
 //! Owns what one other node has sent here and has not found its place yet: held, at a gate, or on its way to a third
 //! node. It answers that node's flushes (protocol §8, rule L). What finds its place at once is never counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Tells the sender that everything before its flush has found its place.
-pub(crate) type Confirm = Box<dyn Fn(u64) + Send + Sync>;
+use crate::runtime::lanes::LaneId;
+
+/// Tells the sender that everything of a lane before its flush has found its place.
+pub(crate) type Confirm = Box<dyn Fn(LaneId, u64) + Send + Sync>;
 
 /// The unconfirmed frames of one connection.
 pub(crate) struct Upstream {
@@ -16,14 +19,22 @@ pub(crate) struct Upstream {
 #[derive(Default)]
 struct State {
     next: u64,
+    /// Only lanes of which something is open stand here.
+    lanes: BTreeMap<LaneId, OpenLane>,
+}
+
+#[derive(Default)]
+struct OpenLane {
     open: BTreeSet<u64>,
     /// Flushes that wait, with the number that `next` had when they came; ascending.
     flushes: Vec<(u64, u64)>,
 }
 
 /// Keeps a frame unconfirmed for as long as it lives.
+#[must_use = "dropping it confirms the frame"]
 pub(crate) struct Unconfirmed {
     upstream: Arc<Upstream>,
+    lane: LaneId,
     number: u64,
 }
 
@@ -33,36 +44,41 @@ impl Upstream {
         Arc::new(Self { state: Mutex::default(), confirm })
     }
 
-    /// Keeps the frame that is being handled unconfirmed.
-    pub(crate) fn keep(self: &Arc<Self>) -> Unconfirmed {
+    /// Keeps the frame that is being handled, one of this lane, unconfirmed.
+    pub(crate) fn keep(self: &Arc<Self>, lane: LaneId) -> Unconfirmed {
         let mut state = self.lock();
         let number = state.next;
         state.next += 1;
-        state.open.insert(number);
-        Unconfirmed { upstream: self.clone(), number }
+        state.lanes.entry(lane).or_default().open.insert(number);
+        Unconfirmed { upstream: self.clone(), lane, number }
     }
 
-    /// The sender asks to be told when everything until now has found its place.
-    pub(crate) fn flush(&self, id: u64) {
+    /// The sender asks to be told when everything of this lane until now has found its place.
+    pub(crate) fn flush(&self, lane: LaneId, id: u64) {
         let mut state = self.lock();
-        if state.open.is_empty() {
-            drop(state);
-            (self.confirm)(id);
-        } else {
-            let next = state.next;
-            state.flushes.push((next, id));
+        let next = state.next;
+        match state.lanes.get_mut(&lane) {
+            Some(open) => open.flushes.push((next, id)),
+            None => {
+                drop(state);
+                (self.confirm)(lane, id);
+            }
         }
     }
 
-    fn release(&self, number: u64) {
+    fn release(&self, lane: LaneId, number: u64) {
         let mut state = self.lock();
-        state.open.remove(&number);
-        let oldest = state.open.first().copied().unwrap_or(u64::MAX);
-        let settled = state.flushes.partition_point(|(next, _)| *next <= oldest);
-        let done: Vec<_> = state.flushes.drain(..settled).collect();
+        let Some(of) = state.lanes.get_mut(&lane) else { return };
+        of.open.remove(&number);
+        let oldest = of.open.first().copied().unwrap_or(u64::MAX);
+        let settled = of.flushes.partition_point(|(next, _)| *next <= oldest);
+        let done: Vec<_> = of.flushes.drain(..settled).collect();
+        if of.open.is_empty() {
+            state.lanes.remove(&lane);
+        }
         drop(state);
         for (_, id) in done {
-            (self.confirm)(id);
+            (self.confirm)(lane, id);
         }
     }
 
@@ -71,9 +87,15 @@ impl Upstream {
     }
 }
 
+impl fmt::Debug for Unconfirmed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unconfirmed({})", self.number)
+    }
+}
+
 impl Drop for Unconfirmed {
     fn drop(&mut self) {
-        self.upstream.release(self.number);
+        self.upstream.release(self.lane, self.number);
     }
 }
 
@@ -82,25 +104,27 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
+    const LANE: LaneId = LaneId(7);
+
     fn upstream() -> (Arc<Upstream>, mpsc::Receiver<u64>) {
         let (told, heard) = mpsc::channel();
-        (Upstream::new(Box::new(move |id| told.send(id).expect("the test listens"))), heard)
+        (Upstream::new(Box::new(move |_, id| told.send(id).expect("the test listens"))), heard)
     }
 
     #[test]
     fn a_flush_with_nothing_before_it_is_confirmed_at_once() {
         let (upstream, heard) = upstream();
-        upstream.flush(1);
+        upstream.flush(LANE, 1);
         assert_eq!(heard.try_recv(), Ok(1));
     }
 
     #[test]
     fn a_flush_waits_for_what_came_before_it_and_for_nothing_else() {
         let (upstream, heard) = upstream();
-        let (first, second) = (upstream.keep(), upstream.keep());
-        upstream.flush(1);
-        let third = upstream.keep();
-        upstream.flush(2);
+        let (first, second) = (upstream.keep(LANE), upstream.keep(LANE));
+        upstream.flush(LANE, 1);
+        let third = upstream.keep(LANE);
+        upstream.flush(LANE, 2);
         drop(second);
         assert_eq!(heard.try_recv().ok(), None);
         drop(first);
@@ -108,5 +132,13 @@ mod tests {
         assert_eq!(heard.try_recv().ok(), None, "the third is still held");
         drop(third);
         assert_eq!(heard.try_recv(), Ok(2));
+    }
+
+    #[test]
+    fn a_flush_of_one_lane_does_not_wait_for_another() {
+        let (upstream, heard) = upstream();
+        let _other = upstream.keep(LaneId(8));
+        upstream.flush(LANE, 1);
+        assert_eq!(heard.try_recv(), Ok(1));
     }
 }

@@ -6,6 +6,7 @@ mod fixture;
 mod groups;
 mod handles;
 mod handoff;
+mod order;
 mod registry;
 mod relay;
 mod split;

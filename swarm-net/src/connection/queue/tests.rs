@@ -33,6 +33,18 @@ fn filled() -> SendQueue {
 }
 
 #[test]
+fn what_the_other_side_waits_for_finds_room_in_a_full_queue_up_to_four_times_as_much() {
+    let queue = filled();
+    for tag in 5..=16 {
+        queue.push(frame(tag).owed()).expect("there is room for it");
+    }
+    let unsent = queue.push(frame(17).owed()).expect_err("even that is bounded");
+    assert_eq!((unsent.why, unsent.frame.tag), (Why::Full, 17));
+    let (_, back) = queue.reset();
+    assert_eq!(tags(&back), (1..=16).collect::<Vec<_>>(), "in the order in which they came");
+}
+
+#[test]
 fn refuses_beyond_its_limits() {
     let queue = filled();
     let unsent = queue.push(frame(5)).expect_err("the queue is full");

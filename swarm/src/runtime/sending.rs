@@ -1,0 +1,219 @@
+//! Owns how a letter becomes a frame and back: what is written to another node, what comes back unsent, and what this
+//! node tells others about the letters that it passes on. Never decides where a letter goes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use swarm_net::node::NodeId;
+use swarm_net::time::Clock;
+use swarm_net::transport::{Lane as Wire, Why};
+use swarm_net::wire::Frame;
+
+use crate::call::frame::{Envelope, answer_head, kind, payload, word};
+use crate::call::pending::{Place as Stand, RequestId};
+use crate::error::{CallError, Executed};
+use crate::name::Name;
+use crate::runtime::Node;
+use crate::runtime::batch;
+use crate::runtime::lanes::Way;
+use crate::runtime::letter::Letter;
+use crate::runtime::post::Refusal;
+use crate::runtime::track::Stuck;
+use crate::worker::{Deadline, Parcel, Payload};
+
+/// When to try a letter again whose next hop is not known, not connected or does not know it: the view is about to
+/// change.
+pub(crate) const LOST_HOP_RETRY: Duration = Duration::from_millis(50);
+
+/// When to try a letter again whose connection's queue is full.
+const FULL_RETRY: Duration = Duration::from_millis(1);
+
+/// Why a letter was not written.
+pub(crate) enum Unwritten {
+    /// Nobody will take it.
+    Refused(Box<Refusal>),
+    /// Its connection's queue is full.
+    Full(Letter),
+    /// There is no way at the moment.
+    NoWay(Letter),
+}
+
+impl Unwritten {
+    /// The letter, and when to try it again; `None` if it was refused.
+    pub(crate) fn stuck(self) -> Option<Stuck<Letter>> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Full(letter) => Some((letter, FULL_RETRY)),
+            Self::NoWay(letter) => Some((letter, LOST_HOP_RETRY)),
+        }
+    }
+}
+
+impl Node {
+    /// Writes a letter to another node.
+    pub(crate) fn write(self: &Arc<Self>, to: NodeId, mut letter: Letter, way: Way) -> Result<(), Unwritten> {
+        if letter.hops >= Letter::HOPS_MAX {
+            // The nodes do not agree yet who owns the name. Here it keeps its place in the order; sent back, it would not.
+            letter.hops = 0;
+            return Err(Unwritten::NoWay(letter));
+        }
+        let Some(peer) = self.peer(to) else { return Err(Unwritten::NoWay(letter)) };
+        let now = Clock::instant();
+        let envelope = letter.envelope(self.id(), now);
+        let kind = if letter.parcel.reply.is_some() { kind::CALL } else { kind::CAST };
+        let prelude = envelope.prelude(letter.parcel.payload.len());
+        let frame =
+            Frame::new(kind, envelope.head(), &[&prelude, &letter.parcel.payload]).due(letter.parcel.deadline.due);
+        // The queue of a worker that has moved is bounded already, and nobody could take it back.
+        let frame = if letter.from_queue { frame.owed() } else { frame };
+        let own = letter.parcel.reply.as_ref().filter(|reply| reply.node == self.id()).map(|reply| reply.request);
+        if let Some(request) = own {
+            // Until its number is known: it may have gone, so it may run.
+            self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: 0 });
+        }
+        match peer.send(Wire::Calls, frame) {
+            Ok(no) => {
+                if let Some(request) = own {
+                    self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: no.0 });
+                }
+                self.tell_passed(&letter, to, way);
+                let lane = self.lane(&letter);
+                let Parcel { reply, deadline, unconfirmed, .. } = letter.parcel;
+                let call = reply.filter(|_| own.is_none()).map(|reply| (deadline.due, (letter.name, reply)));
+                if let Some(flush) = self.relays.passed_on(now, (to, no), lane.id(self.id()), unconfirmed, call) {
+                    self.flush(to, lane.id(self.id()), flush);
+                }
+                Ok(())
+            }
+            Err(unsent) => {
+                self.held_here(&letter.parcel);
+                Err(match unsent.why {
+                    Why::Full => Unwritten::Full(letter),
+                    Why::Closed => Unwritten::NoWay(letter),
+                    Why::TooLarge => {
+                        let error = CallError::TooLarge {
+                            name: letter.name.clone(),
+                            bytes: letter.parcel.payload.len() as u64,
+                            limit: self.config().message_bytes_max(),
+                            executed: Executed::No,
+                        };
+                        Unwritten::Refused(Box::new((letter, error)))
+                    }
+                })
+            }
+        }
+    }
+
+    /// Tells a caller elsewhere by whom its call now stands and falls, and where the name lives.
+    fn tell_passed(&self, letter: &Letter, to: NodeId, way: Way) {
+        let (caller, request) = match &letter.parcel.reply {
+            Some(reply) if reply.node != self.id() => (reply.node, reply.request),
+            Some(_) => return,
+            None => match letter.from {
+                Some(from) if way.apart => (from, 0),
+                Some(_) | None => return,
+            },
+        };
+        if caller != to
+            && let Ok(bytes) = rkyv::to_bytes::<rkyv::rancor::Error>(&(letter.name.clone(), to))
+        {
+            self.send_frame(caller, kind::PASSED, answer_head(request, u64::from(way.apart)), &bytes);
+        }
+    }
+
+    /// `by` has passed a message of this node's on.
+    pub(crate) fn passed(&self, by: NodeId, head: &[u8; 24], body: &[u8]) -> Option<()> {
+        let (name, to) = batch::read::<(Name, NodeId)>(&Payload::copy_of(body))?;
+        if self.peer(to).is_some() {
+            self.pending.handed_on(RequestId(word(head, 0)), by, to);
+        }
+        let routing = self.routing();
+        let elsewhere = routing.owner(self.partition_of(&name)) != Some(to) && to != self.id();
+        if word(head, 1) == 1 && elsewhere && routing.view().contains_key(&to) {
+            self.hints.learn(Clock::instant(), name, to);
+        }
+        Some(())
+    }
+
+    /// A name that a letter came for does not live here, and this node does not decide where it does.
+    pub(crate) fn tell_not_here(&self, name: &Name, to: NodeId) {
+        if let Ok(bytes) = rkyv::to_bytes::<rkyv::rancor::Error>(name) {
+            self.send_frame(to, kind::NOT_HERE, [0; 24], &bytes);
+        }
+    }
+
+    /// A name that this node sent a letter for does not live on `on`.
+    pub(crate) fn not_there(&self, on: NodeId, body: &[u8]) -> Option<()> {
+        self.hints.forget(&batch::read::<Name>(&Payload::copy_of(body))?, on);
+        Some(())
+    }
+
+    /// Frames that came back unsent, in order: letters are posted anew before anything newer, and answers are sent again.
+    pub(crate) fn resend(self: &Arc<Self>, to: NodeId, unsent: Vec<Frame>) {
+        for frame in unsent {
+            match frame.kind() {
+                kind::CALL | kind::CAST => self.repost(&frame),
+                kind::REPLY => {
+                    // An answer that comes twice finds nobody. If the node is gone, nobody waits for it.
+                    let _ = self.peer(to).map(|peer| peer.send(Wire::Calls, frame));
+                }
+                // What else there is ends with its connection, and both sides know.
+                _ => {}
+            }
+        }
+    }
+
+    fn repost(self: &Arc<Self>, frame: &Frame) {
+        let Some((envelope, range)) = Envelope::read(frame.head(), frame.body()) else { return };
+        let mut letter = self.letter(envelope, payload(frame.body(), range), frame.kind(), None);
+        letter.hops = letter.hops.saturating_sub(1);
+        if let Some(due) = frame.due {
+            letter.parcel.deadline.due = due;
+        }
+        let refused = {
+            let mut shard = self.places.write(&letter.name);
+            self.held_here(&letter.parcel);
+            self.overtake(&mut shard, None, [letter])
+        };
+        self.refuse_all(refused);
+    }
+
+    /// Notes that a call of this node is on this node, and has not run.
+    pub(crate) fn held_here(&self, parcel: &Parcel) {
+        if let Some(reply) = parcel.reply.as_ref().filter(|reply| reply.node == self.id()) {
+            self.pending.retarget(RequestId(reply.request), Stand::Here);
+        }
+    }
+
+    /// A letter from an envelope and its payload.
+    pub(crate) fn letter(
+        self: &Arc<Self>,
+        envelope: Envelope,
+        payload: Payload,
+        kind: u8,
+        from: Option<NodeId>,
+    ) -> Letter {
+        let waits = kind == kind::CALL;
+        let origin = envelope.origin.or(from).unwrap_or(self.id());
+        let parcel = Parcel {
+            method: envelope.message,
+            fingerprint: envelope.fingerprint,
+            payload,
+            deadline: Deadline::after(Clock::instant(), envelope.remaining),
+            reply: waits.then(|| self.reply_to(origin, envelope.request)),
+            publish: if waits { 0 } else { envelope.request },
+            unconfirmed: None,
+        };
+        Letter {
+            name: envelope.name,
+            parcel,
+            kind: envelope.kind,
+            hops: envelope.hops,
+            from,
+            caller: Some(origin).filter(|origin| *origin != self.id()),
+            path: envelope.path,
+            from_queue: envelope.from_queue,
+            stay: None,
+        }
+    }
+}
