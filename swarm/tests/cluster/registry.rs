@@ -198,6 +198,10 @@ async fn what_is_registered_locally_disappears_everywhere_when_it_ends() {
     assert_eq!(nodes[1].at::<Mortal>("local-ends/stop").ping().await, Ok(1));
     nodes[1].at::<Mortal>("local-ends/stop").end().expect("it is reached");
     nodes[0].at::<Mortal>("local-ends/panic").explode().expect("it is reached");
+    // What is cast may be on its way through the third node, which goes next.
+    for name in ["local-ends/stop", "local-ends/panic"] {
+        until(name, &nodes, async || nodes[2].whereis(name).await == Ok(None)).await;
+    }
     let third = nodes.remove(2);
     assert_eq!(nodes[0].at::<Mortal>("local-ends/crash").ping().await, Ok(1));
     drop(third);
