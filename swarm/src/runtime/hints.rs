@@ -14,8 +14,9 @@ use crate::name::Name;
 /// How many hints a node keeps: some 100 bytes each. The oldest go first.
 const KEPT_MAX: usize = 65_536;
 
-/// How long a hint is used. The owner gives a new one to whoever still calls.
-const TTL: Duration = Duration::from_secs(60);
+/// How long a hint is used; the owner gives a new one to whoever still calls. Short, since a stale one sends calls by a node
+/// that has nothing to do with them any more, and if that node dies at that moment they may be lost with it.
+const TTL: Duration = Duration::from_secs(1);
 
 /// The hints of one node.
 #[derive(Default)]
