@@ -274,9 +274,10 @@ impl Node {
             End::Stopped => tracing::debug!(node = %self.id(), %name, %epoch, "a worker has stopped itself"),
             End::Failed(text) => tracing::warn!(node = %self.id(), %name, %epoch, text, "a worker has failed for good"),
         }
-        self.tell(|| crate::event::Event::Ended { name: name.clone(), why: end.to_string() });
+        // The directory first: who hears of the end asks after it.
         self.control(Input::Cell(name.clone(), epoch, Happened::Stopped { why: end.to_string() }));
         self.control(Input::Wanted(name.clone()));
+        self.tell(|| crate::event::Event::Ended { name: name.clone(), why: end.to_string() });
     }
 
     /// The old host has sent its whole queue: what waited at the gate follows.

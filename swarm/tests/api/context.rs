@@ -122,9 +122,12 @@ fn a_worker_joins_and_leaves_by_itself_and_stops() {
         assert_eq!(swarm.group::<Clocks>().members().await.expect("an answer").len(), 1);
         assert_eq!(inside.leave().await, Ok(Ok(())));
         assert_eq!(swarm.group::<Clocks>().members().await, Ok(Vec::new()));
+        let mut events = swarm.events();
         inside.end().expect("there is room");
-        while swarm.whereis("member").await.expect("an answer").is_some() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let ended = async {
+            while !matches!(events.next().await, Some(swarm::Event::Ended { name, .. }) if name == "member") {}
+        };
+        tokio::time::timeout(PATIENCE, ended).await.expect("its end is told");
+        assert_eq!(swarm.whereis("member").await, Ok(None));
     });
 }
