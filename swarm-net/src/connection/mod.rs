@@ -10,4 +10,4 @@ pub(crate) use phase::{Answer, Ended, Event, Limits as ConnectionLimits, Phase};
 pub use queue::{FrameNo, Unsent, Why};
 pub(crate) use queue::{Limits, SendQueue};
 pub(crate) use state::{Connection, Drained};
-pub(crate) use writer::Flushed;
+pub(crate) use writer::{Flushed, SharedWriter};

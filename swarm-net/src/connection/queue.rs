@@ -33,9 +33,10 @@ pub enum Why {
     TooLarge,
 }
 
-/// The frames that wait for one lane, shared by their senders and the I/O thread.
+/// The frames that wait for one lane, shared by their senders and whoever writes them: the I/O thread,
+/// or a sender by `Peer::flush`. One at a time, under the connection's `SharedWriter`.
 ///
-/// Claiming is the point of no return. The I/O thread (1) takes frames and publishes their highest number as claimed,
+/// Claiming is the point of no return. Whoever writes to the socket (1) takes frames and publishes their highest number as claimed,
 /// (2) reads the clock, (3) drops those whose `due` has passed, (4) writes the others. A sender that reads the clock
 /// at or after `due` and *then* sees `claimed() < no` knows that the frame will be dropped: in the total order of
 /// sequentially consistent operations its load precedes the store of (1), so the clock of (2) is later than its own.

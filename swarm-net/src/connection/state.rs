@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use super::phase::{Answer, Ended, Event, Limits, Phase};
 use super::queue::SendQueue;
-use super::writer::{Flushed, Writer};
+use super::writer::{Flushed, SharedWriter};
 use crate::time::Instant;
 use crate::wire::{
     Frame, FrameRef, GREETING_BYTES_MAX, Greeting, HEAD_BYTES, KIND_UPPER_MIN, Progress, Reassembly, Reject, Scratch,
@@ -17,7 +17,7 @@ pub(crate) struct Connection {
     phase: Phase,
     limits: Limits,
     reassembly: Reassembly,
-    writer: Writer,
+    writer: SharedWriter,
     /// When it began, for the handshake's deadline.
     begun: Instant,
     /// When anything came in last.
@@ -53,7 +53,7 @@ impl Connection {
             phase,
             limits,
             reassembly: Reassembly::default(),
-            writer: Writer::default(),
+            writer: SharedWriter::default(),
             begun: now,
             heard: now,
             partial_since: None,
@@ -64,6 +64,11 @@ impl Connection {
     /// Where it stands.
     pub(crate) fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Its writer, for those who write to the socket themselves.
+    pub(crate) fn writer(&self) -> &SharedWriter {
+        &self.writer
     }
 
     /// When anything came in last.
@@ -83,7 +88,7 @@ impl Connection {
     pub(crate) fn dialled(&mut self, hello: &Greeting) {
         debug_assert_eq!(self.phase, Phase::Dialling);
         self.phase = Phase::AwaitWelcome;
-        self.writer.push(hello.frame(kind::HELLO));
+        self.writer.lock().push(hello.frame(kind::HELLO));
     }
 
     /// Queues a member list, if the connection is open.
@@ -128,8 +133,7 @@ impl Connection {
 
     /// Writes what the budget allows. Ends the connection when a refusal is out.
     pub(crate) fn flush(&mut self, stream: &mut impl Write, queue: Option<&SendQueue>) -> Result<Flushed, Ended> {
-        let queue = queue.filter(|_| self.phase == Phase::Open);
-        let flushed = self.writer.flush(stream, queue, self.limits.write_bytes_per_turn)?;
+        let flushed = self.writer.lock().flush(stream, queue, self.limits.write_bytes_per_turn)?;
         if self.phase == Phase::Rejecting && flushed == Flushed::All {
             return Err(Ended::Refused);
         }
@@ -138,7 +142,7 @@ impl Connection {
 
     /// Whether nothing waits here to be written. The queue is not asked.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.writer.is_empty()
+        self.writer.lock().is_empty()
     }
 
     /// Looks at the time, now and then. Queues a ping if it has been silent for long.
@@ -166,7 +170,7 @@ impl Connection {
 
     fn own(&mut self, kind: u8, body: &[u8]) {
         if self.phase == Phase::Open {
-            self.writer.push(Frame::new(kind, [0; HEAD_BYTES], &[body]));
+            self.writer.lock().push(Frame::new(kind, [0; HEAD_BYTES], &[body]));
         }
     }
 }
@@ -175,7 +179,7 @@ impl Connection {
 struct Talk<'a, A> {
     phase: &'a mut Phase,
     limits: &'a Limits,
-    writer: &'a mut Writer,
+    writer: &'a SharedWriter,
     answer: &'a mut A,
     /// Frames that were complete in this read.
     frames: u32,
@@ -218,13 +222,13 @@ impl<A: FnMut(Event<'_>) -> Answer> Sink for Talk<'_, A> {
                 };
             }
             kind::CONFIRM => {
-                *self.phase = Phase::Open;
+                self.open();
                 Event::Confirmed
             }
             kind::SYNC => Event::Sync(frame.body),
             kind::GOODBYE => Event::Goodbye,
             kind::PING => {
-                self.writer.push(Frame::new(kind::PONG, [0; HEAD_BYTES], &[]));
+                self.writer.lock().push(Frame::new(kind::PONG, [0; HEAD_BYTES], &[]));
                 return Ok(());
             }
             kind::PONG => return Ok(()),
@@ -233,17 +237,17 @@ impl<A: FnMut(Event<'_>) -> Answer> Sink for Talk<'_, A> {
         match (self.answer)(event) {
             Answer::Go => Ok(()),
             Answer::Welcome(welcome) => {
-                self.writer.push(welcome.frame(kind::WELCOME));
+                self.writer.lock().push(welcome.frame(kind::WELCOME));
                 *self.phase = Phase::AwaitConfirm;
                 Ok(())
             }
             Answer::Confirm => {
-                self.writer.push(Frame::new(kind::CONFIRM, [0; HEAD_BYTES], &[]));
-                *self.phase = Phase::Open;
+                self.writer.lock().push(Frame::new(kind::CONFIRM, [0; HEAD_BYTES], &[]));
+                self.open();
                 Ok(())
             }
             Answer::Reject(reject) => {
-                self.writer.push(reject.frame());
+                self.writer.lock().push(reject.frame());
                 *self.phase = Phase::Rejecting;
                 Ok(())
             }
@@ -253,6 +257,11 @@ impl<A: FnMut(Event<'_>) -> Answer> Sink for Talk<'_, A> {
 }
 
 impl<A> Talk<'_, A> {
+    fn open(&mut self) {
+        *self.phase = Phase::Open;
+        self.writer.lock().open();
+    }
+
     /// Ends the connection for a reason that is not the bytes' fault. The error only stops the reading.
     fn end(&mut self, ended: Ended) -> Result<(), WireError> {
         self.ended = Some(ended);

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::queue::SendQueue;
 use crate::wire::{Frame, KIND_UPPER_MIN};
@@ -14,14 +15,31 @@ const CLAIM_BYTES: usize = 128 << 10;
 /// Own frames that may wait: the longest member list, in frames of 60 KiB. Who pings and never reads gets no more pongs.
 const OWN_FRAMES_MAX: usize = 512;
 
+/// The writer of one connection, for all who write to it. Whoever holds the lock never waits for anything.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedWriter(Arc<Mutex<Writer>>);
+
 /// What goes out over one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
+    stage: Stage,
     frames: VecDeque<Frame>,
     /// How many of them are this crate's own.
     own: usize,
     /// Bytes of the first frame that are written already.
     written: usize,
+}
+
+/// Which frames a connection takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// This crate's own alone: it is not agreed yet that the connection stays.
+    #[default]
+    Greeting,
+    /// All.
+    Open,
+    /// None: it is over.
+    Ended,
 }
 
 /// How far writing got.
@@ -35,10 +53,44 @@ pub(crate) enum Flushed {
     Budget,
 }
 
+impl SharedWriter {
+    /// The writer, after whoever writes now.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Writer> {
+        // A write that panicked may have left a frame half written: the connection's next write ends it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The writer, unless somebody writes now.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Writer>> {
+        match self.0.try_lock() {
+            Ok(writer) => Some(writer),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
 impl Writer {
+    /// From now on it takes frames from a queue.
+    pub(crate) fn open(&mut self) {
+        if self.stage == Stage::Greeting {
+            self.stage = Stage::Open;
+        }
+    }
+
+    /// It is over: nothing is claimed or written any more, whoever still holds it.
+    pub(crate) fn end(&mut self) {
+        *self = Self { stage: Stage::Ended, ..Self::default() };
+    }
+
+    /// Whether it takes frames from a queue.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stage == Stage::Open
+    }
+
     /// Adds a frame of this crate's own, ahead of all that was not claimed yet. Drops it if too many wait.
     pub(crate) fn push(&mut self, frame: Frame) {
-        if self.own < OWN_FRAMES_MAX {
+        if self.own < OWN_FRAMES_MAX && self.stage != Stage::Ended {
             self.own += 1;
             self.frames.push_back(frame);
         }
@@ -48,13 +100,14 @@ impl Writer {
         self.frames.is_empty()
     }
 
-    /// Writes what waits here, then what waits in `queue`, until `budget` bytes are written.
+    /// Writes what waits here, then, if it is open, what waits in `queue`, until `budget` bytes are written.
     pub(crate) fn flush(
         &mut self,
         stream: &mut impl Write,
         queue: Option<&SendQueue>,
         budget: usize,
     ) -> io::Result<Flushed> {
+        let queue = queue.filter(|_| self.is_open());
         let mut spent = 0;
         loop {
             if self.frames.is_empty() && !queue.is_some_and(|queue| queue.claim(CLAIM_BYTES, &mut self.frames)) {

@@ -17,7 +17,8 @@ use crate::wire::Greeting;
 /// A connection with its socket.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) stream: TcpStream,
+    /// Shared with the senders, once the connection is open.
+    pub(crate) stream: Arc<TcpStream>,
     pub(crate) connection: Connection,
     pub(crate) about: About,
 }

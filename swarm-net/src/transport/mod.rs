@@ -5,6 +5,7 @@ mod dials;
 mod driver;
 mod inbox;
 mod links;
+mod outlet;
 mod pairs;
 mod peer;
 mod sockets;

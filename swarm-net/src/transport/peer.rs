@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use arc_swap::ArcSwapOption;
+
 use super::command::Command;
+use super::outlet::Outlet;
 use super::wake::Commands;
 use crate::config::NetConfig;
 use crate::connection::{FrameNo, Limits, SendQueue, Unsent};
@@ -33,6 +36,8 @@ struct LaneQueue {
     queue: SendQueue,
     /// The I/O thread has been told that frames wait, and has not looked yet.
     announced: AtomicBool,
+    /// The open connection, if there is one.
+    outlet: ArcSwapOption<Outlet>,
 }
 
 impl Peer {
@@ -45,6 +50,7 @@ impl Peer {
                 frame_body,
             }),
             announced: AtomicBool::new(false),
+            outlet: ArcSwapOption::empty(),
         };
         Self {
             node,
@@ -72,12 +78,45 @@ impl Peer {
     ///
     /// If the frame's kind is below 16: those are the transport's own.
     pub fn send(self: &Arc<Self>, lane: Lane, frame: Frame) -> Result<FrameNo, Unsent> {
-        let to = self.lane(lane);
-        let no = to.queue.push(frame)?;
-        if !to.announced.swap(true, Ordering::SeqCst) {
+        let no = self.enqueue(lane, frame)?;
+        self.announce(lane);
+        Ok(no)
+    }
+
+    /// Queues a frame as [`Peer::send`] does, but has it written only with the next [`Peer::flush`] of the lane or the
+    /// next frame that is sent on it: for senders that have several.
+    ///
+    /// # Errors
+    ///
+    /// As [`Peer::send`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Peer::send`].
+    pub fn enqueue(&self, lane: Lane, frame: Frame) -> Result<FrameNo, Unsent> {
+        self.lane(lane).queue.push(frame)
+    }
+
+    /// Writes what waits on a lane on this thread, if nobody else writes there and the socket takes it; the rest is left to
+    /// the I/O thread. Never blocks. It spares the I/O thread a wake-up, which costs more than the write, so it is worth
+    /// it for a batch; single frames of many senders are better gathered by [`Peer::send`].
+    pub fn flush(self: &Arc<Self>, lane: Lane) {
+        let way = self.lane(lane);
+        let written = way.outlet.load().as_ref().is_some_and(|outlet| outlet.write(&way.queue));
+        if !written {
+            self.announce(lane);
+        }
+    }
+
+    fn announce(self: &Arc<Self>, lane: Lane) {
+        if !self.lane(lane).announced.swap(true, Ordering::SeqCst) {
             self.commands.send(Command::Ready(Arc::clone(self), lane));
         }
-        Ok(no)
+    }
+
+    /// The lane has an open connection, or has none any more.
+    pub(crate) fn set_outlet(&self, lane: Lane, outlet: Option<Outlet>) {
+        self.lane(lane).outlet.store(outlet.map(Arc::new));
     }
 
     /// Frames up to this one may have been given to the kernel. Who reads the clock at or after a frame's `due` and *then*

@@ -30,8 +30,8 @@ const BATCH_BYTES_MAX: u64 = 256 << 20;
 pub(crate) struct Outbox(BTreeMap<NodeId, VecDeque<Frame>>);
 
 impl Outbox {
-    /// Sends a batch to one peer, in order, after everything that still waits for it.
-    pub(crate) fn send<T>(&mut self, node: &Arc<Node>, to: NodeId, kind: u8, batch: &T)
+    /// Queues a batch for one peer, in order, after everything that still waits for it. [`Self::flush_all`] sends it.
+    pub(crate) fn add<T>(&mut self, to: NodeId, kind: u8, batch: &T)
     where
         T: for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>,
     {
@@ -49,10 +49,9 @@ impl Outbox {
             head[8..16].copy_from_slice(&((i * PIECE_BYTES_MAX) as u64).to_le_bytes());
             waiting.push_back(Frame::new(kind, head, &[piece]));
         }
-        self.flush(node, to);
     }
 
-    /// Sends what waits for room.
+    /// Sends what is queued, as far as there is room.
     pub(crate) fn flush_all(&mut self, node: &Arc<Node>) {
         let waiting: Vec<NodeId> = self.0.keys().copied().collect();
         for to in waiting {
@@ -75,15 +74,18 @@ impl Outbox {
         let peer = node.peer(to);
         while let Some(frame) = waiting.pop_front() {
             let Some(peer) = &peer else { break };
-            match peer.send(Lane::Calls, frame) {
+            match peer.enqueue(Lane::Calls, frame) {
                 Ok(_) => {}
                 Err(unsent) if unsent.why == Why::Full => {
                     waiting.push_front(unsent.frame);
-                    return;
+                    return peer.flush(Lane::Calls);
                 }
                 // The peer is gone: a reset or its end is being reported.
                 Err(_) => break,
             }
+        }
+        if let Some(peer) = peer {
+            peer.flush(Lane::Calls);
         }
         self.0.remove(&to);
     }

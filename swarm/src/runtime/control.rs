@@ -346,17 +346,17 @@ impl Control {
     fn send(&mut self) {
         self.publish();
         self.node.errands.launch(self.node.runtime());
-        self.outbox.flush_all(&self.node);
         for (to, batch) in std::mem::take(&mut self.messages) {
             let batch: Vec<_> = batch.into_iter().map(|(partition, message)| (partition.0, message)).collect();
-            self.outbox.send(&self.node, to, kind::DIRECTORY, &batch);
+            self.outbox.add(to, kind::DIRECTORY, &batch);
         }
         for (to, batch) in std::mem::take(&mut self.asks) {
-            self.outbox.send(&self.node, to, kind::ASK, &batch);
+            self.outbox.add(to, kind::ASK, &batch);
         }
         for (to, batch) in std::mem::take(&mut self.answers) {
-            self.outbox.send(&self.node, to, kind::ANSWER, &batch);
+            self.outbox.add(to, kind::ANSWER, &batch);
         }
+        self.outbox.flush_all(&self.node);
     }
 
     /// Counting looks at every partition, so it is done only now and then.

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use mio::Interest;
 use mio::net::TcpStream;
@@ -42,7 +43,8 @@ impl Driver {
         let token = self.links.token();
         self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         let connection = Connection::dialling(self.limits, now);
-        self.links.put(token, Link { stream, connection, about: About::new(Origin::Dialled(target)) });
+        let about = About::new(Origin::Dialled(target));
+        self.links.put(token, Link { stream: Arc::new(stream), connection, about });
         Ok(())
     }
 

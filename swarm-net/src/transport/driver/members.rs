@@ -76,9 +76,10 @@ impl Driver {
         for lane in [Lane::Calls, Lane::Bulk] {
             self.dials.cancel((node.addr(), lane));
             let open = pair.strand(lane).open;
-            if let Some(token) = open {
-                self.links.take(token);
+            if let Some(link) = open.and_then(|token| self.links.take(token)) {
+                link.connection.writer().lock().end();
             }
+            pair.peer.set_outlet(lane, None);
             let (claimed, unsent) = pair.peer.queue(lane).close();
             if open.is_some() || !unsent.is_empty() {
                 self.inbox.reset(&pair.peer, lane, claimed, unsent);

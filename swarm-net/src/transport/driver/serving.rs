@@ -12,6 +12,7 @@ use crate::connection::{Answer, Connection, Drained, Ended, Event, Flushed, Phas
 use crate::membership::Input;
 use crate::time::{Clock, Instant};
 use crate::transport::links::{About, Link, Origin};
+use crate::transport::outlet::Outlet;
 use crate::transport::peer::{Lane, Peer};
 use crate::wire::{ENVELOPE_BYTES, Packet, PacketKind, Scratch};
 
@@ -104,7 +105,8 @@ impl Driver {
             return;
         }
         let connection = Connection::accepted(self.limits, Clock::instant());
-        self.links.put(token, Link { stream, connection, about: About::new(Origin::Accepted(from)) });
+        let about = About::new(Origin::Accepted(from));
+        self.links.put(token, Link { stream: Arc::new(stream), connection, about });
         self.unfinished.insert(token);
     }
 
@@ -126,8 +128,8 @@ impl Driver {
         }
         let now = Clock::instant();
         let Link { stream, connection, about } = link;
-        let mut frames = false;
-        let drained = connection.read(stream, scratch, now, &mut |event| {
+        let (mut frames, was_open) = (false, about.carries.is_some());
+        let drained = connection.read(&mut &**stream, scratch, now, &mut |event| {
             if let (&Event::Frame(frame), Some((peer, lane))) = (&event, &about.carries) {
                 frames = true;
                 self.inbox.frame(peer, *lane, frame);
@@ -140,6 +142,9 @@ impl Driver {
         self.heard(about, now);
         if drained? == Drained::Budget {
             self.unfinished.insert(token);
+        }
+        if let (false, Some((peer, lane))) = (was_open, &about.carries) {
+            peer.set_outlet(*lane, Some(Outlet::new(Arc::clone(stream), connection.writer().clone())));
         }
         self.flush_link(token, link)
     }
@@ -161,7 +166,7 @@ impl Driver {
 
     fn flush_link(&mut self, token: Token, link: &mut Link) -> Result<(), Ended> {
         let queue = link.about.carries.as_ref().map(|(peer, lane)| peer.queue(*lane));
-        match link.connection.flush(&mut link.stream, queue)? {
+        match link.connection.flush(&mut &*link.stream, queue)? {
             // The poll tells when there is room again.
             Flushed::All | Flushed::WouldBlock => {}
             Flushed::Budget => {
@@ -201,6 +206,8 @@ impl Driver {
     /// A connection is over.
     pub(super) fn end(&mut self, token: Token, ended: Ended) {
         let Some(Link { stream, about, connection }) = self.links.take(token) else { return };
+        // No sender takes a frame from the queue for this connection from here on.
+        connection.writer().lock().end();
         drop(stream);
         let remote = about.greeting.as_ref().map(|greeting| greeting.node);
         tracing::debug!(origin = ?about.origin, ?remote, phase = ?connection.phase(), %ended, "a connection ended");
@@ -219,6 +226,7 @@ impl Driver {
             return;
         }
         pair.strand_mut(lane).open = None;
+        peer.set_outlet(lane, None);
         let (claimed, unsent) = peer.queue(lane).reset();
         self.inbox.reset(peer, lane, claimed, unsent);
         if lane == Lane::Bulk {
