@@ -125,7 +125,7 @@ fn frames_that_senders_write_themselves_come_whole_and_in_order() {
                     for i in 0..4 {
                         // Large ones among them, so that the socket is full now and then and the I/O thread goes on.
                         let number = thread * COUNT + turn * 4 + i;
-                        let mut next = frame(number, if number % 50 == 0 { 300_000 } else { 40 });
+                        let mut next = frame(number, if number.is_multiple_of(50) { 300_000 } else { 40 });
                         while let Err(unsent) = peer.enqueue(Lane::Calls, next) {
                             next = unsent.frame;
                             peer.flush(Lane::Calls);
