@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::directory::action::{Action, Route};
 use crate::directory::copy::Op;
+use crate::directory::host::Cell;
 use crate::directory::message::Phase;
 use crate::directory::office::Work;
 use crate::directory::owner;
@@ -33,6 +34,7 @@ impl Partition {
             }
             (Some(_), ..) => {}
         }
+        self.wake(&name);
         match ask {
             Ask::Register(spec) => self.register(turn, from, name, spec, false),
             Ask::WhereisOrRegister(spec) => self.register(turn, from, name, spec, true),
@@ -227,7 +229,8 @@ impl Partition {
     }
 
     fn way(&self, turn: &Turn<'_>, name: &Name) -> Option<Route> {
-        if self.cells.get(name).is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended)) {
+        let serves = |cell: &Cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended);
+        if self.hosts(name) || self.cells.get(name).is_some_and(|cell| serves(cell)) {
             return Some(Route::Here);
         }
         let me = turn.world.me;
@@ -243,10 +246,11 @@ impl Partition {
             Some(plan) => plan.from?.0,
             None => head.host,
         };
-        let there = work.is_some_and(|work| {
-            work.cell(host).is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended))
-                || work.out.is_some_and(|(to, _)| to == host)
-        });
+        let there = self.rests(name)
+            || work.is_some_and(|work| {
+                work.cell(host).is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended))
+                    || work.out.is_some_and(|(to, _)| to == host)
+            });
         // While the hosts are not known the record is the best guess.
         (host != me && (there || office.blocked) && turn.world.is_member(&host)).then_some(Route::Host(host))
     }

@@ -44,6 +44,15 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// Whose record it changes.
+    pub(super) fn name(&self) -> &Name {
+        match self {
+            Self::Put { name, .. } | Self::Remove { name, .. } => name,
+        }
+    }
+}
+
 impl Copy {
     /// How many terms a context keeps. Every takeover adds one; ownership changes hands a few times an hour at worst.
     pub const CONTEXT_TERMS_MAX: usize = 256;
@@ -93,24 +102,47 @@ impl Copy {
 
     /// Takes in everything that `other` knows: a registration survives if no side knew it and no longer has it.
     /// Commutative, associative, idempotent.
+    #[cfg(test)]
     pub(super) fn merge(&mut self, other: &Self) {
-        let names: BTreeSet<Name> = self.records.keys().chain(other.records.keys()).cloned().collect();
-        for name in names {
-            let merged = self.merged(other, &name);
-            match merged {
-                Some(record) => self.records.insert(name, record),
-                None => self.records.remove(&name),
+        let news = self.news(other);
+        self.take_in(other, &news);
+    }
+
+    /// What a merge with `other` changes: each name's record as it will be.
+    pub(super) fn news(&self, other: &Self) -> Vec<(Name, Option<Record>)> {
+        let names: BTreeSet<&Name> = self.records.keys().chain(other.records.keys()).collect();
+        let merged = names.into_iter().map(|name| (name, self.merged(other, name)));
+        let changed = merged.filter(|(name, record)| record.as_ref() != self.records.get(*name));
+        changed.map(|(name, record)| (name.clone(), record)).collect()
+    }
+
+    /// Merges: makes the changes that [`news`](Self::news) gave, and knows what `other` has known. Says whether it had not.
+    pub(super) fn take_in(&mut self, other: &Self, news: &[(Name, Option<Record>)]) -> bool {
+        for (name, record) in news {
+            match record {
+                Some(record) => self.records.insert(name.clone(), record.clone()),
+                None => self.records.remove(name),
             };
         }
+        let mut learnt = false;
         for (term, seen) in &other.context {
-            let ours = self.context.entry(*term).or_default();
+            let ours = self.context.entry(*term).or_insert_with(|| {
+                learnt = true;
+                0
+            });
+            learnt |= *ours < *seen;
             *ours = (*ours).max(*seen);
         }
         for (rid, at) in &other.removed {
-            let ours = self.removed.entry(*rid).or_default();
+            let ours = self.removed.entry(*rid).or_insert_with(|| {
+                learnt = true;
+                0
+            });
+            learnt |= *ours < *at;
             *ours = (*ours).max(*at);
         }
         self.at = self.at.max(other.at);
+        learnt
     }
 
     fn merged(&self, other: &Self, name: &Name) -> Option<Record> {

@@ -8,7 +8,7 @@ use crate::directory::Happened;
 use crate::directory::action::{Action, Order};
 use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start};
 use crate::directory::partition::Partition;
-use crate::directory::record::{self, Rid};
+use crate::directory::record::{self, Record, Registration, Rid};
 use crate::directory::turn::Turn;
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
@@ -56,7 +56,34 @@ impl Cell {
         }
     }
 
-    fn report(&self, whole: bool) -> CellReport {
+    /// A cell that the record describes.
+    pub(super) fn of(record: &Record, cell: CellReport) -> Self {
+        let CellReport { ids, epoch, phase, pinned, absorbed, .. } = cell;
+        Self {
+            ids,
+            origin: record::origin(record),
+            epoch,
+            phase,
+            pinned,
+            forced: false,
+            absorbed,
+            merging: None,
+            // It was answered long ago.
+            last: Default::default(),
+        }
+    }
+
+    /// Whether it remembers the same registration. (Whether it knows the same groups its mark says.)
+    pub(super) fn is_from(&self, head: &Registration) -> bool {
+        self.origin.spec == head.spec && self.origin.registrar == head.registrar
+    }
+
+    /// Its part of the fingerprint of all cells.
+    pub(super) fn mark(&self, name: &Name) -> u64 {
+        cell_mark(name, self.epoch, self.phase, record::groups_mark(&self.origin.groups))
+    }
+
+    pub(super) fn report(&self, whole: bool) -> CellReport {
         CellReport {
             ids: self.ids.clone(),
             kind: self.origin.spec.kind,
@@ -123,15 +150,11 @@ impl From<Farewell> for Die {
 }
 
 impl Partition {
-    /// Everything that this node hosts of the partition.
-    pub(super) fn all_cells(&self) -> Vec<(Name, CellReport)> {
-        self.cells.iter().map(|(name, cell)| (name.clone(), cell.report(true))).collect()
-    }
-
     /// The runtime reports about a cell.
     pub(super) fn on_happened(&mut self, turn: &mut Turn<'_>, name: &Name, epoch: Epoch, happened: Happened) {
+        self.wake_cell(name);
         let Some(cell) = self.cells.get_mut(name).filter(|cell| cell.epoch == epoch) else {
-            return;
+            return self.lay_cell_down(turn.world.me, name);
         };
         let before = cell.phase;
         let stays = cell.advance(&happened);
@@ -142,7 +165,9 @@ impl Partition {
             Happened::Stopped { .. } | Happened::Dropped => None,
         };
         let (cell, id) = (stays.then(|| cell.report(false)), self.last_directive(name));
-        if !stays {
+        if stays {
+            self.lay_cell_down(turn.world.me, name);
+        } else {
             self.cells.remove(name);
         }
         if let Some(boss) = self.boss {
@@ -167,6 +192,7 @@ impl Partition {
         if !self.fence(turn, from, term) {
             return;
         }
+        self.wake_cell(&name);
         match directive {
             Directive::Start(start) => self.start(turn, &name, *start, (term, id)),
             Directive::Seal { .. }
@@ -179,6 +205,7 @@ impl Partition {
             cell.last = (term, id);
         }
         let cell = self.cells.get(&name).map(|cell| cell.report(false));
+        self.lay_cell_down(turn.world.me, &name);
         turn.send(from, self.id, Message::Report { term, id, name, cell, failure: None });
     }
 
@@ -259,11 +286,7 @@ impl Partition {
         mark: Option<u64>,
     ) {
         if self.fence(turn, from, term) {
-            let marks = self
-                .cells
-                .iter()
-                .map(|(name, cell)| cell_mark(name, cell.epoch, cell.phase, record::groups_mark(&cell.origin.groups)));
-            if mark != Some(marks.fold(0, u64::wrapping_add)) {
+            if mark != Some(self.own_mark()) {
                 let cells = self.all_cells();
                 turn.send(from, self.id, Message::Cells { term, id, cells });
             }

@@ -11,6 +11,7 @@
 //! | `replica` | how changes reach the replicas |
 //! | `reconcile`, `owner` | the one decision about a name, and how it is carried out |
 //! | `host` | the cells of this node |
+//! | `rest` | names of which the record says everything |
 //! | `request`, `asks` | register, unregister, whereis, groups |
 //! | `sweep`, `leave` | finding what was lost; going away |
 
@@ -30,6 +31,7 @@ mod reconcile;
 mod record;
 mod replica;
 mod request;
+mod rest;
 mod sweep;
 mod takeover;
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) struct Office {
     directives: u32,
     /// Whose cells are known.
     pub(super) hosts: BTreeMap<NodeId, Told>,
-    by_host: BTreeMap<NodeId, BTreeSet<Name>>,
+    /// The names that something is to be kept of beside their records; see `rest`.
     pub(super) names: BTreeMap<Name, Box<Work>>,
     /// Names to be reconciled.
     pub(super) dirty: BTreeSet<Name>,
@@ -182,12 +182,14 @@ impl Lists {
 }
 
 impl Work {
-    pub(super) fn is_idle(&self) -> bool {
-        self.seen.is_empty()
-            && self.out.is_none()
-            && self.plan.is_none()
-            && self.waits.is_empty()
-            && self.trouble.is_none()
+    /// One cell of the name is known.
+    pub(super) fn of(host: NodeId, cell: CellReport) -> Box<Self> {
+        Box::new(Self { seen: vec![(host, cell)], ..Self::default() })
+    }
+
+    /// Nothing is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.out.is_none() && self.plan.is_none() && self.waits.is_empty() && self.trouble.is_none()
     }
 
     pub(super) fn cell(&self, host: NodeId) -> Option<&CellReport> {
@@ -207,7 +209,6 @@ impl Office {
             epochs: 0,
             directives: 0,
             hosts: BTreeMap::new(),
-            by_host: BTreeMap::new(),
             names: BTreeMap::new(),
             dirty: BTreeSet::new(),
             waiting: BTreeSet::new(),
@@ -268,13 +269,9 @@ impl Office {
                 // Nearly every name has one cell for nearly all of its life.
                 work.seen.reserve_exact(1);
                 work.seen.push((host, cell));
-                self.by_host.entry(host).or_default().insert(name.clone());
             }
             (None, Some(place)) => {
                 work.seen.remove(place);
-                if let Some(names) = self.by_host.get_mut(&host) {
-                    names.remove(name);
-                }
             }
             (None, None) => {}
         }
@@ -295,9 +292,9 @@ impl Office {
         }
     }
 
-    /// The names that have a cell there.
+    /// The names that have a cell there; those at rest must be awake, or are not among them.
     pub(super) fn names_at(&self, host: NodeId) -> impl Iterator<Item = &Name> {
-        self.by_host.get(&host).into_iter().flatten()
+        self.names.iter().filter(move |(_, work)| work.cell(host).is_some()).map(|(name, _)| name)
     }
 
     /// The host is dead: so are its cells.
@@ -305,11 +302,12 @@ impl Office {
         self.hosts.remove(&host);
         self.ships.remove(&host);
         self.retired.remove(&host);
-        for name in self.by_host.remove(&host).unwrap_or_default() {
-            if let Some(work) = self.names.get_mut(&name) {
-                work.seen.retain(|(node, _)| *node != host);
+        for (name, work) in &mut self.names {
+            let before = work.seen.len();
+            work.seen.retain(|(node, _)| *node != host);
+            if work.seen.len() < before {
+                self.dirty.insert(name.clone());
             }
-            self.dirty.insert(name);
         }
         self.recall(host);
     }

@@ -27,6 +27,7 @@ enum Next {
 impl Partition {
     /// Compares what is with what should be, and does the next things for a name.
     pub(super) fn reconcile(&mut self, turn: &mut Turn<'_>, name: &Name) {
+        self.wake(name);
         for _ in 0..DECISIONS_MAX {
             let Some(verdict) = self.verdict(turn, name) else {
                 break;
@@ -39,11 +40,8 @@ impl Partition {
         self.answer_waits(turn, name);
         self.release_rivals(turn, name);
         self.route(turn, name);
-        if let Some(office) = &mut self.office
-            && office.names.get(name).is_some_and(|work| work.is_idle())
-        {
-            office.names.remove(name);
-        }
+        self.lay_down(name);
+        self.lay_cell_down(turn.world.me, name);
     }
 
     fn verdict(&mut self, turn: &Turn<'_>, name: &Name) -> Option<Verdict> {
@@ -339,6 +337,7 @@ impl Partition {
         cell: Option<CellReport>,
         failure: Option<String>,
     ) {
+        self.wake(name);
         let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
             return;
         };
@@ -366,7 +365,7 @@ impl Partition {
     }
 
     pub(super) fn on_cells(&mut self, from: NodeId, term: Term, id: DirectiveId, cells: Vec<(Name, CellReport)>) {
-        let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
+        let Some(office) = self.office.as_ref().filter(|office| office.term == term) else {
             return;
         };
         let fresh = match office.hosts.get(&from) {
@@ -375,7 +374,7 @@ impl Partition {
             Some(Told::Unknown) | None => false,
         };
         if fresh {
-            office.see_all(from, cells);
+            self.see_all(from, cells);
             self.stale = true;
         }
     }

@@ -32,6 +32,8 @@ pub(super) struct Partition {
     pub(super) copy: Option<Copy>,
     /// Boxed, since the leaves of a map have room for eleven, and partitions have few names.
     pub(super) cells: BTreeMap<Name, Box<Cell>>,
+    /// How many cells the records of the copy describe; these do not stand in `cells`.
+    pub(super) hosted: usize,
     pub(super) office: Option<Office>,
     /// Asks that wait until the owner is complete.
     pub(super) held: VecDeque<(RequestId, Name, Ask)>,
@@ -52,6 +54,7 @@ impl Partition {
             disagreed: BTreeSet::new(),
             copy: None,
             cells: BTreeMap::new(),
+            hosted: 0,
             office: None,
             held: VecDeque::new(),
             wanted: BTreeSet::new(),
@@ -71,6 +74,7 @@ impl Partition {
 
     /// Whether others would miss something if this node went now.
     pub(super) fn is_missed(&self) -> bool {
+        // Cells that records describe have a copy.
         self.office.is_some() || self.copy.is_some() || !self.cells.is_empty()
     }
 
@@ -120,6 +124,7 @@ impl Partition {
         self.boss = Some(me);
         let mut office = Office::new(term);
         office.claim.covered.insert(me);
+        self.unsee();
         office.see_all(me, self.all_cells());
         self.office = Some(office);
         turn.notice(Notice::Claimed { partition: self.id, term });
@@ -248,8 +253,10 @@ impl Partition {
             office.dirty.extend(concerned.map(|(name, _)| name.clone()));
         }
         for node in turn.world.view.keys().filter(|node| turn.world.is_leaving(node)) {
-            let there: Vec<Name> = office.names_at(*node).cloned().collect();
-            office.dirty.extend(there);
+            let there: Vec<Name> = self.names_at(*node).cloned().collect();
+            if let Some(office) = &mut self.office {
+                office.dirty.extend(there);
+            }
         }
     }
 
@@ -292,6 +299,8 @@ impl Partition {
 
     /// Makes one change: to the copy at once, to the replicas at the end of the turn.
     pub(super) fn commit(&mut self, op: Op) -> u64 {
+        self.wake(op.name());
+        self.wake_cell(op.name());
         let (Some(office), Some(copy)) = (&mut self.office, &mut self.copy) else {
             return 0;
         };
@@ -319,6 +328,7 @@ impl Partition {
         if self.told == Some(node) {
             self.told = None;
         }
+        self.wake_at(node);
         if let Some(office) = &mut self.office {
             office.claim.forget(node);
             office.bury(node);

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rkyv::with::Unshare;
+use rkyv::with::{Skip, Unshare};
 use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::directory::message::Origin;
 use crate::directory::request::RequestId;
+use crate::directory::rest::Note;
 use crate::epoch::{Epoch, Term};
 use crate::error::Location;
 use crate::name::Name;
@@ -83,6 +85,8 @@ pub struct Record {
     /// In the order of their ids. Shared, since a record stands in the copy, in the log and in messages under way.
     #[rkyv(with = Unshare)]
     siblings: Arc<Vec<(Rid, Registration)>>,
+    #[rkyv(with = Skip)]
+    pub(super) note: Note,
 }
 
 impl Registration {
@@ -110,12 +114,13 @@ impl Registration {
 impl Record {
     /// A record of one registration.
     pub fn new(rid: Rid, registration: Registration) -> Self {
-        Self { siblings: Arc::new(vec![(rid, registration)]) }
+        Self { siblings: Arc::new(vec![(rid, registration)]), note: Note::default() }
     }
 
     /// A record of these registrations; `None` if there are none.
     pub(super) fn of(siblings: BTreeMap<Rid, Registration>) -> Option<Self> {
-        (!siblings.is_empty()).then(|| Self { siblings: Arc::new(siblings.into_iter().collect()) })
+        (!siblings.is_empty())
+            .then(|| Self { siblings: Arc::new(siblings.into_iter().collect()), note: Note::default() })
     }
 
     /// The ids of its registrations.
@@ -157,7 +162,7 @@ impl Record {
         let own = self.siblings.iter().cloned();
         let more = ids.iter().map(|rid| (*rid, self.head().clone()));
         let siblings: BTreeMap<Rid, Registration> = own.chain(more).collect();
-        Self { siblings: Arc::new(siblings.into_iter().collect()) }
+        Self { siblings: Arc::new(siblings.into_iter().collect()), note: Note::default() }
     }
 
     /// Writes all registrations alike: the present fields, changed by `change`, with this stamp.
@@ -178,6 +183,12 @@ impl Record {
         }
         groups_mark(&active(&self.groups()))
     }
+}
+
+/// What a cell that is started from a record remembers of it.
+pub(super) fn origin(record: &Record) -> Origin {
+    let head = record.head();
+    Origin { spec: head.spec.clone(), registrar: head.registrar, groups: active(&record.groups()) }
 }
 
 /// The groups that one is in.

@@ -64,7 +64,9 @@ impl Partition {
 
     pub(super) fn on_install(&mut self, turn: &mut Turn<'_>, from: NodeId, at: Stamp, copy: Arc<Copy>) {
         if self.fence(turn, from, at.term) {
+            self.wake_cells();
             self.copy = Some(Arc::unwrap_or_clone(copy));
+            self.lay_cells_down(turn.world.me);
             turn.send(from, self.id, Message::Ack { term: at.term, seq: at.seq });
         }
     }
@@ -73,15 +75,29 @@ impl Partition {
         if !self.fence(turn, from, at.term) {
             return;
         }
-        let answer = match &mut self.copy {
-            Some(copy) if copy.at == (Stamp { term: at.term, seq: after }) => {
-                ops.iter().for_each(|op| copy.apply(op));
-                copy.reach(at);
+        let before = Stamp { term: at.term, seq: after };
+        let follows = self.copy.as_ref().is_some_and(|copy| copy.at == before);
+        let answer = match follows {
+            true => {
+                self.follow(turn, at, ops);
                 Message::Ack { term: at.term, seq: at.seq }
             }
-            Some(_) | None => Message::Gap { term: at.term },
+            false => Message::Gap { term: at.term },
         };
         turn.send(from, self.id, answer);
+    }
+
+    fn follow(&mut self, turn: &Turn<'_>, at: Stamp, ops: &[Op]) {
+        for op in ops {
+            self.wake_cell(op.name());
+            if let Some(copy) = &mut self.copy {
+                copy.apply(op);
+            }
+            self.lay_cell_down(turn.world.me, op.name());
+        }
+        if let Some(copy) = &mut self.copy {
+            copy.reach(at);
+        }
     }
 
     pub(super) fn on_ack(&mut self, from: NodeId, term: Term, seq: u64) {
@@ -105,6 +121,7 @@ impl Partition {
 
     pub(super) fn on_retire(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) {
         if self.fence(turn, from, term) {
+            self.wake_cells();
             self.copy = None;
         }
     }

@@ -6,7 +6,6 @@ use swarm_net::time::Now;
 
 use crate::directory::Directory;
 use crate::directory::action::{Action, Role};
-use crate::directory::host::cell_mark;
 use crate::directory::message::Message;
 use crate::directory::office::Told;
 use crate::directory::partition::Partition;
@@ -59,7 +58,7 @@ impl Directory {
 
 impl Partition {
     fn count(&self, stats: &mut Stats, replicas: usize) {
-        stats.cells += self.cells.len();
+        stats.cells += self.cells.len() + self.hosted;
         stats.copies += usize::from(self.copy.is_some());
         let Some(office) = self.office.as_ref().filter(|office| office.owner) else {
             return;
@@ -94,11 +93,8 @@ impl Partition {
         });
         let hosts: Vec<_> = hosts.map(|(node, _)| *node).collect();
         for node in hosts {
-            let there = office.names_at(node).filter_map(|name| {
-                let cell = office.names.get(name)?.cell(node)?;
-                Some(cell_mark(name, cell.epoch, cell.phase, cell.groups_mark))
-            });
-            let mark = Some(there.fold(0, u64::wrapping_add));
+            let mark = Some(self.mark_of(node));
+            let Some(office) = &mut self.office else { return };
             let (term, id) = (office.term, office.next_directive());
             turn.send(node, self.id, Message::Survey { term, id, mark });
         }

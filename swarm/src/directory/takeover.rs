@@ -9,6 +9,7 @@ use crate::directory::action::Notice;
 use crate::directory::copy::Copy;
 use crate::directory::message::{CellReport, Message};
 use crate::directory::partition::Partition;
+use crate::directory::record::Record;
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
 use crate::name::Name;
@@ -62,8 +63,9 @@ impl Partition {
         claim.must.extend(promise.view);
         claim.must.extend(promise.inherit.iter().copied());
         claim.inherited.extend(promise.inherit);
-        office.see_all(from, promise.cells);
+        self.see_all(from, promise.cells);
         self.stale = true;
+        let Some(office) = &mut self.office else { return };
         let Some(theirs) = promise.copy else {
             // Unless it was sent one since it said so.
             if office.ships.get(&from).is_none_or(|ship| ship.sent.is_none()) {
@@ -73,30 +75,33 @@ impl Partition {
         };
         office.retired.remove(&from);
         let owner = office.owner;
+        let news = self.copy.get_or_insert_default().news(&theirs);
+        for (name, _) in &news {
+            self.wake(name);
+            self.wake_cell(name);
+        }
         let ours = self.copy.get_or_insert_default();
-        let (at, before) = (ours.at, owner.then(|| ours.clone()));
-        ours.merge(&theirs);
-        if let Some(before) = before {
+        let at = ours.at;
+        let learnt = ours.take_in(&theirs, &news);
+        if owner {
             ours.at = at;
-            if *ours != before {
-                self.mark_merged(&before);
+            if learnt || !news.is_empty() {
+                self.mark_merged(news);
                 self.touch();
             }
         }
     }
 
     /// Names that a merge changed are to be looked at.
-    fn mark_merged(&mut self, before: &Copy) {
-        let (Some(office), Some(copy)) = (&mut self.office, &self.copy) else {
+    fn mark_merged(&mut self, news: Vec<(Name, Option<Record>)>) {
+        let Some(office) = &mut self.office else {
             return;
         };
-        for name in copy.records.keys().chain(before.records.keys()) {
-            if copy.records.get(name) != before.records.get(name) {
-                if let Some(work) = office.names.get_mut(name) {
-                    work.plan = None;
-                }
-                office.dirty.insert(name.clone());
+        for (name, _) in news {
+            if let Some(work) = office.names.get_mut(&name) {
+                work.plan = None;
             }
+            office.dirty.insert(name);
         }
     }
 

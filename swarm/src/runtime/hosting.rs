@@ -16,7 +16,7 @@ use crate::runtime::Node;
 use crate::runtime::batch;
 use crate::runtime::control::Input;
 use crate::runtime::letter::Letter;
-use crate::runtime::places::{Gate, Place};
+use crate::runtime::places::{Found, Gate, Place};
 use crate::worker::{AnyCell, Die, End, Parcel, Payload, Sealing, Start};
 
 impl Node {
@@ -74,7 +74,7 @@ impl Node {
             self.started(&name, &cell, false);
             return;
         }
-        let (node, args) = (self.clone(), Payload::copy_of(&spec.args));
+        let (node, args) = (self.clone(), Arc::from(spec.args.as_slice()));
         self.errands.add(async move {
             let booting = async {
                 let bundle = match source {
@@ -98,20 +98,20 @@ impl Node {
         self.hints.settle(name);
         let held = match shard.remove(name) {
             Some(Place::Held(held)) => held,
-            Some(Place::Cell(old, gate)) => {
+            Some(Place::Cell(old)) => self.letters(&old, old.close()).collect(),
+            Some(Place::Gated(old, gate)) => {
                 let parcels = old.close();
-                let waiting = gate.map(|gate| self.close_gate(name, *gate)).unwrap_or_default();
-                self.letters(&old, parcels).chain(waiting).collect()
+                self.letters(&old, parcels).chain(self.close_gate(name, *gate)).collect()
             }
             Some(Place::Redirect(..)) | None => VecDeque::new(),
         };
         if let Some((source, predecessor)) = source {
             let gate = Gate { source, predecessor, waiting: held, opens: None };
-            shard.insert(name.clone(), Place::Cell(cell.clone(), Some(Box::new(gate))));
+            shard.insert(name, Place::Gated(cell.clone(), Box::new(gate)));
             self.waits.gate(name.clone(), source);
             return;
         }
-        shard.insert(name.clone(), Place::Cell(cell.clone(), None));
+        shard.insert(name, Place::Cell(cell.clone()));
         let refused = self.deliver_all(&mut shard, cell, held);
         drop(shard);
         self.refuse_all(refused);
@@ -122,9 +122,10 @@ impl Node {
         if from_elsewhere {
             self.counters.handoffs_in.add(1);
             let opens = Clock::instant() + self.config().gate_wait();
-            match self.places.write(name).get_mut(name) {
-                Some(Place::Cell(now, Some(gate))) if now.epoch() == cell.epoch() => gate.opens = Some(opens),
-                Some(Place::Cell(..) | Place::Redirect(..) | Place::Held(_)) | None => {}
+            if let Some((now, gate)) = self.places.write(name).gate_mut(name)
+                && now.epoch() == cell.epoch()
+            {
+                gate.opens = Some(opens);
             }
             self.waits.until(opens, name.clone());
             self.control(Input::Look);
@@ -137,15 +138,14 @@ impl Node {
     fn start_failed(self: &Arc<Self>, name: &Name, cell: &Arc<dyn AnyCell>, text: String) {
         let epoch = cell.epoch();
         let mut shard = self.places.write(name);
-        if matches!(shard.get(name), Some(Place::Cell(now, _)) if now.epoch() == epoch) {
-            let gate = match shard.remove(name) {
-                Some(Place::Cell(_, gate)) => gate,
-                Some(Place::Redirect(..) | Place::Held(_)) | None => None,
+        if matches!(shard.get(name), Some(Found::Cell(now, _)) if now.epoch() == epoch) {
+            let waiting = match shard.remove(name) {
+                Some(Place::Gated(_, gate)) => self.close_gate(name, *gate),
+                Some(Place::Cell(_) | Place::Redirect(..) | Place::Held(_)) | None => VecDeque::new(),
             };
-            let waiting = gate.map(|gate| self.close_gate(name, *gate)).unwrap_or_default();
             let held: VecDeque<_> = self.letters(cell, cell.close()).chain(waiting).collect();
             if !held.is_empty() {
-                shard.insert(name.clone(), Place::Held(held));
+                shard.insert(name, Place::Held(held));
                 self.waits.until(Clock::instant(), name.clone());
             }
             self.groups.forget(name);
@@ -158,8 +158,8 @@ impl Node {
 
     fn seal(self: &Arc<Self>, name: Name, epoch: Epoch, forced: bool) {
         let cell = match self.places.read(&name).get(&name) {
-            Some(Place::Cell(cell, gate)) if cell.epoch() == epoch => gate.is_none().then(|| cell.clone()),
-            Some(Place::Cell(..) | Place::Redirect(..) | Place::Held(_)) | None => return,
+            Some(Found::Cell(cell, gate)) if cell.epoch() == epoch => gate.is_none().then(|| cell.clone()),
+            Some(Found::Cell(..) | Found::Redirect(..) | Found::Held) | None => return,
         };
         let Some(cell) = cell else {
             // The rest of its predecessor's queue is on its way here, and must not follow it behind newer calls.
@@ -202,21 +202,21 @@ impl Node {
     /// Gives a cell up: its queue goes to the successor, then the word that it was all.
     fn give_up(self: &Arc<Self>, name: &Name, epoch: Epoch, why: Die, successor: Option<NodeId>) {
         let mut shard = self.places.write(name);
-        let (cell, gate) = match shard.remove(name) {
-            Some(Place::Cell(cell, gate)) if cell.epoch() == epoch => (cell, gate),
+        let (cell, waiting) = match shard.remove(name) {
+            Some(Place::Cell(cell)) if cell.epoch() == epoch => (cell, VecDeque::new()),
+            Some(Place::Gated(cell, gate)) if cell.epoch() == epoch => (cell, self.close_gate(name, *gate)),
             Some(other) => {
-                shard.insert(name.clone(), other);
+                shard.insert(name, other);
                 return;
             }
             None => return,
         };
-        let waiting = gate.map(|gate| self.close_gate(name, *gate)).unwrap_or_default();
         let queue = self.letters(&cell, cell.close()).chain(waiting);
         let refused: Vec<_> = match successor {
             Some(to) => {
                 self.counters.handoffs_out.add(1);
                 let until = Clock::instant() + self.config().redirect_ttl();
-                shard.insert(name.clone(), Place::Redirect(to, cell.kind(), until));
+                shard.insert(name, Place::Redirect(to, cell.kind(), until));
                 self.waits.until(until, name.clone());
                 let queue = queue.map(|letter| Letter { from_queue: true, ..letter });
                 let refused = self.overtake(&mut shard, Some(to), queue);
@@ -253,21 +253,21 @@ impl Node {
     /// A cell has ended by itself.
     pub(crate) fn cell_ended(self: &Arc<Self>, name: &Name, epoch: Epoch, end: &End) {
         let mut shard = self.places.write(name);
-        match shard.get_mut(name) {
-            Some(Place::Cell(cell, gate)) if cell.epoch() == epoch => {
-                let waiting = gate.take().map(|gate| self.close_gate(name, *gate)).unwrap_or_default();
-                if waiting.is_empty() {
-                    shard.remove(name);
-                } else {
-                    shard.insert(name.clone(), Place::Held(waiting));
-                    self.waits.until(Clock::instant(), name.clone());
+        match shard.get(name) {
+            Some(Found::Cell(cell, _)) if cell.epoch() == epoch => {
+                if let Some(Place::Gated(_, gate)) = shard.remove(name) {
+                    let waiting = self.close_gate(name, *gate);
+                    if !waiting.is_empty() {
+                        shard.insert(name, Place::Held(waiting));
+                        self.waits.until(Clock::instant(), name.clone());
+                    }
                 }
                 self.groups.forget(name);
             }
             // A call found the cell dead before this came, and is held.
-            Some(Place::Held(_)) | None => self.groups.forget(name),
+            Some(Found::Held) | None => self.groups.forget(name),
             // Another activation is here, or was.
-            Some(Place::Cell(..) | Place::Redirect(..)) => {}
+            Some(Found::Cell(..) | Found::Redirect(..)) => {}
         }
         drop(shard);
         match end {
@@ -289,9 +289,11 @@ impl Node {
     /// Opens the gate of a name, if it has one that `this` is true for.
     pub(crate) fn open_gate(self: &Arc<Self>, name: &Name, this: impl FnOnce(&Gate) -> bool) {
         let mut shard = self.places.write(name);
-        let Some(Place::Cell(cell, gate)) = shard.get_mut(name) else { return };
-        if let Some(open) = gate.take_if(|gate| this(gate)) {
-            let cell = cell.clone();
+        if !shard.gate_mut(name).is_some_and(|(_, gate)| this(gate)) {
+            return;
+        }
+        if let Some(Place::Gated(cell, open)) = shard.remove(name) {
+            shard.insert(name, Place::Cell(cell.clone()));
             let waiting = self.close_gate(name, *open);
             let refused = self.deliver_all(&mut shard, &cell, waiting);
             drop(shard);
@@ -311,7 +313,7 @@ impl Node {
             self.open_gate(&name, |gate| gate.opens.is_some_and(|opens| opens <= now));
             self.look_at_held(&name);
             let mut shard = self.places.write(&name);
-            if matches!(shard.get(&name), Some(Place::Redirect(_, _, until)) if *until <= now) {
+            if matches!(shard.get(&name), Some(Found::Redirect(_, _, until)) if until <= now) {
                 shard.remove(&name);
                 self.groups.forget(&name);
             }

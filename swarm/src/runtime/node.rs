@@ -551,12 +551,13 @@ impl Node {
         let waiting = self.lanes.clear();
         let places = self.places.clear();
         let mut letters = waiting;
-        for (_, place) in places {
+        for place in places {
             match place {
-                Place::Cell(cell, gate) => {
-                    // Local callers that wait in its queue are answered below, with all that wait.
+                // Local callers that wait in its queue are answered below, with all that wait.
+                Place::Cell(cell) => drop(cell.close()),
+                Place::Gated(cell, gate) => {
                     drop(cell.close());
-                    letters.extend(gate.into_iter().flat_map(|gate| gate.waiting));
+                    letters.extend(gate.waiting);
                 }
                 Place::Held(held) => letters.extend(held),
                 Place::Redirect(..) => {}

@@ -1,7 +1,9 @@
 //! Owns where the names that this node has to do with are: in a cell here, gone to another node, or not known yet.
 //! Sharded, so that names hardly ever wait for each other. Never decides where a name should be.
 
-use std::collections::{HashMap, VecDeque};
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use swarm_net::node::NodeId;
@@ -20,8 +22,10 @@ pub(crate) const HELD_MAX: usize = 4096;
 
 /// Where a name is, as far as this node has to do with it.
 pub(crate) enum Place {
-    /// Here. With a gate, if its predecessor's queue has not arrived in full.
-    Cell(Arc<dyn AnyCell>, Option<Box<Gate>>),
+    /// In a cell here.
+    Cell(Arc<dyn AnyCell>),
+    /// In a cell here whose predecessor's queue has not arrived in full.
+    Gated(Arc<dyn AnyCell>, Box<Gate>),
     /// A worker of this kind was here and has moved. Calls are passed on until then.
     Redirect(NodeId, KindId, Instant),
     /// The directory is asked.
@@ -40,7 +44,114 @@ pub(crate) struct Gate {
     pub(crate) opens: Option<Instant>,
 }
 
-pub(crate) type Shard = HashMap<Name, Place>;
+/// The places of some names.
+///
+/// Cells without a gate, which at rest are all there is, stand in a table of their own: it finds them by the names that
+/// they know themselves, so that an idle worker costs it no more than a pointer.
+#[derive(Default)]
+pub(crate) struct Shard {
+    cells: HashSet<ByName>,
+    others: HashMap<Name, Place>,
+}
+
+/// A cell as an element of a set of names.
+struct ByName(Arc<dyn AnyCell>);
+
+impl Borrow<Name> for ByName {
+    fn borrow(&self) -> &Name {
+        self.0.name()
+    }
+}
+
+impl Hash for ByName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name().hash(state);
+    }
+}
+
+impl PartialEq for ByName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name() == other.0.name()
+    }
+}
+
+impl Eq for ByName {}
+
+/// The place of a name, to look at.
+#[derive(Clone, Copy)]
+pub(crate) enum Found<'a> {
+    /// [`Place::Cell`] or [`Place::Gated`].
+    Cell(&'a Arc<dyn AnyCell>, Option<&'a Gate>),
+    /// [`Place::Redirect`].
+    Redirect(NodeId, KindId, Instant),
+    /// [`Place::Held`].
+    Held,
+}
+
+impl<'a> From<&'a Place> for Found<'a> {
+    fn from(place: &'a Place) -> Self {
+        match place {
+            Place::Cell(cell) => Self::Cell(cell, None),
+            Place::Gated(cell, gate) => Self::Cell(cell, Some(gate)),
+            Place::Redirect(to, kind, until) => Self::Redirect(*to, *kind, *until),
+            Place::Held(_) => Self::Held,
+        }
+    }
+}
+
+impl Shard {
+    /// Where a name is.
+    pub(crate) fn get(&self, name: &Name) -> Option<Found<'_>> {
+        match self.cells.get(name) {
+            Some(ByName(cell)) => Some(Found::Cell(cell, None)),
+            None => self.others.get(name).map(Found::from),
+        }
+    }
+
+    /// The gate before a name's cell, if it has one.
+    pub(crate) fn gate_mut(&mut self, name: &Name) -> Option<(&Arc<dyn AnyCell>, &mut Gate)> {
+        match self.others.get_mut(name)? {
+            Place::Gated(cell, gate) => Some((cell, gate)),
+            Place::Cell(_) | Place::Redirect(..) | Place::Held(_) => None,
+        }
+    }
+
+    /// What is held for a name, if something is.
+    pub(crate) fn held_mut(&mut self, name: &Name) -> Option<&mut VecDeque<Letter>> {
+        match self.others.get_mut(name)? {
+            Place::Held(waiting) => Some(waiting),
+            Place::Cell(_) | Place::Gated(..) | Place::Redirect(..) => None,
+        }
+    }
+
+    /// Gives a name a place. Returns the one that it had.
+    pub(crate) fn insert(&mut self, name: &Name, place: Place) -> Option<Place> {
+        let before = self.remove(name);
+        match place {
+            Place::Cell(cell) => {
+                debug_assert_eq!(cell.name(), name, "a cell stands under its own name");
+                self.cells.insert(ByName(cell));
+            }
+            place @ (Place::Gated(..) | Place::Redirect(..) | Place::Held(_)) => {
+                self.others.insert(name.clone(), place);
+            }
+        }
+        before
+    }
+
+    /// Forgets a name. Returns the place that it had.
+    pub(crate) fn remove(&mut self, name: &Name) -> Option<Place> {
+        match self.cells.take(name) {
+            Some(ByName(cell)) => Some(Place::Cell(cell)),
+            None => self.others.remove(name),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Name, Found<'_>)> {
+        let cells = self.cells.iter().map(|ByName(cell)| (cell.name(), Found::Cell(cell, None)));
+        cells.chain(self.others.iter().map(|(name, place)| (name, Found::from(place))))
+    }
+}
 
 /// All places of one node.
 pub(crate) struct Places {
@@ -55,24 +166,24 @@ impl Places {
     /// The cell of a name that takes calls right away.
     pub(crate) fn open_cell(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
         match self.read(name).get(name) {
-            Some(Place::Cell(cell, None)) => Some(cell.clone()),
-            Some(Place::Cell(_, Some(_)) | Place::Redirect(..) | Place::Held(_)) | None => None,
+            Some(Found::Cell(cell, None)) => Some(cell.clone()),
+            Some(Found::Cell(_, Some(_)) | Found::Redirect(..) | Found::Held) | None => None,
         }
     }
 
     /// The cell of a name, whether it takes calls right away or not.
     pub(crate) fn any_cell(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
         match self.read(name).get(name) {
-            Some(Place::Cell(cell, _)) => Some(cell.clone()),
-            Some(Place::Redirect(..) | Place::Held(_)) | None => None,
+            Some(Found::Cell(cell, _)) => Some(cell.clone()),
+            Some(Found::Redirect(..) | Found::Held) | None => None,
         }
     }
 
     /// The cell of a name at an epoch.
     pub(crate) fn cell(&self, name: &Name, epoch: Epoch) -> Option<Arc<dyn AnyCell>> {
         match self.read(name).get(name) {
-            Some(Place::Cell(cell, _)) if cell.epoch() == epoch => Some(cell.clone()),
-            Some(Place::Cell(..) | Place::Redirect(..) | Place::Held(_)) | None => None,
+            Some(Found::Cell(cell, _)) if cell.epoch() == epoch => Some(cell.clone()),
+            Some(Found::Cell(..) | Found::Redirect(..) | Found::Held) | None => None,
         }
     }
 
@@ -90,9 +201,9 @@ impl Places {
     pub(crate) fn cells(&self) -> impl Iterator<Item = Arc<dyn AnyCell>> + '_ {
         self.shards.iter().flat_map(|shard| {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-            let cells = shard.values().filter_map(|place| match place {
-                Place::Cell(cell, _) => Some(cell.clone()),
-                Place::Redirect(..) | Place::Held(_) => None,
+            let cells = shard.iter().filter_map(|(_, place)| match place {
+                Found::Cell(cell, _) => Some(cell.clone()),
+                Found::Redirect(..) | Found::Held => None,
             });
             cells.collect::<Vec<_>>()
         })
@@ -103,20 +214,25 @@ impl Places {
         let mut names = Vec::new();
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-            let of_kind = |place: &Place| match place {
-                Place::Cell(cell, _) => cell.kind() == kind,
-                Place::Redirect(_, moved, _) => *moved == kind,
-                Place::Held(_) => false,
+            let of_kind = |place: Found<'_>| match place {
+                Found::Cell(cell, _) => cell.kind() == kind,
+                Found::Redirect(_, moved, _) => moved == kind,
+                Found::Held => false,
             };
-            names.extend(shard.iter().filter(|(_, place)| of_kind(place)).map(|(name, _)| name.clone()));
+            names.extend(shard.iter().filter(|(_, place)| of_kind(*place)).map(|(name, _)| name.clone()));
         }
         names
     }
 
     /// Forgets everything, for a node that stops.
-    pub(crate) fn clear(&self) -> Vec<(Name, Place)> {
-        let shards = self.shards.iter();
-        shards.flat_map(|shard| std::mem::take(&mut *shard.write().unwrap_or_else(PoisonError::into_inner))).collect()
+    pub(crate) fn clear(&self) -> Vec<Place> {
+        let mut places = Vec::new();
+        for shard in &self.shards {
+            let Shard { cells, others } = std::mem::take(&mut *shard.write().unwrap_or_else(PoisonError::into_inner));
+            places.extend(cells.into_iter().map(|ByName(cell)| Place::Cell(cell)));
+            places.extend(others.into_values());
+        }
+        places
     }
 
     fn shard(&self, name: &Name) -> &RwLock<Shard> {

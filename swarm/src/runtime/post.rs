@@ -16,7 +16,7 @@ use crate::runtime::Node;
 use crate::runtime::control::Input;
 use crate::runtime::lanes::{Key, Lane, Way};
 use crate::runtime::letter::Letter;
-use crate::runtime::places::{HELD_MAX, Place, Shard};
+use crate::runtime::places::{Found, HELD_MAX, Place, Shard};
 use crate::runtime::routing::Hop;
 use crate::runtime::sending::{LOST_HOP_RETRY, Unwritten};
 use crate::runtime::track::{Passage, Rank, Turn};
@@ -60,10 +60,10 @@ impl Node {
         if letter.from_queue {
             match shard.get(&letter.name) {
                 // What stood in a moved worker's queue is older than anything that waits in a lane.
-                Some(Place::Cell(..)) => return self.place(shard, letter),
-                Some(Place::Redirect(..)) => return self.overtake(shard, None, [letter]).pop().map_or(Ok(()), Err),
+                Some(Found::Cell(..)) => return self.place(shard, letter),
+                Some(Found::Redirect(..)) => return self.overtake(shard, None, [letter]).pop().map_or(Ok(()), Err),
                 // Nobody knows it here any more: it asks its way like any other.
-                Some(Place::Held(_)) | None => letter.from_queue = false,
+                Some(Found::Held) | None => letter.from_queue = false,
             }
         }
         if turn == Turn::New && letter.was_on(self.id()) {
@@ -109,9 +109,9 @@ impl Node {
     /// Where a letter goes next.
     fn way(&self, shard: &Shard, letter: &Letter, partition: PartitionId) -> Way {
         match shard.get(&letter.name) {
-            Some(Place::Cell(..) | Place::Held(_)) => Way { hop: None, apart: true },
-            Some(Place::Redirect(to, ..)) if self.is_way(*to) => Way { hop: Some(*to), apart: true },
-            Some(Place::Redirect(..)) | None => {
+            Some(Found::Cell(..) | Found::Held) => Way { hop: None, apart: true },
+            Some(Found::Redirect(to, ..)) if self.is_way(to) => Way { hop: Some(to), apart: true },
+            Some(Found::Redirect(..)) | None => {
                 let hint = self.hints.get(&letter.name, Clock::instant);
                 // Whoever sends it here knows that it is not there.
                 let hint = hint.filter(|host| Some(*host) != letter.from && self.is_way(*host));
@@ -127,13 +127,13 @@ impl Node {
     /// Puts a letter where its name is on this node.
     fn place(self: &Arc<Self>, shard: &mut Shard, letter: Letter) -> Result<(), Refusal> {
         let name = letter.name.clone();
-        match shard.get_mut(&name) {
-            Some(Place::Cell(cell, gate)) => {
-                if let Some(gate) = gate
-                    && !(letter.from_queue && letter.from == Some(gate.source))
-                {
-                    return self.wait_in(&mut gate.waiting, letter);
-                }
+        if let Some((_, gate)) = shard.gate_mut(&name)
+            && !(letter.from_queue && letter.from == Some(gate.source))
+        {
+            return self.wait_in(&mut gate.waiting, letter);
+        }
+        match shard.get(&name) {
+            Some(Found::Cell(cell, _)) => {
                 let cell = cell.clone();
                 match self.deliver(&cell, letter) {
                     Ok(()) => Ok(()),
@@ -145,16 +145,18 @@ impl Node {
                     }
                 }
             }
-            Some(Place::Held(waiting)) => self.wait_in(waiting, letter),
-            Some(Place::Redirect(..)) | None => self.hold(shard, name, letter),
+            Some(Found::Held | Found::Redirect(..)) | None => self.hold(shard, name, letter),
         }
     }
 
     /// Holds a letter until the directory says where it goes.
     fn hold(self: &Arc<Self>, shard: &mut Shard, name: Name, letter: Letter) -> Result<(), Refusal> {
+        if let Some(waiting) = shard.held_mut(&name) {
+            return self.wait_in(waiting, letter);
+        }
         let mut waiting = VecDeque::new();
         self.wait_in(&mut waiting, letter)?;
-        if let Some(Place::Redirect(..)) = shard.insert(name.clone(), Place::Held(waiting)) {
+        if let Some(Place::Redirect(..)) = shard.insert(&name, Place::Held(waiting)) {
             self.groups.forget(&name);
         }
         self.waits.until(Clock::instant() + HELD_LOOK, name.clone());
@@ -168,7 +170,7 @@ impl Node {
         let mut overdue = Vec::new();
         {
             let mut shard = self.places.write(name);
-            let Some(Place::Held(waiting)) = shard.get_mut(name) else { return };
+            let Some(waiting) = shard.held_mut(name) else { return };
             overdue.extend(take_overdue(waiting, now));
             if waiting.is_empty() {
                 shard.remove(name);
@@ -229,11 +231,7 @@ impl Node {
                 Err(Undeliverable::Refused(refusal)) => refused.push(refusal),
                 Err(Undeliverable::Moved(letter)) => {
                     let name = letter.name.clone();
-                    let held = match shard.get_mut(&name) {
-                        Some(Place::Held(waiting)) => self.wait_in(waiting, letter),
-                        Some(Place::Cell(..) | Place::Redirect(..)) | None => self.hold(shard, name, letter),
-                    };
-                    refused.extend(held.err());
+                    refused.extend(self.hold(shard, name, letter).err());
                 }
             }
         }
@@ -386,8 +384,7 @@ impl Node {
     /// The directory has said where the calls for a name go.
     pub(crate) fn settle(self: &Arc<Self>, name: &Name, to: Route) {
         let mut shard = self.places.write(name);
-        let place = shard.get_mut(name);
-        let Some(Place::Held(waiting)) = place else { return };
+        let Some(waiting) = shard.held_mut(name) else { return };
         let waiting = match to {
             // The cell is being made, and its order follows; or it has just ended, and the directory will say more.
             Route::Here => return,

@@ -51,9 +51,12 @@ impl Message {
     }
 }
 
-/// The armed timers of one worker.
+/// The armed timers of one worker. Most workers never have any.
 #[derive(Default)]
-pub(crate) struct Alarms {
+pub(crate) struct Alarms(Option<Box<Own>>);
+
+#[derive(Default)]
+struct Own {
     last: u64,
     armed: BTreeMap<u64, Armed>,
 }
@@ -71,24 +74,30 @@ impl Alarms {
     /// # Panics
     /// If the worker, or the node, has as many as it may have.
     pub(crate) fn arm(&mut self, message: Message, due: Instant, every: Option<Duration>, core: &Arc<Core>) -> TimerId {
+        let own = self.0.get_or_insert_default();
         assert!(
-            self.armed.len() < WORKER_TIMERS_MAX,
+            own.armed.len() < WORKER_TIMERS_MAX,
             "`{}` has {WORKER_TIMERS_MAX} timers armed, the limit of a worker: cancel those that are not needed",
             core.name
         );
-        self.last += 1;
-        self.insert(self.last, message, due, every, core);
-        TimerId(self.last)
+        own.last += 1;
+        let id = own.last;
+        self.insert(id, message, due, every, core);
+        TimerId(id)
     }
 
     fn insert(&mut self, id: u64, message: Message, due: Instant, every: Option<Duration>, core: &Arc<Core>) {
         let key = set(due, id, core);
-        self.armed.insert(id, Armed { message, due, every, key });
+        self.0.get_or_insert_default().armed.insert(id, Armed { message, due, every, key });
+    }
+
+    fn take(&mut self) -> BTreeMap<u64, Armed> {
+        self.0.as_mut().map(|own| std::mem::take(&mut own.armed)).unwrap_or_default()
     }
 
     /// Takes a timer back. Says whether it was armed.
     pub(crate) fn cancel(&mut self, id: TimerId, timers: &Timers) -> bool {
-        let Some(armed) = self.armed.remove(&id.0) else {
+        let Some(armed) = self.0.as_mut().and_then(|own| own.armed.remove(&id.0)) else {
             return false;
         };
         if let Some(key) = armed.key {
@@ -99,7 +108,7 @@ impl Alarms {
 
     /// Takes all timers back.
     pub(crate) fn clear(&mut self, timers: &Timers) {
-        for key in std::mem::take(&mut self.armed).into_values().filter_map(|armed| armed.key) {
+        for key in self.take().into_values().filter_map(|armed| armed.key) {
             timers.cancel(key);
         }
     }
@@ -107,9 +116,10 @@ impl Alarms {
     /// The message of a timer that is due now. From here on the timer stands at its next tick, or is none any more, so
     /// that a worker which seals meanwhile takes along either the message or the timer.
     pub(crate) fn fall_due(&mut self, id: u64, now: Instant, core: &Arc<Core>) -> Option<Message> {
-        let armed = self.armed.get_mut(&id)?;
+        let own = self.0.as_mut()?;
+        let armed = own.armed.get_mut(&id)?;
         let Some(every) = armed.every else {
-            return self.armed.remove(&id).map(|armed| armed.message);
+            return own.armed.remove(&id).map(|armed| armed.message);
         };
         armed.due = (armed.due + every).max(now);
         armed.key = set(armed.due, id, core);
@@ -118,14 +128,14 @@ impl Alarms {
 
     /// The message of `id` found no room. A tick is skipped, so ticks never pile up; a single message tries again.
     pub(crate) fn no_room(&mut self, id: u64, message: Message, now: Instant, core: &Arc<Core>) {
-        if !self.armed.contains_key(&id) {
+        if !self.0.as_ref().is_some_and(|own| own.armed.contains_key(&id)) {
             self.insert(id, message, now + RETRY, None, core);
         }
     }
 
     /// Takes all timers back and gives them as they travel.
     pub(crate) fn save(&mut self, now: Instant, timers: &Timers) -> Vec<SavedTimer> {
-        let armed = std::mem::take(&mut self.armed);
+        let armed = self.take();
         armed
             .into_iter()
             .map(|(id, armed)| {
@@ -150,7 +160,8 @@ impl Alarms {
         for timer in saved {
             let due = now + timer.remaining;
             let (id, every, message) = timer.into_message();
-            self.last = self.last.max(id.0);
+            let own = self.0.get_or_insert_default();
+            own.last = own.last.max(id.0);
             self.insert(id.0, message, due, every, core);
         }
     }
@@ -160,7 +171,8 @@ impl Alarms {
         for timer in saved {
             let due = now + timer.remaining;
             let (_, every, message) = timer.into_message();
-            if !self.armed.values().any(|armed| armed.message == message && armed.every == every) {
+            let same = |armed: &Armed| armed.message == message && armed.every == every;
+            if !self.0.as_ref().is_some_and(|own| own.armed.values().any(same)) {
                 self.arm(message, due, every, core);
             }
         }

@@ -4,6 +4,7 @@
 )]
 //! Owns what a worker takes along when it moves, and its encoding. Never changes after the worker is sealed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rkyv::{Archive, Deserialize, Serialize};
@@ -42,8 +43,8 @@ pub struct SavedTimer {
 /// What starts a worker in a cell.
 #[derive(Clone, Debug, Default)]
 pub struct Start {
-    /// The encoded init arguments.
-    pub args: Payload,
+    /// The encoded init arguments, shared with whoever keeps them.
+    pub args: Arc<[u8]>,
     /// What its predecessor left.
     pub bundle: Option<Bundle>,
 }

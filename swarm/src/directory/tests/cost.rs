@@ -65,5 +65,12 @@ fn a_registration_costs_two_messages_a_replica() -> Check {
     let took = begun.elapsed();
     println!("{NAMES} registrations in {took:?}: {:?} each, over three nodes", took / NAMES as u32);
     assert_eq!((registered, sends), (NAMES, NAMES * 4));
+    let partitions = all.nodes.iter().flat_map(|node| &node.dir.partitions);
+    let kept = partitions.clone().map(|partition| {
+        let works = partition.office.as_ref().map_or(0, |office| office.names.len());
+        (works, partition.cells.len(), partition.hosted as u64)
+    });
+    let kept = kept.fold((0, 0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2));
+    assert_eq!(kept, (0, 0, NAMES), "of a name at rest nothing is kept but its record");
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::guard::{Guarded, discard, guarded};
+use super::state::SealId;
 use super::{Cell, Phase, Sealing, Underway};
 use crate::epoch::Epoch;
 use crate::worker::running::Awaited;
@@ -88,8 +89,8 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Runs `init`.
-    pub(super) async fn init(&self, args: Payload) -> Result<Active<W>, String> {
-        let core = &self.core;
+    pub(super) async fn init(&self, args: Arc<[u8]>) -> Result<Active<W>, String> {
+        let (core, args) = (&self.core, Payload::copy_of(&args));
         let context = Context::new(core.clone());
         let started = guarded(core, Awaited::Nobody, || W::boot(context.clone(), args))?;
         let worker = match started {
@@ -106,10 +107,7 @@ impl<W: Worker> Cell<W> {
             if state.phase != Phase::Running {
                 return Box::pin(std::future::ready(Sealing::Ended));
             }
-            state.phase = Phase::Sealing;
-            state.seals += 1;
-            state.sealing = Some(state.seals);
-            state.seals
+            state.begin_seal()
         };
         self.underway(Sealing::Ended, move |cell| async move {
             let (begun, begins) = oneshot::channel();
@@ -129,11 +127,11 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Waits for the worker, asks it, and seals.
-    async fn hand_off(self: Arc<Self>, forced: bool, seal: u64, begun: oneshot::Sender<()>) -> Sealing {
+    async fn hand_off(self: Arc<Self>, forced: bool, seal: SealId, begun: oneshot::Sender<()>) -> Sealing {
         let Some(at) = self.claim().await else {
             return Sealing::Ended;
         };
-        if self.lock().sealing != Some(seal) {
+        if !self.lock().is_sealing(seal) {
             self.spawn(self.clone().drain(at));
             return Sealing::TimedOut;
         }
@@ -153,16 +151,15 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    fn handed_off(self: &Arc<Self>, at: Active<W>, answer: Handoff<Payload>, forced: bool, seal: u64) -> Sealing {
+    fn handed_off(self: &Arc<Self>, at: Active<W>, answer: Handoff<Payload>, forced: bool, seal: SealId) -> Sealing {
         let mut state = self.lock();
         let stays = matches!(answer, Handoff::Ignore) && !forced;
-        let sealing = match state.sealing == Some(seal) {
+        let sealing = match state.is_sealing(seal) {
             // Its time was over, or the cell was ended meanwhile; either way nothing was given away.
             false if state.phase == Phase::Dead => Sealing::Ended,
             false => Sealing::TimedOut,
             true if stays => {
-                state.phase = Phase::Running;
-                state.sealing = None;
+                state.end_seal();
                 state.pinned = true;
                 Sealing::Ignored
             }
@@ -173,11 +170,7 @@ impl<W: Worker> Cell<W> {
                     Handoff::Restart | Handoff::Ignore => None,
                 };
                 let publishes = state.publishes();
-                state.bundle = Some(Bundle { state: given, timers, publishes });
-                state.phase = Phase::Sealed;
-                state.sealing = None;
-                state.pinned = false;
-                state.worker = Some(at);
+                state.seal(at, Bundle { state: given, timers, publishes });
                 return Sealing::Sealed;
             }
         };
@@ -187,13 +180,12 @@ impl<W: Worker> Cell<W> {
     }
 
     /// The cell runs on, if this seal is still under way. Says whether it was.
-    fn give_up_sealing(&self, seal: u64) -> bool {
+    fn give_up_sealing(&self, seal: SealId) -> bool {
         let mut state = self.lock();
-        if state.sealing != Some(seal) {
+        if !state.is_sealing(seal) {
             return false;
         }
-        state.sealing = None;
-        state.phase = Phase::Running;
+        state.end_seal();
         true
     }
 
@@ -202,7 +194,7 @@ impl<W: Worker> Cell<W> {
         if state.phase != Phase::Sealed {
             return false;
         }
-        let bundle = state.bundle.take().expect("a sealed cell has a bundle");
+        let bundle = state.take_bundle().expect("a sealed cell has a bundle");
         self.core.set_epoch(epoch);
         self.core.alarms().replace(bundle.timers, self.core.now(), &self.core);
         state.phase = Phase::Running;

@@ -166,7 +166,7 @@ impl<W: Worker> AnyCell for Cell<W> {
     }
 
     fn bundle(&self) -> Option<crate::worker::Bundle> {
-        self.lock().bundle.clone()
+        self.lock().bundle().cloned()
     }
 
     fn unseal(self: Arc<Self>, epoch: Epoch) -> bool {

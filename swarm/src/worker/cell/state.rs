@@ -2,12 +2,14 @@
 //! anything there.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
 use swarm_net::time::Instant;
 use tokio::sync::oneshot;
 
 use super::entry::Entry;
-use crate::worker::{Active, Bundle, Payload, Phase, Undelivered, Worker};
+use crate::worker::{Active, Bundle, Phase, Undelivered, Worker};
 
 /// A publish is recognised among so many before it: a member that moves gets one twice only within moments.
 const PUBLISHES_KEPT: usize = 64;
@@ -19,20 +21,31 @@ pub(super) struct State<W: 'static> {
     pub(super) worker: Option<Active<W>>,
     /// There is no worker and will be none.
     pub(super) gone: bool,
+    pub(super) pinned: bool,
+    /// The last seal is under way.
+    sealing: bool,
+    /// Counts the seals.
+    seals: u32,
+    /// What starts it again in place; `None` if nothing can.
+    pub(super) args: Option<Arc<[u8]>>,
+    /// An idle worker has none.
+    extras: Option<Box<Extras<W>>>,
+}
+
+/// What a cell hardly ever has, and an idle one never.
+struct Extras<W: 'static> {
     queue: VecDeque<Entry<W>>,
     /// Those who want the worker for themselves before the next message.
     claims: VecDeque<oneshot::Sender<Active<W>>>,
-    /// What starts it again in place; `None` if nothing can.
-    pub(super) args: Option<Payload>,
-    /// The number of the seal under way.
-    pub(super) sealing: Option<u64>,
-    pub(super) seals: u64,
-    pub(super) bundle: Option<Bundle>,
-    pub(super) pinned: bool,
+    bundle: Option<Bundle>,
     /// When it panicked lately.
-    pub(super) crashes: Vec<Instant>,
+    crashes: Vec<Instant>,
     publishes: VecDeque<u64>,
 }
+
+/// Which seal of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SealId(u32);
 
 /// What becomes of a worker that was brought back.
 pub(super) enum CheckedIn<W: 'static> {
@@ -51,20 +64,11 @@ pub(super) enum CheckedOut<W> {
 
 impl<W: Worker> State<W> {
     pub(super) fn new(phase: Phase) -> Self {
-        Self {
-            phase,
-            worker: None,
-            gone: false,
-            queue: VecDeque::new(),
-            claims: VecDeque::new(),
-            args: None,
-            sealing: None,
-            seals: 0,
-            bundle: None,
-            pinned: false,
-            crashes: Vec::new(),
-            publishes: VecDeque::new(),
-        }
+        Self { phase, worker: None, gone: false, pinned: false, sealing: false, seals: 0, args: None, extras: None }
+    }
+
+    fn extras(&mut self) -> &mut Extras<W> {
+        self.extras.get_or_insert_default()
     }
 
     pub(super) fn check_out(&mut self) -> CheckedOut<W> {
@@ -76,21 +80,22 @@ impl<W: Worker> State<W> {
     }
 
     pub(super) fn check_in(&mut self, mut at: Active<W>) -> CheckedIn<W> {
-        while let Some(claim) = self.claims.pop_front() {
+        let Some(extras) = &mut self.extras else {
+            self.worker = Some(at);
+            return CheckedIn::Idle;
+        };
+        while let Some(claim) = extras.claims.pop_front() {
             match claim.send(at) {
                 Ok(()) => return CheckedIn::Idle,
                 Err(back) => at = back,
             }
         }
         if self.phase == Phase::Running
-            && let Some(entry) = self.queue.pop_front()
+            && let Some(entry) = extras.queue.pop_front()
         {
             return CheckedIn::Next(at, entry);
         }
-        if self.queue.is_empty() {
-            // An idle worker is its value, a cell and a table's entry.
-            self.queue.shrink_to_fit();
-        }
+        self.tidy();
         self.worker = Some(at);
         CheckedIn::Idle
     }
@@ -101,10 +106,11 @@ impl<W: Worker> State<W> {
         if self.phase == Phase::Dead {
             return Err((entry, Undelivered::Moved));
         }
-        if self.queue.len() >= W::OPTIONS.mailbox {
+        let queue = &mut self.extras().queue;
+        if queue.len() >= W::OPTIONS.mailbox {
             return Err((entry, Undelivered::Full));
         }
-        self.queue.push_back(entry);
+        queue.push_back(entry);
         match self.phase {
             Phase::Running => Ok(self.worker.take()),
             Phase::Starting | Phase::Sealing | Phase::Sealed | Phase::Dead => Ok(None),
@@ -117,7 +123,7 @@ impl<W: Worker> State<W> {
         match self.worker.take() {
             Some(at) => return Ok(at),
             None if self.gone => drop(sender),
-            None => self.claims.push_back(sender),
+            None => self.extras().claims.push_back(sender),
         }
         Err(receiver)
     }
@@ -125,32 +131,110 @@ impl<W: Worker> State<W> {
     /// There is no worker any more, and will be none: who waits for it is told so.
     pub(super) fn lose(&mut self) {
         self.gone = true;
-        self.claims.clear();
+        if let Some(extras) = &mut self.extras {
+            extras.claims.clear();
+        }
     }
 
     /// Takes nothing any more. What waited comes out, in order.
     pub(super) fn shut(&mut self) -> VecDeque<Entry<W>> {
         self.phase = Phase::Dead;
-        self.sealing = None;
-        std::mem::take(&mut self.queue)
+        self.sealing = false;
+        self.extras.as_mut().map(|extras| std::mem::take(&mut extras.queue)).unwrap_or_default()
+    }
+
+    /// Begins a seal.
+    pub(super) fn begin_seal(&mut self) -> SealId {
+        self.phase = Phase::Sealing;
+        self.seals = self.seals.wrapping_add(1);
+        self.sealing = true;
+        SealId(self.seals)
+    }
+
+    /// Whether this seal is still under way.
+    pub(super) fn is_sealing(&self, seal: SealId) -> bool {
+        self.sealing && self.seals == seal.0
+    }
+
+    /// The seal under way comes to nothing.
+    pub(super) fn end_seal(&mut self) {
+        self.sealing = false;
+        self.phase = Phase::Running;
+    }
+
+    /// The seal under way is done.
+    pub(super) fn seal(&mut self, at: Active<W>, bundle: Bundle) {
+        self.extras().bundle = Some(bundle);
+        self.phase = Phase::Sealed;
+        self.sealing = false;
+        self.pinned = false;
+        self.worker = Some(at);
+    }
+
+    /// What a successor starts from; `None` unless sealed.
+    pub(super) fn bundle(&self) -> Option<&Bundle> {
+        self.extras.as_ref()?.bundle.as_ref()
+    }
+
+    /// The same, taken back.
+    pub(super) fn take_bundle(&mut self) -> Option<Bundle> {
+        let bundle = self.extras.as_mut()?.bundle.take();
+        self.tidy();
+        bundle
+    }
+
+    /// Records a panic. Says how many there were within `window`, this one included.
+    pub(super) fn crash(&mut self, now: Instant, window: Duration) -> usize {
+        let crashes = &mut self.extras().crashes;
+        crashes.retain(|at| now.since(*at) < window);
+        crashes.push(now);
+        crashes.len()
     }
 
     /// Records a publish. `true` if it was known.
     pub(super) fn seen(&mut self, publish: u64) -> bool {
-        if self.publishes.contains(&publish) {
+        let publishes = &mut self.extras().publishes;
+        if publishes.contains(&publish) {
             return true;
         }
-        if self.publishes.len() == PUBLISHES_KEPT {
-            self.publishes.pop_front();
+        if publishes.len() == PUBLISHES_KEPT {
+            publishes.pop_front();
         }
-        self.publishes.push_back(publish);
+        publishes.push_back(publish);
         false
     }
 
     /// The publishes that the worker has heard. Those that wait in the queue come after it, and must not be taken for
     /// repetitions where it goes.
     pub(super) fn publishes(&self) -> Vec<u64> {
-        let waits = |publish: &u64| self.queue.iter().any(|entry| entry.publish() == Some(*publish));
-        self.publishes.iter().copied().filter(|publish| !waits(publish)).collect()
+        let Some(extras) = &self.extras else {
+            return Vec::new();
+        };
+        let waits = |publish: &u64| extras.queue.iter().any(|entry| entry.publish() == Some(*publish));
+        extras.publishes.iter().copied().filter(|publish| !waits(publish)).collect()
+    }
+
+    /// Gives back what is not needed: an idle worker is its value, a cell and a table's entry.
+    fn tidy(&mut self) {
+        let Some(extras) = &mut self.extras else { return };
+        let Extras { queue, claims, bundle, crashes, publishes } = &mut **extras;
+        if queue.is_empty() {
+            queue.shrink_to_fit();
+            if claims.is_empty() && bundle.is_none() && crashes.is_empty() && publishes.is_empty() {
+                self.extras = None;
+            }
+        }
+    }
+}
+
+impl<W> Default for Extras<W> {
+    fn default() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            claims: VecDeque::new(),
+            bundle: None,
+            crashes: Vec::new(),
+            publishes: VecDeque::new(),
+        }
     }
 }

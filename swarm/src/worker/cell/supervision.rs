@@ -27,9 +27,7 @@ impl<W: Worker> Cell<W> {
             state.lose();
             return;
         }
-        state.crashes.retain(|at| now.since(*at) < RESTART_WINDOW);
-        state.crashes.push(now);
-        let crashes = state.crashes.len();
+        let crashes = state.crash(now, RESTART_WINDOW);
         let restarts = match W::OPTIONS.restart {
             Restart::Permanent | Restart::Transient => state.args.is_some() && crashes <= RESTARTS_MAX,
             Restart::Temporary => false,

@@ -33,7 +33,7 @@ async fn a_move_takes_state_timers_and_queue_along_in_order() {
     assert_eq!(Some(&bundle), old.bundle().as_ref());
 
     let new: Arc<Cell<Probe>> = Cell::starting("probe".into(), epoch(2), bench.host());
-    let start = Start { args: shared.args(), bundle: Some(bundle) };
+    let start = Start { args: shared.args()[..].into(), bundle: Some(bundle) };
     AnyCell::boot(new.clone(), start).await.expect("it starts");
     for parcel in old.close() {
         AnyCell::deliver(new.clone(), parcel).expect("there is room");

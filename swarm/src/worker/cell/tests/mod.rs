@@ -111,7 +111,7 @@ impl Bench {
     /// A cell that was started from init arguments.
     async fn booted(&self, shared: &Arc<Shared>) -> Arc<Cell<Probe>> {
         let cell = Cell::starting("probe".into(), epoch(1), self.host());
-        let start = crate::worker::Start { args: shared.args(), bundle: None };
+        let start = crate::worker::Start { args: shared.args()[..].into(), bundle: None };
         AnyCell::boot(cell.clone(), start).await.expect("it starts");
         cell
     }

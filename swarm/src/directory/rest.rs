@@ -1,0 +1,239 @@
+//! Owns names at rest: of most names, at most times, the record says all that there is to say about the cell, so that
+//! neither owner nor host keeps anything else. Never decides anything: whoever looks at a name wakes it first.
+
+use swarm_net::node::NodeId;
+
+use crate::directory::host::{Cell, cell_mark};
+use crate::directory::message::{CellReport, Phase};
+use crate::directory::office::Work;
+use crate::directory::partition::Partition;
+use crate::directory::record::{self, Record};
+use crate::name::Name;
+
+/// What this node knows of a name at rest, beside the record in its copy. It is about this copy on this node: it does
+/// not travel, a clone of the record does not have it, and it is no part of the record's value.
+#[derive(Debug, Default)]
+pub(super) struct Note {
+    /// The owner knows of exactly one cell, and it is the record's.
+    seen: bool,
+    /// This node's cell of the name is the record's.
+    hosted: bool,
+}
+
+impl Clone for Note {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Note {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Note {}
+
+impl Record {
+    /// Whether a cell is as this record says: it runs at the record's epoch, and all else about it is the record's too.
+    fn describes(&self, cell: &CellReport) -> bool {
+        let CellReport { ids, kind, epoch, phase, pinned, absorbed, groups_mark, origin: _ } = cell;
+        let head = self.head();
+        (*phase, *epoch, *kind) == (Phase::Running, head.epoch, head.spec.kind)
+            && !pinned
+            && absorbed.is_empty()
+            && self.ids().eq(ids.iter().copied())
+            && *groups_mark == self.groups_mark()
+    }
+
+    /// The cell that it describes.
+    fn described(&self) -> CellReport {
+        let head = self.head();
+        CellReport {
+            ids: self.ids().collect(),
+            kind: head.spec.kind,
+            epoch: head.epoch,
+            phase: Phase::Running,
+            pinned: false,
+            absorbed: Vec::new(),
+            groups_mark: self.groups_mark(),
+            origin: None,
+        }
+    }
+
+    fn mark(&self, name: &Name) -> u64 {
+        cell_mark(name, self.head().epoch, Phase::Running, self.groups_mark())
+    }
+}
+
+// The owner's side.
+
+impl Partition {
+    /// Whether the owner keeps nothing of a name but its record, and so that its worker runs where that says.
+    pub(super) fn rests(&self, name: &Name) -> bool {
+        self.office.is_some() && self.record(name).is_some_and(|record| record.note.seen)
+    }
+
+    /// Owner: keeps of a name what its record does not say only if there is something.
+    pub(super) fn lay_down(&mut self, name: &Name) {
+        let (Some(office), Some(copy)) = (&mut self.office, &mut self.copy) else {
+            return;
+        };
+        let Some(work) = office.names.get(name) else {
+            return;
+        };
+        if !work.is_quiet() {
+            return;
+        }
+        let rests = match (work.seen.as_slice(), copy.records.get_mut(name)) {
+            ([], _) => true,
+            ([(at, cell)], Some(record)) if record.head().host == *at && record.describes(cell) => {
+                record.note.seen = work.sealing != Some(cell.epoch);
+                record.note.seen
+            }
+            (_, _) => false,
+        };
+        if rests {
+            office.names.remove(name);
+        }
+    }
+
+    /// Owner: takes up again what is known about a name.
+    pub(super) fn wake(&mut self, name: &Name) {
+        let (Some(office), Some(copy)) = (&mut self.office, &mut self.copy) else {
+            return;
+        };
+        if let Some(record) = copy.records.get_mut(name)
+            && std::mem::take(&mut record.note.seen)
+        {
+            office.names.insert(name.clone(), Work::of(record.head().host, record.described()));
+        }
+    }
+
+    /// Owner: the same for all names whose worker runs on one node.
+    pub(super) fn wake_at(&mut self, node: NodeId) {
+        let (Some(office), Some(copy)) = (&mut self.office, &mut self.copy) else {
+            return;
+        };
+        for (name, record) in &mut copy.records {
+            let host = record.head().host;
+            if host == node && std::mem::take(&mut record.note.seen) {
+                office.names.insert(name.clone(), Work::of(host, record.described()));
+            }
+        }
+    }
+
+    /// Owner: a host told all its cells.
+    pub(super) fn see_all(&mut self, host: NodeId, cells: Vec<(Name, CellReport)>) {
+        self.wake_at(host);
+        cells.iter().for_each(|(name, _)| self.wake(name));
+        if let Some(office) = &mut self.office {
+            office.see_all(host, cells);
+        }
+    }
+
+    /// Forgets what an earlier office knew.
+    pub(super) fn unsee(&mut self) {
+        for record in self.copy.iter_mut().flat_map(|copy| copy.records.values_mut()) {
+            record.note.seen = false;
+        }
+    }
+
+    /// Owner: the names that have a cell on a node, in no order.
+    pub(super) fn names_at(&self, host: NodeId) -> impl Iterator<Item = &Name> {
+        let resting = self.resting().filter(move |(_, record)| record.head().host == host).map(|(name, _)| name);
+        resting.chain(self.office.iter().flat_map(move |office| office.names_at(host)))
+    }
+
+    /// Owner: the fingerprint of all cells that it knows on a node.
+    pub(super) fn mark_of(&self, host: NodeId) -> u64 {
+        let resting = self.resting().filter(|(_, record)| record.head().host == host);
+        let resting = resting.map(|(name, record)| record.mark(name));
+        let works = self.office.iter().flat_map(|office| &office.names).filter_map(|(name, work)| {
+            let cell = work.cell(host)?;
+            Some(cell_mark(name, cell.epoch, cell.phase, cell.groups_mark))
+        });
+        resting.chain(works).fold(0, u64::wrapping_add)
+    }
+
+    fn resting(&self) -> impl Iterator<Item = (&Name, &Record)> {
+        let copy = self.copy.iter().filter(|_| self.office.is_some());
+        copy.flat_map(|copy| &copy.records).filter(|(_, record)| record.note.seen)
+    }
+}
+
+// The host's side.
+
+impl Partition {
+    /// Host: whether the record in its copy says all about its cell of a name.
+    pub(super) fn hosts(&self, name: &Name) -> bool {
+        self.hosted > 0 && self.record(name).is_some_and(|record| record.note.hosted)
+    }
+
+    /// Host: keeps of a cell what its record does not say only if there is something.
+    pub(super) fn lay_cell_down(&mut self, me: NodeId, name: &Name) {
+        let (Some(cell), Some(copy)) = (self.cells.get(name), &mut self.copy) else {
+            return;
+        };
+        if let Some(record) = copy.records.get_mut(name)
+            && record.head().host == me
+            && record.describes(&cell.report(false))
+            && cell.is_from(record.head())
+        {
+            record.note.hosted = true;
+            self.hosted += 1;
+            self.cells.remove(name);
+        }
+    }
+
+    /// Host: the same for all cells, after the copy has changed.
+    pub(super) fn lay_cells_down(&mut self, me: NodeId) {
+        let names: Vec<Name> = self.cells.keys().cloned().collect();
+        names.iter().for_each(|name| self.lay_cell_down(me, name));
+    }
+
+    /// Host: takes up again what is known about a cell, before it or its record changes.
+    pub(super) fn wake_cell(&mut self, name: &Name) {
+        if self.hosted == 0 {
+            return;
+        }
+        if let Some(record) = self.copy.as_mut().and_then(|copy| copy.records.get_mut(name))
+            && std::mem::take(&mut record.note.hosted)
+        {
+            self.hosted -= 1;
+            self.cells.insert(name.clone(), Box::new(Cell::of(record, record.described())));
+        }
+    }
+
+    /// Host: the same for all cells, before the copy changes as a whole.
+    pub(super) fn wake_cells(&mut self) {
+        if std::mem::take(&mut self.hosted) == 0 {
+            return;
+        }
+        for (name, record) in self.copy.iter_mut().flat_map(|copy| &mut copy.records) {
+            if std::mem::take(&mut record.note.hosted) {
+                self.cells.insert(name.clone(), Box::new(Cell::of(record, record.described())));
+            }
+        }
+    }
+
+    /// Everything that this node hosts of the partition.
+    pub(super) fn all_cells(&self) -> Vec<(Name, CellReport)> {
+        let resting = self.hosted().map(|(name, record)| {
+            let cell = record.described();
+            (name.clone(), CellReport { origin: Some(Box::new(record::origin(record))), ..cell })
+        });
+        resting.chain(self.cells.iter().map(|(name, cell)| (name.clone(), cell.report(true)))).collect()
+    }
+
+    /// Host: the fingerprint of all its cells.
+    pub(super) fn own_mark(&self) -> u64 {
+        let resting = self.hosted().map(|(name, record)| record.mark(name));
+        resting.chain(self.cells.iter().map(|(name, cell)| cell.mark(name))).fold(0, u64::wrapping_add)
+    }
+
+    fn hosted(&self) -> impl Iterator<Item = (&Name, &Record)> {
+        let copy = self.copy.iter().filter(|_| self.hosted > 0);
+        copy.flat_map(|copy| &copy.records).filter(|(_, record)| record.note.hosted)
+    }
+}
