@@ -57,9 +57,8 @@ impl Seat {
 
 /// How many places an order of so many partitions has: the least prime that is not below them.
 pub(super) fn places(partitions: u32) -> u64 {
-    let is_prime = |n: &u64| (2..).take_while(|d| d * d <= *n).all(|d| n % d != 0);
-    // There is a prime between any number and its double.
-    (u64::from(partitions).max(2)..).find(is_prime).unwrap_or(2)
+    let is_prime = |n: &u64| (2..).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
+    (u64::from(partitions).max(2)..).find(is_prime).expect("there is a prime between any number and its double")
 }
 
 /// The `count` seats that suit `p` best, best first.
