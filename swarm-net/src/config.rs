@@ -14,6 +14,7 @@ use crate::settings;
 #[serde(default, deny_unknown_fields)]
 pub struct NetConfig {
     /// P, the number of partitions. A constant of the cluster: nodes that differ refuse each other at the handshake.
+    /// [`Ring::PARTITIONS_LARGE`] suits clusters of many more than 30 nodes.
     pub partitions: u32,
     /// The failure detector.
     pub membership: MembershipConfig,

@@ -1,9 +1,11 @@
 //! Owns how well a member suits a partition: weighted rendezvous hashing in integers.
 //! Fixed for ever: a change moves the names of every running cluster.
 //!
-//! A plain rendezvous hash draws a member's scores independently, so that its load varies like a coin's. Here each
-//! member draws a *permutation* of the partitions: it likes exactly one of them best, one second best, and so on, which
-//! nearly halves the variance of the loads. A small hash breaks the ties between members that like a partition equally.
+//! A plain rendezvous hash (Thaler and Ravishankar, 1998; weighted by Schindelhauer and Schomaker, 2005) draws a member's
+//! scores independently, so that its load varies like a coin's. Here each member puts the partitions in an order of its
+//! own, `a·p + b` modulo a prime: it likes exactly one of them best, one second best, and so on, which nearly halves the
+//! variance of the loads. The orders of two members make a lattice, so that a newcomer takes about as much from
+//! each of the others. A small hash breaks the ties between members that like a partition equally.
 
 use std::net::IpAddr;
 
@@ -17,6 +19,8 @@ pub(super) struct Seat {
     pub(super) id: NodeId,
     pub(super) weight: u16,
     key: u64,
+    /// The factor and the summand of its order.
+    order: (u64, u64),
 }
 
 /// How badly a seat suits a partition: lower is better. The seat's key and number make it unique.
@@ -24,16 +28,18 @@ pub(super) struct Seat {
 pub(super) struct Cost(u64, u64, u32);
 
 impl Seat {
-    pub(super) fn new(id: NodeId, weight: u16) -> Self {
-        Self { id, weight, key: key(id) }
+    /// `places` is of [`places`].
+    pub(super) fn new(id: NodeId, weight: u16, places: u64) -> Self {
+        let key = key(id);
+        let order = (mix(key) % (places - 1) + 1, mix(!key) % places);
+        Self { id, weight, key, order }
     }
 
-    /// The cost of partition `p` of `partitions` to this seat, the `seat`th of the ring.
-    pub(super) fn cost(&self, seat: u32, p: u32, partitions: u32) -> Cost {
-        let place = u64::from(permute(self.key, p, partitions));
+    /// The cost of partition `p` to this seat, the `seat`th of the ring.
+    pub(super) fn cost(&self, seat: u32, p: u32, places: u64) -> Cost {
         let fraction = mix(self.key ^ u64::from(p)) >> 48;
-        // Uniform in 1..=2^32: the stratum is the place in the permutation, the position in it is drawn.
-        let drawn = ((place << 16 | fraction) << 16) / u64::from(partitions) + 1;
+        // Uniform in 1..=2^32: the stratum is the place in the order, the position in it is drawn.
+        let drawn = ((self.place(p, places) << 16 | fraction) << 16) / places + 1;
         let cost = match u64::from(self.weight) {
             0 => u64::MAX,
             // The member with the lowest -log(uniform)/weight wins as often as its weight demands.
@@ -41,11 +47,23 @@ impl Seat {
         };
         Cost(cost, self.key, seat)
     }
+
+    /// Where `p` stands in the seat's order. No two partitions share a place; a few places have none.
+    fn place(&self, p: u32, places: u64) -> u64 {
+        let (factor, summand) = self.order;
+        (factor * u64::from(p) + summand) % places
+    }
+}
+
+/// How many places an order of so many partitions has: the least prime that is not below them.
+pub(super) fn places(partitions: u32) -> u64 {
+    let is_prime = |n: &u64| (2..).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
+    (u64::from(partitions).max(2)..).find(is_prime).expect("there is a prime between any number and its double")
 }
 
 /// The `count` seats that suit `p` best, best first.
-pub(super) fn best(seats: &[Seat], p: u32, partitions: u32, count: usize) -> Vec<u32> {
-    let mut costs: Vec<Cost> = (0u32..).zip(seats).map(|(number, seat)| seat.cost(number, p, partitions)).collect();
+pub(super) fn best(seats: &[Seat], p: u32, places: u64, count: usize) -> Vec<u32> {
+    let mut costs: Vec<Cost> = (0u32..).zip(seats).map(|(number, seat)| seat.cost(number, p, places)).collect();
     if count < costs.len() {
         costs.select_nth_unstable(count);
         costs.truncate(count);
@@ -64,37 +82,6 @@ pub(super) fn key(id: NodeId) -> u64 {
     bytes[..16].copy_from_slice(&ip.octets());
     bytes[16..].copy_from_slice(&id.addr().port().to_be_bytes());
     xxh3_64(&bytes)
-}
-
-/// Where `p` stands in the permutation of the partitions that `key` names.
-fn permute(key: u64, p: u32, partitions: u32) -> u32 {
-    let bits = u32::BITS - (partitions - 1).leading_zeros();
-    let mut place = p;
-    // Walks the cycle of a permutation of the next power of two until it is back among the partitions; it gets back,
-    // at the latest to `p` itself.
-    loop {
-        place = permute_bits(key, place, bits);
-        if place < partitions {
-            return place;
-        }
-    }
-}
-
-/// A permutation of the numbers of `bits` bits: rounds of steps each of which can be undone.
-fn permute_bits(key: u64, x: u32, bits: u32) -> u32 {
-    if bits == 0 {
-        return x;
-    }
-    let mask = ((1u64 << bits) - 1) as u32;
-    let shift = bits.div_ceil(2);
-    let mut x = x;
-    for round in 0..4 {
-        let drawn = mix(key.wrapping_add(round << 56));
-        let (add, factor) = (drawn as u32, (drawn >> 32) as u32 | 1);
-        x = x.wrapping_add(add).wrapping_mul(factor) & mask;
-        x ^= x >> shift;
-    }
-    x
 }
 
 /// Stirs 64 bits (the finaliser of SplitMix64).
@@ -140,14 +127,21 @@ static LOG2: [u64; 257] = {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn a_permutation_has_each_place_once() {
-        for partitions in [1, 2, 3, 100, 4096, 5000, 65_536] {
-            let mut places: Vec<u32> = (0..partitions).map(|p| permute(0x5eed, p, partitions)).collect();
-            places.sort_unstable();
-            assert!(places.into_iter().eq(0..partitions), "{partitions}");
+    fn no_two_partitions_share_a_place() {
+        let id = NodeId::new("10.0.0.1:7000".parse().expect("an address"), 1);
+        for (partitions, expected) in [(1, 2), (2, 2), (3, 3), (100, 101), (4096, 4099), (5000, 5003), (65_536, 65_537)]
+        {
+            let places = places(partitions);
+            assert_eq!(places, expected);
+            let seat = Seat::new(id, 100, places);
+            let taken: BTreeSet<u64> = (0..partitions).map(|p| seat.place(p, places)).collect();
+            assert_eq!(taken.len(), partitions as usize, "{partitions}");
+            assert!(taken.into_iter().all(|place| place < places), "{partitions}");
         }
     }
 

@@ -13,8 +13,12 @@ fn node(i: u32) -> NodeId {
 }
 
 fn ring(nodes: impl IntoIterator<Item = u32>) -> Ring {
+    ring_of(Ring::PARTITIONS, nodes)
+}
+
+fn ring_of(partitions: u32, nodes: impl IntoIterator<Item = u32>) -> Ring {
     let members: Vec<_> = nodes.into_iter().map(|i| (node(i), 100)).collect();
-    Ring::new(Ring::PARTITIONS, &members)
+    Ring::new(partitions, &members)
 }
 
 fn partitions(ring: &Ring) -> impl Iterator<Item = PartitionId> + use<> {
@@ -29,18 +33,35 @@ fn loads(ring: &Ring) -> BTreeMap<NodeId, u64> {
     loads
 }
 
-/// The partitions whose owner differs, relative to the fair part of one member of the larger ring.
-fn moved(before: &Ring, after: &Ring) -> f64 {
-    let moved = partitions(before).filter(|&p| before.owner(p) != after.owner(p)).count();
-    let members = before.seats.len().max(after.seats.len());
-    moved as f64 * members as f64 / f64::from(before.partitions())
+/// What one join moved, or the leave that undoes it, as multiples of the least: a fair part of the larger ring.
+struct Moved {
+    owners: f64,
+    /// Owner and two replicas together, in whatever order.
+    copies: f64,
 }
 
-/// The mean of [`moved`] over 12 joins to `count` members, which are leaves as well when read backwards.
-fn moved_mean(count: u32) -> f64 {
-    let joins =
-        (0..12).map(|seed| moved(&ring(seed * 1000..seed * 1000 + count), &ring(seed * 1000..=seed * 1000 + count)));
-    joins.sum::<f64>() / 12.0
+fn moved(before: &Ring, after: &Ring) -> Moved {
+    let (mut owners, mut copies) = (0.0, 0.0);
+    for p in partitions(before) {
+        let held: Vec<NodeId> = before.preference(p).take(3).collect();
+        owners += f64::from(u8::from(before.owner(p) != after.owner(p)));
+        copies += after.preference(p).take(3).filter(|id| !held.contains(id)).count() as f64;
+    }
+    let least = f64::from(before.partitions()) / before.seats.len().max(after.seats.len()) as f64;
+    Moved { owners: owners / least, copies: copies / (least * 3.0) }
+}
+
+/// The mean of [`moved`] over joins to `count` members, each of other members.
+fn moved_mean(partitions: u32, count: u32, joins: u32) -> Moved {
+    let mut mean = Moved { owners: 0.0, copies: 0.0 };
+    for seed in 0..joins {
+        let first = seed * 1000;
+        let (fewer, more) = (ring_of(partitions, first..first + count), ring_of(partitions, first..=first + count));
+        let moved = moved(&fewer, &more);
+        mean.owners += moved.owners / f64::from(joins);
+        mean.copies += moved.copies / f64::from(joins);
+    }
+    mean
 }
 
 #[test]
@@ -59,21 +80,47 @@ fn partitions_are_remainders() {
 }
 
 #[test]
-fn no_load_is_above_the_bound() {
+fn no_load_is_above_the_mean_by_more_than_a_twentieth() {
     for count in [1, 2, 3, 10, 30, 100] {
-        let bound = (4096 * 105u64).div_ceil(u64::from(count) * 100);
-        let loads = loads(&ring(0..count));
-        assert_eq!(loads.len(), count as usize);
-        assert!(loads.values().all(|&load| load <= bound), "{count}: {loads:?}");
+        for seed in 0..6 {
+            let loads = loads(&ring(seed * 1000..seed * 1000 + count));
+            assert_eq!(loads.len(), count as usize, "each member owns something");
+            let most = loads.into_values().max().unwrap_or(0);
+            // In integers: most <= 1.05 * 4096 / count.
+            assert!(most * u64::from(count) * 100 <= 4096 * 105, "{most} at {count} members, set {seed}");
+        }
     }
 }
 
 #[test]
+fn where_a_twentieth_is_less_than_a_partition_one_is_allowed() {
+    let loads = loads(&ring(0..1000));
+    assert!(loads.values().all(|&load| load <= 6), "4.1 rounded up, and one: {loads:?}");
+}
+
+#[test]
 fn a_join_or_leave_moves_hardly_more_than_it_must() {
-    for (count, limit) in [(1, 1.1), (3, 1.1), (10, 1.1), (30, 1.2), (100, 2.0)] {
-        let mean = moved_mean(count);
-        assert!(mean <= limit, "{mean} times the minimum at {count} members");
+    for (partitions, count, joins) in [
+        (Ring::PARTITIONS, 1, 12),
+        (Ring::PARTITIONS, 3, 12),
+        (Ring::PARTITIONS, 10, 12),
+        (Ring::PARTITIONS, 30, 12),
+        (Ring::PARTITIONS_LARGE, 3, 2),
+        (Ring::PARTITIONS_LARGE, 100, 3),
+    ] {
+        let Moved { owners, copies } = moved_mean(partitions, count, joins);
+        assert!(owners <= 1.1, "{owners} times the minimum at {count} members and {partitions} partitions");
+        assert!(copies <= 1.1, "{copies} times the minimum of copies at {count} members and {partitions} partitions");
     }
+}
+
+/// With 41 partitions a member, the bound leaves it two of slack, and the default number of partitions is too small for
+/// the promise above: see [`Ring::PARTITIONS_LARGE`]. This holds the documented figure.
+#[test]
+fn a_hundred_members_with_the_default_partitions_move_twice_the_least() {
+    let Moved { owners, copies } = moved_mean(Ring::PARTITIONS, 100, 4);
+    assert!(owners <= 2.1, "{owners}");
+    assert!(copies <= 1.2, "{copies}");
 }
 
 #[test]
@@ -106,8 +153,8 @@ fn the_table_is_fixed_for_ever() {
         let ports: Vec<u8> = order.flat_map(|id| id.boot().to_be_bytes()).collect();
         xxh3_64(&ports)
     };
-    assert_eq!(digest(&mut partitions(&ring).filter_map(|p| ring.owner(p))), 2_119_121_180_755_379_817);
-    assert_eq!(digest(&mut partitions(&ring).flat_map(|p| ring.preference(p))), 2_202_941_902_194_988_764);
+    assert_eq!(digest(&mut partitions(&ring).filter_map(|p| ring.owner(p))), 4_493_442_859_241_758_590);
+    assert_eq!(digest(&mut partitions(&ring).flat_map(|p| ring.preference(p))), 9_010_426_610_124_041_757);
 }
 
 proptest! {
@@ -132,11 +179,12 @@ proptest! {
             *loads.entry(order[0]).or_insert(0u64) += 1;
         }
         for (id, weight) in &members {
-            let bound = if total == 0 {
-                (u64::from(partitions) * 105).div_ceil(members.len() as u64 * 100)
+            let (share, total) = if total == 0 {
+                (u64::from(partitions), members.len() as u64)
             } else {
-                (u64::from(partitions) * u64::from(*weight) * 105).div_ceil(total * 100)
+                (u64::from(partitions) * u64::from(*weight), total)
             };
+            let bound = if share == 0 { 0 } else { (share * 105 / (total * 100)).max(share.div_ceil(total) + 1) };
             prop_assert!(loads.get(id).copied().unwrap_or(0) <= bound);
         }
         let at = turn % members.len();
