@@ -197,7 +197,7 @@ impl Cluster {
             return Err(format!("the record of {name} is not its cell: {record:?} / {cell:?}"));
         }
         let groups: Vec<_> =
-            record.groups().into_iter().filter(|(_, (joined, _))| *joined).map(|(key, _)| key).collect();
+            record.groups().iter().filter(|(_, (joined, _))| *joined).map(|(key, _)| key.clone()).collect();
         if cell.groups != groups {
             return Err(format!("the cell of {name} has other groups than its record"));
         }
