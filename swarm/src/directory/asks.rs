@@ -35,6 +35,13 @@ impl Partition {
             (Some(_), ..) => {}
         }
         self.wake(&name);
+        self.take_ask(turn, from, name.clone(), ask);
+        // If nothing came of it, nothing else is kept of the name than before.
+        self.lay_down(&name);
+    }
+
+    /// Does what is asked about a name that is awake.
+    fn take_ask(&mut self, turn: &mut Turn<'_>, from: RequestId, name: Name, ask: Ask) {
         match ask {
             Ask::Register(spec) => self.register(turn, from, name, spec, false),
             Ask::WhereisOrRegister(spec) => self.register(turn, from, name, spec, true),
