@@ -22,16 +22,23 @@ pub struct Term {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 #[rkyv(derive(PartialEq, Eq, Hash, PartialOrd, Ord))]
 pub struct Epoch {
-    pub(crate) term: Term,
-    pub(crate) n: u32,
+    // Not a term and a number: so there is no padding, and there are very many of these.
+    counter: u64,
+    tag: Tag,
+    n: u32,
 }
 
 impl Epoch {
+    /// The activation of this number in a term.
+    pub(crate) fn new(term: Term, n: u32) -> Self {
+        Self { counter: term.counter, tag: term.tag, n }
+    }
+
     /// Sixteen bytes whose order as bytes is the order of epochs.
     pub fn to_be_bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&self.term.counter.to_be_bytes());
-        bytes[8..12].copy_from_slice(&self.term.tag.0.to_be_bytes());
+        bytes[..8].copy_from_slice(&self.counter.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.tag.0.to_be_bytes());
         bytes[12..].copy_from_slice(&self.n.to_be_bytes());
         bytes
     }
@@ -51,6 +58,7 @@ impl fmt::Display for Term {
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.term, self.n)
+        let Self { counter, tag, n } = *self;
+        write!(f, "{}/{n}", Term { counter, tag })
     }
 }

@@ -35,6 +35,13 @@ impl Partition {
             (Some(_), ..) => {}
         }
         self.wake(&name);
+        self.take_ask(turn, from, name.clone(), ask);
+        // If nothing came of it, nothing else is kept of the name than before.
+        self.lay_down(&name);
+    }
+
+    /// Does what is asked about a name that is awake.
+    fn take_ask(&mut self, turn: &mut Turn<'_>, from: RequestId, name: Name, ask: Ask) {
         match ask {
             Ask::Register(spec) => self.register(turn, from, name, spec, false),
             Ask::WhereisOrRegister(spec) => self.register(turn, from, name, spec, true),
@@ -87,7 +94,7 @@ impl Partition {
                 host: turn.world.me,
                 epoch: Epoch::default(),
                 ver,
-                groups: Groups::new(),
+                groups: Groups::default(),
             };
             let Some(host) = owner::desired(self.id, office, turn, &registration) else {
                 let answer = if local { Answer::Refused(Refusal::NotAMember) } else { Answer::NoCapableNode };
@@ -124,7 +131,7 @@ impl Partition {
     /// The wire name of a name's worker type, if that is not `kind`.
     fn stranger(&self, name: &Name, kind: Option<KindId>) -> Option<String> {
         let spec = &self.record(name)?.head().spec;
-        kind.filter(|kind| spec.kind != *kind).map(|_| spec.worker.clone())
+        kind.filter(|kind| spec.kind != *kind).map(|_| spec.worker.as_str().to_owned())
     }
 
     fn ask_group(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name, group: GroupKey, joined: bool) {

@@ -78,6 +78,11 @@ impl Cell {
         self.origin.spec == head.spec && self.origin.registrar == head.registrar
     }
 
+    /// The epochs whose state it contains.
+    pub(super) fn absorbed(&self) -> &[Epoch] {
+        &self.absorbed
+    }
+
     /// Its part of the fingerprint of all cells.
     pub(super) fn mark(&self, name: &Name) -> u64 {
         cell_mark(name, self.epoch, self.phase, record::groups_mark(&self.origin.groups))
@@ -285,11 +290,9 @@ impl Partition {
         (term, id): (Term, DirectiveId),
         mark: Option<u64>,
     ) {
-        if self.fence(turn, from, term) {
-            if mark != Some(self.own_mark()) {
-                let cells = self.all_cells();
-                turn.send(from, self.id, Message::Cells { term, id, cells });
-            }
+        if self.fence(turn, from, term) && mark != Some(self.own_mark()) {
+            let cells = self.all_cells();
+            turn.send(from, self.id, Message::Cells { term, id, cells });
         }
     }
 }

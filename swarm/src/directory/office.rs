@@ -226,7 +226,7 @@ impl Office {
     /// A number for one activation, never used before or after.
     pub(super) fn next_epoch(&mut self) -> Epoch {
         self.epochs += 1;
-        Epoch { term: self.term, n: self.epochs }
+        Epoch::new(self.term, self.epochs)
     }
 
     pub(super) fn next_directive(&mut self) -> DirectiveId {

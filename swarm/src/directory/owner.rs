@@ -337,10 +337,11 @@ impl Partition {
         cell: Option<CellReport>,
         failure: Option<String>,
     ) {
-        self.wake(name);
-        let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
+        if self.office.as_ref().is_none_or(|office| office.term != term) {
             return;
-        };
+        }
+        self.wake(name);
+        let Some(office) = &mut self.office else { return };
         let mut failed = failure.is_some();
         if let Some(work) = office.names.get_mut(name) {
             match work.out {

@@ -13,6 +13,7 @@ use crate::directory::message::Message;
 use crate::directory::office::{Office, Told};
 use crate::directory::record::Stamp;
 use crate::directory::request::{Answer, Ask, RequestId};
+use crate::directory::rest::Absorbed;
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
 use crate::name::Name;
@@ -34,6 +35,8 @@ pub(super) struct Partition {
     pub(super) cells: BTreeMap<Name, Box<Cell>>,
     /// How many cells the records of the copy describe; these do not stand in `cells`.
     pub(super) hosted: usize,
+    /// What cells of names at rest contain.
+    pub(super) absorbed: Absorbed,
     pub(super) office: Option<Office>,
     /// Asks that wait until the owner is complete.
     pub(super) held: VecDeque<(RequestId, Name, Ask)>,
@@ -55,6 +58,7 @@ impl Partition {
             copy: None,
             cells: BTreeMap::new(),
             hosted: 0,
+            absorbed: Absorbed::default(),
             office: None,
             held: VecDeque::new(),
             wanted: BTreeSet::new(),
@@ -124,7 +128,6 @@ impl Partition {
         self.boss = Some(me);
         let mut office = Office::new(term);
         office.claim.covered.insert(me);
-        self.unsee();
         office.see_all(me, self.all_cells());
         self.office = Some(office);
         turn.notice(Notice::Claimed { partition: self.id, term });
@@ -266,6 +269,7 @@ impl Partition {
         let Some(office) = self.office.take() else {
             return;
         };
+        self.unsee();
         self.stale = true;
         let elsewhere = self.boss.filter(|boss| *boss != turn.world.me);
         for (name, mut work) in office.names {

@@ -1,6 +1,8 @@
 //! Owns names at rest: of most names, at most times, the record says all that there is to say about the cell, so that
 //! neither owner nor host keeps anything else. Never decides anything: whoever looks at a name wakes it first.
 
+use std::collections::BTreeMap;
+
 use swarm_net::node::NodeId;
 
 use crate::directory::host::{Cell, cell_mark};
@@ -8,6 +10,7 @@ use crate::directory::message::{CellReport, Phase};
 use crate::directory::office::Work;
 use crate::directory::partition::Partition;
 use crate::directory::record::{self, Record};
+use crate::epoch::Epoch;
 use crate::name::Name;
 
 /// What this node knows of a name at rest, beside the record in its copy. It is about this copy on this node: it does
@@ -35,19 +38,19 @@ impl PartialEq for Note {
 impl Eq for Note {}
 
 impl Record {
-    /// Whether a cell is as this record says: it runs at the record's epoch, and all else about it is the record's too.
+    /// Whether a cell is as this record says: it runs at the record's epoch, and all else about it is the record's too,
+    /// but for the epochs that it contains, which stand beside.
     fn describes(&self, cell: &CellReport) -> bool {
-        let CellReport { ids, kind, epoch, phase, pinned, absorbed, groups_mark, origin: _ } = cell;
+        let CellReport { ids, kind, epoch, phase, pinned, absorbed: _, groups_mark, origin: _ } = cell;
         let head = self.head();
         (*phase, *epoch, *kind) == (Phase::Running, head.epoch, head.spec.kind)
             && !pinned
-            && absorbed.is_empty()
             && self.ids().eq(ids.iter().copied())
             && *groups_mark == self.groups_mark()
     }
 
-    /// The cell that it describes.
-    fn described(&self) -> CellReport {
+    /// The cell that it describes, with the epochs that it contains.
+    fn described(&self, absorbed: Option<&[Epoch]>) -> CellReport {
         let head = self.head();
         CellReport {
             ids: self.ids().collect(),
@@ -55,7 +58,7 @@ impl Record {
             epoch: head.epoch,
             phase: Phase::Running,
             pinned: false,
-            absorbed: Vec::new(),
+            absorbed: absorbed.unwrap_or_default().to_vec(),
             groups_mark: self.groups_mark(),
             origin: None,
         }
@@ -63,6 +66,36 @@ impl Record {
 
     fn mark(&self, name: &Name) -> u64 {
         cell_mark(name, self.head().epoch, Phase::Running, self.groups_mark())
+    }
+}
+
+/// The epochs that the cells of names at rest contain, of those that have moved. Owner and host keep one list for both.
+#[derive(Debug, Default)]
+pub(super) struct Absorbed(BTreeMap<Name, Box<[Epoch]>>);
+
+impl Absorbed {
+    /// Keeps what a cell contains. Says whether it could: if the name rests already, the other side must say the same.
+    fn keep(&mut self, name: &Name, epochs: &[Epoch], note: &Note) -> bool {
+        match self.0.get(name) {
+            Some(kept) => **kept == *epochs,
+            None if epochs.is_empty() => true,
+            None if note.seen || note.hosted => false,
+            None => {
+                self.0.insert(name.clone(), epochs.into());
+                true
+            }
+        }
+    }
+
+    fn get(&self, name: &Name) -> Option<&[Epoch]> {
+        self.0.get(name).map(|epochs| &**epochs)
+    }
+
+    /// One of the two does not need it any more.
+    fn release(&mut self, name: &Name, note: &Note) {
+        if !(note.seen || note.hosted) {
+            self.0.remove(name);
+        }
     }
 }
 
@@ -88,7 +121,8 @@ impl Partition {
         let rests = match (work.seen.as_slice(), copy.records.get_mut(name)) {
             ([], _) => true,
             ([(at, cell)], Some(record)) if record.head().host == *at && record.describes(cell) => {
-                record.note.seen = work.sealing != Some(cell.epoch);
+                let sealing = work.sealing == Some(cell.epoch);
+                record.note.seen = !sealing && self.absorbed.keep(name, &cell.absorbed, &record.note);
                 record.note.seen
             }
             (_, _) => false,
@@ -106,7 +140,9 @@ impl Partition {
         if let Some(record) = copy.records.get_mut(name)
             && std::mem::take(&mut record.note.seen)
         {
-            office.names.insert(name.clone(), Work::of(record.head().host, record.described()));
+            let cell = record.described(self.absorbed.get(name));
+            office.names.insert(name.clone(), Work::of(record.head().host, cell));
+            self.absorbed.release(name, &record.note);
         }
     }
 
@@ -118,7 +154,9 @@ impl Partition {
         for (name, record) in &mut copy.records {
             let host = record.head().host;
             if host == node && std::mem::take(&mut record.note.seen) {
-                office.names.insert(name.clone(), Work::of(host, record.described()));
+                let cell = record.described(self.absorbed.get(name));
+                office.names.insert(name.clone(), Work::of(host, cell));
+                self.absorbed.release(name, &record.note);
             }
         }
     }
@@ -132,10 +170,12 @@ impl Partition {
         }
     }
 
-    /// Forgets what an earlier office knew.
+    /// The office has ended, and what it knew with it.
     pub(super) fn unsee(&mut self) {
-        for record in self.copy.iter_mut().flat_map(|copy| copy.records.values_mut()) {
-            record.note.seen = false;
+        for (name, record) in self.copy.iter_mut().flat_map(|copy| &mut copy.records) {
+            if std::mem::take(&mut record.note.seen) {
+                self.absorbed.release(name, &record.note);
+            }
         }
     }
 
@@ -179,6 +219,7 @@ impl Partition {
             && record.head().host == me
             && record.describes(&cell.report(false))
             && cell.is_from(record.head())
+            && self.absorbed.keep(name, cell.absorbed(), &record.note)
         {
             record.note.hosted = true;
             self.hosted += 1;
@@ -201,7 +242,9 @@ impl Partition {
             && std::mem::take(&mut record.note.hosted)
         {
             self.hosted -= 1;
-            self.cells.insert(name.clone(), Box::new(Cell::of(record, record.described())));
+            let cell = record.described(self.absorbed.get(name));
+            self.cells.insert(name.clone(), Box::new(Cell::of(record, cell)));
+            self.absorbed.release(name, &record.note);
         }
     }
 
@@ -212,7 +255,9 @@ impl Partition {
         }
         for (name, record) in self.copy.iter_mut().flat_map(|copy| &mut copy.records) {
             if std::mem::take(&mut record.note.hosted) {
-                self.cells.insert(name.clone(), Box::new(Cell::of(record, record.described())));
+                let cell = record.described(self.absorbed.get(name));
+                self.cells.insert(name.clone(), Box::new(Cell::of(record, cell)));
+                self.absorbed.release(name, &record.note);
             }
         }
     }
@@ -220,7 +265,7 @@ impl Partition {
     /// Everything that this node hosts of the partition.
     pub(super) fn all_cells(&self) -> Vec<(Name, CellReport)> {
         let resting = self.hosted().map(|(name, record)| {
-            let cell = record.described();
+            let cell = record.described(self.absorbed.get(name));
             (name.clone(), CellReport { origin: Some(Box::new(record::origin(record))), ..cell })
         });
         resting.chain(self.cells.iter().map(|(name, cell)| (name.clone(), cell.report(true)))).collect()

@@ -74,7 +74,7 @@ impl Node {
             self.started(&name, &cell, false);
             return;
         }
-        let (node, args) = (self.clone(), Arc::from(spec.args.as_slice()));
+        let (node, args) = (self.clone(), spec.args.clone());
         self.errands.add(async move {
             let booting = async {
                 let bundle = match source {

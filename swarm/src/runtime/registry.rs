@@ -31,7 +31,7 @@ impl Node {
         args: Payload,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
-        let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: args.to_vec(), local: false };
+        let spec = Spec { kind: W::KIND, worker: W::NAME.into(), args: Arc::from(&args[..]), local: false };
         self.register_spec(name, spec, Ask::Register, limit).await
     }
 
@@ -42,7 +42,7 @@ impl Node {
         args: Payload,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
-        let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: args.to_vec(), local: false };
+        let spec = Spec { kind: W::KIND, worker: W::NAME.into(), args: Arc::from(&args[..]), local: false };
         self.register_spec(name, spec, Ask::WhereisOrRegister, limit).await
     }
 
@@ -54,7 +54,7 @@ impl Node {
         limit: Duration,
     ) -> Result<Location, RegisterError> {
         let key = self.instances.keep(Box::new(move |name, epoch, host| Cell::with_worker(name, epoch, host, worker)));
-        let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: key.to_vec(), local: true };
+        let spec = Spec { kind: W::KIND, worker: W::NAME.into(), args: Arc::from(&key[..]), local: true };
         let registered = self.clone().register_spec(name, spec, Ask::Register, limit).await;
         // If it was not started by now it never will be.
         drop(self.instances.take(&key));
@@ -76,7 +76,7 @@ impl Node {
         if bytes > Name::BYTES_MAX {
             return Err(RegisterError::NameTooLong { bytes, limit: Name::BYTES_MAX });
         }
-        let worker = spec.worker.clone();
+        let worker = spec.worker.as_str().to_owned();
         match self.ask(name.clone(), ask(spec), limit).await {
             Outcome::Answered(Answer::Registered(location) | Answer::Whereis(Some(location))) => Ok(location),
             Outcome::Answered(Answer::AlreadyRegistered(location)) => {

@@ -2,6 +2,7 @@
 //! Never holds the worker itself.
 
 use std::any::Any;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -20,11 +21,33 @@ pub(crate) struct Core {
     pub(crate) name: Name,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) cell: Weak<dyn AnyCell>,
-    epoch: Mutex<Epoch>,
     /// The due time of the message in hand, in nanoseconds of the node's clock.
     due: AtomicU64,
     stop: AtomicBool,
-    alarms: Mutex<Alarms>,
+    /// One lock for both, since neither is ever held for long.
+    own: Mutex<Own>,
+}
+
+struct Own {
+    epoch: Epoch,
+    alarms: Alarms,
+}
+
+/// The timers of a worker, while nobody else has them.
+pub(crate) struct AlarmsGuard<'a>(MutexGuard<'a, Own>);
+
+impl Deref for AlarmsGuard<'_> {
+    type Target = Alarms;
+
+    fn deref(&self) -> &Alarms {
+        &self.0.alarms
+    }
+}
+
+impl DerefMut for AlarmsGuard<'_> {
+    fn deref_mut(&mut self) -> &mut Alarms {
+        &mut self.0.alarms
+    }
 }
 
 impl Core {
@@ -33,10 +56,9 @@ impl Core {
             name,
             host,
             cell,
-            epoch: Mutex::new(epoch),
             due: AtomicU64::new(Deadline::NEVER.due.as_nanos()),
             stop: AtomicBool::new(false),
-            alarms: Mutex::default(),
+            own: Mutex::new(Own { epoch, alarms: Alarms::default() }),
         }
     }
 
@@ -45,11 +67,11 @@ impl Core {
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
-        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+        self.own().epoch
     }
 
     pub(crate) fn set_epoch(&self, epoch: Epoch) {
-        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = epoch;
+        self.own().epoch = epoch;
     }
 
     pub(crate) fn due(&self) -> Instant {
@@ -68,8 +90,12 @@ impl Core {
         self.stop.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn alarms(&self) -> MutexGuard<'_, Alarms> {
-        self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn alarms(&self) -> AlarmsGuard<'_> {
+        AlarmsGuard(self.own())
+    }
+
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The error of a call that waited in the queue of a cell that ended.

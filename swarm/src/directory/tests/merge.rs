@@ -64,9 +64,9 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
                         spec: Arc::new(spec(false)),
                         registrar: RequestId { node: node(), seq: ver.seq },
                         host: node(),
-                        epoch: Epoch { term: ver.term, n: ver.seq as u32 },
+                        epoch: Epoch::new(ver.term, ver.seq as u32),
                         ver,
-                        groups: Groups::new(),
+                        groups: Groups::default(),
                     };
                     copies[*o].apply(&Op::Put { name, record: Record::new(Rid(rid), registration) });
                     copies[*o].reach(ver);
@@ -79,7 +79,7 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
                         if let Step::Group(.., joined) = step {
                             registration.groups.insert(GroupKey { tag: 1, key: Name::from("g") }, (*joined, ver));
                         } else {
-                            registration.epoch = Epoch { term: ver.term, n: ver.seq as u32 };
+                            registration.epoch = Epoch::new(ver.term, ver.seq as u32);
                         }
                     });
                     copies[*o].apply(&Op::Put { name, record });

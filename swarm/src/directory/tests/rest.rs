@@ -197,9 +197,20 @@ impl Cluster {
             return Err(format!("the record of {name} is not its cell: {record:?} / {cell:?}"));
         }
         let groups: Vec<_> =
-            record.groups().into_iter().filter(|(_, (joined, _))| *joined).map(|(key, _)| key).collect();
+            record.groups().iter().filter(|(_, (joined, _))| *joined).map(|(key, _)| key.clone()).collect();
         if cell.groups != groups {
             return Err(format!("the cell of {name} has other groups than its record"));
+        }
+        let partition = |n: usize| {
+            let dir = &self.nodes[n].dir;
+            &dir.partitions[usize::from(dir.partition_of(name).0)]
+        };
+        let work = partition(owner).office.as_ref().and_then(|office| office.names.get(name));
+        let kept = partition(*at).cells.get(name).filter(|_| partition(*at).copy.is_some());
+        // After a merge a cell may remember a registration that has ended, or another one than the record's head.
+        let merged = record.ids().count() > 1 || !record.ids().eq(self.cell_ids(*at, name));
+        if !cell.pin && !merged && (work.is_some() || kept.is_some()) {
+            return Err(format!("{name} is at rest, yet more is kept of it than its record: {work:?} / {kept:?}"));
         }
         let lost =
             ghost.ops.iter().filter(|key| key.0 == *name && !cell.ops.contains(&key.1) && !ghost.excused.contains(key));

@@ -190,7 +190,7 @@ async fn waits(future: &mut (impl Future + Unpin)) {
 }
 
 fn epoch(n: u32) -> Epoch {
-    Epoch { n, ..Epoch::default() }
+    Epoch::new(crate::epoch::Term::default(), n)
 }
 
 /// What a test and its workers share; found by its number, which is the worker's init argument.
