@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use swarm_net::node::NodeId;
-use swarm_net::time::{Clock, Instant};
+use swarm_net::time::Instant;
 
 use crate::call::frame::kind;
 use crate::directory::{GroupKey, Happened, Order, Spec};
@@ -121,7 +121,7 @@ impl Node {
         self.counters.started.add(1);
         if from_elsewhere {
             self.counters.handoffs_in.add(1);
-            let opens = Clock::instant() + self.config().gate_wait();
+            let opens = self.now() + self.config().gate_wait();
             match self.places.write(name).get_mut(name) {
                 Some(Place::Cell(now, Some(gate))) if now.epoch() == cell.epoch() => gate.opens = Some(opens),
                 Some(Place::Cell(..) | Place::Redirect(..) | Place::Held(_)) | None => {}
@@ -146,7 +146,7 @@ impl Node {
             let held: VecDeque<_> = self.letters(cell, cell.close()).chain(waiting).collect();
             if !held.is_empty() {
                 shard.insert(name.clone(), Place::Held(held));
-                self.waits.until(Clock::instant(), name.clone());
+                self.waits.until(self.now(), name.clone());
             }
             self.groups.forget(name);
         }
@@ -215,7 +215,7 @@ impl Node {
         let refused: Vec<_> = match successor {
             Some(to) => {
                 self.counters.handoffs_out.add(1);
-                let until = Clock::instant() + self.config().redirect_ttl();
+                let until = self.now() + self.config().redirect_ttl();
                 shard.insert(name.clone(), Place::Redirect(to, cell.kind(), until));
                 self.waits.until(until, name.clone());
                 let queue = queue.map(|letter| Letter { from_queue: true, ..letter });
@@ -260,7 +260,7 @@ impl Node {
                     shard.remove(name);
                 } else {
                     shard.insert(name.clone(), Place::Held(waiting));
-                    self.waits.until(Clock::instant(), name.clone());
+                    self.waits.until(self.now(), name.clone());
                 }
                 self.groups.forget(name);
             }

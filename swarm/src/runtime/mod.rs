@@ -26,11 +26,14 @@ mod relays;
 mod requests;
 mod room;
 mod routing;
+mod rules;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod sending;
 mod start;
 mod story;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod track;
 mod upstream;
 mod waits;

@@ -172,6 +172,11 @@ impl Node {
         &self.tokio
     }
 
+    /// The present instant, by the clock that this node and its cells go by.
+    pub(crate) fn now(&self) -> Instant {
+        self.timers.now()
+    }
+
     pub(crate) fn call_timeout(&self) -> Duration {
         self.config.call_timeout()
     }

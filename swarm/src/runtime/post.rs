@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
-use swarm_net::time::Clock;
 
 use crate::directory::Route;
 use crate::error::{CallError, Executed};
@@ -53,7 +52,7 @@ impl Node {
 
     /// Posts a letter whose name is in `shard`.
     fn route_in(self: &Arc<Self>, shard: &mut Shard, mut letter: Letter, turn: Turn) -> Result<(), Refusal> {
-        let now = Clock::instant();
+        let now = self.now();
         if letter.overdue(now) {
             return Err(self.timed_out(letter));
         }
@@ -112,7 +111,7 @@ impl Node {
             Some(Place::Cell(..) | Place::Held(_)) => Way { hop: None, apart: true },
             Some(Place::Redirect(to, ..)) if self.is_way(*to) => Way { hop: Some(*to), apart: true },
             Some(Place::Redirect(..)) | None => {
-                let hint = self.hints.get(&letter.name, Clock::instant);
+                let hint = self.hints.get(&letter.name, || self.now());
                 // Whoever sends it here knows that it is not there.
                 let hint = hint.filter(|host| Some(*host) != letter.from && self.is_way(*host));
                 match (hint, self.routing().hop(partition)) {
@@ -157,14 +156,14 @@ impl Node {
         if let Some(Place::Redirect(..)) = shard.insert(name.clone(), Place::Held(waiting)) {
             self.groups.forget(&name);
         }
-        self.waits.until(Clock::instant() + HELD_LOOK, name.clone());
+        self.waits.until(self.now() + HELD_LOOK, name.clone());
         self.control(Input::Wanted(name));
         Ok(())
     }
 
     /// Ends what is overdue among the letters that are held for a name, and asks for it again.
     pub(crate) fn look_at_held(self: &Arc<Self>, name: &Name) {
-        let now = Clock::instant();
+        let now = self.now();
         let mut overdue = Vec::new();
         {
             let mut shard = self.places.write(name);
@@ -260,7 +259,7 @@ impl Node {
         turn: Turn,
     ) -> Result<(), Refusal> {
         let rank = if letter.was_on(self.id()) { Rank::Round } else { Rank::Older };
-        let now = Clock::instant();
+        let now = self.now();
         if letter.overdue(now) {
             return Err(self.timed_out(letter));
         }
@@ -398,7 +397,7 @@ impl Node {
         shard.remove(name);
         let refused = match to {
             Route::Host(host) => {
-                self.hints.learn(Clock::instant(), name.clone(), host);
+                self.hints.learn(self.now(), name.clone(), host);
                 self.overtake(&mut shard, Some(host), waiting)
             }
             Route::Here | Route::Ring => self.overtake(&mut shard, None, waiting),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
-use swarm_net::time::Clock;
 use swarm_net::transport::{Lane as Wire, Why};
 use swarm_net::wire::Frame;
 
@@ -58,7 +57,7 @@ impl Node {
             return Err(Unwritten::NoWay(letter));
         }
         let Some(peer) = self.peer(to) else { return Err(Unwritten::NoWay(letter)) };
-        let now = Clock::instant();
+        let now = self.now();
         let envelope = letter.envelope(self.id(), now);
         let kind = if letter.parcel.reply.is_some() { kind::CALL } else { kind::CAST };
         let prelude = envelope.prelude(letter.parcel.payload.len());
@@ -130,7 +129,7 @@ impl Node {
         let routing = self.routing();
         let elsewhere = routing.owner(self.partition_of(&name)) != Some(to) && to != self.id();
         if word(head, 1) == 1 && elsewhere && routing.view().contains_key(&to) {
-            self.hints.learn(Clock::instant(), name, to);
+            self.hints.learn(self.now(), name, to);
         }
         Some(())
     }
@@ -199,7 +198,7 @@ impl Node {
             method: envelope.message,
             fingerprint: envelope.fingerprint,
             payload,
-            deadline: Deadline::after(Clock::instant(), envelope.remaining),
+            deadline: Deadline::after(self.now(), envelope.remaining),
             reply: waits.then(|| self.reply_to(origin, envelope.request)),
             publish: if waits { 0 } else { envelope.request },
             unconfirmed: None,
