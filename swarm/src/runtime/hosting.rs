@@ -7,7 +7,6 @@ use std::sync::Arc;
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
-use crate::call::frame::kind;
 use crate::directory::{GroupKey, Happened, Order, Spec};
 use crate::epoch::Epoch;
 use crate::error::CallError;
@@ -15,6 +14,7 @@ use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch;
 use crate::runtime::control::Input;
+use crate::runtime::departures::Departure;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Gate, Place};
 use crate::worker::{AnyCell, Die, End, Parcel, Payload, Sealing, Start};
@@ -96,6 +96,8 @@ impl Node {
     fn move_in(self: &Arc<Self>, name: &Name, cell: &Arc<dyn AnyCell>, source: Option<(NodeId, Epoch)>) {
         let mut shard = self.places.write(name);
         self.hints.settle(name);
+        // What this name's last worker here has not passed on yet is older than all that has come since.
+        let left = self.departures.take(name).map(|departure| departure.letters).unwrap_or_default();
         let held = match shard.remove(name) {
             Some(Place::Held(held)) => held,
             Some(Place::Cell(old, gate)) => {
@@ -109,10 +111,13 @@ impl Node {
             let gate = Gate { source, predecessor, waiting: held, opens: None };
             shard.insert(name.clone(), Place::Cell(cell.clone(), Some(Box::new(gate))));
             self.waits.gate(name.clone(), source);
+            let refused = self.deliver_all(&mut shard, cell, left);
+            drop(shard);
+            self.refuse_all(refused);
             return;
         }
         shard.insert(name.clone(), Place::Cell(cell.clone(), None));
-        let refused = self.deliver_all(&mut shard, cell, held);
+        let refused = self.deliver_all(&mut shard, cell, left.into_iter().chain(held));
         drop(shard);
         self.refuse_all(refused);
     }
@@ -218,11 +223,8 @@ impl Node {
                 let until = self.now() + self.config().redirect_ttl();
                 shard.insert(name.clone(), Place::Redirect(to, cell.kind(), until));
                 self.waits.until(until, name.clone());
-                let queue = queue.map(|letter| Letter { from_queue: true, ..letter });
-                let refused = self.overtake(&mut shard, Some(to), queue);
-                if let Ok(end) = rkyv::to_bytes::<rkyv::rancor::Error>(&(name.clone(), epoch)) {
-                    self.send_control(to, kind::QUEUE_END, [0; 24], &end);
-                }
+                let letters = queue.map(|letter| Letter { from_queue: true, ..letter }).collect();
+                let refused = self.depart(&mut shard, name, Departure { to, epoch, letters });
                 self.tell(|| crate::event::Event::Moved { name: name.clone(), to });
                 refused
             }
@@ -310,6 +312,7 @@ impl Node {
         for name in self.waits.due(now) {
             self.open_gate(&name, |gate| gate.opens.is_some_and(|opens| opens <= now));
             self.look_at_held(&name);
+            self.depart_on(&name);
             let mut shard = self.places.write(&name);
             if matches!(shard.get(&name), Some(Place::Redirect(_, _, until)) if *until <= now) {
                 shard.remove(&name);

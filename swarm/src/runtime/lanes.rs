@@ -184,6 +184,24 @@ impl<L: Passenger> Lanes<L> {
         passage
     }
 
+    /// Sends with `go` by `hop` what is older than all that has to do with its lane: it waits for nothing here, and what
+    /// follows it by another hop waits for it.
+    pub(crate) fn precede<E>(
+        &self,
+        lane: Lane,
+        name: &Name,
+        hop: NodeId,
+        go: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.with(lane, |tracks| {
+            let (apart, track) = tracks.present(name);
+            go()?;
+            track.went(hop);
+            self.note(track, Key { lane, name: apart.then(|| name.clone()) }, &Passage::Gone);
+            Ok(())
+        })
+    }
+
     /// `by` has confirmed what it was sent before this flush. The track to drain, if it is to be drained.
     pub(crate) fn confirmed(&self, by: NodeId, flush: u64) -> Option<Key> {
         let (_, key) = lock(&self.flushes).remove(&flush)?;

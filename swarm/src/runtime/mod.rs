@@ -5,6 +5,8 @@ mod answering;
 mod batch;
 mod control;
 mod crews;
+#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
+mod departures;
 mod errands;
 mod farewell;
 mod fetch;

@@ -27,6 +27,7 @@ use crate::event::{Event, Subscribers};
 use crate::name::Name;
 use crate::runtime::control::Input;
 use crate::runtime::crews::Crews;
+use crate::runtime::departures::Departures;
 use crate::runtime::errands::Errands;
 use crate::runtime::farewell::Farewell;
 use crate::runtime::fetch::{Fetches, Outgoing};
@@ -73,6 +74,7 @@ pub(crate) struct Node {
     pub(crate) hints: Hints,
     pub(crate) room: Arc<Room>,
     pub(crate) waits: Waits,
+    pub(crate) departures: Departures,
     pub(crate) groups: Crews,
     pub(crate) errands: Errands,
     pub(crate) fetches: Fetches,
@@ -138,6 +140,7 @@ impl Node {
             hints: Hints::default(),
             room: Arc::default(),
             waits: Waits::default(),
+            departures: Departures::default(),
             groups: Crews::default(),
             errands: Errands::default(),
             fetches: Fetches::default(),
@@ -556,6 +559,7 @@ impl Node {
         let waiting = self.lanes.clear();
         let places = self.places.clear();
         let mut letters = waiting;
+        letters.extend(self.departures.clear());
         for (_, place) in places {
             match place {
                 Place::Cell(cell, gate) => {

@@ -373,7 +373,7 @@ impl Node {
         (letter, error)
     }
 
-    fn timed_out(&self, letter: Letter) -> Refusal {
+    pub(crate) fn timed_out(&self, letter: Letter) -> Refusal {
         let error = CallError::Timeout {
             name: letter.name.clone(),
             after: letter.parcel.deadline.limit,

@@ -25,7 +25,7 @@ use crate::worker::{Deadline, Parcel, Payload};
 pub(crate) const LOST_HOP_RETRY: Duration = Duration::from_millis(50);
 
 /// When to try a letter again whose connection's queue is full.
-const FULL_RETRY: Duration = Duration::from_millis(1);
+pub(crate) const FULL_RETRY: Duration = Duration::from_millis(1);
 
 /// Why a letter was not written.
 pub(crate) enum Unwritten {

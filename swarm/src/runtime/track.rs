@@ -92,6 +92,11 @@ impl<L> Track<L> {
         passage
     }
 
+    /// Something older than all that waits has gone by `hop`.
+    pub(crate) fn went(&mut self, hop: NodeId) {
+        self.lines.iter_mut().for_each(|line| line.went(hop));
+    }
+
     /// `by` has confirmed what it was sent before this flush. Says whether something may be drained now.
     pub(crate) fn confirmed(&mut self, by: NodeId, flush: u64) -> bool {
         let Some(asked) = self.lines.iter_mut().position(|line| line.confirmed(by, flush)) else { return false };

@@ -23,7 +23,7 @@ use crate::error::{CallError, Executed};
 use crate::message::encode;
 use crate::name::Name;
 use crate::registration::Entry;
-use crate::runtime::control::Input;
+use crate::runtime::control::{Input, SLEEP_MAX};
 use crate::runtime::inbox::Ear;
 use crate::runtime::node::Parts;
 use crate::runtime::routing::Routing;
@@ -52,6 +52,8 @@ struct Site {
     peers: BTreeMap<usize, Arc<Peer>>,
     /// Whom it takes for the owner of all partitions.
     owner: usize,
+    /// When its control thread looks at what is due, unless it is told something before.
+    looks: Instant,
     /// The names that it has asked its directory for.
     wanted: BTreeSet<Name>,
 }
@@ -89,6 +91,8 @@ pub(super) struct World {
     calls: Vec<Waiting>,
     numbers: BTreeMap<(Name, u64), u64>,
     pub(super) fates: BTreeMap<Sent, Fate>,
+    /// Casts that may be dropped from then on, wherever they are.
+    dues: BTreeMap<Sent, Instant>,
     pub(super) ran: Vec<Ran>,
     /// Letters that a connection took with it.
     pub(super) lost: BTreeSet<Sent>,
@@ -123,6 +127,7 @@ impl World {
             calls: Vec::new(),
             numbers: BTreeMap::new(),
             fates: BTreeMap::new(),
+            dues: BTreeMap::new(),
             ran: Vec::new(),
             lost: BTreeSet::new(),
             trace: None,
@@ -165,6 +170,8 @@ impl World {
         let message = Note(caller as u64, number);
         if self.sites[caller].node.cast::<Notebook, Note>(name, message).is_ok() {
             self.sent(caller, name, number);
+            let due = self.now() + self.sites[caller].node.config().cast_wait();
+            self.dues.insert((name.clone(), caller as u64, number), due);
             self.fates.insert((name.clone(), caller as u64, number), Fate::Cast);
         }
         self.look();
@@ -392,7 +399,9 @@ impl World {
     /// Looks at what the nodes have told their control threads.
     fn look(&mut self) {
         for me in 0..self.sites.len() {
+            let mut told = false;
             while let Ok(input) = self.sites[me].inputs.try_recv() {
+                told = true;
                 match input {
                     Input::Wanted(name) => drop(self.sites[me].wanted.insert(name)),
                     Input::Cell(name, epoch, happened) => self.happened(&name, epoch, &happened),
@@ -401,7 +410,17 @@ impl World {
                     | Input::Leave(..) => panic!("no test of this world sends such"),
                 }
             }
+            if told {
+                self.fall_asleep(me);
+            }
         }
+    }
+
+    /// A control thread sleeps until something is due, as far as it knows.
+    fn fall_asleep(&mut self, me: usize) {
+        let longest = self.now() + SLEEP_MAX;
+        let site = &mut self.sites[me];
+        site.looks = site.node.next_due().map_or(longest, |due| due.min(longest));
     }
 
     fn happened(&mut self, name: &Name, epoch: Epoch, happened: &Happened) {
@@ -439,14 +458,17 @@ impl World {
         self.timers.advance(span);
         let now = self.now();
         for me in 0..self.sites.len() {
-            self.sites[me].node.expire(now);
+            if self.sites[me].looks <= now {
+                self.sites[me].node.expire(now);
+                self.fall_asleep(me);
+            }
         }
         self.look();
     }
 
     /// When something ends by time.
     fn next_due(&self) -> Option<Instant> {
-        self.sites.iter().filter_map(|site| site.node.next_due()).min()
+        self.sites.iter().map(|site| site.looks).min()
     }
 
     // --- the end
@@ -466,7 +488,7 @@ impl World {
             if due > limit {
                 return Err(format!("stuck until {:?} from now: {what}", due.since(now)));
             }
-            self.pass(due.since(now));
+            self.pass(due.since(now).max(Duration::from_micros(1)));
         }
     }
 
@@ -501,6 +523,9 @@ impl World {
         }
         for (me, site) in self.sites.iter().enumerate() {
             let node = &site.node;
+            if !node.departures.are_over() {
+                return Some(format!("{me}: a worker's queue has not followed it"));
+            }
             if node.lanes.waiting() + node.room.letters() > 0 {
                 let (lanes, held) = (node.lanes.waiting(), node.room.letters());
                 return Some(format!("{me}: {lanes} in lanes, {held} held or at gates"));
@@ -533,7 +558,7 @@ impl World {
         }
         for (sent, fate) in &self.fates {
             let may = match fate {
-                Fate::Cast => ran.contains(sent) || self.lost.contains(sent),
+                Fate::Cast => ran.contains(sent) || self.lost.contains(sent) || self.dues[sent] <= self.now(),
                 Fate::Answered => ran.contains(sent),
                 Fate::Failed(error) => match error.executed() {
                     Executed::No => !ran.contains(sent),
@@ -566,7 +591,7 @@ impl Site {
         let peers: BTreeMap<_, _> =
             (0..nodes).filter(|other| *other != me).map(|other| (other, manual.open(id(other)))).collect();
         peers.values().for_each(|peer| ear.connected(peer));
-        Self { node, ear, manual, inputs, peers, owner: 0, wanted: BTreeSet::new() }
+        Self { node, ear, manual, inputs, peers, owner: 0, looks: Instant::START, wanted: BTreeSet::new() }
     }
 }
 
