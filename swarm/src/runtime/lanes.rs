@@ -151,7 +151,7 @@ impl<L: Passenger> Lanes<L> {
         let passage = self.with(lane, |tracks| {
             let (apart, track) = tracks.of(&name, way, turn);
             let key = Key { lane, name: apart.then(|| name.clone()) };
-            let passage = track.pass(now, way.hop, letter, (Rank::Next, turn), || self.number(), go);
+            let passage = track.pass(now, way.hop, letter, (Rank::NEXT, turn), || self.number(), go);
             self.note(track, key, &passage);
             if !way.apart {
                 tracks.rejoin(&name);

@@ -18,7 +18,7 @@ use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Transport, Why};
 use swarm_net::wire::Frame;
 use tokio::sync::watch;
 
-use crate::call::frame::{answer_head, kind, verdict};
+use crate::call::frame::{Visits, answer_head, kind, verdict};
 use crate::call::pending::{Answer, Pending, Place as Stand, RequestId};
 use crate::config::Config;
 use crate::directory::{Directory, Notice};
@@ -340,9 +340,11 @@ impl Node {
         Some(upstreams.entry(from).or_insert_with(|| Upstream::new(Box::new(confirm))).clone())
     }
 
-    /// Asks `of` to confirm everything of this lane that it was sent before.
-    pub(crate) fn flush(self: &Arc<Self>, of: NodeId, lane: LaneId, id: u64) {
-        let frame = Frame::new(kind::FLUSH, answer_head(id, lane.0), &[]).owed();
+    /// Asks `of` to confirm everything of this lane that it was sent before, and that had been here so often before.
+    pub(crate) fn flush(self: &Arc<Self>, of: NodeId, (lane, visits): (LaneId, Visits), id: u64) {
+        let mut head = answer_head(id, lane.0);
+        head[16..].copy_from_slice(&u64::from(visits.0).to_le_bytes());
+        let frame = Frame::new(kind::FLUSH, head, &[]).owed();
         let sent = self.peer(of).map(|peer| peer.send(Wire::Calls, frame));
         match sent {
             Some(Ok(_)) => {}
@@ -368,7 +370,7 @@ impl Node {
         // Dropping them confirms, which sends frames: not under a lock.
         drop(tokens);
         if let Some(id) = next {
-            self.flush(by, lane, id);
+            self.flush(by, (lane, Visits(0)), id);
         }
     }
 }
@@ -529,8 +531,8 @@ impl Node {
         // What came back is older than all that waits, and is still unconfirmed to whoever sent it.
         self.resend(peer, unsent);
         drop(tokens);
-        for (lane, id) in flushes {
-            self.flush(peer, lane, id);
+        for (lane, visits, id) in flushes {
+            self.flush(peer, (lane, visits), id);
         }
         self.surveys.lost(peer);
         self.farewell.let_go(peer);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 
+use crate::call::frame::Visits;
 use crate::directory::Route;
 use crate::error::{CallError, Executed};
 use crate::name::Name;
@@ -65,9 +66,10 @@ impl Node {
                 Some(Place::Held(_)) | None => letter.from_queue = false,
             }
         }
-        if turn == Turn::New && letter.was_on(self.id()) {
+        let visits = letter.visits(self.id());
+        if turn == Turn::New && visits > Visits(0) {
             // It has come round, for nodes do not agree yet who owns the name. What came meanwhile waits for it.
-            return self.overtake_with(shard, None, letter, Turn::New);
+            return self.overtake_with(shard, None, letter, (Rank { visits, waited: false }, Turn::New));
         }
         let lane = self.lane(&letter);
         let way = self.way(shard, &letter, lane.partition);
@@ -96,7 +98,7 @@ impl Node {
                 Err(unwritten) => unwritten.stuck().map_or(Ok(()), Err),
             }
         });
-        self.after(lane, passage)?;
+        self.after((lane, Visits(0)), passage)?;
         result
     }
 
@@ -248,7 +250,11 @@ impl Node {
         letters: impl IntoIterator<Item = Letter>,
     ) -> Vec<Refusal> {
         let letters = letters.into_iter();
-        letters.filter_map(|letter| self.overtake_with(shard, host, letter, Turn::New).err()).collect()
+        let overtake = |letter: Letter| {
+            let rank = Rank { visits: letter.visits(self.id()), waited: true };
+            self.overtake_with(shard, host, letter, (rank, Turn::New)).err()
+        };
+        letters.filter_map(overtake).collect()
     }
 
     fn overtake_with(
@@ -256,9 +262,8 @@ impl Node {
         shard: &mut Shard,
         host: Option<NodeId>,
         letter: Letter,
-        turn: Turn,
+        (rank, turn): (Rank, Turn),
     ) -> Result<(), Refusal> {
-        let rank = if letter.was_on(self.id()) { Rank::Round } else { Rank::Older };
         let now = self.now();
         if letter.overdue(now) {
             return Err(self.timed_out(letter));
@@ -275,7 +280,7 @@ impl Node {
                 result = self.place(shard, letter);
                 return Ok(());
             };
-            if (rank, turn, way.apart) == (Rank::Round, Turn::New, false) {
+            if turn == Turn::New && !way.apart && rank.visits > Visits(0) && letter.was_on(to) {
                 // It would only come round again: the view has to change first.
                 return Err((letter, LOST_HOP_RETRY));
             }
@@ -288,17 +293,17 @@ impl Node {
                 Err(unwritten) => unwritten.stuck().map_or(Ok(()), Err),
             }
         });
-        self.after(lane, passage)?;
+        self.after((lane, rank.visits), passage)?;
         result
     }
 
     /// Does what a passage through a lane leaves to be done.
-    fn after(self: &Arc<Self>, lane: Lane, passage: Passage<Letter>) -> Result<(), Refusal> {
+    fn after(self: &Arc<Self>, (lane, visits): (Lane, Visits), passage: Passage<Letter>) -> Result<(), Refusal> {
         match passage {
             Passage::Gone | Passage::Waits => {}
             Passage::Asks(flushes) => {
                 let lane = lane.id(self.id());
-                flushes.into_iter().for_each(|(of, id)| self.flush(of, lane, id));
+                flushes.into_iter().for_each(|(of, id)| self.flush(of, (lane, visits), id));
             }
             Passage::Stalled => self.control(Input::Look),
             Passage::Full(letter) => return Err(self.overloaded(letter, "the queue of calls that change their route")),
@@ -312,10 +317,10 @@ impl Node {
             let refused = {
                 let mut shard = self.places.write(&name);
                 match self.lanes.pop(key, &name) {
-                    Some((letter, Rank::Round | Rank::Older)) => {
-                        self.overtake_with(&mut shard, None, letter, Turn::Drained).err()
+                    Some((letter, Rank::NEXT)) => self.route_in(&mut shard, letter, Turn::Drained).err(),
+                    Some((letter, rank)) => {
+                        self.overtake_with(&mut shard, None, letter, (rank, Turn::Drained)).err()
                     }
-                    Some((letter, Rank::Next)) => self.route_in(&mut shard, letter, Turn::Drained).err(),
                     None => None,
                 }
             };
@@ -339,16 +344,14 @@ impl Node {
         }
     }
 
-    /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here. What has come round is confirmed
-    /// at once: whoever waits for it may be whom it would wait for.
+    /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here.
     fn keep_if(self: &Arc<Self>, mut letter: Letter, waits: bool) -> Letter {
         if waits
             && letter.parcel.unconfirmed.is_none()
-            && !letter.was_on(self.id())
             && let Some(from) = letter.from
         {
-            let lane = self.lane(&letter).id(self.id());
-            letter.parcel.unconfirmed = self.upstream(from).map(|upstream| Box::new(upstream.keep(lane)) as _);
+            let (lane, visits) = (self.lane(&letter).id(self.id()), letter.visits_of_sender(from));
+            letter.parcel.unconfirmed = self.upstream(from).map(|upstream| Box::new(upstream.keep(lane, visits)) as _);
         }
         letter
     }

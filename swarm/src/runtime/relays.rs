@@ -9,6 +9,7 @@ use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 use swarm_net::transport::FrameNo;
 
+use crate::call::frame::Visits;
 use crate::runtime::lanes::LaneId;
 
 /// How many relayed calls of one next hop are remembered: some seconds of them at a busy relay. The callers of older
@@ -37,6 +38,9 @@ struct Unconfirmed<T> {
     fresh: Vec<(FrameNo, T)>,
     /// Confirmed together by the flush of this number.
     asked: Option<(u64, Vec<(FrameNo, T)>)>,
+    /// What has come round, by flush. Each is asked for by itself: what is waited for by those that come after it must not
+    /// be confirmed together with them.
+    round: BTreeMap<u64, (FrameNo, Visits, T)>,
 }
 
 /// What the loss of a next hop leaves.
@@ -46,7 +50,7 @@ pub(crate) struct Lost<T, C> {
     /// Nobody will confirm these: to be dropped, outside of all locks.
     pub(crate) tokens: Vec<T>,
     /// The flushes that the next hop is to be asked, for what has been sent since.
-    pub(crate) flushes: Vec<(LaneId, u64)>,
+    pub(crate) flushes: Vec<(LaneId, Visits, u64)>,
 }
 
 impl<T, C> Default for Relays<T, C> {
@@ -63,17 +67,18 @@ impl<T, C> Default for Onward<T, C> {
 
 impl<T> Default for Unconfirmed<T> {
     fn default() -> Self {
-        Self { fresh: Vec::new(), asked: None }
+        Self { fresh: Vec::new(), asked: None, round: BTreeMap::new() }
     }
 }
 
 impl<T, C> Relays<T, C> {
-    /// Another node's letter of this lane went on to `to` as frame `no`. Returns a flush that `to` is to be asked.
+    /// Another node's letter of this lane, which had been here so often before, went on to `to` as frame `no`. Returns a
+    /// flush that `to` is to be asked.
     pub(crate) fn passed_on(
         &self,
         now: Instant,
         (to, no): (NodeId, FrameNo),
-        lane: LaneId,
+        (lane, visits): (LaneId, Visits),
         token: Option<T>,
         call: Option<(Instant, C)>,
     ) -> Option<u64> {
@@ -91,6 +96,11 @@ impl<T, C> Relays<T, C> {
         }
         let token = token?;
         let lane = onward.lanes.entry(lane).or_default();
+        if visits > Visits(0) {
+            let flush = number(flushes_made);
+            lane.round.insert(flush, (no, visits, token));
+            return Some(flush);
+        }
         lane.fresh.push((no, token));
         lane.ask(flushes_made)
     }
@@ -102,9 +112,12 @@ impl<T, C> Relays<T, C> {
         let Open { flushes_made, onward: all } = &mut *open;
         let Some(onward) = all.get_mut(&to) else { return (Vec::new(), None) };
         let Some(of) = onward.lanes.get_mut(&lane) else { return (Vec::new(), None) };
-        let Some((_, tokens)) = of.asked.take_if(|(asked, _)| *asked == flush) else { return (Vec::new(), None) };
+        let tokens = match of.round.remove(&flush) {
+            Some((no, _, token)) => vec![(no, token)],
+            None => of.asked.take_if(|(asked, _)| *asked == flush).map(|(_, tokens)| tokens).unwrap_or_default(),
+        };
         let next = of.ask(flushes_made);
-        if next.is_none() {
+        if of.is_confirmed() {
             onward.lanes.remove(&lane);
         }
         if onward.is_idle() {
@@ -130,8 +143,17 @@ impl<T, C> Relays<T, C> {
                 asked.chain(std::mem::take(&mut of.fresh)).partition(|(no, _)| *no <= gone);
             lost.tokens.extend(over.into_iter().map(|(_, token)| token));
             of.fresh = later;
-            lost.flushes.extend(of.ask(flushes_made).map(|flush| (*lane, flush)));
-            of.asked.is_some()
+            lost.flushes.extend(of.ask(flushes_made).map(|flush| (*lane, Visits(0), flush)));
+            for (_, (no, visits, token)) in std::mem::take(&mut of.round) {
+                if no <= gone {
+                    lost.tokens.push(token);
+                } else {
+                    let flush = number(flushes_made);
+                    of.round.insert(flush, (no, visits, token));
+                    lost.flushes.push((*lane, visits, flush));
+                }
+            }
+            !of.is_confirmed()
         });
         if onward.is_idle() {
             all.remove(&to);
@@ -160,14 +182,22 @@ impl<T, C> Onward<T, C> {
     }
 }
 
+fn number(flushes_made: &mut u64) -> u64 {
+    *flushes_made += 1;
+    *flushes_made | FLUSH_MARK
+}
+
 impl<T> Unconfirmed<T> {
+    fn is_confirmed(&self) -> bool {
+        self.fresh.is_empty() && self.asked.is_none() && self.round.is_empty()
+    }
+
     /// One flush of a lane is under way at a time; it covers what came before it.
     fn ask(&mut self, flushes_made: &mut u64) -> Option<u64> {
         if self.asked.is_some() || self.fresh.is_empty() {
             return None;
         }
-        *flushes_made += 1;
-        let flush = *flushes_made | FLUSH_MARK;
+        let flush = number(flushes_made);
         self.asked = Some((flush, std::mem::take(&mut self.fresh)));
         Some(flush)
     }

@@ -76,11 +76,12 @@ impl Node {
                     self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: no.0 });
                 }
                 self.tell_passed(&letter, to, way);
-                let lane = self.lane(&letter);
+                let (lane, visits) = (self.lane(&letter), letter.visits(self.id()));
                 let Parcel { reply, deadline, unconfirmed, .. } = letter.parcel;
                 let call = reply.filter(|_| own.is_none()).map(|reply| (deadline.due, (letter.name, reply)));
-                if let Some(flush) = self.relays.passed_on(now, (to, no), lane.id(self.id()), unconfirmed, call) {
-                    self.flush(to, lane.id(self.id()), flush);
+                let lane = (lane.id(self.id()), visits);
+                if let Some(flush) = self.relays.passed_on(now, (to, no), lane, unconfirmed, call) {
+                    self.flush(to, lane, flush);
                 }
                 Ok(())
             }
