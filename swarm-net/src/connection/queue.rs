@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::time::{Clock, Instant};
-use crate::wire::{Frame, KIND_UPPER_MIN};
+use crate::wire::{Claim, Frame, KIND_UPPER_MIN};
 
 /// Counts the frames that were accepted for a lane of a `Peer` over the peer's life, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,7 +91,12 @@ impl SendQueue {
         if waiting.closed {
             return Err(Unsent { frame, why: Why::Closed });
         }
-        if !waiting.has_room(if frame.owed { self.limits.for_owed() } else { self.limits }) {
+        let room = match frame.claim {
+            Claim::Plain => waiting.has_room(self.limits),
+            Claim::Owed => waiting.has_room(self.limits.for_owed()),
+            Claim::Vital => true,
+        };
+        if !room {
             return Err(Unsent { frame, why: Why::Full });
         }
         waiting.accepted += 1;

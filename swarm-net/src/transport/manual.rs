@@ -42,15 +42,17 @@ impl Manual {
     pub fn open(&self, node: NodeId) -> Arc<Peer> {
         let handle = &self.transport.handle;
         let peer = Arc::new(Peer::new(node, handle.commands.clone(), &self.config));
-        self.change(|peers| peers.insert(node, Arc::clone(&peer)));
+        let mut peers = BTreeMap::clone(&handle.peers.load());
+        peers.insert(node, Arc::clone(&peer));
+        handle.peers.store(Arc::new(peers));
         peer
     }
 
-    /// Claims about `bytes_max` bytes of frames that wait for a lane; those that are due at `now` are dropped.
-    pub fn claim(&self, peer: &Peer, lane: Lane, bytes_max: usize, now: Instant) -> VecDeque<Frame> {
+    /// Claims about `bytes_max` bytes of frames that wait for a lane; those that are due at `now` are dropped. `None` if
+    /// nothing waited.
+    pub fn claim(&self, peer: &Peer, lane: Lane, bytes_max: usize, now: Instant) -> Option<VecDeque<Frame>> {
         let mut claimed = VecDeque::new();
-        peer.queue(lane).claim_at(bytes_max, &mut claimed, || now);
-        claimed
+        peer.queue(lane).claim_at(bytes_max, &mut claimed, || now).then_some(claimed)
     }
 
     /// A lane's connection is lost: what [`Inbox::reset`](super::Inbox::reset) is to be told.
@@ -58,18 +60,4 @@ impl Manual {
         peer.queue(lane).reset()
     }
 
-    /// A peer is gone for good: what [`Inbox::reset`](super::Inbox::reset) is to be told of its lane for calls.
-    pub fn close(&self, peer: &Peer) -> (FrameNo, Vec<Frame>) {
-        self.change(|peers| peers.remove(&peer.node()));
-        let _bulk = peer.queue(Lane::Bulk).close();
-        peer.queue(Lane::Calls).close()
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<NodeId, Arc<Peer>>) -> T) -> T {
-        let published = &self.transport.handle.peers;
-        let mut peers = BTreeMap::clone(&published.load());
-        let result = change(&mut peers);
-        published.store(Arc::new(peers));
-        result
-    }
 }

@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use swarm_net::node::NodeId;
-use swarm_net::transport::{Lane as Wire, Why};
-use swarm_net::wire::Frame;
 
 use crate::call::frame::kind;
 use crate::epoch::Epoch;
@@ -102,8 +100,8 @@ impl Node {
                 }
             }
         }
-        if !self.end_queue(to, name, departure.epoch) {
-            self.depart_later(name, departure);
+        if let Ok(end) = rkyv::to_bytes::<rkyv::rancor::Error>(&(name.clone(), departure.epoch)) {
+            self.send_vital(to, kind::QUEUE_END, [0; 24], &end);
         }
         refused
     }
@@ -125,16 +123,5 @@ impl Node {
         self.departures.put(name.clone(), departure);
         self.waits.until(self.now() + FULL_RETRY, name.clone());
         self.control(Input::Look);
-    }
-
-    /// Says that the whole queue has been sent. False if there is no room for it now.
-    fn end_queue(&self, to: NodeId, name: &Name, epoch: Epoch) -> bool {
-        let Ok(end) = rkyv::to_bytes::<rkyv::rancor::Error>(&(name.clone(), epoch)) else { return true };
-        let frame = Frame::new(kind::QUEUE_END, [0; 24], &[&end]).owed();
-        match self.peer(to).map(|peer| peer.send(Wire::Calls, frame)) {
-            Some(Err(unsent)) => unsent.why != Why::Full,
-            // A node that is gone waits for nothing.
-            Some(Ok(_)) | None => true,
-        }
     }
 }

@@ -71,6 +71,8 @@ pub(crate) struct Lanes<L> {
     flushes_made: AtomicU64,
     /// When a wait ends by itself. An entry whose wait has ended otherwise does nothing.
     alarms: Mutex<BTreeSet<(Instant, Key)>>,
+    /// Is told when there is something to do sooner than before.
+    sooner: Box<dyn Fn(Instant) + Send + Sync>,
     waiting: AtomicUsize,
 }
 
@@ -93,8 +95,9 @@ impl<L> Default for Tracks<L> {
 }
 
 impl<L: Passenger> Lanes<L> {
-    /// One lane a partition for this node's own letters.
-    pub(crate) fn new(partitions: u32) -> Self {
+    /// One lane a partition for this node's own letters. `sooner` is told when [`Self::next_due`] has become earlier; it is
+    /// called with a lane locked.
+    pub(crate) fn new(partitions: u32, sooner: impl Fn(Instant) + Send + Sync + 'static) -> Self {
         let own = || Own { away: AtomicBool::new(false), tracks: Mutex::default() };
         Self {
             own: (0..partitions).map(|_| own()).collect(),
@@ -103,6 +106,7 @@ impl<L: Passenger> Lanes<L> {
             flushes: Mutex::default(),
             flushes_made: AtomicU64::new(0),
             alarms: Mutex::default(),
+            sooner: Box::new(sooner),
             waiting: AtomicUsize::new(0),
         }
     }
@@ -127,8 +131,7 @@ impl<L: Passenger> Lanes<L> {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Sends `letter` its way with `go`, or makes it wait. When it waits there is something to do at [`Self::next_due`],
-    /// perhaps sooner than before.
+    /// Sends `letter` its way with `go`, or makes it wait.
     pub(crate) fn pass(
         &self,
         now: Instant,
@@ -163,7 +166,7 @@ impl<L: Passenger> Lanes<L> {
     }
 
     /// Sends what is older than all that waits in its lane, since it waited elsewhere on this node or has come round to it,
-    /// or makes it wait before all that. There may be something to do at [`Self::next_due`], perhaps sooner than before.
+    /// or makes it wait before all that.
     pub(crate) fn overtake(
         &self,
         now: Instant,
@@ -285,8 +288,15 @@ impl<L: Passenger> Lanes<L> {
             let mut flushes = lock(&self.flushes);
             flushes.extend(asks.iter().map(|(hop, flush)| (*flush, (*hop, key.clone()))));
         }
-        if let Some(until) = track.until() {
-            lock(&self.alarms).insert((until, key));
+        let Some(until) = track.until() else { return };
+        let sooner = {
+            let mut alarms = lock(&self.alarms);
+            let sooner = alarms.first().is_none_or(|(first, _)| until < *first);
+            alarms.insert((until, key));
+            sooner
+        };
+        if sooner {
+            (self.sooner)(until);
         }
     }
 

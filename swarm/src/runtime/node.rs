@@ -14,7 +14,7 @@ use crossbeam_channel::Sender;
 use swarm_net::member::{Member, MemberEvent, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
-use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Transport, Why};
+use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Transport};
 use swarm_net::wire::Frame;
 use tokio::sync::watch;
 
@@ -117,12 +117,12 @@ impl Node {
         let Parts { config, control, transport, tokio, timers, kinds, profile } = parts;
         let me = transport.node();
         let partitions = config.partitions();
-        let wake = control.clone();
         // The control thread ends only when the node does.
-        let sooner = move |_| drop(wake.send(Input::Look));
+        let sooner = |wake: Sender<Input>| move |_: Instant| drop(wake.send(Input::Look));
         Arc::new_cyclic(|this| Self {
             me,
-            pending: Arc::new(Pending::new(config.calls_open_max(), sooner)),
+            pending: Arc::new(Pending::new(config.calls_open_max(), sooner(control.clone()))),
+            lanes: Lanes::new(partitions, sooner(control.clone())),
             config,
             control,
             transport,
@@ -135,7 +135,6 @@ impl Node {
             guard: Mutex::default(),
             kinds,
             places: Places::new(),
-            lanes: Lanes::new(partitions),
             relays: Relays::default(),
             hints: Hints::default(),
             room: Arc::default(),
@@ -282,6 +281,12 @@ impl Node {
         self.peer(to).is_some_and(|peer| peer.send(Wire::Calls, frame).is_ok())
     }
 
+    /// Sends a frame that others would wait for in vain: it is lost only with its connection. Says whether it was taken.
+    pub(crate) fn send_vital(&self, to: NodeId, kind: u8, head: [u8; 24], body: &[u8]) -> bool {
+        let frame = Frame::new(kind, head, &[body]).vital();
+        self.peer(to).is_some_and(|peer| peer.send(Wire::Calls, frame).is_ok())
+    }
+
     /// Sends a control frame. What is lost is found again by the directory's periodic comparison.
     pub(crate) fn send_control(&self, to: NodeId, kind: u8, head: [u8; 24], body: &[u8]) {
         if !self.send_frame(to, kind, head, body) {
@@ -334,7 +339,7 @@ impl Node {
         let node = Arc::downgrade(self);
         let confirm = move |lane: LaneId, id| {
             if let Some(node) = node.upgrade() {
-                node.send_frame(from, kind::FLUSHED, answer_head(id, lane.0), &[]);
+                node.send_vital(from, kind::FLUSHED, answer_head(id, lane.0), &[]);
             }
         };
         Some(upstreams.entry(from).or_insert_with(|| Upstream::new(Box::new(confirm))).clone())
@@ -344,17 +349,10 @@ impl Node {
     pub(crate) fn flush(self: &Arc<Self>, of: NodeId, (lane, visits): (LaneId, Visits), id: u64) {
         let mut head = answer_head(id, lane.0);
         head[16..].copy_from_slice(&u64::from(visits.0).to_le_bytes());
-        let frame = Frame::new(kind::FLUSH, head, &[]).owed();
-        let sent = self.peer(of).map(|peer| peer.send(Wire::Calls, frame));
-        match sent {
-            Some(Ok(_)) => {}
-            // It is far beyond its limits: the wait for the confirmation ends by its own time.
-            Some(Err(unsent)) if unsent.why == Why::Full => {}
+        if !self.send_vital(of, kind::FLUSH, head, &[]) {
             // Nothing can be in flight to a node that is gone. Not on this stack, which holds the lane's name.
-            Some(Err(_)) | None => {
-                let node = self.clone();
-                self.tokio.spawn(async move { node.flushed(of, lane, id) });
-            }
+            let node = self.clone();
+            self.tokio.spawn(async move { node.flushed(of, lane, id) });
         }
     }
 

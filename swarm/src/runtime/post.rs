@@ -300,12 +300,11 @@ impl Node {
     /// Does what a passage through a lane leaves to be done.
     fn after(self: &Arc<Self>, (lane, visits): (Lane, Visits), passage: Passage<Letter>) -> Result<(), Refusal> {
         match passage {
-            Passage::Gone | Passage::Waits => {}
+            Passage::Gone | Passage::Waits | Passage::Stalled => {}
             Passage::Asks(flushes) => {
                 let lane = lane.id(self.id());
                 flushes.into_iter().for_each(|(of, id)| self.flush(of, (lane, visits), id));
             }
-            Passage::Stalled => self.control(Input::Look),
             Passage::Full(letter) => return Err(self.overloaded(letter, "the queue of calls that change their route")),
         }
         Ok(())

@@ -96,7 +96,7 @@ pub(super) struct World {
     pub(super) ran: Vec<Ran>,
     /// Letters that a connection took with it.
     pub(super) lost: BTreeSet<Sent>,
-    pub(super) trace: Option<Vec<String>>,
+    pub(super) traced: bool,
 }
 
 fn id(node: usize) -> NodeId {
@@ -130,7 +130,7 @@ impl World {
             dues: BTreeMap::new(),
             ran: Vec::new(),
             lost: BTreeSet::new(),
-            trace: None,
+            traced: false,
         };
         for me in 0..nodes {
             world.see(me, 0);
@@ -156,9 +156,9 @@ impl World {
         self.timers.now()
     }
 
-    fn note(&mut self, line: impl FnOnce() -> String) {
-        if let Some(trace) = &mut self.trace {
-            trace.push(line());
+    fn note(&self, line: impl FnOnce() -> String) {
+        if self.traced {
+            println!("{}", line());
         }
     }
 
@@ -229,14 +229,14 @@ impl World {
         }
         let now = self.now();
         let site = &self.sites[from];
-        let frames = site.manual.claim(&site.peers[&to], lane, 1, now);
-        let any = !frames.is_empty();
+        let Some(frames) = site.manual.claim(&site.peers[&to], lane, 1, now) else { return false };
+        frames.iter().for_each(|frame| self.note(|| format!("{from} ⇢ {to}: {}", describe(frame))));
         if end == End::Broken {
             self.lose(from, frames);
         } else if let Some((link, end)) = self.link(from, to) {
             link.wire(end, lane).extend(frames);
         }
-        any
+        true
     }
 
     /// The next frame arrives. Says whether there was one.
