@@ -235,7 +235,15 @@ impl<L: Passenger> Lanes<L> {
 
     /// The name of the letter that waited longest in a track that is drained.
     pub(crate) fn front(&self, key: &Key) -> Option<Name> {
-        self.with(key.lane, |tracks| Some(tracks.at(key)?.front()?.0.name().clone()))
+        self.with(key.lane, |tracks| {
+            let track = tracks.at(key)?;
+            let front = track.front().map(|(letter, _)| letter.name().clone());
+            if front.is_none() {
+                // What still waits may have had its alarm while others went first.
+                self.note(track, key.clone(), &Passage::Gone);
+            }
+            front
+        })
     }
 
     /// Takes out the first letter if it is for `name`, and says how it waited. To be called with the name's place locked,
@@ -280,6 +288,14 @@ impl<L: Passenger> Lanes<L> {
         }
         self.waiting.store(0, Ordering::Relaxed);
         letters
+    }
+
+    /// What is not idle, in words.
+    #[cfg(test)]
+    pub(crate) fn describe(&self) -> String {
+        let own = self.own.iter().map(|own| lock(&own.tracks).describe());
+        let relayed: Vec<_> = lock(&self.relayed).iter().map(|(lane, of)| (*lane, of.describe())).collect();
+        format!("own {:?}, relayed {relayed:?}, alarms {:?}", own.collect::<Vec<_>>(), lock(&self.alarms))
     }
 
     /// Notes which flushes the track waits for, and until when.
@@ -333,6 +349,14 @@ impl<L: Passenger> Lanes<L> {
 
     fn own(&self, partition: PartitionId) -> &Own<L> {
         &self.own[usize::from(partition.0) % self.own.len()]
+    }
+}
+
+#[cfg(test)]
+impl<L: Passenger> Tracks<L> {
+    fn describe(&self) -> String {
+        let apart: Vec<_> = self.apart.iter().map(|(name, track)| (name.clone(), track.describe())).collect();
+        format!("common {} apart {apart:?}", self.common.describe())
     }
 }
 

@@ -208,6 +208,17 @@ impl<L> Line<L> {
         self.wait.take().map(|wait| wait.letters).unwrap_or_default()
     }
 
+    #[cfg(test)]
+    pub(crate) fn describe(&self) -> String
+    where
+        L: crate::runtime::lanes::Passenger,
+    {
+        let waits = self.wait.as_ref().map(|wait| {
+            (wait.phase, wait.letters.iter().map(|letter| letter.name().as_str().to_owned()).collect::<Vec<_>>())
+        });
+        format!("out {:?} {waits:?}", self.out)
+    }
+
     /// Asks all hops but this one.
     fn ask(&mut self, but: Option<NodeId>, mut number: impl FnMut() -> u64) -> Vec<(NodeId, u64)> {
         let others = self.out.iter_mut().filter(|(hop, _)| Some(**hop) != but);

@@ -192,6 +192,15 @@ impl<L> Track<L> {
         letters
     }
 
+    #[cfg(test)]
+    pub(crate) fn describe(&self) -> String
+    where
+        L: crate::runtime::lanes::Passenger,
+    {
+        let older: Vec<_> = self.older.iter().map(|(rank, line)| (*rank, line.describe())).collect();
+        format!("older {older:?} next {}", self.next.describe())
+    }
+
     fn settle(&mut self) -> bool {
         let settled = self.lines().find(|line| line.waits()).is_some_and(Line::settle);
         self.tidy();

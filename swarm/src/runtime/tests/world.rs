@@ -528,7 +528,9 @@ impl World {
             }
             if node.lanes.waiting() + node.room.letters() > 0 {
                 let (lanes, held) = (node.lanes.waiting(), node.room.letters());
-                return Some(format!("{me}: {lanes} in lanes, {held} held or at gates"));
+                let now = self.now();
+                let tracks = node.lanes.describe();
+                return Some(format!("{now:?}: {me}: {lanes} in lanes, {held} held or at gates: {tracks}"));
             }
             if !node.relays.are_confirmed() {
                 return Some(format!("{me}: what it has passed on is not confirmed"));
