@@ -212,6 +212,29 @@ impl<L: Passenger> Lanes<L> {
         Some(key)
     }
 
+    /// A relay's next hop has confirmed everything of a lane that it was sent, if `all` still says so with the lane locked.
+    /// So a lane that only passes on does not stay here when nothing more comes.
+    pub(crate) fn passed_on(&self, lane: Lane, hop: NodeId, all: impl FnOnce() -> bool) {
+        if lane.caller.is_some() {
+            self.with(lane, |tracks| {
+                if all() {
+                    for (key, track) in tracks.all(lane) {
+                        track.arrived(hop);
+                        // Who waited for this is free to go.
+                        self.note(track, key, &Passage::Gone);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Whether nothing of others is under way, and nothing of this node's waits.
+    #[cfg(test)]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let (flushes, relayed) = (lock(&self.flushes).is_empty(), lock(&self.relayed).is_empty());
+        flushes && relayed && self.waiting() == 0 && !self.relays()
+    }
+
     /// Whose wait takes too long, and whether for lack of a confirmation: to be drained.
     pub(crate) fn overdue(&self, now: Instant) -> Option<(Key, Unconfirmed)> {
         loop {
@@ -421,16 +444,12 @@ impl<L> Tracks<L> {
         // The order of what a lost node has sent cannot be kept, since nobody knows what is missing.
         let upstream = lane.caller == Some(node);
         let lose = |track: &mut Track<L>| if upstream { track.forget() } else { track.lost(node) };
-        let mut drain = Vec::new();
-        if lose(&mut self.common) {
-            drain.push(Key { lane, name: None });
-        }
-        for (name, track) in &mut self.apart {
-            if lose(track) {
-                drain.push(Key { lane, name: Some(name.clone()) });
-            }
-        }
-        drain
+        self.all(lane).filter_map(|(key, track)| lose(track).then_some(key)).collect()
+    }
+
+    fn all(&mut self, lane: Lane) -> impl Iterator<Item = (Key, &mut Track<L>)> {
+        let apart = self.apart.iter_mut().map(move |(name, track)| (Key { lane, name: Some(name.clone()) }, track));
+        [(Key { lane, name: None }, &mut self.common)].into_iter().chain(apart)
     }
 
     fn clear(&mut self, letters: &mut Vec<L>) {

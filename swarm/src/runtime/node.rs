@@ -36,7 +36,7 @@ use crate::runtime::instances::Instances;
 use crate::runtime::lanes::{LaneId, Lanes};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Place, Places};
-use crate::runtime::relays::{self, Relays};
+use crate::runtime::relays::{self, Confirmed, Relays};
 use crate::runtime::room::Room;
 use crate::runtime::routing::Routing;
 use crate::runtime::story::Story;
@@ -345,6 +345,13 @@ impl Node {
         Some(upstreams.entry(from).or_insert_with(|| Upstream::new(Box::new(confirm))).clone())
     }
 
+    /// Whether nothing that others have sent here waits for its place.
+    #[cfg(test)]
+    pub(crate) fn has_confirmed_all(&self) -> bool {
+        let upstreams = self.upstreams.read().unwrap_or_else(PoisonError::into_inner);
+        upstreams.values().all(|upstream| upstream.is_idle())
+    }
+
     /// Asks `of` to confirm everything of this lane that it was sent before, and that had been here so often before.
     pub(crate) fn flush(self: &Arc<Self>, of: NodeId, (lane, visits): (LaneId, Visits), id: u64) {
         let mut head = answer_head(id, lane.0);
@@ -364,11 +371,14 @@ impl Node {
             }
             return;
         }
-        let (tokens, next) = self.relays.confirmed(by, lane, id);
+        let Confirmed { tokens, next, all_of } = self.relays.confirmed(by, lane, id);
         // Dropping them confirms, which sends frames: not under a lock.
         drop(tokens);
         if let Some(id) = next {
             self.flush(by, (lane, Visits(0)), id);
+        }
+        if let Some(all_of) = all_of {
+            self.lanes.passed_on(all_of, by, || self.relays.is_confirmed(by, lane));
         }
     }
 }
@@ -397,6 +407,7 @@ impl Node {
         }
         self.tell_story(now);
         self.end_waits(now);
+        self.relays.expire(now);
         while let Some((key, Unconfirmed(unconfirmed))) = self.lanes.overdue(now) {
             if unconfirmed {
                 tracing::warn!(node = %self.me, "a node did not confirm in time what it was sent: calls may be out of order");

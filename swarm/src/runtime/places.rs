@@ -113,6 +113,15 @@ impl Places {
         names
     }
 
+    /// Whether there is nothing but open cells.
+    #[cfg(test)]
+    pub(crate) fn are_at_rest(&self) -> bool {
+        self.shards.iter().all(|shard| {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            shard.values().all(|place| matches!(place, Place::Cell(_, None)))
+        })
+    }
+
     /// Forgets everything, for a node that stops.
     pub(crate) fn clear(&self) -> Vec<(Name, Place)> {
         let shards = self.shards.iter();

@@ -79,9 +79,13 @@ impl Node {
                 let (lane, visits) = (self.lane(&letter), letter.visits(self.id()));
                 let Parcel { reply, deadline, unconfirmed, .. } = letter.parcel;
                 let call = reply.filter(|_| own.is_none()).map(|reply| (deadline.due, (letter.name, reply)));
-                let lane = (lane.id(self.id()), visits);
-                if let Some(flush) = self.relays.passed_on(now, (to, no), lane, unconfirmed, call) {
-                    self.flush(to, lane, flush);
+                // What this node has written itself is asked for only when it takes another way.
+                if lane.caller.is_some() || unconfirmed.is_some() {
+                    let id = lane.id(self.id());
+                    let flush = self.relays.passed_on(now, (to, no), (lane, id, visits), unconfirmed, call);
+                    if let Some(flush) = flush {
+                        self.flush(to, (id, visits), flush);
+                    }
                 }
                 Ok(())
             }

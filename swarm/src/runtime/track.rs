@@ -130,12 +130,10 @@ impl<L> Track<L> {
         self.settle()
     }
 
-    /// All that went by `hop` has found its place. Does nothing while something waits, since it has asked for itself.
+    /// All that went by `hop` has found its place. What waits may have something to do at once.
     pub(crate) fn arrived(&mut self, hop: NodeId) {
-        if !self.waits() {
-            self.lines().for_each(|line| line.arrived(hop));
-            self.tidy();
-        }
+        self.lines().for_each(|line| line.arrived(hop));
+        self.tidy();
     }
 
     /// `node` is lost: nothing that was sent by it can be confirmed any more. Says whether something may be drained now.

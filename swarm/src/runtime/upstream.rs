@@ -84,6 +84,12 @@ impl Upstream {
         (self.confirm)(lane, id);
     }
 
+    /// Whether everything has found its place.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lock().lanes.is_empty()
+    }
+
     fn release(&self, lane: LaneId, number: u64) {
         let mut state = self.lock();
         let Some(of) = state.lanes.get_mut(&lane) else { return };

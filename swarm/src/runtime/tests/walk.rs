@@ -63,7 +63,7 @@ fn walk(seed: u64, traced: bool) -> Result<(), String> {
     }
     fail_starts(0);
     let within = if weather == Weather::Storm { LOOSE } else { STRICT };
-    let mut result = world.calm(within).and_then(|()| world.audit());
+    let mut result = world.calm(within).and_then(|()| world.audit()).and_then(|()| world.rest());
     if let (Ok(()), Weather::Flips, Some(what)) = (&result, weather, disorder(&world.ran)) {
         result = Err(what);
     }

@@ -542,6 +542,33 @@ impl World {
         }
     }
 
+    /// Nothing is left of what has happened, once all that ends by time has ended.
+    pub(super) fn rest(&mut self) -> Result<(), String> {
+        let longest = self.sites[0].node.config().redirect_ttl() + SLEEP_MAX;
+        let limit = self.now() + longest;
+        while self.now() < limit {
+            self.pass(SLEEP_MAX);
+            while self.turn() {}
+        }
+        for (me, site) in self.sites.iter().enumerate() {
+            let node = &site.node;
+            let rests = [
+                ("lanes", node.lanes.is_at_rest()),
+                ("relays", node.relays.is_idle()),
+                ("upstreams", node.has_confirmed_all()),
+                ("waits", node.waits.is_idle()),
+                ("departures", node.departures.are_over()),
+                ("room", node.room.letters() == 0),
+                ("pending calls", node.pending.is_empty()),
+                ("places", node.places.are_at_rest()),
+            ];
+            if let Some((what, _)) = rests.iter().find(|(_, rests)| !rests) {
+                return Err(format!("{me}: something is left in its {what}: {}", node.lanes.describe()));
+            }
+        }
+        Ok(())
+    }
+
     /// What every world must have kept: each message at most once, each that its caller was told of truly, and whoever
     /// moved has taken its state along. `Err` says what was broken.
     pub(super) fn audit(&mut self) -> Result<(), String> {
