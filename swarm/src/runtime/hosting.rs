@@ -17,6 +17,7 @@ use crate::runtime::control::Input;
 use crate::runtime::departures::Departure;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Gate, Place};
+use crate::runtime::rules::Rule;
 use crate::worker::{AnyCell, Die, End, Parcel, Payload, Sealing, Start};
 
 impl Node {
@@ -107,7 +108,7 @@ impl Node {
             }
             Some(Place::Redirect(..)) | None => VecDeque::new(),
         };
-        if let Some((source, predecessor)) = source {
+        if let Some((source, predecessor)) = source.filter(|_| Rule::Gate.holds()) {
             let gate = Gate { source, predecessor, waiting: held, opens: None };
             shard.insert(name.clone(), Place::Cell(cell.clone(), Some(Box::new(gate))));
             self.waits.gate(name.clone(), source);

@@ -8,6 +8,7 @@ use crate::call::frame::{Envelope, Path, Visits};
 use crate::name::Name;
 use crate::runtime::lanes::Passenger;
 use crate::runtime::room::Stay;
+use crate::runtime::rules::Rule;
 use crate::worker::Parcel;
 
 /// A message with its name, on its way to the worker.
@@ -62,7 +63,7 @@ impl Letter {
 
     /// How often it has been on this node before: then it is older than all that came here by its lane meanwhile.
     pub(crate) fn visits(&self, me: NodeId) -> Visits {
-        match (self.from, self.caller) {
+        match (self.from.filter(|_| Rule::Round.holds()), self.caller) {
             (None, _) => Visits(0),
             (Some(_), None) => self.path.visits(me).and_one(),
             (Some(_), Some(_)) => self.path.visits(me),

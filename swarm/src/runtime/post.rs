@@ -18,6 +18,7 @@ use crate::runtime::lanes::{Key, Lane, Way};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{HELD_MAX, Place, Shard};
 use crate::runtime::routing::Hop;
+use crate::runtime::rules::Rule;
 use crate::runtime::sending::{LOST_HOP_RETRY, Unwritten};
 use crate::runtime::track::{Passage, Rank, Turn};
 use crate::worker::{AnyCell, Undelivered};
@@ -346,6 +347,7 @@ impl Node {
     /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here.
     fn keep_if(self: &Arc<Self>, mut letter: Letter, waits: bool) -> Letter {
         if waits
+            && Rule::Confirmation.holds()
             && letter.parcel.unconfirmed.is_none()
             && let Some(from) = letter.from
         {

@@ -10,6 +10,8 @@ pub(crate) enum Rule {
     Confirmation,
     /// G: a worker that has moved takes calls only after the rest of its old queue.
     Gate,
+    /// Who has come round to a node goes before those that have been there less often.
+    Round,
 }
 
 impl Rule {
@@ -25,4 +27,15 @@ impl Rule {
 }
 
 #[cfg(test)]
-thread_local!(pub(crate) static OFF: std::cell::Cell<Option<Rule>> = const { std::cell::Cell::new(None) });
+impl Rule {
+    /// Does something on this thread without this rule.
+    pub(crate) fn without<T>(self, what: impl FnOnce() -> T) -> T {
+        OFF.set(Some(self));
+        let result = what();
+        OFF.set(None);
+        result
+    }
+}
+
+#[cfg(test)]
+thread_local!(static OFF: std::cell::Cell<Option<Rule>> = const { std::cell::Cell::new(None) });

@@ -8,7 +8,7 @@ use swarm_net::transport::Lane;
 
 use super::notebook::{disorder, fail_starts};
 use super::world::World;
-use crate::runtime::rules::{OFF, Rule};
+use crate::runtime::rules::Rule;
 
 /// How many things happen before it is calm.
 const STEPS: usize = 250;
@@ -46,13 +46,17 @@ enum Weather {
     Storm,
 }
 
-fn walk(seed: u64, traced: bool) -> Result<(), String> {
-    let mut dice = Dice::new(seed);
-    let weather = match seed % 4 {
+fn weather(seed: u64) -> Weather {
+    match seed % 4 {
         0 | 1 => Weather::Flips,
         2 => Weather::Breaks,
         _ => Weather::Storm,
-    };
+    }
+}
+
+fn walk(seed: u64, traced: bool) -> Result<(), String> {
+    let mut dice = Dice::new(seed);
+    let weather = weather(seed);
     let nodes = 3 + dice.roll(2);
     let queue = [65_536, 65_536, 3][dice.roll(3)];
     let mut world = World::new(nodes, &["x", "y", "z"][..1 + dice.roll(3)], queue);
@@ -94,6 +98,22 @@ fn step(world: &mut World, dice: &mut Dice, weather: Weather) {
         97 => fail_starts(usize::from(dice.roll(4) == 0)),
         98 if weather != Weather::Flips && dice.roll(2) == 0 => world.cut(a, b),
         _ => drop(world.mend(a, b)),
+    }
+}
+
+/// The first of so many walks that breaks a promise if a rule is off.
+fn first_broken(rule: Rule, walks: u64) -> Option<(u64, String)> {
+    let calm = (0..walks).filter(|seed| weather(*seed) == Weather::Flips);
+    rule.without(|| calm.into_iter().find_map(|seed| Some((seed, walk(seed, false).err()?))))
+}
+
+/// The walks would find a mistake: without any one of the rules they do.
+#[test]
+fn a_walk_without_one_of_the_rules_goes_wrong() {
+    for (rule, walks) in [(Rule::Flush, 40), (Rule::Gate, 40), (Rule::Confirmation, 40), (Rule::Round, 400)] {
+        let broken = first_broken(rule, walks);
+        println!("{rule:?}: {broken:?}");
+        assert!(broken.is_some(), "{walks} walks without {rule:?} keep all promises");
     }
 }
 

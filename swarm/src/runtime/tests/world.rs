@@ -544,10 +544,9 @@ impl World {
 
     /// Nothing is left of what has happened, once all that ends by time has ended.
     pub(super) fn rest(&mut self) -> Result<(), String> {
-        let longest = self.sites[0].node.config().redirect_ttl() + SLEEP_MAX;
-        let limit = self.now() + longest;
-        while self.now() < limit {
-            self.pass(SLEEP_MAX);
+        // The longest wait, and whatever its end has set off.
+        for span in [self.sites[0].node.config().redirect_ttl(), SLEEP_MAX] {
+            self.pass(span);
             while self.turn() {}
         }
         for (me, site) in self.sites.iter().enumerate() {
