@@ -59,5 +59,4 @@ impl Manual {
     pub fn reset(&self, peer: &Peer, lane: Lane) -> (FrameNo, Vec<Frame>) {
         peer.queue(lane).reset()
     }
-
 }

@@ -318,9 +318,7 @@ impl Node {
                 let mut shard = self.places.write(&name);
                 match self.lanes.pop(key, &name) {
                     Some((letter, Rank::NEXT)) => self.route_in(&mut shard, letter, Turn::Drained).err(),
-                    Some((letter, rank)) => {
-                        self.overtake_with(&mut shard, None, letter, (rank, Turn::Drained)).err()
-                    }
+                    Some((letter, rank)) => self.overtake_with(&mut shard, None, letter, (rank, Turn::Drained)).err(),
                     None => None,
                 }
             };

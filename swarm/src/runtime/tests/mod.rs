@@ -2,6 +2,7 @@
 //! a test decides which frame arrives when, who owns what, and what time it is.
 
 mod alarms;
+mod cases;
 mod links;
 mod notebook;
 mod walk;

@@ -253,6 +253,11 @@ impl World {
         true
     }
 
+    /// All that waits for the way from one node to another arrives.
+    pub(super) fn carry(&mut self, from: usize, to: usize) {
+        while self.claim(from, to, Lane::Calls) || self.deliver(from, to, Lane::Calls) {}
+    }
+
     /// The connection breaks; nobody knows yet.
     pub(super) fn cut(&mut self, a: usize, b: usize) {
         let Some((link, end)) = self.link(a, b) else { return };
@@ -406,7 +411,11 @@ impl World {
                     Input::Wanted(name) => drop(self.sites[me].wanted.insert(name)),
                     Input::Cell(name, epoch, happened) => self.happened(&name, epoch, &happened),
                     Input::Reset(_) | Input::Look | Input::LetGo(_) | Input::Stop => {}
-                    Input::Member(_) | Input::Directory(..) | Input::Asks(..) | Input::Answers(..) | Input::Ask(_)
+                    Input::Member(_)
+                    | Input::Directory(..)
+                    | Input::Asks(..)
+                    | Input::Answers(..)
+                    | Input::Ask(_)
                     | Input::Leave(..) => panic!("no test of this world sends such"),
                 }
             }
@@ -612,8 +621,7 @@ impl Site {
         kinds.add(Entry::of::<Notebook>()).expect("it is the only one");
         let profile =
             Profile { version: 1, weight: 100, leaving: false, abilities: vec![Notebook::KIND.0], extra: Vec::new() };
-        let parts =
-            Parts { config: config.clone(), control, transport, tokio, timers: timers.clone(), kinds, profile };
+        let parts = Parts { config: config.clone(), control, transport, tokio, timers: timers.clone(), kinds, profile };
         let node = Node::new(parts);
         ear.listen(node.clone());
         let peers: BTreeMap<_, _> =
