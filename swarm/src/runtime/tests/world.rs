@@ -612,6 +612,22 @@ impl World {
     }
 }
 
+impl Drop for World {
+    /// As a crash of all nodes would. Nothing keeps them.
+    fn drop(&mut self) {
+        self.calls.clear();
+        let sites = std::mem::take(&mut self.sites);
+        let nodes: Vec<_> = sites.iter().map(|site| Arc::downgrade(&site.node)).collect();
+        sites.iter().for_each(|site| site.node.stop());
+        drop(sites);
+        self.tokio.block_on(tokio::task::yield_now());
+        let kept = nodes.iter().filter(|node| node.strong_count() > 0).count();
+        if !std::thread::panicking() {
+            assert_eq!(kept, 0, "a stopped node is gone");
+        }
+    }
+}
+
 impl Site {
     fn new(me: usize, nodes: usize, config: &Config, timers: &Timers, tokio: tokio::runtime::Handle) -> Self {
         let (control, inputs) = crossbeam_channel::unbounded();
