@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::time::Clock;
-use crate::wire::{Frame, KIND_UPPER_MIN};
+use crate::time::{Clock, Instant};
+use crate::wire::{Claim, Frame, KIND_UPPER_MIN};
 
 /// Counts the frames that were accepted for a lane of a `Peer` over the peer's life, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,7 +92,12 @@ impl SendQueue {
         if waiting.closed {
             return Err(Unsent { frame, why: Why::Closed });
         }
-        if !waiting.has_room(if frame.owed { self.limits.for_owed() } else { self.limits }) {
+        let room = match frame.claim {
+            Claim::Plain => waiting.has_room(self.limits),
+            Claim::Owed => waiting.has_room(self.limits.for_owed()),
+            Claim::Vital => true,
+        };
+        if !room {
             return Err(Unsent { frame, why: Why::Full });
         }
         waiting.accepted += 1;
@@ -125,6 +130,11 @@ impl SendQueue {
     /// Claims frames from the front, up to about `bytes_max`, and appends those that are not overdue to `out`.
     /// False if nothing waited.
     pub(crate) fn claim(&self, bytes_max: usize, out: &mut VecDeque<Frame>) -> bool {
+        self.claim_at(bytes_max, out, Clock::instant)
+    }
+
+    /// The same by another clock, which is read after the claim.
+    pub(crate) fn claim_at(&self, bytes_max: usize, out: &mut VecDeque<Frame>, now: impl FnOnce() -> Instant) -> bool {
         let begin = out.len();
         let wakers = {
             let mut waiting = self.lock();
@@ -143,7 +153,7 @@ impl SendQueue {
             waiting.wakers_if_roomy(self.limits)
         };
         wake(wakers);
-        let now = Clock::instant();
+        let now = now();
         if out.range(begin..).any(|frame| frame.due.is_some_and(|due| due <= now)) {
             let claimed = out.split_off(begin);
             out.extend(claimed.into_iter().filter(|frame| frame.due.is_none_or(|due| due > now)));

@@ -5,6 +5,8 @@ mod dials;
 mod driver;
 mod inbox;
 mod links;
+#[cfg(feature = "manual")]
+mod manual;
 mod outlet;
 mod pairs;
 mod peer;
@@ -29,6 +31,8 @@ use wake::Commands;
 
 pub use crate::connection::{FrameNo, Unsent, Why};
 pub use inbox::Inbox;
+#[cfg(feature = "manual")]
+pub use manual::Manual;
 pub use peer::{Lane, Peer};
 
 /// What a node needs to take part.

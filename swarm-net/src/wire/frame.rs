@@ -14,8 +14,18 @@ pub struct Frame {
     pub due: Option<Instant>,
     /// For its owner's use; never sent.
     pub tag: u64,
-    /// The other side waits for it: a full queue has some more room for such.
-    pub(crate) owed: bool,
+    pub(crate) claim: Claim,
+}
+
+/// What claim a frame has to room in a full queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// None.
+    Plain,
+    /// The other side waits for it: there is some more room for such.
+    Owed,
+    /// Others would wait for ever without it.
+    Vital,
 }
 
 /// A received frame. It lives only as long as the call that hands it over.
@@ -77,7 +87,15 @@ impl Frame {
     /// room left for these: what is asked bounds their number, and who waits for one cannot ask for less.
     #[must_use]
     pub fn owed(mut self) -> Self {
-        self.owed = true;
+        self.claim = Claim::Owed;
+        self
+    }
+
+    /// The same frame as one that is never refused for lack of room, since all that is sent after it would wait in vain.
+    /// Its sender bounds how many there are.
+    #[must_use]
+    pub fn vital(mut self) -> Self {
+        self.claim = Claim::Vital;
         self
     }
 
@@ -124,7 +142,7 @@ impl Frame {
         let body_bytes = u32::try_from(body).expect("a body is far below 4 GiB");
         bytes.resize(HEADER_BYTES + padded(body), 0);
         bytes[..HEADER_BYTES].copy_from_slice(&Header { body_bytes, kind, head }.encode());
-        Self { bytes, body_bytes, due: None, tag: 0, owed: false }
+        Self { bytes, body_bytes, due: None, tag: 0, claim: Claim::Plain }
     }
 }
 

@@ -7,6 +7,7 @@ mod header;
 mod packet;
 mod reassembly;
 
+pub(crate) use frame::Claim;
 pub use frame::{Frame, FrameRef};
 pub(crate) use greeting::kind;
 pub use greeting::{GREETING_BYTES_MAX, Greeting, PROTOCOL_VERSION, Reason, Reject};

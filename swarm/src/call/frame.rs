@@ -8,7 +8,7 @@
 //!  20  u32  low half of the message's fingerprint              4  u32 bytes of the payload
 //!                                                              8  u64 the kind that the worker must have, 0 for any
 //! head of an answer                                           16  origin (32 bytes), if flagged
-//!                                                                 path (16 bytes), if flagged
+//!                                                                 path (32 bytes), if flagged
 //!                                                                 name, zeros up to a multiple of 16, payload
 //!   0  u64  request
 //!   8  u64  0 the reply · 1 a `CallError`
@@ -93,39 +93,68 @@ pub(crate) struct Envelope {
     pub(crate) from_queue: bool,
 }
 
-/// The last nodes that have passed a message on, by their tags. Zero stands for none.
+/// How often a message has been on a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Visits(pub(crate) u8);
+
+impl Visits {
+    /// So often, or more often.
+    pub(crate) const MAX: Self = Self(u8::MAX);
+
+    pub(crate) fn and_one(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// The last nodes that have passed a message on, by their tags, each with how often it has. Zero stands for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Path([u32; 4]);
+pub(crate) struct Path([(u32, u8); PATH_NODES]);
 
 impl Path {
-    /// With one more at its end; the oldest of too many is forgotten.
+    /// With one more at its beginning; the one that is longest ago is forgotten if there are too many.
     pub(crate) fn with(self, node: NodeId) -> Self {
-        let Self([a, b, c, _]) = self;
-        Self([node.tag().0, a, b, c])
+        let mut nodes = self.0;
+        let at = nodes.iter().position(|(tag, _)| *tag == node.tag().0).unwrap_or(PATH_NODES - 1);
+        let Visits(visits) = self.visits(node).and_one();
+        nodes[..=at].rotate_right(1);
+        nodes[0] = (node.tag().0, visits);
+        Self(nodes)
+    }
+
+    /// How often this node has passed it on.
+    pub(crate) fn visits(self, node: NodeId) -> Visits {
+        let here = self.0.iter().find(|(tag, _)| *tag == node.tag().0 && *tag != 0);
+        here.map_or(Visits(0), |(_, visits)| Visits(*visits))
     }
 
     /// Whether it leads over this node.
     pub(crate) fn has(self, node: NodeId) -> bool {
-        let tag = node.tag().0;
-        tag != 0 && self.0.contains(&tag)
+        self.visits(node) > Visits(0)
     }
 
     fn write(self) -> [u8; PATH] {
         let mut bytes = [0; PATH];
-        for (bytes, tag) in bytes.chunks_exact_mut(4).zip(self.0) {
-            bytes.copy_from_slice(&tag.to_le_bytes());
+        for (bytes, (tag, visits)) in bytes.chunks_exact_mut(5).zip(self.0) {
+            bytes[..4].copy_from_slice(&tag.to_le_bytes());
+            bytes[4] = visits;
         }
         bytes
     }
 
     fn read(body: &[u8], at: usize) -> Option<Self> {
-        let tag = |i: usize| array(body, at + 4 * i).map(u32::from_le_bytes);
-        Some(Self([tag(0)?, tag(1)?, tag(2)?, tag(3)?]))
+        let bytes: [u8; PATH] = array(body, at)?;
+        let mut nodes = [(0, 0); PATH_NODES];
+        for (bytes, node) in bytes.chunks_exact(5).zip(&mut nodes) {
+            *node = (u32::from_le_bytes(array(bytes, 0)?), bytes[4]);
+        }
+        Some(Self(nodes))
     }
 }
 
 const PRELUDE: usize = 16;
-const PATH: usize = 16;
+/// As many nodes as a message may pass while the views of all differ; it is seldom more than two.
+const PATH_NODES: usize = 6;
+const PATH: usize = 32;
 const ORIGIN: usize = 32;
 const FLAG_ORIGIN: u8 = 1;
 const FLAG_QUEUE: u8 = 2;

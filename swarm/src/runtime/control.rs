@@ -26,7 +26,7 @@ use crate::worker::Payload;
 const TURN_MAX: usize = 512;
 
 /// The longest sleep of the control thread; it then only looks at its clocks.
-const SLEEP_MAX: Duration = Duration::from_secs(1);
+pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
 
 /// How soon to look again whether a peer's queue has room for control messages.
 const ROOM_WAIT: Duration = Duration::from_millis(1);

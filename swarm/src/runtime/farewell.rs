@@ -50,7 +50,10 @@ impl Node {
     }
 
     fn all_passed_on(&self) -> bool {
-        self.lanes.waiting() == 0 && self.room.letters() == 0 && self.relays.are_confirmed()
+        self.lanes.waiting() == 0
+            && self.room.letters() == 0
+            && self.departures.are_over()
+            && self.relays.are_confirmed()
     }
 
     /// Whether calls may go by this member: who is leaving hears of everything, but is no way for calls any more.

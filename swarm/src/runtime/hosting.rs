@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use swarm_net::node::NodeId;
-use swarm_net::time::{Clock, Instant};
+use swarm_net::time::Instant;
 
-use crate::call::frame::kind;
 use crate::directory::{GroupKey, Happened, Order, Spec};
 use crate::epoch::Epoch;
 use crate::error::CallError;
@@ -15,8 +14,10 @@ use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch;
 use crate::runtime::control::Input;
+use crate::runtime::departures::Departure;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Found, Gate, Place};
+use crate::runtime::rules::Rule;
 use crate::worker::{AnyCell, Die, End, Parcel, Payload, Sealing, Start};
 
 impl Node {
@@ -96,6 +97,8 @@ impl Node {
     fn move_in(self: &Arc<Self>, name: &Name, cell: &Arc<dyn AnyCell>, source: Option<(NodeId, Epoch)>) {
         let mut shard = self.places.write(name);
         self.hints.settle(name);
+        // What this name's last worker here has not passed on yet is older than all that has come since.
+        let left = self.departures.take(name).map(|departure| departure.letters).unwrap_or_default();
         let held = match shard.remove(name) {
             Some(Place::Held(held)) => held,
             Some(Place::Cell(old)) => self.letters(&old, old.close()).collect(),
@@ -105,14 +108,17 @@ impl Node {
             }
             Some(Place::Redirect(..)) | None => VecDeque::new(),
         };
-        if let Some((source, predecessor)) = source {
+        if let Some((source, predecessor)) = source.filter(|_| Rule::Gate.holds()) {
             let gate = Gate { source, predecessor, waiting: held, opens: None };
             shard.insert(name, Place::Gated(cell.clone(), Box::new(gate)));
             self.waits.gate(name.clone(), source);
+            let refused = self.deliver_all(&mut shard, cell, left);
+            drop(shard);
+            self.refuse_all(refused);
             return;
         }
         shard.insert(name, Place::Cell(cell.clone()));
-        let refused = self.deliver_all(&mut shard, cell, held);
+        let refused = self.deliver_all(&mut shard, cell, left.into_iter().chain(held));
         drop(shard);
         self.refuse_all(refused);
     }
@@ -121,7 +127,7 @@ impl Node {
         self.counters.started.add(1);
         if from_elsewhere {
             self.counters.handoffs_in.add(1);
-            let opens = Clock::instant() + self.config().gate_wait();
+            let opens = self.now() + self.config().gate_wait();
             if let Some((now, gate)) = self.places.write(name).gate_mut(name)
                 && now.epoch() == cell.epoch()
             {
@@ -146,7 +152,7 @@ impl Node {
             let held: VecDeque<_> = self.letters(cell, cell.close()).chain(waiting).collect();
             if !held.is_empty() {
                 shard.insert(name, Place::Held(held));
-                self.waits.until(Clock::instant(), name.clone());
+                self.waits.until(self.now(), name.clone());
             }
             self.groups.forget(name);
         }
@@ -215,14 +221,11 @@ impl Node {
         let refused: Vec<_> = match successor {
             Some(to) => {
                 self.counters.handoffs_out.add(1);
-                let until = Clock::instant() + self.config().redirect_ttl();
+                let until = self.now() + self.config().redirect_ttl();
                 shard.insert(name, Place::Redirect(to, cell.kind(), until));
                 self.waits.until(until, name.clone());
-                let queue = queue.map(|letter| Letter { from_queue: true, ..letter });
-                let refused = self.overtake(&mut shard, Some(to), queue);
-                if let Ok(end) = rkyv::to_bytes::<rkyv::rancor::Error>(&(name.clone(), epoch)) {
-                    self.send_control(to, kind::QUEUE_END, [0; 24], &end);
-                }
+                let letters = queue.map(|letter| Letter { from_queue: true, ..letter }).collect();
+                let refused = self.depart(&mut shard, name, Departure { to, epoch, letters });
                 self.tell(|| crate::event::Event::Moved { name: name.clone(), to });
                 refused
             }
@@ -259,7 +262,7 @@ impl Node {
                     let waiting = self.close_gate(name, *gate);
                     if !waiting.is_empty() {
                         shard.insert(name, Place::Held(waiting));
-                        self.waits.until(Clock::instant(), name.clone());
+                        self.waits.until(self.now(), name.clone());
                     }
                 }
                 self.groups.forget(name);
@@ -312,6 +315,7 @@ impl Node {
         for name in self.waits.due(now) {
             self.open_gate(&name, |gate| gate.opens.is_some_and(|opens| opens <= now));
             self.look_at_held(&name);
+            self.depart_on(&name);
             let mut shard = self.places.write(&name);
             if matches!(shard.get(&name), Some(Found::Redirect(_, _, until)) if until <= now) {
                 shard.remove(&name);

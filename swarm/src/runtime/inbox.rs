@@ -9,7 +9,7 @@ use swarm_net::member::MemberEvent;
 use swarm_net::transport::{FrameNo, Inbox, Lane, Peer};
 use swarm_net::wire::{Frame, FrameRef};
 
-use crate::call::frame::{Envelope, kind, payload, verdict, word};
+use crate::call::frame::{Envelope, Visits, kind, payload, verdict, word};
 use crate::error::{CallError, Executed};
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Pieces};
@@ -77,7 +77,8 @@ impl Inbox for Ear {
             }
             kind::FLUSH => {
                 if let Some(upstream) = node.upstream(peer) {
-                    upstream.flush(LaneId(word(head, 1)), word(head, 0));
+                    let visits = Visits(u8::try_from(word(head, 2)).unwrap_or(u8::MAX));
+                    upstream.flush(LaneId(word(head, 1)), visits, word(head, 0));
                 }
             }
             kind::FLUSHED => node.flushed(peer, LaneId(word(head, 1)), word(head, 0)),

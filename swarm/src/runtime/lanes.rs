@@ -71,6 +71,8 @@ pub(crate) struct Lanes<L> {
     flushes_made: AtomicU64,
     /// When a wait ends by itself. An entry whose wait has ended otherwise does nothing.
     alarms: Mutex<BTreeSet<(Instant, Key)>>,
+    /// Is told when there is something to do sooner than before.
+    sooner: Box<dyn Fn(Instant) + Send + Sync>,
     waiting: AtomicUsize,
 }
 
@@ -93,8 +95,9 @@ impl<L> Default for Tracks<L> {
 }
 
 impl<L: Passenger> Lanes<L> {
-    /// One lane a partition for this node's own letters.
-    pub(crate) fn new(partitions: u32) -> Self {
+    /// One lane a partition for this node's own letters. `sooner` is told when [`Self::next_due`] has become earlier; it is
+    /// called with a lane locked.
+    pub(crate) fn new(partitions: u32, sooner: impl Fn(Instant) + Send + Sync + 'static) -> Self {
         let own = || Own { away: AtomicBool::new(false), tracks: Mutex::default() };
         Self {
             own: (0..partitions).map(|_| own()).collect(),
@@ -103,6 +106,7 @@ impl<L: Passenger> Lanes<L> {
             flushes: Mutex::default(),
             flushes_made: AtomicU64::new(0),
             alarms: Mutex::default(),
+            sooner: Box::new(sooner),
             waiting: AtomicUsize::new(0),
         }
     }
@@ -127,8 +131,7 @@ impl<L: Passenger> Lanes<L> {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Sends `letter` its way with `go`, or makes it wait. When it waits there is something to do at [`Self::next_due`],
-    /// perhaps sooner than before.
+    /// Sends `letter` its way with `go`, or makes it wait.
     pub(crate) fn pass(
         &self,
         now: Instant,
@@ -151,7 +154,7 @@ impl<L: Passenger> Lanes<L> {
         let passage = self.with(lane, |tracks| {
             let (apart, track) = tracks.of(&name, way, turn);
             let key = Key { lane, name: apart.then(|| name.clone()) };
-            let passage = track.pass(now, way.hop, letter, (Rank::Next, turn), || self.number(), go);
+            let passage = track.pass(now, way.hop, letter, (Rank::NEXT, turn), || self.number(), go);
             self.note(track, key, &passage);
             if !way.apart {
                 tracks.rejoin(&name);
@@ -163,7 +166,7 @@ impl<L: Passenger> Lanes<L> {
     }
 
     /// Sends what is older than all that waits in its lane, since it waited elsewhere on this node or has come round to it,
-    /// or makes it wait before all that. There may be something to do at [`Self::next_due`], perhaps sooner than before.
+    /// or makes it wait before all that.
     pub(crate) fn overtake(
         &self,
         now: Instant,
@@ -184,11 +187,52 @@ impl<L: Passenger> Lanes<L> {
         passage
     }
 
+    /// Sends with `go` by `hop` what is older than all that has to do with its lane: it waits for nothing here, and what
+    /// follows it by another hop waits for it.
+    pub(crate) fn precede<E>(
+        &self,
+        lane: Lane,
+        name: &Name,
+        hop: NodeId,
+        go: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.with(lane, |tracks| {
+            let (apart, track) = tracks.present(name);
+            go()?;
+            track.went(hop);
+            self.note(track, Key { lane, name: apart.then(|| name.clone()) }, &Passage::Gone);
+            Ok(())
+        })
+    }
+
     /// `by` has confirmed what it was sent before this flush. The track to drain, if it is to be drained.
     pub(crate) fn confirmed(&self, by: NodeId, flush: u64) -> Option<Key> {
         let (_, key) = lock(&self.flushes).remove(&flush)?;
         self.with(key.lane, |tracks| tracks.at(&key)?.confirmed(by, flush).then_some(()))?;
         Some(key)
+    }
+
+    /// A relay's next hop has confirmed everything of a lane that it was sent, if `all` still says so with the lane locked.
+    /// So a lane that only passes on does not stay here when nothing more comes.
+    pub(crate) fn passed_on(&self, lane: Lane, hop: NodeId, all: impl FnOnce() -> bool) {
+        if lane.caller.is_some() {
+            self.with(lane, |tracks| {
+                if all() {
+                    for (key, track) in tracks.all(lane) {
+                        track.arrived(hop);
+                        // Who waited for this is free to go.
+                        self.note(track, key, &Passage::Gone);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Whether nothing of others is under way, and nothing of this node's waits.
+    #[cfg(test)]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let (flushes, relayed) = (lock(&self.flushes).is_empty(), lock(&self.relayed).is_empty());
+        flushes && relayed && self.waiting() == 0 && !self.relays()
     }
 
     /// Whose wait takes too long, and whether for lack of a confirmation: to be drained.
@@ -214,7 +258,15 @@ impl<L: Passenger> Lanes<L> {
 
     /// The name of the letter that waited longest in a track that is drained.
     pub(crate) fn front(&self, key: &Key) -> Option<Name> {
-        self.with(key.lane, |tracks| Some(tracks.at(key)?.front()?.0.name().clone()))
+        self.with(key.lane, |tracks| {
+            let track = tracks.at(key)?;
+            let front = track.front().map(|(letter, _)| letter.name().clone());
+            if front.is_none() {
+                // What still waits may have had its alarm while others went first.
+                self.note(track, key.clone(), &Passage::Gone);
+            }
+            front
+        })
     }
 
     /// Takes out the first letter if it is for `name`, and says how it waited. To be called with the name's place locked,
@@ -261,14 +313,29 @@ impl<L: Passenger> Lanes<L> {
         letters
     }
 
+    /// What is not idle, in words.
+    #[cfg(test)]
+    pub(crate) fn describe(&self) -> String {
+        let own = self.own.iter().map(|own| lock(&own.tracks).describe());
+        let relayed: Vec<_> = lock(&self.relayed).iter().map(|(lane, of)| (*lane, of.describe())).collect();
+        format!("own {:?}, relayed {relayed:?}, alarms {:?}", own.collect::<Vec<_>>(), lock(&self.alarms))
+    }
+
     /// Notes which flushes the track waits for, and until when.
     fn note(&self, track: &Track<L>, key: Key, passage: &Passage<L>) {
         if let Passage::Asks(asks) = passage {
             let mut flushes = lock(&self.flushes);
             flushes.extend(asks.iter().map(|(hop, flush)| (*flush, (*hop, key.clone()))));
         }
-        if let Some(until) = track.until() {
-            lock(&self.alarms).insert((until, key));
+        let Some(until) = track.until() else { return };
+        let sooner = {
+            let mut alarms = lock(&self.alarms);
+            let sooner = alarms.first().is_none_or(|(first, _)| until < *first);
+            alarms.insert((until, key));
+            sooner
+        };
+        if sooner {
+            (self.sooner)(until);
         }
     }
 
@@ -305,6 +372,14 @@ impl<L: Passenger> Lanes<L> {
 
     fn own(&self, partition: PartitionId) -> &Own<L> {
         &self.own[usize::from(partition.0) % self.own.len()]
+    }
+}
+
+#[cfg(test)]
+impl<L: Passenger> Tracks<L> {
+    fn describe(&self) -> String {
+        let apart: Vec<_> = self.apart.iter().map(|(name, track)| (name.clone(), track.describe())).collect();
+        format!("common {} apart {apart:?}", self.common.describe())
     }
 }
 
@@ -369,16 +444,12 @@ impl<L> Tracks<L> {
         // The order of what a lost node has sent cannot be kept, since nobody knows what is missing.
         let upstream = lane.caller == Some(node);
         let lose = |track: &mut Track<L>| if upstream { track.forget() } else { track.lost(node) };
-        let mut drain = Vec::new();
-        if lose(&mut self.common) {
-            drain.push(Key { lane, name: None });
-        }
-        for (name, track) in &mut self.apart {
-            if lose(track) {
-                drain.push(Key { lane, name: Some(name.clone()) });
-            }
-        }
-        drain
+        self.all(lane).filter_map(|(key, track)| lose(track).then_some(key)).collect()
+    }
+
+    fn all(&mut self, lane: Lane) -> impl Iterator<Item = (Key, &mut Track<L>)> {
+        let apart = self.apart.iter_mut().map(move |(name, track)| (Key { lane, name: Some(name.clone()) }, track));
+        [(Key { lane, name: None }, &mut self.common)].into_iter().chain(apart)
     }
 
     fn clear(&mut self, letters: &mut Vec<L>) {

@@ -4,10 +4,11 @@
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
-use crate::call::frame::{Envelope, Path};
+use crate::call::frame::{Envelope, Path, Visits};
 use crate::name::Name;
 use crate::runtime::lanes::Passenger;
 use crate::runtime::room::Stay;
+use crate::runtime::rules::Rule;
 use crate::worker::Parcel;
 
 /// A message with its name, on its way to the worker.
@@ -60,9 +61,24 @@ impl Letter {
         self.parcel.deadline.due <= now
     }
 
-    /// Whether it has been on this node before: then it is older than all that came here by its lane meanwhile.
-    pub(crate) fn was_on(&self, me: NodeId) -> bool {
-        self.from.is_some() && (self.caller.is_none() || self.path.has(me))
+    /// How often it has been on this node before: then it is older than all that came here by its lane meanwhile.
+    pub(crate) fn visits(&self, me: NodeId) -> Visits {
+        match (self.from.filter(|_| Rule::Round.holds()), self.caller) {
+            (None, _) => Visits(0),
+            (Some(_), None) => self.path.visits(me).and_one(),
+            (Some(_), Some(_)) => self.path.visits(me),
+        }
+    }
+
+    /// The same for the node that sent it here, at the time when it did.
+    pub(crate) fn visits_of_sender(&self, from: NodeId) -> Visits {
+        let passed = self.path.visits(from);
+        if self.caller == Some(from) { passed } else { Visits(passed.0.saturating_sub(1)) }
+    }
+
+    /// Whether it has been on another node.
+    pub(crate) fn was_on(&self, node: NodeId) -> bool {
+        self.caller == Some(node) || self.path.has(node)
     }
 
     /// What travels beside the payload when it leaves `me`.

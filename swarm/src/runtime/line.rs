@@ -7,6 +7,8 @@ use std::time::Duration;
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
+use crate::runtime::rules::Rule;
+
 /// How many letters may wait in one line: as many as a large mailbox holds.
 pub(crate) const WAITING_MAX: usize = 4096;
 
@@ -122,7 +124,7 @@ impl<L> Line<L> {
             }
             return Passage::Waits;
         }
-        if self.out.keys().any(|out| Some(*out) != hop) {
+        if Rule::Flush.holds() && self.out.keys().any(|out| Some(*out) != hop) {
             let asks = self.ask(hop, number);
             self.stop(letter, now);
             return Passage::Asks(asks);
@@ -206,6 +208,17 @@ impl<L> Line<L> {
     pub(crate) fn clear(&mut self) -> VecDeque<L> {
         self.out.clear();
         self.wait.take().map(|wait| wait.letters).unwrap_or_default()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn describe(&self) -> String
+    where
+        L: crate::runtime::lanes::Passenger,
+    {
+        let waits = self.wait.as_ref().map(|wait| {
+            (wait.phase, wait.letters.iter().map(|letter| letter.name().as_str().to_owned()).collect::<Vec<_>>())
+        });
+        format!("out {:?} {waits:?}", self.out)
     }
 
     /// Asks all hops but this one.

@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
-use swarm_net::time::Clock;
 
 use crate::call::pending::{Answer, Place as Stand, RequestId, Ticket, Waiting};
 use crate::error::{CallError, CastError, Executed};
@@ -74,7 +73,7 @@ impl Node {
         W: Call<M>,
         M: Message,
     {
-        let deadline = Deadline::after(Clock::instant(), timeout.unwrap_or_else(|| self.call_timeout()));
+        let deadline = Deadline::after(self.now(), timeout.unwrap_or_else(|| self.call_timeout()));
         if self.lanes.is_home(self.partition_of(name), name)
             && let Some(cell) = self.places.open_cell(name)
         {
@@ -170,7 +169,7 @@ impl Node {
             fingerprint: low_bits(M::FINGERPRINT.0),
             payload,
             // A cast has no deadline of its own, but what waits for a lost node must not wait for ever.
-            deadline: Deadline::after(Clock::instant(), self.config().cast_wait()),
+            deadline: Deadline::after(self.now(), self.config().cast_wait()),
             reply: None,
             publish: 0,
             unconfirmed: None,

@@ -5,6 +5,8 @@ mod answering;
 mod batch;
 mod control;
 mod crews;
+#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
+mod departures;
 mod errands;
 mod farewell;
 mod fetch;
@@ -26,11 +28,14 @@ mod relays;
 mod requests;
 mod room;
 mod routing;
+mod rules;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod sending;
 mod start;
 mod story;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod track;
 mod upstream;
 mod waits;

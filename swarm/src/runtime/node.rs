@@ -14,11 +14,11 @@ use crossbeam_channel::Sender;
 use swarm_net::member::{Member, MemberEvent, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
-use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Transport, Why};
+use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Transport};
 use swarm_net::wire::Frame;
 use tokio::sync::watch;
 
-use crate::call::frame::{answer_head, kind, verdict};
+use crate::call::frame::{Visits, answer_head, kind, verdict};
 use crate::call::pending::{Answer, Pending, Place as Stand, RequestId};
 use crate::config::Config;
 use crate::directory::{Directory, Notice};
@@ -27,6 +27,7 @@ use crate::event::{Event, Subscribers};
 use crate::name::Name;
 use crate::runtime::control::Input;
 use crate::runtime::crews::Crews;
+use crate::runtime::departures::Departures;
 use crate::runtime::errands::Errands;
 use crate::runtime::farewell::Farewell;
 use crate::runtime::fetch::{Fetches, Outgoing};
@@ -35,7 +36,7 @@ use crate::runtime::instances::Instances;
 use crate::runtime::lanes::{LaneId, Lanes};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Place, Places};
-use crate::runtime::relays::{self, Relays};
+use crate::runtime::relays::{self, Confirmed, Relays};
 use crate::runtime::room::Room;
 use crate::runtime::routing::Routing;
 use crate::runtime::story::Story;
@@ -73,6 +74,7 @@ pub(crate) struct Node {
     pub(crate) hints: Hints,
     pub(crate) room: Arc<Room>,
     pub(crate) waits: Waits,
+    pub(crate) departures: Departures,
     pub(crate) groups: Crews,
     pub(crate) errands: Errands,
     pub(crate) fetches: Fetches,
@@ -115,12 +117,12 @@ impl Node {
         let Parts { config, control, transport, tokio, timers, kinds, profile } = parts;
         let me = transport.node();
         let partitions = config.partitions();
-        let wake = control.clone();
         // The control thread ends only when the node does.
-        let sooner = move |_| drop(wake.send(Input::Look));
+        let sooner = |wake: Sender<Input>| move |_: Instant| drop(wake.send(Input::Look));
         Arc::new_cyclic(|this| Self {
             me,
-            pending: Arc::new(Pending::new(config.calls_open_max(), sooner)),
+            pending: Arc::new(Pending::new(config.calls_open_max(), sooner(control.clone()))),
+            lanes: Lanes::new(partitions, sooner(control.clone())),
             config,
             control,
             transport,
@@ -133,11 +135,11 @@ impl Node {
             guard: Mutex::default(),
             kinds,
             places: Places::new(),
-            lanes: Lanes::new(partitions),
             relays: Relays::default(),
             hints: Hints::default(),
             room: Arc::default(),
             waits: Waits::default(),
+            departures: Departures::default(),
             groups: Crews::default(),
             errands: Errands::default(),
             fetches: Fetches::default(),
@@ -170,6 +172,11 @@ impl Node {
 
     pub(crate) fn runtime(&self) -> &tokio::runtime::Handle {
         &self.tokio
+    }
+
+    /// The present instant, by the clock that this node and its cells go by.
+    pub(crate) fn now(&self) -> Instant {
+        self.timers.now()
     }
 
     pub(crate) fn call_timeout(&self) -> Duration {
@@ -274,6 +281,12 @@ impl Node {
         self.peer(to).is_some_and(|peer| peer.send(Wire::Calls, frame).is_ok())
     }
 
+    /// Sends a frame that others would wait for in vain: it is lost only with its connection. Says whether it was taken.
+    pub(crate) fn send_vital(&self, to: NodeId, kind: u8, head: [u8; 24], body: &[u8]) -> bool {
+        let frame = Frame::new(kind, head, &[body]).vital();
+        self.peer(to).is_some_and(|peer| peer.send(Wire::Calls, frame).is_ok())
+    }
+
     /// Sends a control frame. What is lost is found again by the directory's periodic comparison.
     pub(crate) fn send_control(&self, to: NodeId, kind: u8, head: [u8; 24], body: &[u8]) {
         if !self.send_frame(to, kind, head, body) {
@@ -326,25 +339,27 @@ impl Node {
         let node = Arc::downgrade(self);
         let confirm = move |lane: LaneId, id| {
             if let Some(node) = node.upgrade() {
-                node.send_frame(from, kind::FLUSHED, answer_head(id, lane.0), &[]);
+                node.send_vital(from, kind::FLUSHED, answer_head(id, lane.0), &[]);
             }
         };
         Some(upstreams.entry(from).or_insert_with(|| Upstream::new(Box::new(confirm))).clone())
     }
 
-    /// Asks `of` to confirm everything of this lane that it was sent before.
-    pub(crate) fn flush(self: &Arc<Self>, of: NodeId, lane: LaneId, id: u64) {
-        let frame = Frame::new(kind::FLUSH, answer_head(id, lane.0), &[]).owed();
-        let sent = self.peer(of).map(|peer| peer.send(Wire::Calls, frame));
-        match sent {
-            Some(Ok(_)) => {}
-            // It is far beyond its limits: the wait for the confirmation ends by its own time.
-            Some(Err(unsent)) if unsent.why == Why::Full => {}
+    /// Whether nothing that others have sent here waits for its place.
+    #[cfg(test)]
+    pub(crate) fn has_confirmed_all(&self) -> bool {
+        let upstreams = self.upstreams.read().unwrap_or_else(PoisonError::into_inner);
+        upstreams.values().all(|upstream| upstream.is_idle())
+    }
+
+    /// Asks `of` to confirm everything of this lane that it was sent before, and that had been here so often before.
+    pub(crate) fn flush(self: &Arc<Self>, of: NodeId, (lane, visits): (LaneId, Visits), id: u64) {
+        let mut head = answer_head(id, lane.0);
+        head[16..].copy_from_slice(&u64::from(visits.0).to_le_bytes());
+        if !self.send_vital(of, kind::FLUSH, head, &[]) {
             // Nothing can be in flight to a node that is gone. Not on this stack, which holds the lane's name.
-            Some(Err(_)) | None => {
-                let node = self.clone();
-                self.tokio.spawn(async move { node.flushed(of, lane, id) });
-            }
+            let node = self.clone();
+            self.tokio.spawn(async move { node.flushed(of, lane, id) });
         }
     }
 
@@ -356,11 +371,14 @@ impl Node {
             }
             return;
         }
-        let (tokens, next) = self.relays.confirmed(by, lane, id);
+        let Confirmed { tokens, next, all_of } = self.relays.confirmed(by, lane, id);
         // Dropping them confirms, which sends frames: not under a lock.
         drop(tokens);
         if let Some(id) = next {
-            self.flush(by, lane, id);
+            self.flush(by, (lane, Visits(0)), id);
+        }
+        if let Some(all_of) = all_of {
+            self.lanes.passed_on(all_of, by, || self.relays.is_confirmed(by, lane));
         }
     }
 }
@@ -389,6 +407,7 @@ impl Node {
         }
         self.tell_story(now);
         self.end_waits(now);
+        self.relays.expire(now);
         while let Some((key, Unconfirmed(unconfirmed))) = self.lanes.overdue(now) {
             if unconfirmed {
                 tracing::warn!(node = %self.me, "a node did not confirm in time what it was sent: calls may be out of order");
@@ -521,8 +540,8 @@ impl Node {
         // What came back is older than all that waits, and is still unconfirmed to whoever sent it.
         self.resend(peer, unsent);
         drop(tokens);
-        for (lane, id) in flushes {
-            self.flush(peer, lane, id);
+        for (lane, visits, id) in flushes {
+            self.flush(peer, (lane, visits), id);
         }
         self.surveys.lost(peer);
         self.farewell.let_go(peer);
@@ -551,6 +570,7 @@ impl Node {
         let waiting = self.lanes.clear();
         let places = self.places.clear();
         let mut letters = waiting;
+        letters.extend(self.departures.clear());
         for place in places {
             match place {
                 // Local callers that wait in its queue are answered below, with all that wait.

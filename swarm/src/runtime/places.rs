@@ -224,6 +224,15 @@ impl Places {
         names
     }
 
+    /// Whether there is nothing but open cells.
+    #[cfg(test)]
+    pub(crate) fn are_at_rest(&self) -> bool {
+        self.shards.iter().all(|shard| {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            shard.others.is_empty()
+        })
+    }
+
     /// Forgets everything, for a node that stops.
     pub(crate) fn clear(&self) -> Vec<Place> {
         let mut places = Vec::new();

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
-use swarm_net::time::Clock;
 
+use crate::call::frame::Visits;
 use crate::directory::Route;
 use crate::error::{CallError, Executed};
 use crate::name::Name;
@@ -18,6 +18,7 @@ use crate::runtime::lanes::{Key, Lane, Way};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Found, HELD_MAX, Place, Shard};
 use crate::runtime::routing::Hop;
+use crate::runtime::rules::Rule;
 use crate::runtime::sending::{LOST_HOP_RETRY, Unwritten};
 use crate::runtime::track::{Passage, Rank, Turn};
 use crate::worker::{AnyCell, Undelivered};
@@ -53,7 +54,7 @@ impl Node {
 
     /// Posts a letter whose name is in `shard`.
     fn route_in(self: &Arc<Self>, shard: &mut Shard, mut letter: Letter, turn: Turn) -> Result<(), Refusal> {
-        let now = Clock::instant();
+        let now = self.now();
         if letter.overdue(now) {
             return Err(self.timed_out(letter));
         }
@@ -66,9 +67,10 @@ impl Node {
                 Some(Found::Held) | None => letter.from_queue = false,
             }
         }
-        if turn == Turn::New && letter.was_on(self.id()) {
+        let visits = letter.visits(self.id());
+        if turn == Turn::New && visits > Visits(0) {
             // It has come round, for nodes do not agree yet who owns the name. What came meanwhile waits for it.
-            return self.overtake_with(shard, None, letter, Turn::New);
+            return self.overtake_with(shard, None, letter, (Rank { visits, waited: false }, Turn::New));
         }
         let lane = self.lane(&letter);
         let way = self.way(shard, &letter, lane.partition);
@@ -97,7 +99,7 @@ impl Node {
                 Err(unwritten) => unwritten.stuck().map_or(Ok(()), Err),
             }
         });
-        self.after(lane, passage)?;
+        self.after((lane, Visits(0)), passage)?;
         result
     }
 
@@ -112,7 +114,7 @@ impl Node {
             Some(Found::Cell(..) | Found::Held) => Way { hop: None, apart: true },
             Some(Found::Redirect(to, ..)) if self.is_way(to) => Way { hop: Some(to), apart: true },
             Some(Found::Redirect(..)) | None => {
-                let hint = self.hints.get(&letter.name, Clock::instant);
+                let hint = self.hints.get(&letter.name, || self.now());
                 // Whoever sends it here knows that it is not there.
                 let hint = hint.filter(|host| Some(*host) != letter.from && self.is_way(*host));
                 match (hint, self.routing().hop(partition)) {
@@ -159,14 +161,14 @@ impl Node {
         if let Some(Place::Redirect(..)) = shard.insert(&name, Place::Held(waiting)) {
             self.groups.forget(&name);
         }
-        self.waits.until(Clock::instant() + HELD_LOOK, name.clone());
+        self.waits.until(self.now() + HELD_LOOK, name.clone());
         self.control(Input::Wanted(name));
         Ok(())
     }
 
     /// Ends what is overdue among the letters that are held for a name, and asks for it again.
     pub(crate) fn look_at_held(self: &Arc<Self>, name: &Name) {
-        let now = Clock::instant();
+        let now = self.now();
         let mut overdue = Vec::new();
         {
             let mut shard = self.places.write(name);
@@ -247,7 +249,11 @@ impl Node {
         letters: impl IntoIterator<Item = Letter>,
     ) -> Vec<Refusal> {
         let letters = letters.into_iter();
-        letters.filter_map(|letter| self.overtake_with(shard, host, letter, Turn::New).err()).collect()
+        let overtake = |letter: Letter| {
+            let rank = Rank { visits: letter.visits(self.id()), waited: true };
+            self.overtake_with(shard, host, letter, (rank, Turn::New)).err()
+        };
+        letters.filter_map(overtake).collect()
     }
 
     fn overtake_with(
@@ -255,10 +261,9 @@ impl Node {
         shard: &mut Shard,
         host: Option<NodeId>,
         letter: Letter,
-        turn: Turn,
+        (rank, turn): (Rank, Turn),
     ) -> Result<(), Refusal> {
-        let rank = if letter.was_on(self.id()) { Rank::Round } else { Rank::Older };
-        let now = Clock::instant();
+        let now = self.now();
         if letter.overdue(now) {
             return Err(self.timed_out(letter));
         }
@@ -274,7 +279,7 @@ impl Node {
                 result = self.place(shard, letter);
                 return Ok(());
             };
-            if (rank, turn, way.apart) == (Rank::Round, Turn::New, false) {
+            if turn == Turn::New && !way.apart && rank.visits > Visits(0) && letter.was_on(to) {
                 // It would only come round again: the view has to change first.
                 return Err((letter, LOST_HOP_RETRY));
             }
@@ -287,19 +292,18 @@ impl Node {
                 Err(unwritten) => unwritten.stuck().map_or(Ok(()), Err),
             }
         });
-        self.after(lane, passage)?;
+        self.after((lane, rank.visits), passage)?;
         result
     }
 
     /// Does what a passage through a lane leaves to be done.
-    fn after(self: &Arc<Self>, lane: Lane, passage: Passage<Letter>) -> Result<(), Refusal> {
+    fn after(self: &Arc<Self>, (lane, visits): (Lane, Visits), passage: Passage<Letter>) -> Result<(), Refusal> {
         match passage {
-            Passage::Gone | Passage::Waits => {}
+            Passage::Gone | Passage::Waits | Passage::Stalled => {}
             Passage::Asks(flushes) => {
                 let lane = lane.id(self.id());
-                flushes.into_iter().for_each(|(of, id)| self.flush(of, lane, id));
+                flushes.into_iter().for_each(|(of, id)| self.flush(of, (lane, visits), id));
             }
-            Passage::Stalled => self.control(Input::Look),
             Passage::Full(letter) => return Err(self.overloaded(letter, "the queue of calls that change their route")),
         }
         Ok(())
@@ -311,10 +315,8 @@ impl Node {
             let refused = {
                 let mut shard = self.places.write(&name);
                 match self.lanes.pop(key, &name) {
-                    Some((letter, Rank::Round | Rank::Older)) => {
-                        self.overtake_with(&mut shard, None, letter, Turn::Drained).err()
-                    }
-                    Some((letter, Rank::Next)) => self.route_in(&mut shard, letter, Turn::Drained).err(),
+                    Some((letter, Rank::NEXT)) => self.route_in(&mut shard, letter, Turn::Drained).err(),
+                    Some((letter, rank)) => self.overtake_with(&mut shard, None, letter, (rank, Turn::Drained)).err(),
                     None => None,
                 }
             };
@@ -338,16 +340,15 @@ impl Node {
         }
     }
 
-    /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here. What has come round is confirmed
-    /// at once: whoever waits for it may be whom it would wait for.
+    /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here.
     fn keep_if(self: &Arc<Self>, mut letter: Letter, waits: bool) -> Letter {
         if waits
+            && Rule::Confirmation.holds()
             && letter.parcel.unconfirmed.is_none()
-            && !letter.was_on(self.id())
             && let Some(from) = letter.from
         {
-            let lane = self.lane(&letter).id(self.id());
-            letter.parcel.unconfirmed = self.upstream(from).map(|upstream| Box::new(upstream.keep(lane)) as _);
+            let (lane, visits) = (self.lane(&letter).id(self.id()), letter.visits_of_sender(from));
+            letter.parcel.unconfirmed = self.upstream(from).map(|upstream| Box::new(upstream.keep(lane, visits)) as _);
         }
         letter
     }
@@ -372,7 +373,7 @@ impl Node {
         (letter, error)
     }
 
-    fn timed_out(&self, letter: Letter) -> Refusal {
+    pub(crate) fn timed_out(&self, letter: Letter) -> Refusal {
         let error = CallError::Timeout {
             name: letter.name.clone(),
             after: letter.parcel.deadline.limit,
@@ -395,7 +396,7 @@ impl Node {
         shard.remove(name);
         let refused = match to {
             Route::Host(host) => {
-                self.hints.learn(Clock::instant(), name.clone(), host);
+                self.hints.learn(self.now(), name.clone(), host);
                 self.overtake(&mut shard, Some(host), waiting)
             }
             Route::Here | Route::Ring => self.overtake(&mut shard, None, waiting),

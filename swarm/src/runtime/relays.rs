@@ -9,7 +9,8 @@ use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 use swarm_net::transport::FrameNo;
 
-use crate::runtime::lanes::LaneId;
+use crate::call::frame::Visits;
+use crate::runtime::lanes::{Lane, LaneId};
 
 /// How many relayed calls of one next hop are remembered: some seconds of them at a busy relay. The callers of older
 /// ones learn of a loss by their deadline.
@@ -33,10 +34,24 @@ struct Onward<T, C> {
 }
 
 struct Unconfirmed<T> {
-    /// Not asked for yet.
-    fresh: Vec<(FrameNo, T)>,
+    lane: Lane,
+    /// Not asked for yet. Nobody before waits for those without a token.
+    fresh: Vec<(FrameNo, Option<T>)>,
     /// Confirmed together by the flush of this number.
-    asked: Option<(u64, Vec<(FrameNo, T)>)>,
+    asked: Option<(u64, Vec<(FrameNo, Option<T>)>)>,
+    /// What has come round, by flush. Each is asked for by itself: what is waited for by those that come after it must not
+    /// be confirmed together with them.
+    round: BTreeMap<u64, (FrameNo, Visits, Option<T>)>,
+}
+
+/// What a confirmation leaves to be done.
+pub(crate) struct Confirmed<T> {
+    /// To be dropped outside of all locks.
+    pub(crate) tokens: Vec<T>,
+    /// The next flush that the next hop is to be asked.
+    pub(crate) next: Option<u64>,
+    /// The lane, if nothing of it is unconfirmed any more.
+    pub(crate) all_of: Option<Lane>,
 }
 
 /// What the loss of a next hop leaves.
@@ -46,7 +61,13 @@ pub(crate) struct Lost<T, C> {
     /// Nobody will confirm these: to be dropped, outside of all locks.
     pub(crate) tokens: Vec<T>,
     /// The flushes that the next hop is to be asked, for what has been sent since.
-    pub(crate) flushes: Vec<(LaneId, u64)>,
+    pub(crate) flushes: Vec<(LaneId, Visits, u64)>,
+}
+
+impl<T> Default for Confirmed<T> {
+    fn default() -> Self {
+        Self { tokens: Vec::new(), next: None, all_of: None }
+    }
 }
 
 impl<T, C> Default for Relays<T, C> {
@@ -61,25 +82,17 @@ impl<T, C> Default for Onward<T, C> {
     }
 }
 
-impl<T> Default for Unconfirmed<T> {
-    fn default() -> Self {
-        Self { fresh: Vec::new(), asked: None }
-    }
-}
-
 impl<T, C> Relays<T, C> {
-    /// Another node's letter of this lane went on to `to` as frame `no`. Returns a flush that `to` is to be asked.
+    /// Another node's letter of this lane, which had been here so often before, went on to `to` as frame `no`. Returns a
+    /// flush that `to` is to be asked.
     pub(crate) fn passed_on(
         &self,
         now: Instant,
         (to, no): (NodeId, FrameNo),
-        lane: LaneId,
+        (lane, id, visits): (Lane, LaneId, Visits),
         token: Option<T>,
         call: Option<(Instant, C)>,
     ) -> Option<u64> {
-        if token.is_none() && call.is_none() {
-            return None;
-        }
         let mut open = self.lock();
         let Open { flushes_made, onward } = &mut *open;
         let onward = onward.entry(to).or_default();
@@ -89,28 +102,35 @@ impl<T, C> Relays<T, C> {
             }
             onward.calls.push_back((no, due, call));
         }
-        let token = token?;
-        let lane = onward.lanes.entry(lane).or_default();
+        let lane = onward.lanes.entry(id).or_insert_with(|| Unconfirmed::of(lane));
+        if visits > Visits(0) {
+            let flush = number(flushes_made);
+            lane.round.insert(flush, (no, visits, token));
+            return Some(flush);
+        }
         lane.fresh.push((no, token));
         lane.ask(flushes_made)
     }
 
-    /// The next hop has confirmed everything of a lane before this flush. Returns what is to be dropped outside of all
-    /// locks, and the next flush that it is to be asked.
-    pub(crate) fn confirmed(&self, to: NodeId, lane: LaneId, flush: u64) -> (Vec<T>, Option<u64>) {
+    /// The next hop has confirmed everything of a lane before this flush.
+    pub(crate) fn confirmed(&self, to: NodeId, lane: LaneId, flush: u64) -> Confirmed<T> {
         let mut open = self.lock();
         let Open { flushes_made, onward: all } = &mut *open;
-        let Some(onward) = all.get_mut(&to) else { return (Vec::new(), None) };
-        let Some(of) = onward.lanes.get_mut(&lane) else { return (Vec::new(), None) };
-        let Some((_, tokens)) = of.asked.take_if(|(asked, _)| *asked == flush) else { return (Vec::new(), None) };
+        let Some(onward) = all.get_mut(&to) else { return Confirmed::default() };
+        let Some(of) = onward.lanes.get_mut(&lane) else { return Confirmed::default() };
+        let tokens = match of.round.remove(&flush) {
+            Some((no, _, token)) => vec![(no, token)],
+            None => of.asked.take_if(|(asked, _)| *asked == flush).map(|(_, tokens)| tokens).unwrap_or_default(),
+        };
         let next = of.ask(flushes_made);
-        if next.is_none() {
+        let all_of = of.is_confirmed().then_some(of.lane);
+        if all_of.is_some() {
             onward.lanes.remove(&lane);
         }
         if onward.is_idle() {
             all.remove(&to);
         }
-        (tokens.into_iter().map(|(_, token)| token).collect(), next)
+        Confirmed { tokens: tokens.into_iter().filter_map(|(_, token)| token).collect(), next, all_of }
     }
 
     /// The connection to `to` was lost. What was written on it up to `claimed` may or may not have run; so many frames
@@ -128,15 +148,45 @@ impl<T, C> Relays<T, C> {
             let asked = of.asked.take().into_iter().flat_map(|(_, tokens)| tokens);
             let (over, later): (Vec<_>, Vec<_>) =
                 asked.chain(std::mem::take(&mut of.fresh)).partition(|(no, _)| *no <= gone);
-            lost.tokens.extend(over.into_iter().map(|(_, token)| token));
+            lost.tokens.extend(over.into_iter().filter_map(|(_, token)| token));
             of.fresh = later;
-            lost.flushes.extend(of.ask(flushes_made).map(|flush| (*lane, flush)));
-            of.asked.is_some()
+            lost.flushes.extend(of.ask(flushes_made).map(|flush| (*lane, Visits(0), flush)));
+            for (_, (no, visits, token)) in std::mem::take(&mut of.round) {
+                if no <= gone {
+                    lost.tokens.extend(token);
+                } else {
+                    let flush = number(flushes_made);
+                    of.round.insert(flush, (no, visits, token));
+                    lost.flushes.push((*lane, visits, flush));
+                }
+            }
+            !of.is_confirmed()
         });
         if onward.is_idle() {
             all.remove(&to);
         }
         lost
+    }
+
+    /// Whether everything of a lane that was passed on to `to` is confirmed.
+    pub(crate) fn is_confirmed(&self, to: NodeId, lane: LaneId) -> bool {
+        self.lock().onward.get(&to).is_none_or(|onward| !onward.lanes.contains_key(&lane))
+    }
+
+    /// Forgets calls whose callers do not wait any more.
+    pub(crate) fn expire(&self, now: Instant) {
+        self.lock().onward.retain(|_, onward| {
+            while onward.calls.front().is_some_and(|(_, due, _)| *due <= now) {
+                onward.calls.pop_front();
+            }
+            !onward.is_idle()
+        });
+    }
+
+    /// Whether nothing is remembered.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lock().onward.is_empty()
     }
 
     /// Whether everything that was passed on is confirmed.
@@ -160,14 +210,26 @@ impl<T, C> Onward<T, C> {
     }
 }
 
+fn number(flushes_made: &mut u64) -> u64 {
+    *flushes_made += 1;
+    *flushes_made | FLUSH_MARK
+}
+
 impl<T> Unconfirmed<T> {
+    fn of(lane: Lane) -> Self {
+        Self { lane, fresh: Vec::new(), asked: None, round: BTreeMap::new() }
+    }
+
+    fn is_confirmed(&self) -> bool {
+        self.fresh.is_empty() && self.asked.is_none() && self.round.is_empty()
+    }
+
     /// One flush of a lane is under way at a time; it covers what came before it.
     fn ask(&mut self, flushes_made: &mut u64) -> Option<u64> {
         if self.asked.is_some() || self.fresh.is_empty() {
             return None;
         }
-        *flushes_made += 1;
-        let flush = *flushes_made | FLUSH_MARK;
+        let flush = number(flushes_made);
         self.asked = Some((flush, std::mem::take(&mut self.fresh)));
         Some(flush)
     }

@@ -36,6 +36,16 @@ impl Routing {
         Self { me, ring, view: Arc::new(View::new()), mine: vec![0; words] }
     }
 
+    /// A node that sees these members, and one of them as the owner of every partition.
+    #[cfg(test)]
+    pub(crate) fn seen(me: NodeId, owner: NodeId, view: Arc<View>, decides: bool) -> Self {
+        let mut routing = Self::alone(me, 2);
+        routing.ring = Arc::new(Ring::new(2, &[(owner, 100)]));
+        routing.view = view;
+        routing.mine.fill(if decides { u64::MAX } else { 0 });
+        routing
+    }
+
     /// The same with other members.
     pub(crate) fn set_view(&mut self, view: Arc<View>) {
         let members: Vec<_> = view.values().filter(|m| !m.profile.leaving).map(|m| (m.id, m.profile.weight)).collect();

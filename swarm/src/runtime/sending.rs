@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
-use swarm_net::time::Clock;
 use swarm_net::transport::{Lane as Wire, Why};
 use swarm_net::wire::Frame;
 
@@ -26,7 +25,7 @@ use crate::worker::{Deadline, Parcel, Payload};
 pub(crate) const LOST_HOP_RETRY: Duration = Duration::from_millis(50);
 
 /// When to try a letter again whose connection's queue is full.
-const FULL_RETRY: Duration = Duration::from_millis(1);
+pub(crate) const FULL_RETRY: Duration = Duration::from_millis(1);
 
 /// Why a letter was not written.
 pub(crate) enum Unwritten {
@@ -58,7 +57,7 @@ impl Node {
             return Err(Unwritten::NoWay(letter));
         }
         let Some(peer) = self.peer(to) else { return Err(Unwritten::NoWay(letter)) };
-        let now = Clock::instant();
+        let now = self.now();
         let envelope = letter.envelope(self.id(), now);
         let kind = if letter.parcel.reply.is_some() { kind::CALL } else { kind::CAST };
         let prelude = envelope.prelude(letter.parcel.payload.len());
@@ -77,11 +76,16 @@ impl Node {
                     self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: no.0 });
                 }
                 self.tell_passed(&letter, to, way);
-                let lane = self.lane(&letter);
+                let (lane, visits) = (self.lane(&letter), letter.visits(self.id()));
                 let Parcel { reply, deadline, unconfirmed, .. } = letter.parcel;
                 let call = reply.filter(|_| own.is_none()).map(|reply| (deadline.due, (letter.name, reply)));
-                if let Some(flush) = self.relays.passed_on(now, (to, no), lane.id(self.id()), unconfirmed, call) {
-                    self.flush(to, lane.id(self.id()), flush);
+                // What this node has written itself is asked for only when it takes another way.
+                if lane.caller.is_some() || unconfirmed.is_some() {
+                    let id = lane.id(self.id());
+                    let flush = self.relays.passed_on(now, (to, no), (lane, id, visits), unconfirmed, call);
+                    if let Some(flush) = flush {
+                        self.flush(to, (id, visits), flush);
+                    }
                 }
                 Ok(())
             }
@@ -130,7 +134,7 @@ impl Node {
         let routing = self.routing();
         let elsewhere = routing.owner(self.partition_of(&name)) != Some(to) && to != self.id();
         if word(head, 1) == 1 && elsewhere && routing.view().contains_key(&to) {
-            self.hints.learn(Clock::instant(), name, to);
+            self.hints.learn(self.now(), name, to);
         }
         Some(())
     }
@@ -199,7 +203,7 @@ impl Node {
             method: envelope.message,
             fingerprint: envelope.fingerprint,
             payload,
-            deadline: Deadline::after(Clock::instant(), envelope.remaining),
+            deadline: Deadline::after(self.now(), envelope.remaining),
             reply: waits.then(|| self.reply_to(origin, envelope.request)),
             publish: if waits { 0 } else { envelope.request },
             unconfirmed: None,

@@ -1,10 +1,11 @@
 //! Owns what one other node has sent here and has not found its place yet: held, at a gate, or on its way to a third
 //! node. It answers that node's flushes (protocol §8, rule L). What finds its place at once is never counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::call::frame::Visits;
 use crate::runtime::lanes::LaneId;
 
 /// Tells the sender that everything of a lane before its flush has found its place.
@@ -25,9 +26,24 @@ struct State {
 
 #[derive(Default)]
 struct OpenLane {
-    open: BTreeSet<u64>,
-    /// Flushes that wait, with the number that `next` had when they came; ascending.
-    flushes: Vec<(u64, u64)>,
+    /// By number, with how often the sender had had it before.
+    open: BTreeMap<u64, Visits>,
+    /// Flushes that wait, in the order in which they came.
+    flushes: Vec<Flush>,
+}
+
+struct Flush {
+    /// The number that `next` had when it came.
+    next: u64,
+    /// It asks for what the sender had had as often before, or more often.
+    visits: Visits,
+    id: u64,
+}
+
+impl OpenLane {
+    fn is_settled(&self, flush: &Flush) -> bool {
+        self.open.range(..flush.next).all(|(_, visits)| *visits < flush.visits)
+    }
 }
 
 /// Keeps a frame unconfirmed for as long as it lives.
@@ -44,41 +60,49 @@ impl Upstream {
         Arc::new(Self { state: Mutex::default(), confirm })
     }
 
-    /// Keeps the frame that is being handled, one of this lane, unconfirmed.
-    pub(crate) fn keep(self: &Arc<Self>, lane: LaneId) -> Unconfirmed {
+    /// Keeps the frame that is being handled, one of this lane, unconfirmed. Its sender had had it so often before.
+    pub(crate) fn keep(self: &Arc<Self>, lane: LaneId, visits: Visits) -> Unconfirmed {
         let mut state = self.lock();
         let number = state.next;
         state.next += 1;
-        state.lanes.entry(lane).or_default().open.insert(number);
+        state.lanes.entry(lane).or_default().open.insert(number, visits);
         Unconfirmed { upstream: self.clone(), lane, number }
     }
 
-    /// The sender asks to be told when everything of this lane until now has found its place.
-    pub(crate) fn flush(&self, lane: LaneId, id: u64) {
+    /// The sender asks to be told when everything of this lane until now has found its place that it had had so often
+    /// before, or more often. What has come round to it and waits there must not wait for itself.
+    pub(crate) fn flush(&self, lane: LaneId, visits: Visits, id: u64) {
         let mut state = self.lock();
-        let next = state.next;
-        match state.lanes.get_mut(&lane) {
-            Some(open) => open.flushes.push((next, id)),
-            None => {
-                drop(state);
-                (self.confirm)(lane, id);
-            }
+        let flush = Flush { next: state.next, visits, id };
+        if let Some(open) = state.lanes.get_mut(&lane)
+            && !open.is_settled(&flush)
+        {
+            open.flushes.push(flush);
+            return;
         }
+        drop(state);
+        (self.confirm)(lane, id);
+    }
+
+    /// Whether everything has found its place.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lock().lanes.is_empty()
     }
 
     fn release(&self, lane: LaneId, number: u64) {
         let mut state = self.lock();
         let Some(of) = state.lanes.get_mut(&lane) else { return };
         of.open.remove(&number);
-        let oldest = of.open.first().copied().unwrap_or(u64::MAX);
-        let settled = of.flushes.partition_point(|(next, _)| *next <= oldest);
-        let done: Vec<_> = of.flushes.drain(..settled).collect();
+        let flushes = std::mem::take(&mut of.flushes);
+        let (done, waiting): (Vec<_>, Vec<_>) = flushes.into_iter().partition(|flush| of.is_settled(flush));
+        of.flushes = waiting;
         if of.open.is_empty() {
             state.lanes.remove(&lane);
         }
         drop(state);
-        for (_, id) in done {
-            (self.confirm)(lane, id);
+        for flush in done {
+            (self.confirm)(lane, flush.id);
         }
     }
 
@@ -114,17 +138,17 @@ mod tests {
     #[test]
     fn a_flush_with_nothing_before_it_is_confirmed_at_once() {
         let (upstream, heard) = upstream();
-        upstream.flush(LANE, 1);
+        upstream.flush(LANE, Visits(0), 1);
         assert_eq!(heard.try_recv(), Ok(1));
     }
 
     #[test]
     fn a_flush_waits_for_what_came_before_it_and_for_nothing_else() {
         let (upstream, heard) = upstream();
-        let (first, second) = (upstream.keep(LANE), upstream.keep(LANE));
-        upstream.flush(LANE, 1);
-        let third = upstream.keep(LANE);
-        upstream.flush(LANE, 2);
+        let (first, second) = (upstream.keep(LANE, Visits(0)), upstream.keep(LANE, Visits(0)));
+        upstream.flush(LANE, Visits(0), 1);
+        let third = upstream.keep(LANE, Visits(0));
+        upstream.flush(LANE, Visits(0), 2);
         drop(second);
         assert_eq!(heard.try_recv().ok(), None);
         drop(first);
@@ -137,8 +161,21 @@ mod tests {
     #[test]
     fn a_flush_of_one_lane_does_not_wait_for_another() {
         let (upstream, heard) = upstream();
-        let _other = upstream.keep(LaneId(8));
-        upstream.flush(LANE, 1);
+        let _other = upstream.keep(LaneId(8), Visits(0));
+        upstream.flush(LANE, Visits(0), 1);
         assert_eq!(heard.try_recv(), Ok(1));
+    }
+
+    #[test]
+    fn a_flush_for_what_has_come_round_waits_for_nothing_younger() {
+        let (upstream, heard) = upstream();
+        let _first_visit = upstream.keep(LANE, Visits(0));
+        let round = upstream.keep(LANE, Visits(1));
+        upstream.flush(LANE, Visits(2), 1);
+        assert_eq!(heard.try_recv(), Ok(1));
+        upstream.flush(LANE, Visits(1), 2);
+        assert_eq!(heard.try_recv().ok(), None);
+        drop(round);
+        assert_eq!(heard.try_recv(), Ok(2));
     }
 }

@@ -60,6 +60,13 @@ impl Waits {
         self.lock().until.first().map(|(at, _)| *at)
     }
 
+    /// Whether nothing is to end.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        let open = self.lock();
+        open.until.is_empty() && open.gates.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

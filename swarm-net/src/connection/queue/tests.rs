@@ -45,6 +45,16 @@ fn what_the_other_side_waits_for_finds_room_in_a_full_queue_up_to_four_times_as_
 }
 
 #[test]
+fn what_others_would_wait_for_in_vain_always_finds_room() {
+    let queue = filled();
+    for tag in 5..=16 {
+        queue.push(frame(tag).owed()).expect("there is room for it");
+    }
+    assert_eq!(queue.push(frame(17).vital()).expect("it is never refused").0, 17);
+    queue.push(frame(18).owed()).expect_err("the others are, as before");
+}
+
+#[test]
 fn refuses_beyond_its_limits() {
     let queue = filled();
     let unsent = queue.push(frame(5)).expect_err("the queue is full");

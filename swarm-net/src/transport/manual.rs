@@ -1,0 +1,62 @@
+//! Owns the driver's side of a transport without sockets and without a thread, for tests and simulations of the layers
+//! above: the peers and their queues are those of a real one. Never moves a frame by itself.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+
+use super::pairs::Published;
+use super::peer::{Lane, Peer};
+use super::wake::commands;
+use super::{Handle, Transport};
+use crate::config::NetConfig;
+use crate::connection::FrameNo;
+use crate::node::NodeId;
+use crate::time::Instant;
+use crate::wire::Frame;
+
+/// What the I/O thread would do for a node, left to the caller.
+pub struct Manual {
+    transport: Transport,
+    config: NetConfig,
+}
+
+impl Transport {
+    /// A transport of `node` that does nothing by itself, and what makes it do something.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no waker, which nobody will use.
+    pub fn manual(node: NodeId, config: NetConfig) -> io::Result<(Self, Manual)> {
+        let poll = mio::Poll::new()?;
+        // Nobody listens: commands are dropped, as after the end of an I/O thread.
+        let (commands, _) = commands(poll.registry(), mio::Token(0))?;
+        let peers = Arc::new(Published::from_pointee(BTreeMap::new()));
+        let transport = Self { handle: Arc::new(Handle { node, local_addr: node.addr(), commands, peers }) };
+        Ok((transport.clone(), Manual { transport, config }))
+    }
+}
+
+impl Manual {
+    /// The node becomes a peer.
+    pub fn open(&self, node: NodeId) -> Arc<Peer> {
+        let handle = &self.transport.handle;
+        let peer = Arc::new(Peer::new(node, handle.commands.clone(), &self.config));
+        let mut peers = BTreeMap::clone(&handle.peers.load());
+        peers.insert(node, Arc::clone(&peer));
+        handle.peers.store(Arc::new(peers));
+        peer
+    }
+
+    /// Claims about `bytes_max` bytes of frames that wait for a lane; those that are due at `now` are dropped. `None` if
+    /// nothing waited.
+    pub fn claim(&self, peer: &Peer, lane: Lane, bytes_max: usize, now: Instant) -> Option<VecDeque<Frame>> {
+        let mut claimed = VecDeque::new();
+        peer.queue(lane).claim_at(bytes_max, &mut claimed, || now).then_some(claimed)
+    }
+
+    /// A lane's connection is lost: what [`Inbox::reset`](super::Inbox::reset) is to be told.
+    pub fn reset(&self, peer: &Peer, lane: Lane) -> (FrameNo, Vec<Frame>) {
+        peer.queue(lane).reset()
+    }
+}

@@ -1,0 +1,56 @@
+//! A lane always knows when it has something to do: whatever ends first, what waits behind it is not forgotten.
+
+use std::time::Duration;
+
+use swarm_net::node::NodeId;
+use swarm_net::ring::PartitionId;
+use swarm_net::time::Instant;
+
+use crate::call::frame::Visits;
+use crate::name::Name;
+use crate::runtime::lanes::{Lane, Lanes, Passenger, Way};
+use crate::runtime::track::{Passage, Rank, Turn};
+
+const LANE: Lane = Lane { caller: None, partition: PartitionId(0) };
+const ROUND: Rank = Rank { visits: Visits(1), waited: false };
+
+#[derive(Debug, PartialEq, Eq)]
+struct Letter(Name);
+
+impl Passenger for Letter {
+    fn name(&self) -> &Name {
+        &self.0
+    }
+}
+
+fn node(n: u16) -> NodeId {
+    NodeId::new(([127, 0, 0, 1], n).into(), u64::from(n))
+}
+
+fn at(ms: u64) -> Instant {
+    Instant::START + Duration::from_millis(ms)
+}
+
+/// A letter whose hop has no room is tried again a millisecond later. Before that another comes round to the node and is
+/// stalled for longer, and goes first. When it has gone, the first one is remembered.
+#[test]
+fn a_letter_that_was_stalled_behind_one_that_came_round_is_tried_again() {
+    let lanes = Lanes::new(1, |_| ());
+    let letter = || Letter("x".into());
+    let way = Way { hop: Some(node(1)), apart: false };
+    let stall = |ms| move |letter| Err((letter, Duration::from_millis(ms)));
+    assert_eq!(lanes.pass(at(0), LANE, way, letter(), Turn::New, stall(1)), Passage::Stalled);
+    assert_eq!(lanes.overtake(at(0), LANE, way.hop, letter(), (ROUND, Turn::New), stall(50)), Passage::Stalled);
+    assert_eq!(lanes.overdue(at(1)), None, "the one that came round goes first");
+    let (key, _) = lanes.overdue(at(50)).expect("its time has come");
+    let name = lanes.front(&key).expect("it is to be drained");
+    let (round, rank) = lanes.pop(&key, &name).expect("it is the first");
+    assert_eq!(rank, ROUND);
+    let gone = lanes.overtake(at(50), LANE, way.hop, round, (rank, Turn::Drained), |_| Ok(()));
+    assert_eq!(gone, Passage::Gone);
+    assert_eq!(lanes.front(&key), None, "the other one is stalled");
+    assert_eq!(lanes.waiting(), 1);
+    let due = lanes.next_due().expect("what waits has an end");
+    let (key, _) = lanes.overdue(due.max(at(50))).expect("its time has come");
+    assert_eq!(lanes.front(&key).as_ref().map(Name::as_str), Some("x"));
+}

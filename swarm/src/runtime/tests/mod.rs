@@ -1,0 +1,9 @@
+//! Whole nodes without sockets, threads or clocks: everything between a caller and a cell is the code of production, and
+//! a test decides which frame arrives when, who owns what, and what time it is.
+
+mod alarms;
+mod cases;
+mod links;
+mod notebook;
+mod walk;
+mod world;
