@@ -33,12 +33,15 @@ struct Onward<T, C> {
     calls: VecDeque<(FrameNo, Instant, C)>,
 }
 
+/// Frames, each with what keeps it unconfirmed to the node before, if anything does.
+type Passed<T> = Vec<(FrameNo, Option<T>)>;
+
 struct Unconfirmed<T> {
     lane: Lane,
-    /// Not asked for yet. Nobody before waits for those without a token.
-    fresh: Vec<(FrameNo, Option<T>)>,
+    /// Not asked for yet.
+    fresh: Passed<T>,
     /// Confirmed together by the flush of this number.
-    asked: Option<(u64, Vec<(FrameNo, Option<T>)>)>,
+    asked: Option<(u64, Passed<T>)>,
     /// What has come round, by flush. Each is asked for by itself: what is waited for by those that come after it must not
     /// be confirmed together with them.
     round: BTreeMap<u64, (FrameNo, Visits, Option<T>)>,
