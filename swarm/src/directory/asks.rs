@@ -161,7 +161,7 @@ impl Partition {
         let record = copy.records.get(name);
         let head = record.map(Record::head);
         let running = head.and_then(|head| work.cell(head.host).filter(|cell| cell.epoch == head.epoch));
-        let running = running.filter(|cell| cell.phase == Phase::Running).map(|cell| cell.groups_mark);
+        let running = running.filter(|cell| cell.phase == Phase::Running).map(|cell| (cell.groups_mark, cell.indexed));
         let mut missing = Vec::new();
         let mut ready = |seq: u64| {
             if seq > stable {
@@ -185,7 +185,7 @@ impl Partition {
         let over = |(_, seq, ids): &(RequestId, u64, Vec<Rid>)| known && gone(ids) && ready(*seq);
         take(&mut waits.ends, over, |(to, ..)| answers.push((to, Answer::Unregistered)));
         let mark = record.map(Record::groups_mark);
-        if running.is_none_or(|indexed| Some(indexed) == mark) {
+        if running.is_none_or(|(told, indexed)| indexed && Some(told) == mark) {
             take(&mut waits.groups, |(_, seq)| ready(*seq), |(to, _)| answers.push((to, Answer::Done)));
         }
         work.waits.put(waits);

@@ -96,7 +96,7 @@ impl Partition {
         for node in hosts {
             let there = office.names_at(node).filter_map(|name| {
                 let cell = office.names.get(name)?.cell(node)?;
-                Some(cell_mark(name, cell.epoch, cell.phase, cell.groups_mark))
+                Some(cell_mark(name, cell.epoch, cell.phase, (cell.groups_mark, cell.indexed)))
             });
             let mark = Some(there.fold(0, u64::wrapping_add));
             let (term, id) = (office.term, office.next_directive());

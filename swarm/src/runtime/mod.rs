@@ -19,6 +19,7 @@ mod line;
 mod local;
 mod node;
 mod places;
+mod pledges;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod post;
 mod registry;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
-use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route};
+use crate::directory::{Answer, Ask, Event, GroupKey, Happened, Message, PartitionId, RequestId, Role, Route};
 use crate::name::Name;
 
 fn formed(nodes: usize) -> Cluster {
@@ -467,6 +467,37 @@ fn groups_follow_the_worker() -> Check {
     all.joins(3, 0)?;
     all.rest()?;
     assert_eq!(all.nodes[3].cells[&Name::from("x")].groups, [group]);
+    Ok(())
+}
+
+#[test]
+fn a_join_is_acknowledged_when_every_publish_finds_the_worker() -> Check {
+    let mut all = hosted_by(3, 0b0001);
+    all.registered_at(2, "x")?;
+    let (x, group) = (Name::from("x"), |key: &str| GroupKey { tag: 1, key: Name::from(key) });
+    let first = all.ask(2, "x", Ask::Join { group: group("a"), kind: None })?;
+    let second = all.ask(2, "x", Ask::Join { group: group("b"), kind: None })?;
+    // Everything but the word of the host, which tells others first.
+    for _ in 0..20 {
+        for (from, to) in all.pending() {
+            all.deliver(from, to)?;
+        }
+    }
+    assert_eq!(all.nodes[0].cells[&x].groups, [group("a"), group("b")]);
+    assert_eq!((all.answer(first), all.answer(second)), (None, None));
+    let told: Vec<_> = all.nodes[0].cells[&x].indexing.iter().copied().collect();
+    let [(epoch, early), (_, late)] = told[..] else { return Err(format!("it was told {told:?}")) };
+    let word = |turn| Event::Cell { name: x.clone(), epoch, happened: Happened::Indexed { turn } };
+    all.feed(0, word(early))?;
+    for (from, to) in all.pending() {
+        all.deliver(from, to)?;
+    }
+    assert_eq!((all.answer(first), all.answer(second)), (None, None), "that was about the first order only");
+    all.feed(0, word(late))?;
+    for (from, to) in all.pending() {
+        all.deliver(from, to)?;
+    }
+    assert_eq!((all.answer(first), all.answer(second)), (Some(&Answer::Done), Some(&Answer::Done)));
     Ok(())
 }
 
