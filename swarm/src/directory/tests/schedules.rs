@@ -501,6 +501,55 @@ fn a_join_is_acknowledged_when_every_publish_finds_the_worker() -> Check {
     Ok(())
 }
 
+/// A worker may join in its `init` or `begin_handoff`, and wait for the answer there: it cannot wait until it runs.
+#[test]
+fn who_joins_while_it_starts_or_is_sealed_is_indexed_before_it_hears() -> Check {
+    let mut all = hosted_by(3, 0b1001);
+    let (x, group) = (Name::from("x"), |key: &str| GroupKey { tag: 1, key: Name::from(key) });
+    let messages = |all: &mut Cluster| -> Check {
+        for _ in 0..20 {
+            for (from, to) in all.pending() {
+                all.deliver(from, to)?;
+            }
+        }
+        Ok(())
+    };
+    let join = |all: &mut Cluster, (owner, host): (usize, usize), key: &str| -> Check {
+        let request = all.ask(owner, "x", Ask::Join { group: group(key), kind: None })?;
+        messages(all)?;
+        assert_eq!(all.answer(request), None, "nobody would find it in {key}");
+        let cell = &all.nodes[host].cells[&x];
+        assert!(cell.groups.contains(&group(key)));
+        let (epoch, turn) = *cell.indexing.back().expect("it was told");
+        all.feed(host, Event::Cell { name: x.clone(), epoch, happened: Happened::Indexed { turn } })?;
+        messages(all)?;
+        assert_eq!(all.answer(request), Some(&Answer::Done), "{key}");
+        Ok(())
+    };
+    all.register(2, "x")?;
+    messages(&mut all)?;
+    assert_eq!(all.nodes[0].cells[&x].job, Some(Job::Start { source: None }));
+    join(&mut all, (2, 0), "starting")?;
+    all.deliver_all()?;
+    assert!(all.nodes[0].cells[&x].running);
+    all.joins(3, 0)?;
+    for n in 0..3 {
+        all.learn(n, 3)?;
+    }
+    messages(&mut all)?;
+    assert_eq!(all.nodes[0].cells[&x].job, Some(Job::Seal { forced: false }));
+    join(&mut all, (3, 0), "sealing")?;
+    all.nodes[0].cells.get_mut(&x).expect("it is there").indexing.clear();
+    all.work(0, &x, true)?;
+    messages(&mut all)?;
+    assert!(all.nodes[0].cells[&x].sealed && all.nodes[3].cells[&x].job.is_some());
+    join(&mut all, (3, 3), "moving")?;
+    all.deliver_all()?;
+    all.rest()?;
+    assert_eq!(all.nodes[3].cells[&x].groups, [group("moving"), group("sealing"), group("starting")]);
+    Ok(())
+}
+
 #[test]
 fn calls_are_routed_when_it_is_known_where() -> Check {
     let mut all = hosted_by(3, 0b0001);
