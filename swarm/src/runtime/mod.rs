@@ -41,6 +41,6 @@ pub(crate) use control::Left;
 pub(crate) use kinds::Kinds;
 pub(crate) use local::{Begun, First, low_bits};
 pub(crate) use node::Node;
-pub(crate) use registry::GroupNames;
+pub(crate) use registry::{GroupNames, spec};
 pub(crate) use start::{Plan, leave, start};
 pub(crate) use survey::{Question, Whom};
