@@ -126,3 +126,46 @@ async fn more_rooms_than_a_node_remembers_are_all_heard() {
         assert_eq!(tell(&nodes, 0, &room(i)).await.0, 4, "{}", room(i));
     }
 }
+
+#[derive(swarm::Group)]
+#[group(worker = Eager)]
+struct Early;
+
+/// Joins before it runs.
+struct Eager(u64);
+
+#[swarm::worker]
+impl Eager {
+    #[init]
+    async fn init(ctx: &Context<Self>) -> Self {
+        ctx.join::<Early>().await.expect("it is being registered");
+        Self(0)
+    }
+
+    #[cast]
+    fn tell(&mut self) {
+        self.0 += 1;
+    }
+
+    #[call]
+    fn told(&self) -> u64 {
+        self.0
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_in_its_init_is_told_from_the_first_moment() {
+    let nodes = cluster("early", 3).await;
+    for i in 0..30 {
+        let name = format!("eager-{i}");
+        for node in &nodes {
+            assert_eq!(node.group::<Early>().publish(eager::Tell {}).await, Ok(0));
+        }
+        EagerClient::register(&name, ()).on(&nodes[i % 3]).await.expect("the name is free");
+        for (count, node) in (1..).zip(&nodes) {
+            assert_eq!(node.group::<Early>().publish(eager::Tell {}).await, Ok(1), "{name}");
+            assert_eq!(node.at::<Eager>(&name).told().await, Ok(count), "{name}");
+        }
+        nodes[0].unregister(&name).await.expect("an answer");
+    }
+}
