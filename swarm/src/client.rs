@@ -10,10 +10,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::call::wait;
+use crate::directory::Ask;
 use crate::error::{CallError, CastError, Location, RegisterError, RegistryError};
 use crate::message::Message;
 use crate::name::Name;
-use crate::runtime::{Begun, First, Node};
+use crate::runtime::{Begun, First, Node, spec};
 use crate::swarm::Swarm;
 use crate::worker::{Call, Cast, Payload, Worker};
 
@@ -73,7 +74,7 @@ impl Handle {
     pub fn register<W: Worker>(&self, init: Payload) -> Op<(), RegisterError> {
         let name = self.name.clone();
         self.op(RegisterError::NoSwarm, move |node, limit| async move {
-            node.register::<W>(name, init, limit).await.map(drop)
+            node.register(name, spec::<W>(&init), Ask::Register, limit).await.map(drop)
         })
     }
 
@@ -81,7 +82,7 @@ impl Handle {
     pub fn whereis_or_register<W: Worker>(&self, init: Payload) -> Op<Location, RegisterError> {
         let name = self.name.clone();
         self.op(RegisterError::NoSwarm, move |node, limit| async move {
-            node.whereis_or_register::<W>(name, init, limit).await
+            node.register(name, spec::<W>(&init), Ask::WhereisOrRegister, limit).await
         })
     }
 

@@ -23,9 +23,9 @@ type Turning = Pin<Box<dyn Future<Output = Result<Page, RegistryError>> + Send>>
 /// Registered names, page by page, in their order: what [`registered_pages`](crate::registered_pages) and
 /// [`Crew::members_pages`](crate::Crew::members_pages) give. A `Stream`, and it can be read by [`Pages::next`].
 ///
-/// Every page is asked of all nodes when it is wanted, so the whole is no snapshot: a name that is registered meanwhile
-/// is on it if it comes later in the order; one that stays registered is there once. After an error the same page can be
-/// asked for again.
+/// Every page is asked of all nodes that may have some when it is wanted, so the whole is no snapshot: a name that is
+/// registered meanwhile is on it if it comes later in the order; one that stays registered is there once. After an error
+/// the same page can be asked for again.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), swarm::RegistryError> {

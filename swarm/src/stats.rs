@@ -26,6 +26,9 @@ pub struct Stats {
     pub casts: u64,
     /// Calls and casts that came from other nodes for workers of this one.
     pub received: u64,
+    /// Questions of other nodes about a group or a list of workers (`publish`, `multicall`, `members`, `registered`) that this
+    /// node was asked. A group's go only to nodes that may have members of it.
+    pub surveyed: u64,
     /// Calls and casts passed on to another node.
     pub forwarded: u64,
     /// Workers that came to this node from another.
@@ -61,6 +64,7 @@ pub(crate) struct Counters {
     pub(crate) calls_failed: Count,
     pub(crate) casts: Count,
     pub(crate) received: Count,
+    pub(crate) surveyed: Count,
     pub(crate) forwarded: Count,
     pub(crate) handoffs_in: Count,
     pub(crate) handoffs_out: Count,

@@ -46,7 +46,7 @@ pub(crate) mod kind {
     pub(crate) const FLUSHED: u8 = 24;
     /// The last frame of a moved worker's queue.
     pub(crate) const QUEUE_END: u8 = 25;
-    /// A question to every node of the cluster: publish, multicall, lists.
+    /// A question to every node that may have an answer: publish, multicall, lists.
     pub(crate) const SURVEY: u8 = 26;
     /// A node's answer to it, in one or several parts.
     pub(crate) const FINDINGS: u8 = 27;
@@ -62,6 +62,10 @@ pub(crate) mod kind {
     pub(crate) const LET_GO: u8 = 32;
     /// "I send no more."
     pub(crate) const LET_GONE: u8 = 33;
+    /// "Of this group somebody is here now: ask me again, and tell me that you know."
+    pub(crate) const RECALL: u8 = 34;
+    /// "I know."
+    pub(crate) const RECALLED: u8 = 35;
 }
 
 /// What an answer is.

@@ -113,6 +113,8 @@ pub enum Order {
         epoch: Epoch,
         /// All of them.
         groups: Vec<GroupKey>,
+        /// Counts the orders of this kind to the cell.
+        turn: u32,
     },
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::directory::action::{Action, Route};
 use crate::directory::copy::Op;
 use crate::directory::host::Cell;
-use crate::directory::message::Phase;
+use crate::directory::message::{CellReport, Phase};
 use crate::directory::office::Work;
 use crate::directory::owner;
 use crate::directory::partition::Partition;
@@ -169,8 +169,8 @@ impl Partition {
         let mut waits = work.waits.take();
         let record = copy.records.get(name);
         let head = record.map(Record::head);
-        let running = head.and_then(|head| work.cell(head.host).filter(|cell| cell.epoch == head.epoch));
-        let running = running.filter(|cell| cell.phase == Phase::Running).map(|cell| cell.groups_mark);
+        let host = head.and_then(|head| work.cell(head.host).filter(|cell| cell.epoch == head.epoch));
+        let running = host.filter(|cell| cell.phase == Phase::Running);
         let mut missing = Vec::new();
         let mut ready = |seq: u64| {
             if seq > stable {
@@ -193,8 +193,14 @@ impl Partition {
         let gone = |ids: &[Rid]| !seen.iter().any(|(_, cell)| cell.ids.iter().all(|rid| ids.contains(rid)));
         let over = |(_, seq, ids): &(RequestId, u64, Vec<Rid>)| known && gone(ids) && ready(*seq);
         take(&mut waits.ends, over, |(to, ..)| answers.push((to, Answer::Unregistered)));
-        let mark = record.map(Record::groups_mark);
-        if running.is_none_or(|indexed| Some(indexed) == mark) {
+        // A worker may wait for this in a hook: it hears as soon as it is found, even if it does not run yet or any more.
+        let lives = |cell: &CellReport| !matches!(cell.phase, Phase::Dropping | Phase::Ended);
+        let found = match host.filter(|cell| lives(cell)) {
+            Some(cell) => cell.indexed && Some(cell.groups_mark) == record.map(Record::groups_mark),
+            // Only where none is being made is there nobody to be found.
+            None => known && work.plan.is_none() && !seen.iter().any(|(_, cell)| lives(cell)),
+        };
+        if found {
             take(&mut waits.groups, |(_, seq)| ready(*seq), |(to, _)| answers.push((to, Answer::Done)));
         }
         work.waits.put(waits);

@@ -63,10 +63,10 @@ pub enum Event {
     Timeout,
 }
 
-/// What a cell of this node did. Each order is followed by one of these, but `Unseal` and `Groups`, which act at once.
+/// What a cell of this node did. Each order is followed by one of these, but `Unseal`, which acts at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happened {
-    /// After `Start`: it runs.
+    /// After `Start`: it runs, and what is published to its groups finds it.
     Started,
     /// After `Start`: it does not, for this reason. The cell is gone.
     StartFailed(String),
@@ -90,6 +90,11 @@ pub enum Happened {
     Stopped {
         /// Why, in words.
         why: String,
+    },
+    /// After `Groups`: what is published to any of these groups, by whomever, from now on finds the cell.
+    Indexed {
+        /// The number of the order.
+        turn: u32,
     },
     /// After `Drop`: the cell is gone.
     Dropped,

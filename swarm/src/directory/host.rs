@@ -25,6 +25,10 @@ pub(super) struct Cell {
     /// The seal under way is forced.
     forced: bool,
     absorbed: Vec<Epoch>,
+    /// When it was told its groups last, as the partition counts these.
+    told: u32,
+    /// That, or the start, has taken effect.
+    indexed: bool,
     /// Whose state it is merging.
     merging: Option<Box<Merging>>,
     /// The last directive about it, and in whose term.
@@ -51,6 +55,8 @@ impl Cell {
             pinned: false,
             forced: false,
             absorbed: start.absorbed.clone(),
+            told: 0,
+            indexed: true,
             merging: None,
             last,
         }
@@ -67,6 +73,8 @@ impl Cell {
             pinned,
             forced: false,
             absorbed,
+            told: 0,
+            indexed: true,
             merging: None,
             // It was answered long ago.
             last: Default::default(),
@@ -85,7 +93,7 @@ impl Cell {
 
     /// Its part of the fingerprint of all cells.
     pub(super) fn mark(&self, name: &Name) -> u64 {
-        cell_mark(name, self.epoch, self.phase, record::groups_mark(&self.origin.groups))
+        cell_mark(name, self.epoch, self.phase, (record::groups_mark(&self.origin.groups), self.indexed))
     }
 
     pub(super) fn report(&self, whole: bool) -> CellReport {
@@ -97,8 +105,16 @@ impl Cell {
             pinned: self.pinned,
             absorbed: self.absorbed.clone(),
             groups_mark: record::groups_mark(&self.origin.groups),
+            indexed: self.indexed,
             origin: whole.then(|| Box::new(self.origin.clone())),
         }
+    }
+
+    /// The order that tells it its groups, once more.
+    fn tell_groups(&mut self, turns: &mut u32) -> Order {
+        *turns = turns.wrapping_add(1);
+        (self.told, self.indexed) = (*turns, false);
+        Order::Groups { epoch: self.epoch, groups: self.origin.groups.clone(), turn: self.told }
     }
 
     fn contain(&mut self, epochs: impl IntoIterator<Item = Epoch>) {
@@ -134,6 +150,7 @@ impl Cell {
                 self.merging = None;
                 self.phase = Phase::Running;
             }
+            (_, Happened::Indexed { turn }) => self.indexed |= *turn == self.told,
             (Phase::Dropping, Happened::Stopped { .. }) | (_, Happened::Dropped) => return false,
             (_, Happened::Stopped { .. }) => self.phase = Phase::Ended,
             // A report about an order that was overtaken, such as a start that ended while the cell was dropped.
@@ -166,7 +183,7 @@ impl Partition {
         let failure = match happened {
             Happened::StartFailed(text) => (before == Phase::Starting).then_some(text),
             Happened::Started | Happened::Sealed | Happened::Ignored | Happened::SealTimedOut => None,
-            Happened::Absorbed { .. } | Happened::AbsorbFailed { .. } => None,
+            Happened::Absorbed { .. } | Happened::AbsorbFailed { .. } | Happened::Indexed { .. } => None,
             Happened::Stopped { .. } | Happened::Dropped => None,
         };
         let (cell, id) = (stays.then(|| cell.report(false)), self.last_directive(name));
@@ -245,7 +262,12 @@ impl Partition {
                 cell.contain([epoch]);
                 cell.epoch = new;
                 cell.phase = Phase::Running;
-                Order::Unseal { epoch, new }
+                turn.out.push(Action::Order { name: name.clone(), order: Order::Unseal { epoch, new } });
+                if cell.indexed {
+                    return;
+                }
+                // Word of the order under way would come under the old epoch.
+                cell.tell_groups(&mut self.turns)
             }
             Directive::Absorb { epoch, from, loser, ids, absorbed }
                 if cell.epoch == epoch && cell.phase == Phase::Running && !cell.absorbed.contains(&loser) =>
@@ -268,8 +290,8 @@ impl Partition {
             Directive::Groups { epoch, groups }
                 if cell.epoch == epoch && !matches!(cell.phase, Phase::Dropping | Phase::Ended) =>
             {
-                cell.origin.groups = groups.clone();
-                Order::Groups { epoch, groups }
+                cell.origin.groups = groups;
+                cell.tell_groups(&mut self.turns)
             }
             // For another activation, or one that is past it: the report says how things are.
             Directive::Start(_)
@@ -298,6 +320,8 @@ impl Partition {
 }
 
 /// The part of a cell in the fingerprint of all cells of a host. They are added up, so that order does not matter.
-pub(super) fn cell_mark(name: &Name, epoch: Epoch, phase: Phase, groups_mark: u64) -> u64 {
-    xxh3_64_with_seed(&epoch.to_be_bytes(), name.hash64().0 ^ groups_mark.rotate_left(8) ^ phase as u64)
+pub(super) fn cell_mark(name: &Name, epoch: Epoch, phase: Phase, groups: (u64, bool)) -> u64 {
+    let (groups_mark, indexed) = groups;
+    let state = phase as u64 | u64::from(indexed) << 7;
+    xxh3_64_with_seed(&epoch.to_be_bytes(), name.hash64().0 ^ groups_mark.rotate_left(8) ^ state)
 }

@@ -160,8 +160,10 @@ pub struct CellReport {
     pub pinned: bool,
     /// The epochs whose state it contains.
     pub absorbed: Vec<Epoch>,
-    /// The fingerprint of the groups under which the host has indexed it.
+    /// The fingerprint of the groups that the host was told.
     pub groups_mark: u64,
+    /// What is published to those groups from now on finds it.
+    pub indexed: bool,
     /// What is needed to write its record anew. Left out of reports that answer a directive: the owner knows it.
     pub origin: Option<Box<Origin>>,
 }

@@ -35,6 +35,8 @@ pub(super) struct Partition {
     pub(super) cells: BTreeMap<Name, Box<Cell>>,
     /// How many cells the records of the copy describe; these do not stand in `cells`.
     pub(super) hosted: usize,
+    /// How often cells of this node were told their groups. What comes of an earlier time is not taken for a later one's.
+    pub(super) turns: u32,
     /// What cells of names at rest contain.
     pub(super) absorbed: Absorbed,
     pub(super) office: Option<Office>,
@@ -58,6 +60,7 @@ impl Partition {
             copy: None,
             cells: BTreeMap::new(),
             hosted: 0,
+            turns: 0,
             absorbed: Absorbed::default(),
             office: None,
             held: VecDeque::new(),

@@ -126,6 +126,9 @@ impl Case<'_> {
         if let Some(plan) = self.plan {
             return self.decide_plan(record, plan);
         }
+        if let Some(verdict) = self.decide_groups(record) {
+            return verdict;
+        }
         let transient = |phase| matches!(phase, Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping);
         if self.cells.iter().any(|(_, cell)| transient(cell.phase)) {
             return Verdict::Rest;
@@ -159,6 +162,20 @@ impl Case<'_> {
             }
         }
         None
+    }
+
+    /// A cell is told its groups also while it does not run: what is published to them waits in its queue.
+    fn decide_groups(&self, record: &Record) -> Option<Verdict> {
+        let (at, epoch) = (record.head().host, record.head().epoch);
+        let (_, cell) = self.cells.iter().find(|(node, cell)| (*node, cell.epoch) == (at, epoch))?;
+        let told = match cell.phase {
+            Phase::Starting | Phase::Sealing | Phase::Sealed | Phase::Absorbing => {
+                cell.groups_mark == record.groups_mark()
+            }
+            // A running one hears when nothing more important is to be decided.
+            Phase::Running | Phase::Dropping | Phase::Ended => true,
+        };
+        (!told).then_some(Verdict::Groups { at, epoch })
     }
 
     fn decide_plan(&self, record: &Record, plan: &Plan) -> Verdict {

@@ -41,10 +41,11 @@ impl Record {
     /// Whether a cell is as this record says: it runs at the record's epoch, and all else about it is the record's too,
     /// but for the epochs that it contains, which stand beside.
     fn describes(&self, cell: &CellReport) -> bool {
-        let CellReport { ids, kind, epoch, phase, pinned, absorbed: _, groups_mark, origin: _ } = cell;
+        let CellReport { ids, kind, epoch, phase, pinned, absorbed: _, groups_mark, indexed, origin: _ } = cell;
         let head = self.head();
         (*phase, *epoch, *kind) == (Phase::Running, head.epoch, head.spec.kind)
             && !pinned
+            && *indexed
             && self.ids().eq(ids.iter().copied())
             && *groups_mark == self.groups_mark()
     }
@@ -60,12 +61,13 @@ impl Record {
             pinned: false,
             absorbed: absorbed.unwrap_or_default().to_vec(),
             groups_mark: self.groups_mark(),
+            indexed: true,
             origin: None,
         }
     }
 
     fn mark(&self, name: &Name) -> u64 {
-        cell_mark(name, self.head().epoch, Phase::Running, self.groups_mark())
+        cell_mark(name, self.head().epoch, Phase::Running, (self.groups_mark(), true))
     }
 }
 
@@ -191,7 +193,7 @@ impl Partition {
         let resting = resting.map(|(name, record)| record.mark(name));
         let works = self.office.iter().flat_map(|office| &office.names).filter_map(|(name, work)| {
             let cell = work.cell(host)?;
-            Some(cell_mark(name, cell.epoch, cell.phase, cell.groups_mark))
+            Some(cell_mark(name, cell.epoch, cell.phase, (cell.groups_mark, cell.indexed)))
         });
         resting.chain(works).fold(0, u64::wrapping_add)
     }

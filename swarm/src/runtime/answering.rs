@@ -29,24 +29,24 @@ pub(crate) const PART_MAX: usize = 4096;
 impl Node {
     /// Answers another node's question, or this node's own.
     pub(crate) fn survey(self: &Arc<Self>, to: NodeId, number: u64, question: Question) {
+        let Some(meant) = self.meant_or_pledge(to, number, question.whom()) else { return };
         match question {
-            Question::List(whom) => self.list_here(to, number, &whom),
-            Question::Page { whom, after, count } => self.page_here(to, number, &whom, after.as_ref(), count as usize),
-            Question::Publish { whom, id, message, fingerprint, payload } => {
-                let delivered = self.publish_here(&whom, id, message, fingerprint, &payload);
+            Question::List(_) => self.list_here(to, number, &meant),
+            Question::Page { after, count, .. } => self.page_here(to, number, meant, after.as_ref(), count as usize),
+            Question::Publish { id, message, fingerprint, payload, .. } => {
+                let delivered = self.publish_here(meant, id, message, fingerprint, &payload);
                 self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
             }
-            Question::Multicall { whom, message, fingerprint, payload, within_ms } => {
+            Question::Multicall { message, fingerprint, payload, within_ms, .. } => {
                 let within = Duration::from_millis(u64::from(within_ms));
-                self.multicall_here(to, number, &whom, message, fingerprint, &payload, within);
+                self.multicall_here(to, number, meant, message, fingerprint, &payload, within);
             }
         }
     }
 
-    fn list_here(self: &Arc<Self>, to: NodeId, number: u64, whom: &Whom) {
-        let cells = self.meant(whom);
+    fn list_here(self: &Arc<Self>, to: NodeId, number: u64, meant: &[Name]) {
         // A worker that has just come and waits for the rest of its queue is here all the same.
-        let located = cells.iter().filter_map(|name| Some((name.clone(), self.location(&self.places.any_cell(name)?))));
+        let located = meant.iter().filter_map(|name| Some((name.clone(), self.location(&self.places.any_cell(name)?))));
         let mut found: Vec<_> = located.collect();
         while found.len() > PART_MAX {
             let rest = found.split_off(PART_MAX);
@@ -56,8 +56,7 @@ impl Node {
         self.findings(to, number, Findings { found, last: true, ..Findings::default() });
     }
 
-    fn page_here(self: &Arc<Self>, to: NodeId, number: u64, whom: &Whom, after: Option<&Name>, count: usize) {
-        let mut names = self.meant(whom);
+    fn page_here(self: &Arc<Self>, to: NodeId, number: u64, mut names: Vec<Name>, after: Option<&Name>, count: usize) {
         names.retain(|name| after.is_none_or(|after| name > after));
         let count = count.clamp(1, PART_MAX);
         let mut until = None;
@@ -73,9 +72,16 @@ impl Node {
         self.findings(to, number, Findings { found, until, last: true, ..Findings::default() });
     }
 
-    fn publish_here(self: &Arc<Self>, whom: &Whom, id: u64, message: u64, fingerprint: u32, payload: &[u8]) -> u64 {
+    fn publish_here(
+        self: &Arc<Self>,
+        meant: Vec<Name>,
+        id: u64,
+        message: u64,
+        fingerprint: u32,
+        payload: &[u8],
+    ) -> u64 {
         let mut delivered = 0;
-        for name in self.meant(whom) {
+        for name in meant {
             let counts = self.location_here(&name).is_some();
             let parcel = Parcel {
                 method: message,
@@ -99,17 +105,14 @@ impl Node {
         self: &Arc<Self>,
         to: NodeId,
         number: u64,
-        whom: &Whom,
+        meant: Vec<Name>,
         message: u64,
         fingerprint: u32,
         payload: &[u8],
         within: Duration,
     ) {
-        let located: Vec<_> = self
-            .meant(whom)
-            .into_iter()
-            .filter_map(|name| self.location_here(&name).map(|location| (name, location)))
-            .collect();
+        let located: Vec<_> =
+            meant.into_iter().filter_map(|name| self.location_here(&name).map(|location| (name, location))).collect();
         let deadline = Deadline::after(Clock::instant(), within);
         let mut findings = Findings { found: located.clone(), ..Findings::default() };
         let mut waiting = Vec::with_capacity(located.len());
@@ -174,7 +177,7 @@ impl Node {
     }
 
     /// The names of this node that are meant, and those that were here lately: what is published goes after them.
-    fn meant(&self, whom: &Whom) -> Vec<Name> {
+    pub(crate) fn meant(&self, whom: &Whom) -> Vec<Name> {
         match whom {
             Whom::Everyone => self.places.cells().map(|cell| cell.name().clone()).collect(),
             Whom::Kind(kind) => self.places.of_kind(KindId(*kind)),
@@ -182,7 +185,7 @@ impl Node {
         }
     }
 
-    fn findings(self: &Arc<Self>, to: NodeId, number: u64, findings: Findings) {
+    pub(crate) fn findings(self: &Arc<Self>, to: NodeId, number: u64, findings: Findings) {
         if to == self.id() {
             self.surveys.arrived(number, to, findings);
             return;

@@ -233,6 +233,10 @@ impl Control {
         self.view_changed(now);
         // Who hears of it finds the new view in place.
         self.publish();
+        if let MemberEvent::Down(node, _) = event {
+            // Only now: who asks meanwhile is still in the view, and gets a pledge that ends here.
+            self.node.pledges.gone(node);
+        }
         self.answer_leavers();
         self.node.tell_member(&event);
         if event == MemberEvent::Joined {

@@ -18,6 +18,7 @@ use crate::runtime::departures::Departure;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Found, Gate, Place};
 use crate::runtime::rules::Rule;
+use crate::runtime::survey::Whom;
 use crate::worker::{AnyCell, Die, End, Parcel, Payload, Sealing, Start};
 
 impl Node {
@@ -36,12 +37,27 @@ impl Node {
             }
             Order::Absorb { epoch, from, loser } => self.absorb(name, epoch, from, loser),
             Order::Drop { epoch, why, successor } => self.give_up(&name, epoch, why, successor),
-            Order::Groups { epoch, groups } => {
-                if self.places.cell(&name, epoch).is_some() {
-                    self.groups.set(&name, groups);
-                }
-            }
+            Order::Groups { epoch, groups, turn } => self.index(name, epoch, groups, turn),
         }
+    }
+
+    /// Puts a cell where publishes look for it, and reports it when nobody leaves this node out any more.
+    fn index(self: &Arc<Self>, name: Name, epoch: Epoch, groups: Vec<GroupKey>, turn: u32) {
+        if self.places.cell(&name, epoch).is_none() {
+            return;
+        }
+        let whoms: Vec<_> = groups.iter().cloned().map(Whom::Group).collect();
+        self.groups.set(&name, groups);
+        let recall = self.recall_pledges(&whoms);
+        let indexed = Input::Cell(name, epoch, Happened::Indexed { turn });
+        if recall.is_over() {
+            return self.control(indexed);
+        }
+        let node = self.clone();
+        self.errands.add(async move {
+            node.recalled(recall).await;
+            node.control(indexed);
+        });
     }
 
     fn start(
@@ -69,15 +85,20 @@ impl Node {
             }
         };
         self.move_in(&name, &cell, source);
+        let whoms: Vec<_> = groups.iter().cloned().map(Whom::Group).chain([Whom::Kind(spec.kind.0)]).collect();
         self.groups.set(&name, groups);
-        if spec.local {
+        let recall = self.recall_pledges(&whoms);
+        if spec.local && recall.is_over() {
             // The instance came as it is: there is nothing to boot it from, and nothing to boot.
             self.started(&name, &cell, false);
             return;
         }
-        let (node, args) = (self.clone(), spec.args.clone());
+        let (node, args, local) = (self.clone(), spec.args.clone(), spec.local);
         self.errands.add(async move {
             let booting = async {
+                if local {
+                    return Ok(());
+                }
                 let bundle = match source {
                     None => None,
                     Some((from, predecessor)) => Some(node.fetch(from, &name, predecessor).await?),
@@ -87,7 +108,13 @@ impl Node {
             let limit = node.config().start_timeout();
             let booted = node.within(limit, booting).await;
             match booted.unwrap_or_else(|| Err(format!("it did not start within {limit:?}"))) {
-                Ok(()) => node.started(&name, &cell, source.is_some()),
+                Ok(()) => {
+                    node.recalled(recall).await;
+                    // Who waited may have been given up meanwhile, which was reported then.
+                    if node.places.cell(&name, epoch).is_some() {
+                        node.started(&name, &cell, source.is_some());
+                    }
+                }
                 Err(text) => node.start_failed(&name, &cell, text),
             }
         });

@@ -84,7 +84,10 @@ impl Inbox for Ear {
             kind::FLUSHED => node.flushed(peer, LaneId(word(head, 1)), word(head, 0)),
             kind::QUEUE_END => node.queue_ended(peer, &Payload::copy_of(body)),
             kind::SURVEY => match batch::read::<Question>(&Payload::copy_of(body)) {
-                Some(question) => node.survey(peer, word(head, 0), question),
+                Some(question) => {
+                    node.counters.surveyed.add(1);
+                    node.survey(peer, word(head, 0), question);
+                }
                 None => malformed(node, from, "a question"),
             },
             kind::FINDINGS => match batch::read::<Findings>(&Payload::copy_of(body)) {
@@ -99,6 +102,16 @@ impl Inbox for Ear {
             kind::NOT_HERE => {
                 if node.not_there(peer, body).is_none() {
                     malformed(node, from, "word of a name");
+                }
+            }
+            kind::RECALL => {
+                if node.pledge_recalled(peer, head, body).is_none() {
+                    malformed(node, from, "the recall of a pledge");
+                }
+            }
+            kind::RECALLED => {
+                if node.recall_known(peer, head, body).is_none() {
+                    malformed(node, from, "the answer to a recall");
                 }
             }
             kind::LET_GO => self.tell(Input::LetGo(peer)),

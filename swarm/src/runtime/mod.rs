@@ -21,6 +21,7 @@ mod line;
 mod local;
 mod node;
 mod places;
+mod pledges;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod post;
 mod registry;
@@ -45,6 +46,6 @@ pub(crate) use control::Left;
 pub(crate) use kinds::Kinds;
 pub(crate) use local::{Begun, First, low_bits};
 pub(crate) use node::Node;
-pub(crate) use registry::GroupNames;
+pub(crate) use registry::{GroupNames, spec};
 pub(crate) use start::{Plan, leave, start};
 pub(crate) use survey::{Question, Whom};

@@ -36,6 +36,7 @@ use crate::runtime::instances::Instances;
 use crate::runtime::lanes::{LaneId, Lanes};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Place, Places};
+use crate::runtime::pledges::Pledges;
 use crate::runtime::relays::{self, Confirmed, Relays};
 use crate::runtime::room::Room;
 use crate::runtime::routing::Routing;
@@ -81,6 +82,7 @@ pub(crate) struct Node {
     pub(crate) outgoing: Outgoing,
     pub(crate) instances: Instances,
     pub(crate) surveys: Surveys,
+    pub(crate) pledges: Pledges,
     pub(crate) counters: Counters,
     pub(crate) subscribers: Subscribers,
     upstreams: RwLock<HashMap<NodeId, Arc<Upstream>>>,
@@ -146,6 +148,7 @@ impl Node {
             outgoing: Outgoing::default(),
             instances: Instances::default(),
             surveys: Surveys::default(),
+            pledges: Pledges::default(),
             counters: Counters::default(),
             subscribers: Subscribers::default(),
             upstreams: RwLock::default(),
@@ -521,6 +524,8 @@ impl Node {
     /// A new connection: nothing that was sent on an older one counts.
     pub(crate) fn connected(&self, peer: NodeId) {
         self.upstreams.write().unwrap_or_else(PoisonError::into_inner).remove(&peer);
+        self.surveys.distrust(peer);
+        self.remind_of_recalls(peer);
     }
 
     /// The connection for calls to `peer` was lost. Frames up to `claimed` may have arrived; the others came back.
@@ -594,6 +599,7 @@ impl Node {
         });
         drop(letters);
         self.surveys.clear();
+        self.pledges.clear();
         self.fetches.clear();
         self.subscribers.close();
         tracing::info!(node = %self.me, "stopped");
@@ -625,6 +631,7 @@ impl Node {
             calls_failed: counters.calls_failed.get(),
             casts: counters.casts.get(),
             received: counters.received.get(),
+            surveyed: counters.surveyed.get(),
             forwarded: counters.forwarded.get(),
             handoffs_in: counters.handoffs_in.get(),
             handoffs_out: counters.handoffs_out.get(),

@@ -14,7 +14,7 @@ use crate::runtime::Node;
 use crate::runtime::control::Input;
 use crate::runtime::requests::{Outcome, Request};
 use crate::runtime::survey::{Question, Whom};
-use crate::worker::{Cell, Payload, Worker};
+use crate::worker::{Cell, Worker};
 
 /// What a group and the worker type that it takes are called, for errors.
 #[derive(Clone, Copy, Debug)]
@@ -23,45 +23,14 @@ pub(crate) struct GroupNames {
     pub(crate) worker: &'static str,
 }
 
+/// A worker that is started anywhere, from these init arguments.
+pub(crate) fn spec<W: Worker>(args: &[u8]) -> Spec {
+    Spec { kind: W::KIND, worker: W::NAME.into(), args: args.into(), local: false }
+}
+
 impl Node {
-    /// Registers `name` with a new worker.
-    pub(crate) async fn register<W: Worker>(
-        self: Arc<Self>,
-        name: Name,
-        args: Payload,
-        limit: Duration,
-    ) -> Result<Location, RegisterError> {
-        let spec = Spec { kind: W::KIND, worker: W::NAME.into(), args: Arc::from(&args[..]), local: false };
-        self.register_spec(name, spec, Ask::Register, limit).await
-    }
-
-    /// Where `name` is, after registering it if it was free.
-    pub(crate) async fn whereis_or_register<W: Worker>(
-        self: Arc<Self>,
-        name: Name,
-        args: Payload,
-        limit: Duration,
-    ) -> Result<Location, RegisterError> {
-        let spec = Spec { kind: W::KIND, worker: W::NAME.into(), args: Arc::from(&args[..]), local: false };
-        self.register_spec(name, spec, Ask::WhereisOrRegister, limit).await
-    }
-
-    /// Registers `name` with this instance, on this node.
-    pub(crate) async fn register_local<W: Worker>(
-        self: Arc<Self>,
-        name: Name,
-        worker: W,
-        limit: Duration,
-    ) -> Result<Location, RegisterError> {
-        let key = self.instances.keep(Box::new(move |name, epoch, host| Cell::with_worker(name, epoch, host, worker)));
-        let spec = Spec { kind: W::KIND, worker: W::NAME.into(), args: Arc::from(&key[..]), local: true };
-        let registered = self.clone().register_spec(name, spec, Ask::Register, limit).await;
-        // If it was not started by now it never will be.
-        drop(self.instances.take(&key));
-        registered
-    }
-
-    async fn register_spec(
+    /// Registers `name` for what `spec` says, or also gives where it is, as `ask` says.
+    pub(crate) async fn register(
         self: Arc<Self>,
         name: Name,
         spec: Spec,
@@ -77,7 +46,34 @@ impl Node {
             return Err(RegisterError::NameTooLong { bytes, limit: Name::BYTES_MAX });
         }
         let worker = spec.worker.as_str().to_owned();
-        match self.ask(name.clone(), ask(spec), limit).await {
+        let outcome = self.ask(name.clone(), ask(spec), limit).await;
+        self.registered(name, worker, outcome, limit)
+    }
+
+    /// Registers `name` with this instance, on this node.
+    pub(crate) async fn register_local<W: Worker>(
+        self: Arc<Self>,
+        name: Name,
+        worker: W,
+        limit: Duration,
+    ) -> Result<Location, RegisterError> {
+        let key = self.instances.keep(Box::new(move |name, epoch, host| Cell::with_worker(name, epoch, host, worker)));
+        let spec = Spec { local: true, ..spec::<W>(&key) };
+        let registered = self.clone().register(name, spec, Ask::Register, limit).await;
+        // If it was not started by now it never will be.
+        drop(self.instances.take(&key));
+        registered
+    }
+
+    /// What the answer to a register means.
+    fn registered(
+        &self,
+        name: Name,
+        worker: String,
+        outcome: Outcome,
+        limit: Duration,
+    ) -> Result<Location, RegisterError> {
+        match outcome {
             Outcome::Answered(Answer::Registered(location) | Answer::Whereis(Some(location))) => Ok(location),
             Outcome::Answered(Answer::AlreadyRegistered(location)) => {
                 Err(RegisterError::AlreadyRegistered { name, location })

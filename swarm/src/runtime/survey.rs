@@ -1,7 +1,7 @@
-//! Owns questions that go to every node of the cluster at once, and their answers as they come in: lists, publishes,
-//! multicalls. A node that is lost or late never holds back the others' answers.
+//! Owns questions that go to all nodes at once that may have an answer, and the answers as they come in: lists, publishes,
+//! multicalls. Never leaves a node out that has not pledged that nobody of the group is there; and a node that is lost or late never holds back the others' answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rkyv::rancor::Error;
@@ -17,7 +17,7 @@ use crate::runtime::Node;
 use crate::worker::Payload;
 
 /// Which workers a question is about.
-#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Archive, Serialize, Deserialize)]
 pub(crate) enum Whom {
     /// All workers.
     Everyone,
@@ -27,7 +27,7 @@ pub(crate) enum Whom {
     Group(GroupKey),
 }
 
-/// A question to every node.
+/// A question to the nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub(crate) enum Question {
     /// Which of them do you host?
@@ -53,6 +53,19 @@ pub(crate) struct Findings {
     pub(crate) replies: Vec<(Name, Result<Vec<u8>, CallError>)>,
     /// Nothing more comes from this node.
     pub(crate) last: bool,
+    /// Nobody of the group is there, and who asked will be told before somebody is.
+    pub(crate) nobody: bool,
+}
+
+impl Question {
+    /// Which workers it is about.
+    pub(crate) fn whom(&self) -> &Whom {
+        match self {
+            Self::List(whom) | Self::Page { whom, .. } | Self::Publish { whom, .. } | Self::Multicall { whom, .. } => {
+                whom
+            }
+        }
+    }
 }
 
 /// The open questions of one node.
@@ -63,11 +76,25 @@ pub(crate) struct Surveys(Mutex<Open>);
 struct Open {
     next: u64,
     open: BTreeMap<u64, Asked>,
+    /// The nodes that have pledged that nobody of a group is there. Each gives so many pledges at most.
+    pledged: HashMap<Whom, BTreeSet<NodeId>>,
 }
 
 struct Asked {
+    whom: Whom,
+    question: Payload,
     missing: BTreeSet<NodeId>,
+    /// Nodes that were left out, since they have pledged.
+    spared: BTreeSet<NodeId>,
     findings: mpsc::UnboundedSender<(NodeId, Findings)>,
+}
+
+/// A question that was just noted as open.
+pub(super) struct Opened {
+    pub(super) number: u64,
+    /// Who is to be asked.
+    pub(super) asked: BTreeSet<NodeId>,
+    pub(super) findings: mpsc::UnboundedReceiver<(NodeId, Findings)>,
 }
 
 /// The answers to one question. Ends when every node has answered or is lost.
@@ -91,33 +118,70 @@ impl Drop for Answers {
 }
 
 impl Surveys {
-    /// Asks all members, this node included.
+    /// Asks all members that may have an answer, this node included.
     pub(crate) fn ask(&self, node: &Arc<Node>, question: &Question) -> Answers {
         let members: BTreeSet<NodeId> = node.routing().view().keys().copied().chain([node.id()]).collect();
-        let (findings, received) = mpsc::unbounded_channel();
-        let number = {
-            let mut surveys = self.lock();
-            surveys.next += 1;
-            let number = surveys.next;
-            surveys.open.insert(number, Asked { missing: members.clone(), findings });
-            number
+        let bytes = rkyv::to_bytes::<Error>(question);
+        let bytes = bytes.inspect_err(|error| tracing::error!(%error, "a question could not be encoded"));
+        let Ok(bytes) = bytes.map(Payload::from) else {
+            let (_, findings) = mpsc::unbounded_channel();
+            return Answers { node: node.clone(), number: 0, findings };
         };
-        let answers = Answers { node: node.clone(), number, findings: received };
-        let bytes = match rkyv::to_bytes::<Error>(question) {
-            Ok(bytes) => Payload::from(bytes),
-            Err(error) => {
-                tracing::error!(%error, "a question could not be encoded");
-                self.lock().open.remove(&number);
-                return answers;
-            }
-        };
-        for member in members.into_iter().filter(|member| *member != node.id()) {
-            if !node.send_frame(member, kind::SURVEY, answer_head(number, 0), &bytes) {
-                self.arrived(number, member, Findings { last: true, ..Findings::default() });
-            }
+        let Opened { number, asked, findings } = self.open(members, question.whom(), bytes.clone());
+        let answers = Answers { node: node.clone(), number, findings };
+        for member in asked.into_iter().filter(|member| *member != node.id()) {
+            self.send(node, member, number, &bytes);
         }
         node.survey(node.id(), number, question.clone());
         answers
+    }
+
+    /// `by` has taken its pledge about a group back, or with `Everyone` all of them. What is being asked goes to it, too.
+    pub(crate) fn recalled(&self, node: &Arc<Node>, by: NodeId, whom: &Whom) {
+        for (number, question) in self.take_back(by, whom) {
+            self.send(node, by, number, &question);
+        }
+    }
+
+    fn send(&self, node: &Arc<Node>, to: NodeId, number: u64, question: &Payload) {
+        if !node.send_frame(to, kind::SURVEY, answer_head(number, 0), question) {
+            self.arrived(number, to, Findings { last: true, ..Findings::default() });
+        }
+    }
+
+    /// Notes a question as open, and says whom it goes to.
+    pub(super) fn open(&self, members: BTreeSet<NodeId>, whom: &Whom, question: Payload) -> Opened {
+        let (sender, findings) = mpsc::unbounded_channel();
+        let mut surveys = self.lock();
+        surveys.next += 1;
+        let number = surveys.next;
+        let pledged = surveys.pledged.get(whom);
+        let (spared, asked) = members.into_iter().partition(|node| pledged.is_some_and(|nodes| nodes.contains(node)));
+        let missing = BTreeSet::clone(&asked);
+        surveys.open.insert(number, Asked { whom: whom.clone(), question, missing, spared, findings: sender });
+        Opened { number, asked, findings }
+    }
+
+    /// Forgets a pledge, and says what is open that now goes to `by` as well.
+    pub(super) fn take_back(&self, by: NodeId, whom: &Whom) -> Vec<(u64, Payload)> {
+        let mut surveys = self.lock();
+        if *whom == Whom::Everyone {
+            surveys.forget_pledges(by);
+        } else if let Some(nodes) = surveys.pledged.get_mut(whom) {
+            nodes.remove(&by);
+            if nodes.is_empty() {
+                surveys.pledged.remove(whom);
+            }
+        }
+        let concerned = |asked: &Asked| *whom == Whom::Everyone || asked.whom == *whom;
+        let open = surveys.open.iter_mut().filter(|(_, asked)| concerned(asked));
+        let late = open.filter_map(|(number, asked)| {
+            asked.spared.take(&by).map(|by| {
+                asked.missing.insert(by);
+                (*number, asked.question.clone())
+            })
+        });
+        late.collect()
     }
 
     /// A part of an answer has come.
@@ -130,27 +194,49 @@ impl Surveys {
         if findings.last {
             asked.missing.remove(&from);
         }
+        let pledged = findings.nobody.then(|| asked.whom.clone());
         // Nobody listens any more: the entry goes when the listener's end is dropped.
         let _ = asked.findings.send((from, findings));
         if asked.missing.is_empty() {
             surveys.open.remove(&number);
         }
+        if let Some(whom) = pledged {
+            surveys.pledged.entry(whom).or_default().insert(from);
+        }
     }
 
-    /// A node is lost: nobody waits for it.
+    /// A node is lost, or the connection to it: nobody waits for it, and its pledges count no more.
     pub(crate) fn lost(&self, node: NodeId) {
-        self.lock().open.retain(|_, asked| {
+        let mut surveys = self.lock();
+        surveys.forget_pledges(node);
+        surveys.open.retain(|_, asked| {
             asked.missing.remove(&node);
             !asked.missing.is_empty()
         });
     }
 
+    /// A node's pledges count no more.
+    pub(crate) fn distrust(&self, node: NodeId) {
+        self.lock().forget_pledges(node);
+    }
+
     /// Ends all of them.
     pub(crate) fn clear(&self) {
-        self.lock().open.clear();
+        let mut surveys = self.lock();
+        surveys.open.clear();
+        surveys.pledged.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn forget_pledges(&mut self, of: NodeId) {
+        self.pledged.retain(|_, nodes| {
+            nodes.remove(&of);
+            !nodes.is_empty()
+        });
     }
 }

@@ -1,5 +1,8 @@
 //! Workers go to a node that joins and away from one that leaves, with what their hooks say.
 
+use std::collections::BTreeMap;
+
+use swarm::Event;
 use swarm::prelude::*;
 
 use crate::account::{Account, AccountClient};
@@ -81,22 +84,20 @@ fn a_newcomer_gets_its_part_and_a_leaver_hands_all_over() {
             RootedClient::register(format!("rooted/{i}"), ()).on(&first).await.expect("the name is free");
             assert_eq!(first.at::<Rooted>(format!("rooted/{i}")).add(i).await, Ok(i));
         }
+        let mut events = first.events();
         let second = join_with(Config::default(), "moving", &[&first]).await;
-        let begun = tokio::time::Instant::now();
-        loop {
-            let all = first.registered().await.expect("all nodes answer");
-            let moved = |prefix: &str| {
-                let there =
-                    |(name, at): &&(Name, Location)| name.as_str().starts_with(prefix) && at.node == second.node();
-                all.iter().filter(there).count()
-            };
-            if moved("acct/") > 3 && moved("whole/") > 3 && moved("fresh/") > 3 {
-                assert_eq!(moved("rooted/"), 0);
-                break;
+        let mut moved = BTreeMap::<String, u64>::new();
+        while ["acct", "whole", "fresh"].iter().any(|kind| moved.get(*kind).is_none_or(|count| *count <= 3)) {
+            let event = tokio::time::timeout(PATIENCE, events.next()).await.expect("workers move to the newcomer");
+            if let Event::Moved { name, to } = event.expect("the node runs") {
+                assert_eq!(to, second.node());
+                let (kind, _) = name.as_str().split_once('/').expect("all names have a kind");
+                *moved.entry(kind.to_owned()).or_default() += 1;
             }
-            assert!(begun.elapsed() < PATIENCE, "workers move to the newcomer");
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        let all = second.registered().await.expect("all nodes answer");
+        let mut rooted = all.iter().filter(|(name, _)| name.as_str().starts_with("rooted/"));
+        assert!(rooted.all(|(_, at)| at.node == first.node()), "{all:?}");
         first.leave().await.expect("everything is handed over");
         for i in 0..NAMES {
             assert_eq!(second.at::<Account>(format!("acct/{i}")).balance().await, Ok(i));

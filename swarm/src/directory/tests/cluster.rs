@@ -45,6 +45,8 @@ pub(super) struct HostCell {
     /// It answers Ignore.
     pub(super) pin: bool,
     pub(super) groups: Vec<GroupKey>,
+    /// What it was told about groups, and has not yet said that it has taken effect.
+    pub(super) indexing: VecDeque<(Epoch, u32)>,
 }
 
 pub(super) struct Node {
@@ -244,7 +246,12 @@ impl Cluster {
                     cell.running = false;
                 })?;
             }
-            Order::Groups { epoch, groups } => self.with_cell(n, &name, epoch, |cell| cell.groups = groups)?,
+            Order::Groups { epoch, groups, turn } => {
+                self.with_cell(n, &name, epoch, |cell| {
+                    cell.groups = groups;
+                    cell.indexing.push_back((epoch, turn));
+                })?;
+            }
         }
         Ok(())
     }
@@ -259,11 +266,25 @@ impl Cluster {
         }
     }
 
+    /// What is published from now on finds a cell by the groups that it was told.
+    fn indexed(&mut self, n: usize, name: &Name, epoch: Epoch, turn: u32) -> Check {
+        self.note(|| format!("[n{n} has indexed {name}]"));
+        if let Some(cell) = self.nodes[n].cells.get_mut(name) {
+            cell.indexing.pop_front();
+        }
+        self.feed(n, Event::Cell { name: name.clone(), epoch, happened: Happened::Indexed { turn } })
+    }
+
     /// Ends the job of a cell: as it should, or with the other outcome (`well` = false).
     pub(super) fn work(&mut self, n: usize, name: &Name, well: bool) -> Check {
         let Some(cell) = self.nodes[n].cells.get(name).cloned() else {
             return Ok(());
         };
+        if let Some((epoch, turn)) =
+            cell.indexing.front().filter(|(_, turn)| well && (cell.job.is_none() || turn % 2 == 0))
+        {
+            return self.indexed(n, name, *epoch, *turn);
+        }
         let Some(job) = cell.job.clone() else {
             return Ok(());
         };
@@ -408,7 +429,10 @@ impl Cluster {
     pub(super) fn jobs(&self) -> Vec<(usize, Name)> {
         let up = self.nodes.iter().enumerate().filter(|(_, node)| node.up);
         let cells = up.flat_map(|(n, node)| node.cells.iter().map(move |(name, cell)| (n, name, cell)));
-        cells.filter(|(.., cell)| cell.job.is_some()).map(|(n, name, _)| (n, name.clone())).collect()
+        cells
+            .filter(|(.., cell)| cell.job.is_some() || !cell.indexing.is_empty())
+            .map(|(n, name, _)| (n, name.clone()))
+            .collect()
     }
 
     pub(super) fn tick(&mut self, span: Duration) -> Check {

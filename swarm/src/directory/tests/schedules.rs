@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
-use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route};
+use crate::directory::{Answer, Ask, Event, GroupKey, Happened, Message, PartitionId, RequestId, Role, Route};
 use crate::name::Name;
 
 fn formed(nodes: usize) -> Cluster {
@@ -467,6 +467,86 @@ fn groups_follow_the_worker() -> Check {
     all.joins(3, 0)?;
     all.rest()?;
     assert_eq!(all.nodes[3].cells[&Name::from("x")].groups, [group]);
+    Ok(())
+}
+
+#[test]
+fn a_join_is_acknowledged_when_every_publish_finds_the_worker() -> Check {
+    let mut all = hosted_by(3, 0b0001);
+    all.registered_at(2, "x")?;
+    let (x, group) = (Name::from("x"), |key: &str| GroupKey { tag: 1, key: Name::from(key) });
+    let first = all.ask(2, "x", Ask::Join { group: group("a"), kind: None })?;
+    let second = all.ask(2, "x", Ask::Join { group: group("b"), kind: None })?;
+    // Everything but the word of the host, which tells others first.
+    for _ in 0..20 {
+        for (from, to) in all.pending() {
+            all.deliver(from, to)?;
+        }
+    }
+    assert_eq!(all.nodes[0].cells[&x].groups, [group("a"), group("b")]);
+    assert_eq!((all.answer(first), all.answer(second)), (None, None));
+    let told: Vec<_> = all.nodes[0].cells[&x].indexing.iter().copied().collect();
+    let [(epoch, early), (_, late)] = told[..] else { return Err(format!("it was told {told:?}")) };
+    let word = |turn| Event::Cell { name: x.clone(), epoch, happened: Happened::Indexed { turn } };
+    all.feed(0, word(early))?;
+    for (from, to) in all.pending() {
+        all.deliver(from, to)?;
+    }
+    assert_eq!((all.answer(first), all.answer(second)), (None, None), "that was about the first order only");
+    all.feed(0, word(late))?;
+    for (from, to) in all.pending() {
+        all.deliver(from, to)?;
+    }
+    assert_eq!((all.answer(first), all.answer(second)), (Some(&Answer::Done), Some(&Answer::Done)));
+    Ok(())
+}
+
+/// A worker may join in its `init` or `begin_handoff`, and wait for the answer there: it cannot wait until it runs.
+#[test]
+fn who_joins_while_it_starts_or_is_sealed_is_indexed_before_it_hears() -> Check {
+    let mut all = hosted_by(3, 0b1001);
+    let (x, group) = (Name::from("x"), |key: &str| GroupKey { tag: 1, key: Name::from(key) });
+    let messages = |all: &mut Cluster| -> Check {
+        for _ in 0..20 {
+            for (from, to) in all.pending() {
+                all.deliver(from, to)?;
+            }
+        }
+        Ok(())
+    };
+    let join = |all: &mut Cluster, (owner, host): (usize, usize), key: &str| -> Check {
+        let request = all.ask(owner, "x", Ask::Join { group: group(key), kind: None })?;
+        messages(all)?;
+        assert_eq!(all.answer(request), None, "nobody would find it in {key}");
+        let cell = &all.nodes[host].cells[&x];
+        assert!(cell.groups.contains(&group(key)));
+        let (epoch, turn) = *cell.indexing.back().expect("it was told");
+        all.feed(host, Event::Cell { name: x.clone(), epoch, happened: Happened::Indexed { turn } })?;
+        messages(all)?;
+        assert_eq!(all.answer(request), Some(&Answer::Done), "{key}");
+        Ok(())
+    };
+    all.register(2, "x")?;
+    messages(&mut all)?;
+    assert_eq!(all.nodes[0].cells[&x].job, Some(Job::Start { source: None }));
+    join(&mut all, (2, 0), "starting")?;
+    all.deliver_all()?;
+    assert!(all.nodes[0].cells[&x].running);
+    all.joins(3, 0)?;
+    for n in 0..3 {
+        all.learn(n, 3)?;
+    }
+    messages(&mut all)?;
+    assert_eq!(all.nodes[0].cells[&x].job, Some(Job::Seal { forced: false }));
+    join(&mut all, (3, 0), "sealing")?;
+    all.nodes[0].cells.get_mut(&x).expect("it is there").indexing.clear();
+    all.work(0, &x, true)?;
+    messages(&mut all)?;
+    assert!(all.nodes[0].cells[&x].sealed && all.nodes[3].cells[&x].job.is_some());
+    join(&mut all, (3, 3), "moving")?;
+    all.deliver_all()?;
+    all.rest()?;
+    assert_eq!(all.nodes[3].cells[&x].groups, [group("moving"), group("sealing"), group("starting")]);
     Ok(())
 }
 

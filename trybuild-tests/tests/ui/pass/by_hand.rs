@@ -1,9 +1,9 @@
-//! Nothing that the macros generate is magic: a message, a worker and a group written by hand.
-use swarm::message::{Fingerprint, Schema, decode, encode};
-use swarm::prelude::*;
+//! What is written by hand and what the macros generate can be mixed: a message and a group by hand around a generated
+//! worker. A worker by hand that runs is in swarm's own tests.
+use swarm::message::{Fingerprint, Schema};
 use swarm::registration::Entry;
-use swarm::worker::{Active, Boot, Init, Input, Method, Payload, Step};
-use swarm::{Call, Group, Message, Worker};
+use swarm::worker::Init;
+use swarm::{Call, Group, Message};
 
 #[derive(swarm::rkyv::Archive, swarm::rkyv::Serialize, swarm::rkyv::Deserialize)]
 #[rkyv(crate = swarm::rkyv)]
@@ -20,38 +20,22 @@ impl Message for Add {
 
 struct Counter(u64);
 
-impl Worker for Counter {
-    const NAME: &'static str = "Counter";
-    const ARGS: Fingerprint = u64::FINGERPRINT;
-    const METHODS: &'static [Method<Self>] = &[Method::<Self>::call::<Add>()];
-    type Client = swarm::client::Handle;
-
-    fn boot(_: Context<Self>, arguments: Payload) -> Boot<Self> {
-        match decode(&arguments) {
-            Ok(start) => Boot::Done(Ok(Self(start))),
-            Err(malformed) => Boot::Refused(malformed),
-        }
+#[swarm::worker]
+impl Counter {
+    #[init]
+    fn init(start: u64) -> Self {
+        Self(start)
     }
-}
 
-impl Init<Counter> for u64 {
-    fn encode(self) -> Payload {
-        encode(&self)
+    #[call(Add)]
+    fn add(&mut self, Add(more): Add) -> u64 {
+        self.0 += more;
+        self.0
     }
-}
 
-impl Call<Add> for Counter {
-    type Reply = u64;
-
-    fn run(mut at: Active<Self>, input: Input<Add>) -> Step<Self, u64> {
-        match input.owned() {
-            Ok(Add(more)) => {
-                at.worker.0 += more;
-                let sum = at.worker.0;
-                Step::Done(at, sum)
-            }
-            Err(malformed) => Step::Refused(at, malformed),
-        }
+    #[call]
+    fn sum(&self) -> u64 {
+        self.0
     }
 }
 
@@ -62,9 +46,16 @@ impl Group for Counters {
     type Members = swarm::group::Of<Counter>;
 }
 
+fn answers<W: Call<M, Reply = u64>, M: Message>() {}
+
+fn takes<W, I: Init<W>>(_: I) {}
+
 fn main() {
-    let entry = Entry::of::<Counter>();
-    assert_eq!((entry.methods)().len(), 1);
-    let call = swarm::client::Handle::new("c").call::<Counter, Add>(Add(1));
-    drop(call);
+    answers::<Counter, Add>();
+    answers::<Counter, counter::Sum>();
+    takes::<Counter, _>(5_u64);
+    assert_eq!((Entry::of::<Counter>().methods)().len(), 2);
+    drop(swarm::client::Handle::new("c").call::<Counter, Add>(Add(1)));
+    drop(swarm::group::<Counters>().multicall(Add(1)));
+    drop(swarm::group::<Counters>().multicall(counter::Sum {}));
 }
