@@ -1,4 +1,5 @@
-//! Owns how much memory a process has, as the kernel says.
+//! Owns how much memory a process has, as the kernel says. Never looks into the allocator: its rounding, its slack and what
+//! registering has left in it count, since a machine must have them too.
 
 use std::fs;
 use std::io;

@@ -71,6 +71,12 @@ impl<W: Worker> State<W> {
         self.extras.get_or_insert_default()
     }
 
+    /// It costs no more than it must.
+    #[cfg(test)]
+    pub(super) fn is_lean(&self) -> bool {
+        self.worker.is_some() && self.extras.is_none()
+    }
+
     pub(super) fn check_out(&mut self) -> CheckedOut<W> {
         match self.phase {
             Phase::Running => self.worker.take().map_or(CheckedOut::Busy, CheckedOut::Worker),

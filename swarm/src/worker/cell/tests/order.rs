@@ -49,6 +49,7 @@ async fn an_idle_worker_runs_on_its_caller_without_a_slot() {
     cell.cast(Note(1, 2)).expect("there is room");
     assert_eq!(*shared.log(), [(1, 2)]);
     assert!(bench.node.pending.is_empty());
+    assert!(cell.lock().is_lean());
 }
 
 #[tokio::test]
@@ -68,6 +69,7 @@ async fn a_dropped_caller_cancels_nothing() {
     shared.gate.add_permits(1);
     call(&bench, &cell, Count(0)).await.expect("it answers");
     assert_eq!(*shared.log(), [(u64::MAX, 1), (5, 5)]);
+    assert!(cell.lock().is_lean(), "an idle worker has given back its queue");
 }
 
 #[tokio::test]
