@@ -96,7 +96,14 @@ async fn start(mut words: impl Iterator<Item = String>) -> Result<Swarm, Box<dyn
         }
     }
     builder = match group {
-        Some(group) => builder.discovery(Multicast::default().group(group.ip()).port(group.port())),
+        Some(group) => {
+            let multicast = Multicast::default().group(group.ip()).port(group.port());
+            builder.discovery(match group {
+                // As in `[ff12::5a%2]:45892`.
+                SocketAddr::V6(group) if group.scope_id() != 0 => multicast.interface_index(group.scope_id()),
+                SocketAddr::V6(_) | SocketAddr::V4(_) => multicast,
+            })
+        }
         None if seeds.is_empty() => builder.discovery(Multicast::default()),
         None => builder,
     };
