@@ -76,7 +76,11 @@ impl Node {
     fn publish_here(self: &Arc<Self>, whom: &Whom, id: u64, message: u64, fingerprint: u32, payload: &[u8]) -> u64 {
         let mut delivered = 0;
         for name in self.meant(whom) {
-            let counts = self.location_here(&name).is_some();
+            let here = self.places.open_cell(&name);
+            if here.as_ref().is_some_and(|cell| !cell.takes(message, fingerprint)) {
+                // Any worker may be in an untyped group, and those without a method for the message are not reached.
+                continue;
+            }
             let parcel = Parcel {
                 method: message,
                 fingerprint,
@@ -87,7 +91,7 @@ impl Node {
                 unconfirmed: None,
             };
             match self.route(Letter::new(name, 0, parcel)) {
-                Ok(()) => delivered += u64::from(counts),
+                Ok(()) => delivered += u64::from(here.is_some()),
                 Err((letter, error)) => self.refuse(letter, error),
             }
         }
