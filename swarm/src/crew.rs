@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use swarm_net::node::NodeId;
 use swarm_net::time::Clock;
 
 use crate::client::Op;
@@ -88,8 +89,8 @@ impl<G: Group> Crew<G> {
         Pages::new(self.on.clone(), self.whom())
     }
 
-    /// Casts `message` to all members. Gives to how many it was delivered; each gets it once, also one that moves
-    /// meanwhile. Members on a node that is lost meanwhile may miss it.
+    /// Casts `message` to all members that have a method for it. Gives to how many it was delivered; each gets it once,
+    /// also one that moves meanwhile. Members on a node that is lost meanwhile may miss it.
     pub fn publish<M>(&self, message: M) -> Op<usize, RegistryError>
     where
         M: Message,
@@ -205,7 +206,7 @@ impl Node {
             match self.within(due.since(Clock::instant()), answers.next()).await {
                 Some(Some((_, findings))) => delivered += usize::try_from(findings.delivered).unwrap_or(0),
                 Some(None) => return Ok(delivered),
-                None => return Err(RegistryError::Timeout { after: limit }),
+                None => return Err(RegistryError::Timeout { name: None, node: self.id(), after: limit }),
             }
         }
     }
@@ -223,18 +224,18 @@ impl Node {
         let payload = payload.to_vec();
         let question = Question::Multicall { whom, message, fingerprint, payload, within_ms };
         let mut answers = self.surveys.ask(self, &question);
-        let mut called = BTreeMap::<Name, Option<Result<Vec<u8>, CallError>>>::new();
-        while let Some(Some((_, findings))) = self.within(due.since(Clock::instant()), answers.next()).await {
+        let mut called = BTreeMap::<Name, (NodeId, Option<Result<Vec<u8>, CallError>>)>::new();
+        while let Some(Some((from, findings))) = self.within(due.since(Clock::instant()), answers.next()).await {
             for (name, _) in findings.found {
-                called.entry(name).or_default();
+                called.entry(name).or_insert((from, None));
             }
             for (name, reply) in findings.replies {
-                called.insert(name, Some(reply));
+                called.insert(name, (from, Some(reply)));
             }
         }
-        let late = |name: &Name| CallError::Timeout { name: name.clone(), after: limit, executed: Executed::Maybe };
-        let answer = |(name, reply): (Name, Option<_>)| {
-            let reply = reply.unwrap_or_else(|| Err(late(&name)));
+        let answer = |(name, (node, reply)): (Name, (NodeId, Option<_>))| {
+            let late = || CallError::Timeout { name: name.clone(), node, after: limit, executed: Executed::Maybe };
+            let reply = reply.unwrap_or_else(|| Err(late()));
             (name, reply)
         };
         called.into_iter().map(answer).collect()

@@ -150,7 +150,8 @@ impl<W: Worker> Entry<W> {
     /// Answers it unrun, since it is due.
     pub(super) fn expire(self, core: &Core) {
         let after = self.deadline.limit;
-        self.reply.send(core, Err(CallError::Timeout { name: core.name.clone(), after, executed: Executed::No }));
+        let (name, node) = (core.name.clone(), core.host.node());
+        self.reply.send(core, Err(CallError::Timeout { name, node, after, executed: Executed::No }));
     }
 
     /// Answers it unrun, since the cell ended.

@@ -230,8 +230,8 @@ impl<W: Worker> Cell<W> {
             }
             Err(_) => {
                 self.spawn(self.clone().finish(later, Reply::Nobody));
-                let (name, after) = (self.core.name.clone(), deadline.limit);
-                Err(CallError::Timeout { name, after, executed: Executed::Yes })
+                let (name, node, after) = (self.core.name.clone(), self.core.host.node(), deadline.limit);
+                Err(CallError::Timeout { name, node, after, executed: Executed::Yes })
             }
         }
     }

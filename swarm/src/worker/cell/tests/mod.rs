@@ -123,7 +123,7 @@ impl Bench {
     /// Lets time pass, and ends what is due.
     fn advance(&self, span: Duration) {
         self.node.timers.advance(span);
-        self.node.pending.expire(self.node.timers.now(), |_| crate::Executed::Maybe);
+        self.node.pending.expire(self.node.timers.now(), self.node.replies.node, |_| crate::Executed::Maybe);
     }
 
     /// A parcel from another node.
