@@ -16,7 +16,7 @@ use crate::group::{Answers, Group, Hears, Members};
 use crate::message::{Fingerprint, Message, Wire, decode, encode};
 use crate::name::Name;
 use crate::pages::Pages;
-use crate::runtime::{GroupNames, Node, Question, Whom, low_bits};
+use crate::runtime::{GroupNames, Node, Question, Whom};
 use crate::swarm::Swarm;
 use crate::worker::{Context, KindId, Payload, Worker};
 
@@ -99,7 +99,7 @@ impl<G: Group> Crew<G> {
         let whom = self.whom();
         Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
             let payload = encode(&message);
-            node.publish(whom, M::ID, low_bits(M::FINGERPRINT.0), &payload, limit).await
+            node.publish(whom, M::ID, M::FINGERPRINT.cast(), &payload, limit).await
         })
     }
 
@@ -118,13 +118,15 @@ impl<G: Group> Crew<G> {
                 return Err(RegistryError::Stopping { node: node.id() });
             }
             let payload = encode(&message);
-            let answers = node.multicall(whom, M::ID, low_bits(M::FINGERPRINT.0), &payload, limit).await;
+            let meant = M::FINGERPRINT.call(R::FINGERPRINT);
+            let answers = node.multicall(whom, M::ID, meant, &payload, limit).await;
             let me = node.id();
             let read = |name: &Name, reply: Vec<u8>| {
                 decode::<R>(&Payload::copy_of(&reply)).map_err(|malformed| CallError::SchemaMismatch {
                     name: name.clone(),
                     node: me,
                     what: format!("its reply: {malformed}"),
+                    executed: Executed::Yes,
                 })
             };
             let answer = |(name, reply): (Name, Result<Vec<u8>, CallError>)| {

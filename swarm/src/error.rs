@@ -140,6 +140,8 @@ pub enum CallError {
         node: NodeId,
         /// What differs.
         what: String,
+        /// `No` if the message could not be read, `Yes` if only the reply could not.
+        executed: Executed,
     },
     /// This node is on the smaller side of a split.
     #[error(
@@ -214,15 +216,15 @@ impl CallError {
     /// Whether the handler ran. Never wrong: after [`Executed::No`] the same call may be made again without fear.
     pub fn executed(&self) -> Executed {
         match self {
-            Self::Timeout { executed, .. } | Self::NodeDown { executed, .. } | Self::TooLarge { executed, .. } => {
-                *executed
-            }
+            Self::Timeout { executed, .. }
+            | Self::NodeDown { executed, .. }
+            | Self::SchemaMismatch { executed, .. }
+            | Self::TooLarge { executed, .. } => *executed,
             Self::Panicked { .. } => Executed::Yes,
             Self::NotRegistered { .. }
             | Self::WrongWorker { .. }
             | Self::Unhandled { .. }
             | Self::Overloaded { .. }
-            | Self::SchemaMismatch { .. }
             | Self::NoQuorum { .. }
             | Self::NoSwarm
             | Self::Stopping { .. }

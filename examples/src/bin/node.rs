@@ -15,6 +15,7 @@
 use std::error::Error;
 use std::io::BufRead;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use swarm::prelude::*;
 use tokio::sync::mpsc;
@@ -59,8 +60,18 @@ impl Sum {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     examples::log::to_stderr();
+    run().await.map_or_else(
+        |error| {
+            eprintln!("node: {error}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let swarm = start(std::env::args().skip(1)).await?;
     println!("up {}", swarm.node());
     let mut lines = typed_lines();

@@ -49,6 +49,8 @@ pub struct Spec {
     pub worker: String,
     /// The encoded init arguments.
     pub args: Vec<u8>,
+    /// The low bits of their fingerprint: who has another version of them must not start it.
+    pub schema: u32,
     /// It lives on the registrar's node, never moves, and ends with that node.
     pub local: bool,
 }

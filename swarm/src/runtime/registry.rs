@@ -31,7 +31,13 @@ impl Node {
         args: Payload,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
-        let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: args.to_vec(), local: false };
+        let spec = Spec {
+            kind: W::KIND,
+            worker: W::NAME.to_owned(),
+            args: args.to_vec(),
+            schema: W::ARGS.low(),
+            local: false,
+        };
         self.register_spec(name, spec, Ask::Register, limit).await
     }
 
@@ -42,7 +48,13 @@ impl Node {
         args: Payload,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
-        let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: args.to_vec(), local: false };
+        let spec = Spec {
+            kind: W::KIND,
+            worker: W::NAME.to_owned(),
+            args: args.to_vec(),
+            schema: W::ARGS.low(),
+            local: false,
+        };
         self.register_spec(name, spec, Ask::WhereisOrRegister, limit).await
     }
 
@@ -54,7 +66,8 @@ impl Node {
         limit: Duration,
     ) -> Result<Location, RegisterError> {
         let key = self.instances.keep(Box::new(move |name, epoch, host| Cell::with_worker(name, epoch, host, worker)));
-        let spec = Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: key.to_vec(), local: true };
+        let spec =
+            Spec { kind: W::KIND, worker: W::NAME.to_owned(), args: key.to_vec(), schema: W::ARGS.low(), local: true };
         let registered = self.clone().register_spec(name, spec, Ask::Register, limit).await;
         // If it was not started by now it never will be.
         drop(self.instances.take(&key));

@@ -141,7 +141,7 @@ impl<W: Worker> Context<W> {
     }
 
     fn arm<M: Message>(&self, span: Duration, every: Option<Duration>, message: &M) -> TimerId {
-        let message = alarms::Message { method: M::ID, fingerprint: M::FINGERPRINT.0 as u32, payload: encode(message) };
+        let message = alarms::Message { method: M::ID, fingerprint: M::FINGERPRINT.cast(), payload: encode(message) };
         let due = self.core.now() + span;
         self.core.alarms().arm(message, due, every, &self.core)
     }

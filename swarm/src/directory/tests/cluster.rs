@@ -561,5 +561,5 @@ impl Cluster {
 }
 
 pub(super) fn spec(local: bool) -> Spec {
-    Spec { kind: KIND, worker: "test".into(), args: vec![1, 2, 3], local }
+    Spec { kind: KIND, worker: "test".into(), args: vec![1, 2, 3], schema: 0, local }
 }

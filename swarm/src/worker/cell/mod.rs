@@ -138,7 +138,7 @@ impl<W: Worker> AnyCell for Cell<W> {
     }
 
     fn takes(&self, method: u64, fingerprint: u32) -> bool {
-        W::METHODS.iter().any(|known| known.id == method && known.request.0 as u32 == fingerprint)
+        W::METHODS.iter().any(|known| known.id == method && known.request.cast() == fingerprint)
     }
 
     /// Here a policy may one day run cheap handlers on the I/O thread; now all that comes as bytes goes to tokio.

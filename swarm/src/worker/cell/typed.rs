@@ -55,9 +55,12 @@ impl<R: crate::message::Wire> Future for Answered<R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.ticket).poll(cx).map(|result| match result? {
             Answer::Value(reply) => Ok(typed(reply)),
-            Answer::Payload(payload) => {
-                decode(&payload).map_err(|malformed| self.core.mismatch(format!("its reply: {malformed}")))
-            }
+            Answer::Payload(payload) => decode(&payload).map_err(|malformed| CallError::SchemaMismatch {
+                name: self.core.name.clone(),
+                node: self.core.host.node(),
+                what: format!("its reply: {malformed}"),
+                executed: Executed::Yes,
+            }),
         })
     }
 }
