@@ -417,9 +417,9 @@ pub enum RegistryError {
         /// The node that was asked.
         node: NodeId,
         /// The group.
-        group: String,
+        group: &'static str,
         /// The type the group takes.
-        expected: String,
+        expected: &'static str,
         /// The worker's type.
         found: String,
     },

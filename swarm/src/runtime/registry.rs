@@ -155,7 +155,7 @@ impl Node {
             Outcome::Answered(Answer::Done) => Ok(()),
             Outcome::Answered(Answer::NotRegistered) => Err(RegistryError::NotRegistered { name, node: self.id() }),
             Outcome::Answered(Answer::WrongKind(found)) => {
-                let (group, expected) = (names.group.to_owned(), names.worker.to_owned());
+                let GroupNames { group, worker: expected } = names;
                 Err(RegistryError::WrongWorker { name, node: self.id(), group, expected, found })
             }
             other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {

@@ -62,7 +62,8 @@ impl<W> Context<W> {
         &self.core.name
     }
 
-    /// The fencing token of this activation: strictly larger for every later one of the name.
+    /// The fencing token of this activation: strictly larger for every later one of the name. A worker that starts again in
+    /// its place after a panic is the same activation: nobody else has had the name meanwhile.
     pub fn epoch(&self) -> Epoch {
         self.core.epoch()
     }

@@ -113,7 +113,7 @@ fn a_typed_group_refuses_other_workers() {
         CrowdClient::register("c", ()).on(&swarm).await.expect("the name is free");
         let refused = swarm.group::<Audited>().join("c").await;
         assert!(
-            matches!(&refused, Err(RegistryError::WrongWorker { expected, found, .. }) if expected == "Account" && found == "Crowd"),
+            matches!(&refused, Err(RegistryError::WrongWorker { expected, found, .. }) if *expected == "Account" && found == "Crowd"),
             "{refused:?}"
         );
         let absent = swarm.group::<Audited>().join("nobody").await;
