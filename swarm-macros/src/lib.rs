@@ -1,3 +1,4 @@
+#![forbid(unsafe_code)]
 //! The attributes of Swarm. A program does not name this crate: it uses them as `#[swarm::worker]`, `#[swarm::message]`
 //! and `#[derive(swarm::Group)]`, where they are documented with examples.
 //!

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use swarm_net::node::NodeId;
 use swarm_net::time::Clock;
 
 use crate::client::Op;
@@ -15,7 +16,7 @@ use crate::group::{Answers, Group, Hears, Members};
 use crate::message::{Fingerprint, Message, Wire, decode, encode};
 use crate::name::Name;
 use crate::pages::Pages;
-use crate::runtime::{GroupNames, Node, Question, Whom, low_bits};
+use crate::runtime::{GroupNames, Node, Question, Whom};
 use crate::swarm::Swarm;
 use crate::worker::{Context, KindId, Payload, Worker};
 
@@ -88,8 +89,8 @@ impl<G: Group> Crew<G> {
         Pages::new(self.on.clone(), self.whom())
     }
 
-    /// Casts `message` to all members. Gives to how many it was delivered; each gets it once, also one that moves
-    /// meanwhile. Members on a node that is lost meanwhile may miss it.
+    /// Casts `message` to all members that have a method for it. Gives to how many it was delivered; each gets it once,
+    /// also one that moves meanwhile. Members on a node that is lost meanwhile may miss it.
     pub fn publish<M>(&self, message: M) -> Op<usize, RegistryError>
     where
         M: Message,
@@ -98,7 +99,7 @@ impl<G: Group> Crew<G> {
         let whom = self.whom();
         Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
             let payload = encode(&message);
-            node.publish(whom, M::ID, low_bits(M::FINGERPRINT.0), &payload, limit).await
+            node.publish(whom, M::ID, M::FINGERPRINT.cast(), &payload, limit).await
         })
     }
 
@@ -117,13 +118,15 @@ impl<G: Group> Crew<G> {
                 return Err(RegistryError::Stopping { node: node.id() });
             }
             let payload = encode(&message);
-            let answers = node.multicall(whom, M::ID, low_bits(M::FINGERPRINT.0), &payload, limit).await;
+            let meant = M::FINGERPRINT.call(R::FINGERPRINT);
+            let answers = node.multicall(whom, M::ID, meant, &payload, limit).await;
             let me = node.id();
             let read = |name: &Name, reply: Vec<u8>| {
                 decode::<R>(&Payload::copy_of(&reply)).map_err(|malformed| CallError::SchemaMismatch {
                     name: name.clone(),
                     node: me,
                     what: format!("its reply: {malformed}"),
+                    executed: Executed::Yes,
                 })
             };
             let answer = |(name, reply): (Name, Result<Vec<u8>, CallError>)| {
@@ -205,7 +208,7 @@ impl Node {
             match self.within(due.since(Clock::instant()), answers.next()).await {
                 Some(Some((_, findings))) => delivered += usize::try_from(findings.delivered).unwrap_or(0),
                 Some(None) => return Ok(delivered),
-                None => return Err(RegistryError::Timeout { after: limit }),
+                None => return Err(RegistryError::Timeout { name: None, node: self.id(), after: limit }),
             }
         }
     }
@@ -223,18 +226,18 @@ impl Node {
         let payload = payload.to_vec();
         let question = Question::Multicall { whom, message, fingerprint, payload, within_ms };
         let mut answers = self.surveys.ask(self, &question);
-        let mut called = BTreeMap::<Name, Option<Result<Vec<u8>, CallError>>>::new();
-        while let Some(Some((_, findings))) = self.within(due.since(Clock::instant()), answers.next()).await {
+        let mut called = BTreeMap::<Name, (NodeId, Option<Result<Vec<u8>, CallError>>)>::new();
+        while let Some(Some((from, findings))) = self.within(due.since(Clock::instant()), answers.next()).await {
             for (name, _) in findings.found {
-                called.entry(name).or_default();
+                called.entry(name).or_insert((from, None));
             }
             for (name, reply) in findings.replies {
-                called.insert(name, Some(reply));
+                called.insert(name, (from, Some(reply)));
             }
         }
-        let late = |name: &Name| CallError::Timeout { name: name.clone(), after: limit, executed: Executed::Maybe };
-        let answer = |(name, reply): (Name, Option<_>)| {
-            let reply = reply.unwrap_or_else(|| Err(late(&name)));
+        let answer = |(name, (node, reply)): (Name, (NodeId, Option<_>))| {
+            let late = || CallError::Timeout { name: name.clone(), node, after: limit, executed: Executed::Maybe };
+            let reply = reply.unwrap_or_else(|| Err(late()));
             (name, reply)
         };
         called.into_iter().map(answer).collect()

@@ -53,7 +53,10 @@ pub enum CallError {
         node: NodeId,
     },
     /// The name belongs to another worker type.
-    #[error("`{name}` on {node} is a `{found}`, not a `{expected}`: call it with the client of its own type")]
+    #[error(
+        "`{name}` on {node} has the worker type `{found}`, not `{expected}`{}: call it with the client of its own type",
+        instance(found, expected)
+    )]
     WrongWorker {
         /// The name called.
         name: Name,
@@ -66,7 +69,7 @@ pub enum CallError {
     },
     /// The worker has no method for the message.
     #[error(
-        "`{name}` on {node}, a `{worker}`, has no method for message {message:#018x}: mark one of its methods with `#[call(..)]` or `#[cast(..)]`"
+        "`{name}` on {node}, of the worker type `{worker}`, has no method for message {message:#018x}: mark one of its methods with `#[call(..)]` or `#[cast(..)]`"
     )]
     Unhandled {
         /// The name called.
@@ -80,11 +83,13 @@ pub enum CallError {
     },
     /// The deadline passed.
     #[error(
-        "no answer from `{name}` within {after:?} (executed: {executed:?}): raise the deadline with .timeout(..), or look for a slow handler"
+        "no answer from `{name}` within {after:?}, last known at {node} (executed: {executed:?}): raise the deadline with .timeout(..), or look for a slow handler"
     )]
     Timeout {
         /// The name called.
         name: Name,
+        /// Where the message was then, as far as the caller's node knows.
+        node: NodeId,
         /// The call's time limit.
         after: Duration,
         /// Whether the handler ran.
@@ -135,6 +140,8 @@ pub enum CallError {
         node: NodeId,
         /// What differs.
         what: String,
+        /// `No` if the message could not be read, `Yes` if only the reply could not.
+        executed: Executed,
     },
     /// This node is on the smaller side of a split.
     #[error(
@@ -209,15 +216,15 @@ impl CallError {
     /// Whether the handler ran. Never wrong: after [`Executed::No`] the same call may be made again without fear.
     pub fn executed(&self) -> Executed {
         match self {
-            Self::Timeout { executed, .. } | Self::NodeDown { executed, .. } | Self::TooLarge { executed, .. } => {
-                *executed
-            }
+            Self::Timeout { executed, .. }
+            | Self::NodeDown { executed, .. }
+            | Self::SchemaMismatch { executed, .. }
+            | Self::TooLarge { executed, .. } => *executed,
             Self::Panicked { .. } => Executed::Yes,
             Self::NotRegistered { .. }
             | Self::WrongWorker { .. }
             | Self::Unhandled { .. }
             | Self::Overloaded { .. }
-            | Self::SchemaMismatch { .. }
             | Self::NoQuorum { .. }
             | Self::NoSwarm
             | Self::Stopping { .. }
@@ -243,7 +250,10 @@ pub enum CastError {
         what: String,
     },
     /// The name belongs to another worker type.
-    #[error("`{name}` on {node} is a `{found}`, not a `{expected}`: cast with the client of its own type")]
+    #[error(
+        "`{name}` on {node} has the worker type `{found}`, not `{expected}`{}: cast with the client of its own type",
+        instance(found, expected)
+    )]
     WrongWorker {
         /// The name cast to.
         name: Name,
@@ -304,32 +314,50 @@ pub enum RegisterError {
         location: Location,
     },
     /// The worker's `init` failed or panicked; the name is free.
-    #[error("`{name}` did not start, its init said: {text}; the name is free, register it again when that is mended")]
+    #[error(
+        "`{name}` did not start on {node}, its init said: {text}; the name is free, register it again when that is mended"
+    )]
     Init {
         /// The name.
         name: Name,
+        /// The node on which it was started.
+        node: NodeId,
         /// The error's or the panic's text.
         text: String,
     },
     /// No node of the cluster knows the worker's type.
     #[error(
-        "no node of the cluster can host `{name}`: none knows the worker type `{worker}`; link its crate into a node (`use its_crate as _;`) or register it with Swarm::builder().worker::<W>()"
+        "no node of the cluster of {node} can host `{name}`: none knows the worker type `{worker}`; link its crate into a node (`use its_crate as _;`) or register it with Swarm::builder().worker::<W>()"
     )]
     NoCapableNode {
         /// The name.
         name: Name,
+        /// The node that was asked.
+        node: NodeId,
         /// The worker's type.
         worker: String,
     },
     /// No answer by the deadline. The registration may still happen.
     #[error(
-        "no answer about `{name}` within {after:?}: it may or may not be registered by now; ask with whereis, or register again with a longer .timeout(..)"
+        "{node} has had no answer about `{name}` within {after:?}: it may or may not be registered by now; ask with whereis, or register again with a longer .timeout(..)"
     )]
     Timeout {
         /// The name.
         name: Name,
+        /// The node that was asked.
+        node: NodeId,
         /// The time limit.
         after: Duration,
+    },
+    /// Too many requests wait for the owner of the name. Nothing was registered.
+    #[error(
+        "too many requests wait at the owner of `{name}` (asked through {node}): nothing was registered, try again later"
+    )]
+    Overloaded {
+        /// The name.
+        name: Name,
+        /// The node that was asked.
+        node: NodeId,
     },
     /// The name is longer than [`Name::BYTES_MAX`].
     #[error("a name of {bytes} bytes is too long, {limit} are allowed: use a shorter one, or its hash")]
@@ -369,30 +397,51 @@ pub enum RegisterError {
 #[non_exhaustive]
 pub enum RegistryError {
     /// The name to join or leave with is not registered.
-    #[error("no worker is registered as `{name}`: register it before it joins or leaves a group")]
+    #[error(
+        "no worker is registered as `{name}` (asked through {node}): register it before it joins or leaves a group"
+    )]
     NotRegistered {
         /// The name.
         name: Name,
+        /// The node that was asked.
+        node: NodeId,
     },
     /// The group takes workers of one type, and this is another.
     #[error(
-        "`{name}` is a `{found}`, but the group `{group}` takes only `{expected}`: use a group without a worker for several types"
+        "`{name}` has the worker type `{found}`, but the group `{group}` takes only `{expected}`{} (asked through {node}): use a group without a worker for several types",
+        instance(found, expected)
     )]
     WrongWorker {
         /// The name.
         name: Name,
+        /// The node that was asked.
+        node: NodeId,
         /// The group.
-        group: String,
+        group: &'static str,
         /// The type the group takes.
-        expected: String,
+        expected: &'static str,
         /// The worker's type.
         found: String,
     },
     /// No answer by the deadline.
-    #[error("no answer within {after:?}: ask again, or raise the deadline with .timeout(..)")]
+    #[error("{node} has had no answer {} within {after:?}: ask again, or raise the deadline with .timeout(..)", about(name.as_ref()))]
     Timeout {
+        /// The name that it was about, if it was about one.
+        name: Option<Name>,
+        /// The node that was asked.
+        node: NodeId,
         /// The time limit.
         after: Duration,
+    },
+    /// Too many requests wait for the owner of the name. Nothing was changed.
+    #[error(
+        "too many requests wait at the owner of `{name}` (asked through {node}): nothing was changed, ask again later"
+    )]
+    Overloaded {
+        /// The name.
+        name: Name,
+        /// The node that was asked.
+        node: NodeId,
     },
     /// There is no node in this process.
     #[error(
@@ -486,4 +535,13 @@ pub enum LeaveError {
     /// The node had stopped before.
     #[error("the node had already stopped")]
     Stopped,
+}
+
+/// What two instantiations of one generic worker type differ in: their names are the same.
+fn instance(found: &str, expected: &str) -> &'static str {
+    if found == expected { " with these type arguments" } else { "" }
+}
+
+fn about(name: Option<&Name>) -> String {
+    name.map_or_else(|| "from all nodes".to_owned(), |name| format!("about `{name}`"))
 }

@@ -15,6 +15,7 @@
 use std::error::Error;
 use std::io::BufRead;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use swarm::prelude::*;
 use tokio::sync::mpsc;
@@ -59,8 +60,18 @@ impl Sum {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     examples::log::to_stderr();
+    run().await.map_or_else(
+        |error| {
+            eprintln!("node: {error}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let swarm = start(std::env::args().skip(1)).await?;
     println!("up {}", swarm.node());
     let mut lines = typed_lines();
@@ -96,7 +107,14 @@ async fn start(mut words: impl Iterator<Item = String>) -> Result<Swarm, Box<dyn
         }
     }
     builder = match group {
-        Some(group) => builder.discovery(Multicast::default().group(group.ip()).port(group.port())),
+        Some(group) => {
+            let multicast = Multicast::default().group(group.ip()).port(group.port());
+            builder.discovery(match group {
+                // As in `[ff12::5a%2]:45892`.
+                SocketAddr::V6(group) if group.scope_id() != 0 => multicast.interface_index(group.scope_id()),
+                SocketAddr::V6(_) | SocketAddr::V4(_) => multicast,
+            })
+        }
         None if seeds.is_empty() => builder.discovery(Multicast::default()),
         None => builder,
     };

@@ -11,7 +11,8 @@ one is killed; at the end every aircraft is compared with a plain pass over the 
 
 usage: demo [--flights FILE] [--nodes N] [--limit N] [--callers N]
 
-  --flights FILE   CSV, plain or gzipped; its columns are described in examples/data/README.md
+  --flights FILE   CSV, plain or gzipped, of at least 500 flights by 100 aircraft; its columns are described in
+                   examples/data/README.md
                    (default: the flights out of New York City, January to March 2013)
   --nodes N        nodes to begin with, 2 to 8 (default 3)
   --limit N        fly only the first N flights of the file, at least 500
@@ -49,8 +50,11 @@ pub enum Command {
 /// Nodes at the beginning: one leaves and one is killed, so it takes two; eight processes are plenty for one
 /// machine.
 const NODES: std::ops::RangeInclusive<usize> = 2..=8;
-/// Flights: fewer than these do not reach every node.
-const LIMIT: std::ops::RangeInclusive<usize> = 500..=usize::MAX;
+/// Fewer flights than these do not last until the end of the story.
+pub const FLIGHTS_MIN: usize = 500;
+/// Of fewer aircraft than these a node may get none, and the story waits for each to host some.
+pub const AIRCRAFT_MIN: usize = 100;
+const LIMIT: std::ops::RangeInclusive<usize> = FLIGHTS_MIN..=usize::MAX;
 /// Calls at once: each is a task and a queue.
 const CALLERS: std::ops::RangeInclusive<usize> = 1..=1024;
 

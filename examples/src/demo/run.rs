@@ -19,7 +19,7 @@ use super::cluster::Cluster;
 use super::feed::Feed;
 use super::flights::{Flight, read_carriers, read_flights, shipped_carriers};
 use super::journal::Journal;
-use super::options::{Command, Options, USAGE};
+use super::options::{AIRCRAFT_MIN, Command, FLIGHTS_MIN, Options, USAGE};
 use super::screen::{Screen, thousands};
 use super::story::{Act, Story, Trouble};
 use super::verdict::{Book, Evidence, Fleet, judge};
@@ -67,10 +67,23 @@ async fn until_interrupted(options: Options) -> Result<ExitCode, Trouble> {
     }
 }
 
+/// The story needs a cluster that has something to do.
+fn enough(flights: &[Flight]) -> Result<(), String> {
+    let aircraft = flights.iter().map(|flight| &flight.tail).collect::<BTreeSet<_>>().len();
+    if flights.len() >= FLIGHTS_MIN && aircraft >= AIRCRAFT_MIN {
+        return Ok(());
+    }
+    Err(format!(
+        "{} flights by {aircraft} aircraft are too few for the demo: it takes {FLIGHTS_MIN} by {AIRCRAFT_MIN}",
+        flights.len()
+    ))
+}
+
 async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let file = read_flights(&options.flights, options.limit)?;
     let carriers = read_carriers(&shipped_carriers())?;
     let flights: Arc<[Flight]> = file.flights.into();
+    enough(&flights).map_err(|found| format!("{}: {found}", options.flights.display()))?;
     println!("{} flights from {}", thousands(flights.len()), options.flights.display());
     if file.without_tail > 0 {
         println!("{} rows name no aircraft and are left out", thousands(file.without_tail));

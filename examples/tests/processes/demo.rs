@@ -40,6 +40,36 @@ fn a_file_that_is_not_there_is_named() {
     assert!(String::from_utf8_lossy(&done.stderr).contains("/nowhere/flights.csv"));
 }
 
+/// What the demo says of a file with these rows; nothing is started for it.
+fn refused(name: &str, rows: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let head = "carrier,tailnum,origin,dest,arr_delay,air_time,distance";
+    std::fs::write(&path, format!("{head}\n{rows}")).expect("the directory is there for this");
+    let path = path.to_str().expect("a path of text");
+    let done = demo(&["--flights", path]).wait_with_output().expect("the demo is ours");
+    assert_eq!((done.status.code(), done.stdout.len()), (Some(2), 0));
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(said.contains(path), "{said}");
+    said
+}
+
+#[test]
+fn a_file_with_a_bad_row_is_refused_by_its_line() {
+    let good = "UA,N14228,EWR,IAH,11,227,1400\n".repeat(600);
+    let said = refused("bad-number.csv", &format!("{good}UA,N14228,EWR,IAH,11,227,far\n{good}"));
+    assert!(said.contains("line 602") && said.contains("`far`"), "{said}");
+    let said = refused("short-row.csv", &format!("{good}UA,N14228\n"));
+    assert!(said.contains("line: 602") && said.contains("2 fields"), "{said}");
+}
+
+#[test]
+fn a_file_with_too_few_flights_or_aircraft_is_refused() {
+    let said = refused("short.csv", "UA,N14228,EWR,IAH,11,227,1400\n");
+    assert!(said.contains("1 flights by 1 aircraft are too few"), "{said}");
+    let said = refused("lonely.csv", &"UA,N14228,EWR,IAH,11,227,1400\n".repeat(600));
+    assert!(said.contains("600 flights by 1 aircraft are too few"), "{said}");
+}
+
 #[test]
 fn ctrl_c_ends_every_process() {
     ends_every_process_after("-INT", Some(130));

@@ -214,14 +214,24 @@ fn a_rolling_replacement_of_every_node_loses_nothing() {
 
 #[test]
 fn nodes_form_a_cluster_over_ipv6() {
+    // A site-local group that nobody else uses (RFC 4291 §2.7).
+    over_ipv6(|_| "ff15::5a".to_owned());
+}
+
+#[test]
+fn nodes_form_a_cluster_by_a_link_local_group() {
+    over_ipv6(Network::link_local_group);
+}
+
+fn over_ipv6(group: impl FnOnce(&Network) -> String) {
     let Some(network) = Network::new(3) else {
         return;
     };
+    let group = format!("[{}]:45892", group(&network));
     let mut nodes: Vec<_> = (1..=3)
         .map(|node| {
             let bind = format!("[{}]:45892", network.ipv6(node));
-            // A site-local group that nobody else uses (RFC 4291 §2.7).
-            let words = [bind.as_str(), "--cluster", "six", "--group", "[ff15::5a]:45892"];
+            let words = [bind.as_str(), "--cluster", "six", "--group", &group];
             Driven::start(Some(&network.namespace(node)), &words)
         })
         .collect();

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const PREFIX: &str = "swarm-test-";
 /// The name of every node's only interface beside the loopback one.
 const INTERFACE: &str = "eth0";
+/// Its index, which completes a link-local address.
+const INDEX: &str = "7";
 
 /// The network. Its namespaces, with everything in them, are deleted when it is dropped.
 pub(crate) struct Network {
@@ -53,6 +55,11 @@ impl Network {
         format!("fd77::{node}")
     }
 
+    /// A group that reaches every node of this link, from whichever of them.
+    pub(crate) fn link_local_group(&self) -> String {
+        format!("ff12::5a%{INDEX}")
+    }
+
     /// Pulls the plug of a node: it reaches nobody, and nobody is told.
     pub(crate) fn cut(&self, node: usize) {
         self.set_link(node, "down");
@@ -75,7 +82,9 @@ impl Network {
         let space = self.namespace(node);
         let port = port(node);
         ip(&["netns", "add", &space])?;
-        ip(&["-n", &space, "link", "add", INTERFACE, "type", "veth", "peer", "name", &port, "netns", hub])?;
+        ip(&[
+            "-n", &space, "link", "add", INTERFACE, "index", INDEX, "type", "veth", "peer", "name", &port, "netns", hub,
+        ])?;
         ip(&["-n", hub, "link", "set", &port, "master", "bridge", "up"])?;
         ip(&["-n", &space, "addr", "add", &format!("{}/24", self.ipv4(node)), "dev", INTERFACE])?;
         // Without duplicate address detection the address is usable at once.

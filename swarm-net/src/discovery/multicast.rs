@@ -2,7 +2,7 @@
 //! than the chosen one.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -99,7 +99,7 @@ impl Multicast {
     }
 
     /// The interface with this index, for an IPv6 group. By default the loopback interface if the node is bound to that,
-    /// else the system chooses.
+    /// else the system chooses; a link-local group (`ff02::`, `ff12::`) needs one.
     #[must_use]
     pub fn interface_index(mut self, index: u32) -> Self {
         self.interface_index = Some(index);
@@ -113,8 +113,21 @@ impl Multicast {
         self
     }
 
+    /// The index of the interface of an IPv6 group; 0 if the system chooses.
+    fn index(&self, local: SocketAddr) -> u32 {
+        self.interface_index.unwrap_or(if local.ip().is_loopback() { LOOPBACK } else { 0 })
+    }
+
+    /// The group as an address. That of a link-local IPv6 group is only complete with its interface.
+    fn address(&self, local: SocketAddr) -> SocketAddr {
+        match self.group {
+            IpAddr::V4(_) => SocketAddr::new(self.group, self.port),
+            IpAddr::V6(group) => SocketAddrV6::new(group, self.port, 0, self.index(local)).into(),
+        }
+    }
+
     fn socket(&self, local: SocketAddr) -> io::Result<UdpSocket> {
-        let group = SocketAddr::new(self.group, self.port);
+        let group = self.address(local);
         let socket = Socket::new(Domain::for_address(group), Type::DGRAM, Some(Protocol::UDP))?;
         // Several nodes of one machine listen to the same group.
         socket.set_reuse_address(true)?;
@@ -133,7 +146,7 @@ impl Multicast {
                 socket.set_multicast_ttl_v4(self.ttl)?;
             }
             IpAddr::V6(group) => {
-                let interface = self.interface_index.unwrap_or(if local.ip().is_loopback() { LOOPBACK } else { 0 });
+                let interface = self.index(local);
                 socket.set_only_v6(true)?;
                 socket.join_multicast_v6(&group, interface)?;
                 socket.set_multicast_if_v6(interface)?;
@@ -151,6 +164,11 @@ impl Multicast {
     fn try_open(&self, search: &Search) -> io::Result<Open> {
         if !self.group.is_multicast() {
             return Err(io::Error::other(format!("{} is no multicast group", self.group)));
+        }
+        if needs_interface(self.group) && self.index(search.local_addr()) == 0 {
+            return Err(io::Error::other(
+                "a link-local group is one of an interface: say which by .interface_index(..)",
+            ));
         }
         let mut socket = self.socket(search.local_addr())?;
         let poll = Poll::new()?;
@@ -180,7 +198,7 @@ impl Discovery for Multicast {
 
     fn run(mut self: Box<Self>, search: Search) {
         let Some(Open { socket, mut poll, waker: _waker }) = self.open.take() else { return };
-        let group = SocketAddr::new(self.group, self.port);
+        let group = self.address(search.local_addr());
         let (mut events, mut warned) = (Events::with_capacity(4), false);
         let mut next = Instant::now();
         while !search.stopped() {
@@ -236,6 +254,14 @@ fn listen(socket: &UdpSocket, search: &Search) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
             Err(_) => {}
         }
+    }
+}
+
+/// An IPv6 group whose scope is an interface or a link: each of them has one of this address.
+fn needs_interface(group: IpAddr) -> bool {
+    match group {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(group) => matches!(group.segments()[0] & 0xff0f, 0xff01 | 0xff02),
     }
 }
 

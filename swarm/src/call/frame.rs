@@ -5,8 +5,8 @@
 //!   0  u64  request: the caller's slot; for a publish its id   0  u16 bytes of the name
 //!   8  u64  id of the message                                  2  u8  hops made so far
 //!  16  u32  milliseconds left until the deadline               3  u8  flags: 1 origin, 2 moved with its worker's queue, 4 path
-//!  20  u32  low half of the message's fingerprint              4  u32 bytes of the payload
-//!                                                              8  u64 the kind that the worker must have, 0 for any
+//!  20  u32  low half of the fingerprint of the message,        4  u32 bytes of the payload
+//!           in a call of message and reply                     8  u64 the kind that the worker must have, 0 for any
 //! head of an answer                                           16  origin (32 bytes), if flagged
 //!                                                                 path (32 bytes), if flagged
 //!                                                                 name, zeros up to a multiple of 16, payload

@@ -244,8 +244,8 @@ impl Pending {
     }
 
     /// Ends every call that is due at `now` with a timeout, and says how many. `executed` says whether the message of
-    /// one that was [`Place::Sent`] may have run; of the others it is known here.
-    pub fn expire(&self, now: Instant, mut executed: impl FnMut(&Waiting) -> Executed) -> usize {
+    /// one that was [`Place::Sent`] may have run; of the others it is known here, on `me`.
+    pub fn expire(&self, now: Instant, me: NodeId, mut executed: impl FnMut(&Waiting) -> Executed) -> usize {
         // Whoever takes a slot from here on lowers the hint again; whoever took one before is seen by the scan.
         self.next_due.store(NEVER, Ordering::SeqCst);
         let mut next = NEVER;
@@ -257,6 +257,10 @@ impl Pending {
             } else if self.end_if(index, |waiting| {
                 (waiting.deadline.due <= now).then(|| CallError::Timeout {
                     name: waiting.name.clone(),
+                    node: match waiting.place {
+                        Place::Here | Place::Begun | Place::Away => me,
+                        Place::Sent { peer, .. } => peer,
+                    },
                     after: waiting.deadline.limit,
                     executed: match waiting.place {
                         Place::Here => Executed::No,
@@ -362,7 +366,6 @@ impl Pending {
         &self.chunk(index).dues[index as usize % CHUNK]
     }
 
-    /// The slot of a number that came from outside: it may be anything.
     /// Whom a waiting call went to.
     pub fn name(&self, request: RequestId) -> Option<Name> {
         match &self.find(request)?.state {
@@ -371,6 +374,7 @@ impl Pending {
         }
     }
 
+    /// The slot of a number that came from outside: it may be anything.
     fn find(&self, request: RequestId) -> Option<MutexGuard<'_, Slot>> {
         if request.index() >= self.grown.load(Ordering::SeqCst) {
             return None;
@@ -468,35 +472,36 @@ mod tests {
     #[test]
     fn what_is_due_ends_and_says_what_is_known_of_it() {
         let pending = table(10);
+        let [me, peer] = [1, 2].map(|port| NodeId::new(([127, 0, 0, 1], port).into(), 1));
         let places = [
-            (Place::Here, Executed::No),
-            (Place::Begun, Executed::Yes),
-            (Place::Away, Executed::Maybe),
-            (Place::Sent { peer: NodeId::new(([127, 0, 0, 1], 1).into(), 1), frame: 3 }, Executed::No),
+            (Place::Here, me, Executed::No),
+            (Place::Begun, me, Executed::Yes),
+            (Place::Away, me, Executed::Maybe),
+            (Place::Sent { peer, frame: 3 }, peer, Executed::No),
         ];
         let late = pending.take(waiting(50)).expect("there is room");
         let tickets: Vec<_> = places
             .into_iter()
-            .map(|(place, executed)| {
+            .map(|(place, node, executed)| {
                 let ticket = pending.take(waiting(10)).expect("there is room");
                 assert!(pending.retarget(ticket.request(), place));
-                (ticket, executed)
+                (ticket, (node, executed))
             })
             .collect();
         assert_eq!(pending.next_due(), Some(at(10)));
-        assert_eq!(pending.expire(at(9), |_| Executed::No), 0);
-        assert_eq!(pending.expire(at(10), |_| Executed::No), 4);
+        assert_eq!(pending.expire(at(9), me, |_| Executed::No), 0);
+        assert_eq!(pending.expire(at(10), me, |_| Executed::No), 4);
         assert_eq!(pending.next_due(), Some(at(50)));
         for (ticket, expected) in tickets {
             assert!(!pending.begin(ticket.request()), "it has ended");
             match wait(ticket) {
-                Err(CallError::Timeout { executed, .. }) => assert_eq!(executed, expected),
+                Err(CallError::Timeout { node, executed, .. }) => assert_eq!((node, executed), expected),
                 Err(error) => panic!("{error}"),
                 Ok(_) => panic!("nobody answered"),
             }
         }
         drop(late);
-        assert_eq!(pending.expire(at(60), |_| Executed::No), 0);
+        assert_eq!(pending.expire(at(60), me, |_| Executed::No), 0);
         assert_eq!(pending.next_due(), None);
     }
 

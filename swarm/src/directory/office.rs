@@ -127,7 +127,8 @@ pub(super) struct Trouble {
     pub(super) not_before: Instant,
     /// The last start failed: what is sealed has to run on where it is.
     pub(super) failed: bool,
-    pub(super) text: Option<String>,
+    /// The node that tried last, and what it said, if it was a start that failed there.
+    pub(super) said: Option<(NodeId, String)>,
 }
 
 impl Waits {

@@ -57,7 +57,7 @@ impl Partition {
         let trouble = work.and_then(|work| work.trouble.as_deref());
         let registrar = record.map(|record| record.head().registrar);
         // A start that was not even tried, or was lost on its way, is no reason to give up.
-        let tried = trouble.is_some_and(|trouble| trouble.text.is_some());
+        let tried = trouble.is_some_and(|trouble| trouble.said.is_some());
         let first = tried && work.is_some_and(|work| work.waits.starts().iter().any(|(to, _)| Some(*to) == registrar));
         let trial = Trial {
             failed: trouble.is_some_and(|trouble| trouble.failed),
@@ -107,9 +107,10 @@ impl Partition {
                 self.unregister(turn, name, Answer::Refused(Refusal::Ended));
             }
             Verdict::GiveUp => {
-                let text = self.office.as_mut().and_then(|office| office.work(name).trouble.take());
-                let text = text.and_then(|trouble| trouble.text).unwrap_or_default();
-                self.unregister(turn, name, Answer::InitFailed(text));
+                let trouble = self.office.as_mut().and_then(|office| office.work(name).trouble.take());
+                let said = trouble.and_then(|trouble| trouble.said);
+                let (host, text) = said.unwrap_or_else(|| (turn.world.me, String::new()));
+                self.unregister(turn, name, Answer::InitFailed(host, text));
             }
             Verdict::Postpone => {
                 self.back_off(turn, name);
@@ -359,7 +360,7 @@ impl Partition {
             let text = failure.clone().unwrap_or_else(|| "the host did not start it".into());
             let trouble = office.work(name).trouble.get_or_insert_with(|| Box::new(Trouble::default()));
             trouble.failed = true;
-            trouble.text = failure;
+            trouble.said = failure.map(|text| (from, text));
             turn.notice(Notice::StartFailed { name: name.clone(), host: from, text });
             self.back_off(turn, name);
         }

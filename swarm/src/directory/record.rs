@@ -55,6 +55,8 @@ pub struct Spec {
     /// The encoded init arguments, shared with the cell.
     #[rkyv(with = AsBytes)]
     pub args: Arc<[u8]>,
+    /// The low bits of their fingerprint: who has another version of them must not start it.
+    pub schema: u32,
     /// It lives on the registrar's node, never moves, and ends with that node.
     pub local: bool,
 }

@@ -60,8 +60,8 @@ pub enum Answer {
     Registered(Location),
     /// The name is taken.
     AlreadyRegistered(Location),
-    /// The first start failed with this text. Nothing was registered.
-    InitFailed(String),
+    /// The first start failed on this node with this text. Nothing was registered.
+    InitFailed(NodeId, String),
     /// No member knows the kind. Nothing was registered.
     NoCapableNode,
     /// Nothing runs under the name any more, nor will it come back.

@@ -18,6 +18,22 @@ impl Fingerprint {
         Self((self.0.rotate_left(23) ^ next.0).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
+    /// Enough of it to notice another version.
+    pub(crate) const fn low(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// What stands in the head of a cast.
+    pub(crate) const fn cast(self) -> u32 {
+        self.low()
+    }
+
+    /// What stands in the head of a call: the reply as well, for its reader must find out before the handler runs that it
+    /// could not read it.
+    pub(crate) const fn call(self, reply: Self) -> u32 {
+        self.with(reply).low()
+    }
+
     /// This, followed by a number.
     pub const fn number(self, number: u64) -> Self {
         let mut bytes = [0; 9];

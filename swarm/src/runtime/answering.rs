@@ -82,7 +82,11 @@ impl Node {
     ) -> u64 {
         let mut delivered = 0;
         for name in meant {
-            let counts = self.location_here(&name).is_some();
+            let here = self.places.open_cell(&name);
+            if here.as_ref().is_some_and(|cell| !cell.takes(message, fingerprint)) {
+                // Any worker may be in an untyped group, and those without a method for the message are not reached.
+                continue;
+            }
             let parcel = Parcel {
                 method: message,
                 fingerprint,
@@ -93,7 +97,7 @@ impl Node {
                 unconfirmed: None,
             };
             match self.route(Letter::new(name, 0, parcel)) {
-                Ok(()) => delivered += u64::from(counts),
+                Ok(()) => delivered += u64::from(here.is_some()),
                 Err((letter, error)) => self.refuse(letter, error),
             }
         }

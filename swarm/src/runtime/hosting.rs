@@ -75,6 +75,11 @@ impl Node {
                 .take(&spec.args)
                 .map(|make| make(name.clone(), epoch, self.clone()))
                 .ok_or_else(|| format!("the instance that {} wanted to register is gone", self.id())),
+            Some(entry) if entry.args.low() != spec.schema => Err(format!(
+                "{} has another version of the init arguments of `{}`: deploy the same one on both nodes",
+                self.id(),
+                spec.worker
+            )),
             Some(entry) => Ok((entry.make)(name.clone(), epoch, self.clone())),
         };
         let cell = match made {

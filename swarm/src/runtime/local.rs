@@ -12,7 +12,7 @@ use swarm_net::node::NodeId;
 
 use crate::call::pending::{Answer, Place as Stand, RequestId, Ticket, Waiting};
 use crate::error::{CallError, CastError, Executed};
-use crate::message::{Message, Wire, decode, encode};
+use crate::message::{Message, Schema, Wire, decode, encode};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::letter::Letter;
@@ -46,6 +46,7 @@ impl<R: Wire> Begun<R> {
                     name: name.clone(),
                     node: *node,
                     what: format!("its reply: {malformed}"),
+                    executed: Executed::Yes,
                 }),
                 Answer::Value(value) => match value.downcast::<R>() {
                     Ok(reply) => Ok(*reply),
@@ -53,6 +54,7 @@ impl<R: Wire> Begun<R> {
                         name: name.clone(),
                         node: *node,
                         what: "its reply has another type".to_owned(),
+                        executed: Executed::Yes,
                     }),
                 },
             }),
@@ -121,7 +123,7 @@ impl Node {
         let RequestId(request) = ticket.request();
         let parcel = Parcel {
             method: M::ID,
-            fingerprint: low_bits(M::FINGERPRINT.0),
+            fingerprint: M::FINGERPRINT.call(<W::Reply as Schema>::FINGERPRINT),
             payload,
             deadline,
             reply: Some(self.reply_to(self.id(), request)),
@@ -166,7 +168,7 @@ impl Node {
         }
         let parcel = Parcel {
             method: M::ID,
-            fingerprint: low_bits(M::FINGERPRINT.0),
+            fingerprint: M::FINGERPRINT.cast(),
             payload,
             // A cast has no deadline of its own, but what waits for a lost node must not wait for ever.
             deadline: Deadline::after(self.now(), self.config().cast_wait()),
@@ -191,12 +193,6 @@ impl Node {
 fn downcast<W: Worker>(cell: Arc<dyn AnyCell>) -> Result<Arc<Cell<W>>, Arc<dyn AnyCell>> {
     let any: Arc<dyn Any + Send + Sync> = cell.clone();
     any.downcast::<Cell<W>>().map_err(|_| cell)
-}
-
-/// What stands in a frame's head of a fingerprint: enough to notice another version.
-#[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
-pub(crate) fn low_bits(fingerprint: u64) -> u32 {
-    fingerprint as u32
 }
 
 fn cast_error(error: CallError, node: &Node) -> CastError {

@@ -44,7 +44,7 @@ mod waits;
 pub(crate) use answering::PART_MAX;
 pub(crate) use control::Left;
 pub(crate) use kinds::Kinds;
-pub(crate) use local::{Begun, First, low_bits};
+pub(crate) use local::{Begun, First};
 pub(crate) use node::Node;
 pub(crate) use registry::{GroupNames, spec};
 pub(crate) use start::{Plan, leave, start};

@@ -398,7 +398,7 @@ impl Node {
     /// Ends or repeats what is due.
     pub(crate) fn expire(self: &Arc<Self>, now: Instant) {
         if self.pending.next_due().is_some_and(|at| at <= now) {
-            self.pending.expire(now, |waiting| match waiting.place {
+            self.pending.expire(now, self.id(), |waiting| match waiting.place {
                 Stand::Sent { peer, frame } => match self.peer(peer) {
                     Some(peer) if peer.claimed(Wire::Calls) < FrameNo(frame) => Executed::No,
                     Some(_) | None => Executed::Maybe,

@@ -376,6 +376,7 @@ impl Node {
     pub(crate) fn timed_out(&self, letter: Letter) -> Refusal {
         let error = CallError::Timeout {
             name: letter.name.clone(),
+            node: self.id(),
             after: letter.parcel.deadline.limit,
             executed: Executed::No,
         };

@@ -25,7 +25,7 @@ pub(crate) struct GroupNames {
 
 /// A worker that is started anywhere, from these init arguments.
 pub(crate) fn spec<W: Worker>(args: &[u8]) -> Spec {
-    Spec { kind: W::KIND, worker: W::NAME.into(), args: args.into(), local: false }
+    Spec { kind: W::KIND, worker: W::NAME.into(), args: args.into(), schema: W::ARGS.low(), local: false }
 }
 
 impl Node {
@@ -73,17 +73,20 @@ impl Node {
         outcome: Outcome,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
+        let node = self.id();
         match outcome {
             Outcome::Answered(Answer::Registered(location) | Answer::Whereis(Some(location))) => Ok(location),
             Outcome::Answered(Answer::AlreadyRegistered(location)) => {
                 Err(RegisterError::AlreadyRegistered { name, location })
             }
-            Outcome::Answered(Answer::InitFailed(text)) => Err(RegisterError::Init { name, text }),
-            Outcome::Answered(Answer::NoCapableNode) => Err(RegisterError::NoCapableNode { name, worker }),
+            Outcome::Answered(Answer::InitFailed(node, text)) => Err(RegisterError::Init { name, node, text }),
+            Outcome::Answered(Answer::NoCapableNode) => Err(RegisterError::NoCapableNode { name, node, worker }),
             Outcome::Answered(Answer::Refused(refusal)) => Err(match refusal {
-                Refusal::NotAMember => RegisterError::Stopping { node: self.id() },
-                Refusal::Ended => RegisterError::Init { name, text: "it ended before it was registered".to_owned() },
-                Refusal::Overloaded => RegisterError::Timeout { name, after: limit },
+                Refusal::NotAMember => RegisterError::Stopping { node },
+                Refusal::Ended => {
+                    RegisterError::Init { name, node, text: "it ended before it was registered".to_owned() }
+                }
+                Refusal::Overloaded => RegisterError::Overloaded { name, node },
             }),
             Outcome::Answered(
                 Answer::Unregistered
@@ -93,8 +96,8 @@ impl Node {
                 | Answer::WrongKind(_)
                 | Answer::NotOwner(_),
             )
-            | Outcome::TimedOut => Err(RegisterError::Timeout { name, after: limit }),
-            Outcome::Stopping => Err(RegisterError::Stopping { node: self.id() }),
+            | Outcome::TimedOut => Err(RegisterError::Timeout { name, node, after: limit }),
+            Outcome::Stopping => Err(RegisterError::Stopping { node }),
         }
     }
 
@@ -104,22 +107,22 @@ impl Node {
         name: Name,
         limit: Duration,
     ) -> Result<Option<Location>, RegistryError> {
-        match self.ask(name, Ask::Whereis, limit).await {
+        match self.ask(name.clone(), Ask::Whereis, limit).await {
             Outcome::Answered(Answer::Whereis(location)) => Ok(location),
             Outcome::Answered(Answer::NotRegistered) => Ok(None),
             other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
-                Err(self.unanswered(&other, limit))
+                Err(self.unanswered(name, &other, limit))
             }
         }
     }
 
     /// Ends `name`'s worker and frees the name.
     pub(crate) async fn unregister(self: Arc<Self>, name: Name, limit: Duration) -> Result<(), RegistryError> {
-        match self.ask(name, Ask::Unregister, limit).await {
+        match self.ask(name.clone(), Ask::Unregister, limit).await {
             // Nobody has the name: that is what was wanted, as with Swarm's unregister_name.
             Outcome::Answered(Answer::Unregistered | Answer::NotRegistered) => Ok(()),
             other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
-                Err(self.unanswered(&other, limit))
+                Err(self.unanswered(name, &other, limit))
             }
         }
     }
@@ -134,13 +137,13 @@ impl Node {
     ) -> Result<(), RegistryError> {
         match self.ask(name.clone(), ask, limit).await {
             Outcome::Answered(Answer::Done) => Ok(()),
-            Outcome::Answered(Answer::NotRegistered) => Err(RegistryError::NotRegistered { name }),
+            Outcome::Answered(Answer::NotRegistered) => Err(RegistryError::NotRegistered { name, node: self.id() }),
             Outcome::Answered(Answer::WrongKind(found)) => {
-                let (group, expected) = (names.group.to_owned(), names.worker.to_owned());
-                Err(RegistryError::WrongWorker { name, group, expected, found })
+                let GroupNames { group, worker: expected } = names;
+                Err(RegistryError::WrongWorker { name, node: self.id(), group, expected, found })
             }
             other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
-                Err(self.unanswered(&other, limit))
+                Err(self.unanswered(name, &other, limit))
             }
         }
     }
@@ -161,7 +164,7 @@ impl Node {
             match self.within(due.since(Clock::instant()), answers.next()).await {
                 Some(Some((_, findings))) => later_ones(&mut found, findings.found),
                 Some(None) => return Ok(found.into_iter().collect()),
-                None => return Err(RegistryError::Timeout { after: limit }),
+                None => return Err(RegistryError::Timeout { name: None, node: self.id(), after: limit }),
             }
         }
     }
@@ -193,7 +196,7 @@ impl Node {
                     later_ones(&mut found, findings.found);
                 }
                 Some(None) => break,
-                None => return Err(RegistryError::Timeout { after: limit }),
+                None => return Err(RegistryError::Timeout { name: None, node: self.id(), after: limit }),
             }
         }
         if let Some(until) = &until {
@@ -207,10 +210,12 @@ impl Node {
         Ok((page, until))
     }
 
-    fn unanswered(&self, outcome: &Outcome, limit: Duration) -> RegistryError {
+    fn unanswered(&self, name: Name, outcome: &Outcome, limit: Duration) -> RegistryError {
+        let node = self.id();
         match outcome {
-            Outcome::Stopping => RegistryError::Stopping { node: self.id() },
-            Outcome::TimedOut | Outcome::Answered(_) => RegistryError::Timeout { after: limit },
+            Outcome::Stopping => RegistryError::Stopping { node },
+            Outcome::Answered(Answer::Refused(Refusal::Overloaded)) => RegistryError::Overloaded { name, node },
+            Outcome::TimedOut | Outcome::Answered(_) => RegistryError::Timeout { name: Some(name), node, after: limit },
         }
     }
 

@@ -178,7 +178,8 @@ mod tests {
     /// A registration that was sent to the owner, and how it ended.
     fn sent(now: Instant) -> (Requests, u64, oneshot::Receiver<Outcome>) {
         let (done, outcome) = oneshot::channel();
-        let ask = Ask::Register(Spec { kind: KindId(1), worker: "w".into(), args: Arc::default(), local: true });
+        let spec = Spec { kind: KindId(1), worker: "w".into(), args: Arc::default(), schema: 0, local: true };
+        let ask = Ask::Register(spec);
         let mut requests = Requests::default();
         let request = Request { name: "n".into(), ask, due: now + RETRY_AFTER * 10, done };
         let number = requests.take(now, request).expect("its deadline is ahead");

@@ -17,6 +17,8 @@ use crate::worker::{Payload, TimerId};
 pub struct Bundle {
     /// What `begin_handoff` gave; `None` for a restart.
     pub state: Option<Payload>,
+    /// The low bits of the fingerprint of the state's type; 0 if the worker type has none.
+    pub schema: u32,
     /// The timers that were armed.
     pub timers: Vec<SavedTimer>,
     /// The ids of the last publishes it got, oldest first.
@@ -53,6 +55,7 @@ pub struct Start {
 #[derive(Archive, Serialize, Deserialize)]
 struct Packed {
     state: Option<Vec<u8>>,
+    schema: u32,
     timers: Vec<PackedTimer>,
     publishes: Vec<u64>,
 }
@@ -76,7 +79,7 @@ impl Bundle {
     pub fn encode(&self) -> Payload {
         let timers = self.timers.iter().map(SavedTimer::packed).collect();
         let state = self.state.as_ref().map(|state| state.to_vec());
-        encode(&Packed { state, timers, publishes: self.publishes.clone() })
+        encode(&Packed { state, schema: self.schema, timers, publishes: self.publishes.clone() })
     }
 
     /// The bundle that these bytes encode.
@@ -87,6 +90,7 @@ impl Bundle {
         let packed: Packed = decode(payload)?;
         Ok(Self {
             state: packed.state.map(|state| Payload::copy_of(&state)),
+            schema: packed.schema,
             timers: packed.timers.into_iter().map(PackedTimer::unpacked).collect(),
             publishes: packed.publishes,
         })

@@ -62,7 +62,8 @@ impl<W> Context<W> {
         &self.core.name
     }
 
-    /// The fencing token of this activation: strictly larger for every later one of the name.
+    /// The fencing token of this activation: strictly larger for every later one of the name. A worker that starts again in
+    /// its place after a panic is the same activation: nobody else has had the name meanwhile.
     pub fn epoch(&self) -> Epoch {
         self.core.epoch()
     }
@@ -141,7 +142,7 @@ impl<W: Worker> Context<W> {
     }
 
     fn arm<M: Message>(&self, span: Duration, every: Option<Duration>, message: &M) -> TimerId {
-        let message = alarms::Message { method: M::ID, fingerprint: M::FINGERPRINT.0 as u32, payload: encode(message) };
+        let message = alarms::Message { method: M::ID, fingerprint: M::FINGERPRINT.cast(), payload: encode(message) };
         let due = self.core.now() + span;
         self.core.alarms().arm(message, due, every, &self.core)
     }

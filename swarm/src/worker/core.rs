@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use swarm_net::time::Instant;
 
 use crate::epoch::Epoch;
-use crate::error::CallError;
+use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::timer::Alarm;
 use crate::worker::alarms::Alarms;
@@ -108,9 +108,10 @@ impl Core {
         CallError::Panicked { name: self.name.clone(), node: self.host.node(), text }
     }
 
-    /// The error of a call whose message the cell cannot read.
+    /// The error of a call whose message the cell cannot read, so that it did not run.
     pub(crate) fn mismatch(&self, what: String) -> CallError {
-        CallError::SchemaMismatch { name: self.name.clone(), node: self.host.node(), what }
+        let (name, node) = (self.name.clone(), self.host.node());
+        CallError::SchemaMismatch { name, node, what, executed: Executed::No }
     }
 
     /// The cell as its own type, if that is `C` and it still exists.

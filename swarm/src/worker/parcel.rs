@@ -32,7 +32,7 @@ impl Deadline {
 pub struct Parcel {
     /// The message's id on the wire.
     pub method: u64,
-    /// The low bits of the fingerprint of the sender's version of it.
+    /// The low bits of the fingerprint of the sender's version of it, and of its reply if one is waited for.
     pub fingerprint: u32,
     /// The message.
     pub payload: Payload,

@@ -160,3 +160,26 @@ fn names_are_bounded() {
         assert!(matches!(joined, Err(RegistryError::NotRegistered { .. })), "{joined:?}");
     });
 }
+
+#[test]
+fn every_error_names_the_node() {
+    run(async {
+        let swarm = start("errors-node").await;
+        let node = swarm.node().to_string();
+        let failed = AccountClient::register("rich", 1 << 41).on(&swarm).await.expect_err("too rich");
+        told(&failed, "Init", &node);
+        let unknown = swarm.group::<Account>().key("k").join("nobody").await.expect_err("nobody has the name");
+        told(&unknown, "NotRegistered", &node);
+        FragileClient::register("fragile", ()).on(&swarm).await.expect("the name is free");
+        let other = swarm.group::<Account>().key("k").join("fragile").await.expect_err("it is no account");
+        told(&other, "WrongWorker", &node);
+        let fragile = swarm.at::<Fragile>("fragile");
+        let late = fragile.sleep(300).timeout(Duration::from_millis(20)).await.expect_err("it is too slow");
+        told(&late, "Timeout", &node);
+        let late = swarm.whereis("late").timeout(Duration::ZERO).await.expect_err("there is no time");
+        told(&late, "Timeout", &node);
+        told(&late, "Timeout", "`late`");
+        let late = AccountClient::register("late", 1).timeout(Duration::ZERO).on(&swarm).await;
+        told(&late.expect_err("there is no time"), "Timeout", &node);
+    });
+}

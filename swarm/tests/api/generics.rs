@@ -49,7 +49,10 @@ fn each_instantiation_is_its_own_kind() {
         let got = CacheClient::<String>::call("texts", cache::Get { key: "a".to_owned() }).on(&swarm).await;
         assert_eq!(got, Ok(Some("b".to_owned())));
         let other = swarm.at::<Cache<u64>>("texts").get("a").await;
-        assert!(matches!(other, Err(CallError::WrongWorker { .. })), "{other:?}");
+        assert!(
+            matches!(&other, Err(error @ CallError::WrongWorker { .. }) if error.to_string().contains("type arguments")),
+            "{other:?}"
+        );
         let unknown = CacheClient::<u8>::register("bytes", ()).on(&swarm).await;
         assert!(
             matches!(&unknown, Err(error @ RegisterError::NoCapableNode { .. }) if error.to_string().contains("worker::<")),

@@ -102,7 +102,7 @@ fn anyone_may_join_an_untyped_group() {
         assert_eq!(balances[0].1, Ok(1));
         assert!(matches!(balances[1].1, Err(CallError::Unhandled { .. })), "{balances:?}");
         let known = group.publish(account::Freeze { reason: "x".into() }).await;
-        assert!(known.is_ok_and(|delivered| (1..=2).contains(&delivered)));
+        assert_eq!(known, Ok(1), "a crowd has no method for it");
     });
 }
 
@@ -113,7 +113,7 @@ fn a_typed_group_refuses_other_workers() {
         CrowdClient::register("c", ()).on(&swarm).await.expect("the name is free");
         let refused = swarm.group::<Audited>().join("c").await;
         assert!(
-            matches!(&refused, Err(RegistryError::WrongWorker { expected, found, .. }) if expected == "Account" && found == "Crowd"),
+            matches!(&refused, Err(RegistryError::WrongWorker { expected, found, .. }) if *expected == "Account" && found == "Crowd"),
             "{refused:?}"
         );
         let absent = swarm.group::<Audited>().join("nobody").await;

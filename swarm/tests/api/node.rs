@@ -50,6 +50,24 @@ fn nodes_find_each_other_by_multicast_on_the_loopback_interface() {
 }
 
 #[test]
+fn a_link_local_group_is_that_of_an_interface() {
+    if std::net::UdpSocket::bind("[::1]:0").is_err() {
+        println!("skipped: this machine has no IPv6");
+        return;
+    }
+    run(async {
+        let group: std::net::Ipv6Addr = "ff12::5a".parse().expect("a literal address");
+        let node = |bind: &str| Swarm::builder().cluster("link-local").bind(bind).insecure();
+        let multicast = || Multicast::default().group(group);
+        let here = node("[::1]:0").discovery(multicast()).start().await;
+        here.expect("a node on the loopback address means the loopback interface");
+        let anywhere =
+            node("[::]:0").discovery(multicast()).start().await.expect_err("each interface has such a group");
+        assert!(anywhere.to_string().contains("interface_index"), "{anywhere}");
+    });
+}
+
+#[test]
 fn events_tell_what_happens() {
     fn is_stream(_: &(impl Stream<Item = Event> + Send)) {}
     run(async {

@@ -63,7 +63,7 @@ fn an_init_that_fails_or_panics_is_told() {
     run(async {
         let failed = AccountClient::register("registry/rich", 1 << 41).await;
         assert!(
-            matches!(&failed, Err(RegisterError::Init { name, text }) if name == "registry/rich" && text.contains("more than anyone")),
+            matches!(&failed, Err(RegisterError::Init { name, text, .. }) if name == "registry/rich" && text.contains("more than anyone")),
             "{failed:?}"
         );
         let panicked = AccountClient::register("panic", 1).await;

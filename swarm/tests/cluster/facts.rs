@@ -7,8 +7,11 @@ use swarm::prelude::*;
 use swarm::{Event, Swarm};
 
 use crate::fixture::{PATIENCE, TallyClient, all_know, cluster, join, placed, populate, spread, until, verify};
-use crate::workers::{Fussy, FussyClient, Mayfly, MayflyClient, Mood, Moody, MoodyClient, Parent, ParentClient, Sloth};
-use crate::workers::{SlothClient, mayfly, set_home};
+use crate::workers::{
+    Fussy, FussyClient, Mayfly, MayflyClient, Mood, Moody, MoodyClient, Mortal, MortalClient, Parent, ParentClient,
+    Sloth,
+};
+use crate::workers::{SlothClient, mayfly, mortal, set_home};
 
 const NAMES: u64 = 120;
 
@@ -284,6 +287,25 @@ async fn a_worker_restarts_after_a_panic_and_keeps_its_name_and_groups() {
 #[derive(swarm::Group)]
 #[group(worker = Moody)]
 struct Brave;
+
+/// Fact 10: the same in a handler, from near and far, told by a cast and by a publish.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_handler_costs_neither_the_name_nor_the_groups() {
+    let nodes = cluster("panics", 2).await;
+    let brave = |node: &Swarm| node.group::<Mortal>().key("brave");
+    for i in 0..8 {
+        let name = format!("panics-{i}");
+        MortalClient::register(&name, ()).on(&nodes[0]).await.expect("the name is free");
+        brave(&nodes[1]).join(&name).await.expect("it is registered");
+        nodes[1].at::<Mortal>(&name).explode().expect("there is room");
+        assert_eq!(nodes[1].at::<Mortal>(&name).ping().await, Ok(1), "{name}: it stands behind the panic");
+    }
+    assert_eq!(brave(&nodes[0]).publish(mortal::Explode).await, Ok(8));
+    for answer in brave(&nodes[0]).multicall(mortal::Ping).await.expect("all nodes answer") {
+        assert_eq!(answer.1, Ok(1), "{}", answer.0);
+    }
+    assert_eq!(brave(&nodes[0]).members().await.expect("all nodes answer").len(), 8);
+}
 
 /// Fact 10: no subscriptions.
 #[tokio::test(flavor = "multi_thread")]

@@ -11,4 +11,5 @@ mod registry;
 mod relay;
 mod split;
 mod topology;
+mod versions;
 mod workers;

@@ -585,5 +585,5 @@ impl Cluster {
 }
 
 pub(super) fn spec(local: bool) -> Spec {
-    Spec { kind: KIND, worker: "test".into(), args: [1, 2, 3].into(), local }
+    Spec { kind: KIND, worker: "test".into(), args: [1, 2, 3].into(), schema: 0, local }
 }

@@ -89,7 +89,7 @@ impl Cluster {
                     self.ghost.unregistered.extend(ids.into_iter().map(|rid| (name.clone(), rid)));
                 }
             }
-            Answer::InitFailed(_) => {
+            Answer::InitFailed(..) => {
                 // Who is told so has no registration, whatever was acknowledged to others with it.
                 let ids = before.get(&name).cloned().unwrap_or_default();
                 self.ghost.ended.extend(ids.into_iter().map(|rid| (name.clone(), rid)));

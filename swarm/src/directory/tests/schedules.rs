@@ -383,7 +383,7 @@ fn a_first_start_that_fails_leaves_no_trace() -> Check {
     all.until(|all| !all.jobs().is_empty())?;
     all.work(2, &Name::from("x"), false)?;
     all.rest()?;
-    assert_eq!(all.answer(request), Some(&Answer::InitFailed("init failed".into())));
+    assert_eq!(all.answer(request), Some(&Answer::InitFailed(all.ids[2], "init failed".into())));
     let whereis = all.ask(2, "x", Ask::Whereis)?;
     assert_eq!(all.answer(whereis), Some(&Answer::Whereis(None)));
     Ok(())
@@ -681,7 +681,7 @@ fn a_rival_tries_itself_when_the_first_start_has_failed() -> Check {
     let (second, third) = (all.register(2, "x")?, all.register(2, "x")?);
     all.work(host, &Name::from("x"), false)?;
     all.deliver_all()?;
-    assert!(matches!(all.answer(first), Some(Answer::InitFailed(_))));
+    assert!(matches!(all.answer(first), Some(Answer::InitFailed(..))));
     assert!(matches!(all.answer(second), Some(Answer::Registered(_))));
     assert!(matches!(all.answer(third), Some(Answer::AlreadyRegistered(_))));
     all.rest()

@@ -384,6 +384,7 @@ impl World {
             kind: Notebook::KIND,
             worker: Notebook::NAME.into(),
             args: encode(&super::notebook::Total(0)).to_vec().into(),
+            schema: Notebook::ARGS.low(),
             local: false,
         };
         let registrar = RequestId { node: id(on), seq: 1 };

@@ -60,6 +60,9 @@ pub trait AnyCell: Any + Send + Sync {
     #[cfg_attr(not(test), expect(dead_code, reason = "what tests look at"))]
     fn pinned(&self) -> bool;
 
+    /// It has a method for this message, in this version of it.
+    fn takes(&self, method: u64, fingerprint: u32) -> bool;
+
     /// Takes a message that came as bytes. It never runs on this thread.
     ///
     /// # Errors

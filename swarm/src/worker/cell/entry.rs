@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use crate::call::pending::{Answer, Place, RequestId};
 use crate::error::{CallError, Executed};
-use crate::message::{Message, encode};
+use crate::message::{Message, Schema, encode};
 use crate::worker::core::Core;
 use crate::worker::{Active, Call, Cast, Deadline, Input, Later, Parcel, Payload, ReplyTo, Step, Worker};
 
@@ -40,7 +40,7 @@ pub(super) struct Rows<W, M>(PhantomData<fn(W, M)>);
 impl<W: Call<M>, M: Message> Rows<W, M> {
     pub(super) const CALL: &'static Row<W> = &Row {
         method: M::ID,
-        fingerprint: M::FINGERPRINT.0 as u32,
+        fingerprint: M::FINGERPRINT.call(<W::Reply as Schema>::FINGERPRINT),
         run: |at, message| answer(<W as Call<M>>::run(at, Input::Value(typed(message))), value::<W::Reply>),
         encode: |message| encode(&typed::<M>(message)),
     };
@@ -49,7 +49,7 @@ impl<W: Call<M>, M: Message> Rows<W, M> {
 impl<W: Cast<M>, M: Message> Rows<W, M> {
     pub(super) const CAST: &'static Row<W> = &Row {
         method: M::ID,
-        fingerprint: M::FINGERPRINT.0 as u32,
+        fingerprint: M::FINGERPRINT.cast(),
         run: |at, message| answer(<W as Cast<M>>::run(at, Input::Value(typed(message))), value::<()>),
         encode: |message| encode(&typed::<M>(message)),
     };
@@ -150,7 +150,8 @@ impl<W: Worker> Entry<W> {
     /// Answers it unrun, since it is due.
     pub(super) fn expire(self, core: &Core) {
         let after = self.deadline.limit;
-        self.reply.send(core, Err(CallError::Timeout { name: core.name.clone(), after, executed: Executed::No }));
+        let (name, node) = (core.name.clone(), core.host.node());
+        self.reply.send(core, Err(CallError::Timeout { name, node, after, executed: Executed::No }));
     }
 
     /// Answers it unrun, since the cell ended.

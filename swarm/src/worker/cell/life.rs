@@ -13,6 +13,7 @@ use super::guard::{Guarded, discard, guarded};
 use super::state::SealId;
 use super::{Cell, Phase, Sealing, Underway};
 use crate::epoch::Epoch;
+use crate::message::Fingerprint;
 use crate::worker::running::Awaited;
 use crate::worker::{Active, Boot, Bundle, Context, Deadline, Die, Handoff, Payload, Start, Step, Worker};
 
@@ -22,6 +23,14 @@ const HAND_WAIT: Duration = Duration::from_secs(30);
 const HANDOFF_LIMIT: Duration = Duration::from_secs(5);
 /// The last words may take so long; the name's next activation does not wait for them.
 const DIE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why a state is not given to a worker.
+const OTHER_STATE: &str = "its state is of another version of its type: deploy the same one on both nodes";
+
+/// What tells the handoff states of two versions of a worker type apart.
+fn state_schema<W: Worker>() -> u32 {
+    W::STATE.map_or(0, Fingerprint::low)
+}
 
 /// How a hook ended.
 enum Hooked<W, R> {
@@ -76,6 +85,7 @@ impl<W: Worker> Cell<W> {
         }
         let now = self.core.now();
         match bundle.state {
+            Some(_) if bundle.schema != state_schema::<W>() => return Err(OTHER_STATE.into()),
             Some(state) => {
                 self.core.alarms().replace(bundle.timers, now, &self.core);
                 at = match self.hook(at, |at| W::end_handoff(at, state)).await {
@@ -170,7 +180,7 @@ impl<W: Worker> Cell<W> {
                     Handoff::Restart | Handoff::Ignore => None,
                 };
                 let publishes = state.publishes();
-                state.seal(at, Bundle { state: given, timers, publishes });
+                state.seal(at, Bundle { state: given, schema: state_schema::<W>(), timers, publishes });
                 return Sealing::Sealed;
             }
         };
@@ -217,9 +227,10 @@ impl<W: Worker> Cell<W> {
             for publish in other.publishes {
                 cell.lock().seen(publish);
             }
-            let Some(state) = other.state else {
+            let readable = other.state.is_none() || other.schema == state_schema::<W>();
+            let Some(state) = other.state.filter(|_| readable) else {
                 cell.spawn(cell.clone().drain(at));
-                return Ok(());
+                return if readable { Ok(()) } else { Err(OTHER_STATE.into()) };
             };
             match cell.hook(at, |at| W::resolve_conflict(at, state)).await {
                 Hooked::Done(at, ()) => {

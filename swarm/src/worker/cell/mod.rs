@@ -137,6 +137,10 @@ impl<W: Worker> AnyCell for Cell<W> {
         self.lock().pinned
     }
 
+    fn takes(&self, method: u64, fingerprint: u32) -> bool {
+        W::METHODS.iter().any(|known| known.id == method && known.request.cast() == fingerprint)
+    }
+
     /// Here a policy may one day run cheap handlers on the I/O thread; now all that comes as bytes goes to tokio.
     fn deliver(self: Arc<Self>, parcel: Parcel) -> Result<(), (Parcel, Undelivered)> {
         let Parcel { method, fingerprint, payload, deadline, reply, publish, unconfirmed } = parcel;

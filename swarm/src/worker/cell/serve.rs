@@ -50,13 +50,15 @@ impl<W: Worker> Cell<W> {
         self.core.set_due(deadline.due);
         let step = match work {
             Work::Value(message, row) => guarded(&self.core, Awaited::Nobody, || (row.run)(at, message)),
-            Work::Bytes { method, fingerprint, payload, publish: _ } => match self.method(method, fingerprint) {
-                Ok(run) => guarded(&self.core, Awaited::Nobody, || answer(run(at, payload), Answer::Payload)),
-                Err(error) => {
-                    reply.send(&self.core, Err(error));
-                    return Some(at);
+            Work::Bytes { method, fingerprint, payload, publish: _ } => {
+                match self.method(method, fingerprint, &reply) {
+                    Ok(run) => guarded(&self.core, Awaited::Nobody, || answer(run(at, payload), Answer::Payload)),
+                    Err(error) => {
+                        reply.send(&self.core, Err(error));
+                        return Some(at);
+                    }
                 }
-            },
+            }
         };
         match step {
             Ok(Step::Done(at, answer)) => {
@@ -102,7 +104,12 @@ impl<W: Worker> Cell<W> {
     }
 
     #[expect(clippy::type_complexity, reason = "it is the type of a row of the method table")]
-    fn method(&self, id: u64, fingerprint: u32) -> Result<fn(Active<W>, Payload) -> Step<W, Payload>, CallError> {
+    fn method(
+        &self,
+        id: u64,
+        fingerprint: u32,
+        reply: &Reply,
+    ) -> Result<fn(Active<W>, Payload) -> Step<W, Payload>, CallError> {
         let Some(method) = W::METHODS.iter().find(|method| method.id == id) else {
             return Err(CallError::Unhandled {
                 name: self.core.name.clone(),
@@ -111,8 +118,12 @@ impl<W: Worker> Cell<W> {
                 message: id,
             });
         };
-        if method.request.0 as u32 != fingerprint {
-            return Err(self.core.mismatch(format!("the fields of `{}` differ", method.name)));
+        let known = match reply {
+            Reply::Nobody => method.request.cast(),
+            Reply::Slot(_) | Reply::To(_) => method.request.call(method.reply),
+        };
+        if known != fingerprint {
+            return Err(self.core.mismatch(format!("the fields of `{}` or of its reply differ", method.name)));
         }
         Ok(method.run)
     }

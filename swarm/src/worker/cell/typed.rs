@@ -55,9 +55,12 @@ impl<R: crate::message::Wire> Future for Answered<R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.ticket).poll(cx).map(|result| match result? {
             Answer::Value(reply) => Ok(typed(reply)),
-            Answer::Payload(payload) => {
-                decode(&payload).map_err(|malformed| self.core.mismatch(format!("its reply: {malformed}")))
-            }
+            Answer::Payload(payload) => decode(&payload).map_err(|malformed| CallError::SchemaMismatch {
+                name: self.core.name.clone(),
+                node: self.core.host.node(),
+                what: format!("its reply: {malformed}"),
+                executed: Executed::Yes,
+            }),
         })
     }
 }
@@ -230,8 +233,8 @@ impl<W: Worker> Cell<W> {
             }
             Err(_) => {
                 self.spawn(self.clone().finish(later, Reply::Nobody));
-                let (name, after) = (self.core.name.clone(), deadline.limit);
-                Err(CallError::Timeout { name, after, executed: Executed::Yes })
+                let (name, node, after) = (self.core.name.clone(), self.core.host.node(), deadline.limit);
+                Err(CallError::Timeout { name, node, after, executed: Executed::Yes })
             }
         }
     }

@@ -124,12 +124,36 @@ async fn a_hook_that_panics_restarts_the_worker_in_place() {
     assert_eq!((cell.epoch(), shared.boots.load(Ordering::SeqCst)), (epoch(1), 2));
 }
 
+/// What another instance left: a count of 40, of a type with this schema.
+fn left(schema: u32) -> Bundle {
+    Bundle { state: Some(encode(&Count(40))), schema, timers: Vec::new(), publishes: vec![4] }
+}
+
+#[tokio::test]
+async fn a_state_of_another_version_is_not_read() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell = bench.booted(&shared).await;
+    let strange = Count::FINGERPRINT.low() ^ 1;
+    let absorbed = AnyCell::absorb(cell.clone(), left(strange)).await;
+    assert!(absorbed.is_err_and(|text| text.contains("another version")));
+    assert_eq!(call(&bench, &cell, Count(2)).await.expect("it runs on").0, 2);
+
+    let target = Cell::<Probe>::starting("probe".into(), epoch(2), bench.host());
+    let started = AnyCell::boot(target, Start { args: shared.args()[..].into(), bundle: Some(left(strange)) }).await;
+    assert!(started.is_err_and(|text| text.contains("another version")));
+    let target = Cell::<Probe>::starting("probe".into(), epoch(3), bench.host());
+    let bundle = Some(left(Count::FINGERPRINT.low()));
+    assert_eq!(AnyCell::boot(target.clone(), Start { args: shared.args()[..].into(), bundle }).await, Ok(()));
+    assert_eq!(call(&bench, &target, Count(2)).await.expect("it runs").0, 42);
+}
+
 #[tokio::test]
 async fn what_it_absorbs_comes_between_two_messages() {
     let bench = Bench::new();
     let shared = Shared::new();
     let cell = bench.booted(&shared).await;
-    let other = Bundle { state: Some(encode(&Count(40))), timers: Vec::new(), publishes: vec![4] };
+    let other = left(Count::FINGERPRINT.low());
     assert_eq!(AnyCell::absorb(cell.clone(), other).await, Ok(()));
     assert_eq!(call(&bench, &cell, Count(2)).await.expect("it answers").0, 42);
     assert!(cell.seen(4));

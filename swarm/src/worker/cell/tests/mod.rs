@@ -123,7 +123,7 @@ impl Bench {
     /// Lets time pass, and ends what is due.
     fn advance(&self, span: Duration) {
         self.node.timers.advance(span);
-        self.node.pending.expire(self.node.timers.now(), |_| crate::Executed::Maybe);
+        self.node.pending.expire(self.node.timers.now(), self.node.replies.node, |_| crate::Executed::Maybe);
     }
 
     /// A parcel from another node.
@@ -132,7 +132,10 @@ impl Bench {
         let outlet = self.host().outlet();
         Parcel {
             method: M::ID,
-            fingerprint: M::FINGERPRINT.0 as u32,
+            fingerprint: match Probe::METHODS.iter().find(|method| method.id == M::ID) {
+                Some(method) if request.is_some() => M::FINGERPRINT.call(method.reply),
+                Some(_) | None => M::FINGERPRINT.cast(),
+            },
             payload: encode(message),
             deadline: self.deadline(),
             reply: request.map(|request| ReplyTo { outlet, node: elsewhere, request }),
