@@ -138,13 +138,15 @@ pub enum CallError {
     },
     /// This node is on the smaller side of a split.
     #[error(
-        "`{name}` cannot be used now: {node} is not part of a quorum; call through a node that is, or when the network has healed"
+        "`{name}` cannot be used now: {node} does not see enough members for a quorum (executed: {executed:?}); call through a node that does, or when the network has healed"
     )]
     NoQuorum {
         /// The name called.
         name: Name,
         /// The node that lacks a quorum.
         node: NodeId,
+        /// Whether the handler ran: `Yes` if the quorum was lost before its answer had left.
+        executed: Executed,
     },
     /// The message or reply exceeds the frame limit.
     #[error(
@@ -209,16 +211,16 @@ impl CallError {
     /// Whether the handler ran. Never wrong: after [`Executed::No`] the same call may be made again without fear.
     pub fn executed(&self) -> Executed {
         match self {
-            Self::Timeout { executed, .. } | Self::NodeDown { executed, .. } | Self::TooLarge { executed, .. } => {
-                *executed
-            }
+            Self::Timeout { executed, .. }
+            | Self::NodeDown { executed, .. }
+            | Self::NoQuorum { executed, .. }
+            | Self::TooLarge { executed, .. } => *executed,
             Self::Panicked { .. } => Executed::Yes,
             Self::NotRegistered { .. }
             | Self::WrongWorker { .. }
             | Self::Unhandled { .. }
             | Self::Overloaded { .. }
             | Self::SchemaMismatch { .. }
-            | Self::NoQuorum { .. }
             | Self::NoSwarm
             | Self::Stopping { .. }
             | Self::Ended { .. }
@@ -321,6 +323,16 @@ pub enum RegisterError {
         /// The worker's type.
         worker: String,
     },
+    /// This side of a split has too few members ([`Placement::Quorum`](crate::Placement::Quorum)). Nothing was registered.
+    #[error(
+        "`{name}` was not registered: {node} does not see enough members for a quorum; register through a node that does, or when the network has healed"
+    )]
+    NoQuorum {
+        /// The name.
+        name: Name,
+        /// The node that lacks a quorum.
+        node: NodeId,
+    },
     /// No answer by the deadline. The registration may still happen.
     #[error(
         "no answer about `{name}` within {after:?}: it may or may not be registered by now; ask with whereis, or register again with a longer .timeout(..)"
@@ -387,6 +399,12 @@ pub enum RegistryError {
         expected: String,
         /// The worker's type.
         found: String,
+    },
+    /// This side of a split has too few members ([`Placement::Quorum`](crate::Placement::Quorum)). Nothing was changed.
+    #[error("{node} does not see enough members for a quorum: ask a node that does, or when the network has healed")]
+    NoQuorum {
+        /// The node that lacks a quorum.
+        node: NodeId,
     },
     /// No answer by the deadline.
     #[error("no answer within {after:?}: ask again, or raise the deadline with .timeout(..)")]

@@ -9,6 +9,7 @@ use crate::directory::message::Phase;
 use crate::directory::office::Work;
 use crate::directory::owner;
 use crate::directory::partition::Partition;
+use crate::directory::quorum::Standing;
 use crate::directory::record::{GroupKey, Groups, Record, Registration, Rid, Spec};
 use crate::directory::request::{Answer, Ask, Refusal, RequestId};
 use crate::directory::turn::Turn;
@@ -18,6 +19,9 @@ use crate::worker::KindId;
 
 impl Partition {
     pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: RequestId, name: Name, ask: Ask) {
+        if turn.world.standing == Standing::Below {
+            return turn.answer(from, Answer::Refused(Refusal::NoQuorum));
+        }
         let known = self.record(&name).map(Record::head);
         match (&self.office, &ask, known) {
             (Some(office), Ask::Whereis, Some(head)) => {
@@ -227,6 +231,9 @@ impl Partition {
     }
 
     fn way(&self, turn: &Turn<'_>, name: &Name) -> Option<Route> {
+        if turn.world.standing == Standing::Below {
+            return Some(Route::NoQuorum);
+        }
         if self.cells.get(name).is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended)) {
             return Some(Route::Here);
         }

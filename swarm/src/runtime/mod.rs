@@ -31,6 +31,7 @@ mod sending;
 mod start;
 mod story;
 mod survey;
+mod tenancy;
 mod track;
 mod upstream;
 mod waits;

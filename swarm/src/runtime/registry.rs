@@ -87,6 +87,7 @@ impl Node {
             Outcome::Answered(Answer::Refused(refusal)) => Err(match refusal {
                 Refusal::NotAMember => RegisterError::Stopping { node: self.id() },
                 Refusal::Ended => RegisterError::Init { name, text: "it ended before it was registered".to_owned() },
+                Refusal::NoQuorum => RegisterError::NoQuorum { name, node: self.id() },
                 Refusal::Overloaded => RegisterError::Timeout { name, after: limit },
             }),
             Outcome::Answered(
@@ -214,6 +215,7 @@ impl Node {
     fn unanswered(&self, outcome: &Outcome, limit: Duration) -> RegistryError {
         match outcome {
             Outcome::Stopping => RegistryError::Stopping { node: self.id() },
+            Outcome::Answered(Answer::Refused(Refusal::NoQuorum)) => RegistryError::NoQuorum { node: self.id() },
             Outcome::TimedOut | Outcome::Answered(_) => RegistryError::Timeout { after: limit },
         }
     }

@@ -8,18 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use swarm_net::time::Instant;
 
 use crate::epoch::Epoch;
-use crate::error::CallError;
+use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::timer::Alarm;
 use crate::worker::alarms::Alarms;
 use crate::worker::cell::AnyCell;
-use crate::worker::{Deadline, Host, Undelivered};
+use crate::worker::{Deadline, Host, Lease, Undelivered};
 
 /// The part of a cell that contexts hold.
 pub(crate) struct Core {
     pub(crate) name: Name,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) cell: Weak<dyn AnyCell>,
+    lease: Lease,
     epoch: Mutex<Epoch>,
     /// The due time of the message in hand, in nanoseconds of the node's clock.
     due: AtomicU64,
@@ -31,6 +32,7 @@ impl Core {
     pub(crate) fn new(name: Name, epoch: Epoch, host: Arc<dyn Host>, cell: Weak<dyn AnyCell>) -> Self {
         Self {
             name,
+            lease: host.lease(),
             host,
             cell,
             epoch: Mutex::new(epoch),
@@ -58,6 +60,21 @@ impl Core {
 
     pub(crate) fn set_due(&self, due: Instant) {
         self.due.store(due.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Whether the worker may run and answer now.
+    pub(crate) fn may_run(&self) -> bool {
+        self.lease.holds(|| self.now())
+    }
+
+    /// An answer, unless it comes too late: elsewhere others may answer by now.
+    pub(crate) fn in_time<R>(&self, answer: Result<R, CallError>) -> Result<R, CallError> {
+        if answer.is_ok() && !self.may_run() { Err(self.no_quorum(Executed::Yes)) } else { answer }
+    }
+
+    /// The error of a call to a worker whose node has lost the quorum.
+    pub(crate) fn no_quorum(&self, executed: Executed) -> CallError {
+        CallError::NoQuorum { name: self.name.clone(), node: self.host.node(), executed }
     }
 
     pub(crate) fn request_stop(&self) {

@@ -103,6 +103,7 @@ pub(super) enum Reply {
 
 impl Reply {
     pub(super) fn send(self, core: &Core, result: Result<Answer, CallError>) {
+        let result = core.in_time(result);
         match self {
             Self::Nobody => {
                 if let Err(error) = result {
@@ -151,6 +152,11 @@ impl<W: Worker> Entry<W> {
     pub(super) fn expire(self, core: &Core) {
         let after = self.deadline.limit;
         self.reply.send(core, Err(CallError::Timeout { name: core.name.clone(), after, executed: Executed::No }));
+    }
+
+    /// Answers it unrun, since the node may not run it.
+    pub(super) fn bar(self, core: &Core) {
+        self.reply.send(core, Err(core.no_quorum(Executed::No)));
     }
 
     /// Answers it unrun, since the cell ended.
