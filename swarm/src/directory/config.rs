@@ -3,12 +3,18 @@
 
 use std::time::Duration;
 
+use crate::placement::Placement;
+
 /// The limits and waits of a [`Directory`](crate::directory::Directory). All nodes of a cluster have the same
 /// `partitions`; the others may differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryConfig {
     /// P, the number of slices of the name space. Fixed for the life of a cluster: it says where a name belongs.
     pub partitions: u32,
+    /// Whether every side of a split decides, or only one with enough members.
+    pub placement: Placement,
+    /// How long a node may run workers after a quorum has agreed to it. The same on all nodes.
+    pub lease: Duration,
     /// R, how many nodes hold each record. Registrations survive R − 1 crashes.
     pub replicas: usize,
     /// How long a claim waits for members that are silent or see another owner before it goes on without them.
@@ -33,6 +39,8 @@ impl DirectoryConfig {
     /// For a local network.
     pub const LAN: Self = Self {
         partitions: 4096,
+        placement: Placement::Ring,
+        lease: Duration::from_secs(3),
         replicas: 3,
         claim_wait: Duration::from_secs(2),
         claim_retry: Duration::from_millis(200),

@@ -35,6 +35,7 @@ mod sending;
 mod start;
 mod story;
 mod survey;
+mod tenancy;
 #[cfg(test)]
 mod tests;
 mod track;

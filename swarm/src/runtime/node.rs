@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
+use swarm_net::error::NetError;
 use swarm_net::member::{Member, MemberEvent, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
@@ -42,6 +43,7 @@ use crate::runtime::room::Room;
 use crate::runtime::routing::Routing;
 use crate::runtime::story::Story;
 use crate::runtime::survey::Surveys;
+use crate::runtime::tenancy::Tenancy;
 use crate::runtime::track::Unconfirmed;
 use crate::runtime::upstream::Upstream;
 use crate::runtime::waits::Waits;
@@ -49,7 +51,7 @@ use crate::runtime::{Kinds, inbox};
 use crate::stats::{Counters, Stats};
 use crate::swarm::Guard;
 use crate::timer::Timers;
-use crate::worker::{AnyCell, End, Host, KindId, Outlet, Payload, ReplyTo};
+use crate::worker::{AnyCell, End, Host, KindId, Lease, Outlet, Payload, ReplyTo};
 
 /// Keeps a letter unconfirmed to the node that sent it here.
 type Token = Box<dyn Any + Send + Sync>;
@@ -89,7 +91,9 @@ pub(crate) struct Node {
     numbers: AtomicU64,
     pub(crate) farewell: Farewell,
     story: Mutex<Story>,
+    pub(crate) tenancy: Tenancy,
     joined: watch::Sender<bool>,
+    failed: OnceLock<NetError>,
     stopped: AtomicBool,
     gauges: Gauges,
 }
@@ -119,6 +123,7 @@ impl Node {
         let Parts { config, control, transport, tokio, timers, kinds, profile } = parts;
         let me = transport.node();
         let partitions = config.partitions();
+        let tenancy = Tenancy::new(config.placement);
         // The control thread ends only when the node does.
         let sooner = |wake: Sender<Input>| move |_: Instant| drop(wake.send(Input::Look));
         Arc::new_cyclic(|this| Self {
@@ -155,7 +160,9 @@ impl Node {
             numbers: AtomicU64::new(1),
             farewell: Farewell::default(),
             story: Mutex::default(),
+            tenancy,
             joined: watch::Sender::new(false),
+            failed: OnceLock::new(),
             stopped: AtomicBool::new(false),
             gauges: Gauges::default(),
         })
@@ -516,9 +523,24 @@ impl Node {
     }
 
     /// Waits until this node takes part.
-    pub(crate) async fn until_joined(&self) {
+    ///
+    /// # Errors
+    /// What keeps it from that for good.
+    pub(crate) async fn until_joined(&self) -> Result<(), NetError> {
         // The sender lives as long as the node.
         let _ = self.joined.subscribe().wait_for(|joined| *joined).await;
+        self.tenancy.until_settled().await;
+        self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// The network is of no use any more.
+    pub(crate) fn fail(self: &Arc<Self>, error: NetError) {
+        tracing::error!(node = %self.me, %error, "the node stops");
+        // The first reason is the one that counts.
+        let _ = self.failed.set(error);
+        self.stop();
+        self.tenancy.settle();
+        self.joined();
     }
 
     /// A new connection: nothing that was sent on an older one counts.
@@ -636,6 +658,7 @@ impl Node {
             handoffs_in: counters.handoffs_in.get(),
             handoffs_out: counters.handoffs_out.get(),
             started: counters.started.get(),
+            quorums_lost: counters.quorums_lost.get(),
             calls_open: self.pending.len() as u64,
             requests_open: gauge(&self.gauges.requests),
         }
@@ -659,6 +682,10 @@ impl Host for Node {
 
     fn pending(&self) -> &Arc<Pending> {
         &self.pending
+    }
+
+    fn lease(&self) -> Lease {
+        self.tenancy.lease()
     }
 
     fn outlet(&self) -> Arc<dyn Outlet> {

@@ -72,6 +72,8 @@ mod handoff;
 mod host;
 mod kind;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
+mod lease;
+#[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod parcel;
 mod payload;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
@@ -81,6 +83,7 @@ mod step;
 pub(crate) use bundle::{Bundle, SavedTimer, Start};
 pub(crate) use cell::{AnyCell, Called, Cell, Phase, Sealing};
 pub(crate) use host::{End, Host, Outlet, ReplyTo};
+pub(crate) use lease::Lease;
 pub(crate) use parcel::{Deadline, Parcel, Undelivered};
 
 pub use alarms::{TimerId, WORKER_TIMERS_MAX};
