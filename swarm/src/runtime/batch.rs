@@ -25,35 +25,59 @@ const PIECE_BYTES_MAX: usize = 64 << 10;
 /// the cluster's number of partitions.
 const BATCH_BYTES_MAX: u64 = 256 << 20;
 
-/// Pieces that found no room in a peer's queue and wait for it, in order.
+/// A buffer that has grown beyond this for one batch is not kept for the next ones.
+const BUFFER_BYTES_KEPT: usize = 1 << 20;
+
+/// What goes to the peers with the next flush, and pieces that found no room in a peer's queue and wait for it, in order.
 #[derive(Default)]
-pub(crate) struct Outbox(BTreeMap<NodeId, VecDeque<Frame>>);
+pub(crate) struct Outbox {
+    waiting: BTreeMap<NodeId, VecDeque<Frame>>,
+    /// Batches are encoded here, one after the other.
+    buffer: AlignedVec,
+}
 
 impl Outbox {
-    /// Queues a batch for one peer, in order, after everything that still waits for it. [`Self::flush_all`] sends it.
-    pub(crate) fn add<T>(&mut self, to: NodeId, kind: u8, batch: &T)
+    /// Queues what a turn has gathered for the peers, for each in order after everything that still waits for it, and
+    /// empties it. [`Self::flush_all`] sends it.
+    pub(crate) fn add_all<T>(&mut self, kind: u8, batches: &mut BTreeMap<NodeId, Vec<T>>)
     where
-        T: for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>,
+        Vec<T>: for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>,
     {
-        let bytes = match rkyv::to_bytes::<Error>(batch) {
+        // The room of a batch is used again as long as each turn has something for the peer.
+        batches.retain(|_, batch| !batch.is_empty());
+        for (to, batch) in batches {
+            self.add(*to, kind, batch);
+            batch.clear();
+        }
+    }
+
+    fn add<T>(&mut self, to: NodeId, kind: u8, batch: &Vec<T>)
+    where
+        Vec<T>: for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>,
+    {
+        let mut bytes = match rkyv::api::high::to_bytes_in::<_, Error>(batch, std::mem::take(&mut self.buffer)) {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::error!(peer = %to, %error, "control messages could not be encoded");
                 return;
             }
         };
-        let waiting = self.0.entry(to).or_default();
+        let waiting = self.waiting.entry(to).or_default();
         for (i, piece) in bytes.chunks(PIECE_BYTES_MAX).enumerate() {
             let mut head = [0; 24];
             head[..8].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
             head[8..16].copy_from_slice(&((i * PIECE_BYTES_MAX) as u64).to_le_bytes());
             waiting.push_back(Frame::new(kind, head, &[piece]));
         }
+        if bytes.capacity() <= BUFFER_BYTES_KEPT {
+            bytes.clear();
+            self.buffer = bytes;
+        }
     }
 
     /// Sends what is queued, as far as there is room.
     pub(crate) fn flush_all(&mut self, node: &Arc<Node>) {
-        let waiting: Vec<NodeId> = self.0.keys().copied().collect();
+        let waiting: Vec<NodeId> = self.waiting.keys().copied().collect();
         for to in waiting {
             self.flush(node, to);
         }
@@ -61,16 +85,16 @@ impl Outbox {
 
     /// Whether anything waits for room.
     pub(crate) fn waits(&self) -> bool {
-        !self.0.is_empty()
+        !self.waiting.is_empty()
     }
 
     /// The connection is gone, and with it what was under way.
     pub(crate) fn lost(&mut self, node: NodeId) {
-        self.0.remove(&node);
+        self.waiting.remove(&node);
     }
 
     fn flush(&mut self, node: &Arc<Node>, to: NodeId) {
-        let Some(waiting) = self.0.get_mut(&to) else { return };
+        let Some(waiting) = self.waiting.get_mut(&to) else { return };
         let peer = node.peer(to);
         while let Some(frame) = waiting.pop_front() {
             let Some(peer) = &peer else { break };
@@ -87,7 +111,7 @@ impl Outbox {
         if let Some(peer) = peer {
             peer.flush(Lane::Calls);
         }
-        self.0.remove(&to);
+        self.waiting.remove(&to);
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) struct Control {
     routing: Routing,
     routing_changed: bool,
     actions: Vec<Action>,
-    messages: BTreeMap<NodeId, Vec<(PartitionId, Message)>>,
+    messages: BTreeMap<NodeId, Vec<(u16, Message)>>,
     asks: BTreeMap<NodeId, Vec<(u64, Name, Ask)>>,
     answers: BTreeMap<NodeId, Vec<(u64, Answer)>>,
     outbox: Outbox,
@@ -318,7 +318,7 @@ impl Control {
     fn perform(&mut self, now: Now, action: Action) {
         match action {
             Action::Send { to, partition, message } => {
-                self.messages.entry(to).or_default().push((partition, message));
+                self.messages.entry(to).or_default().push((partition.0, message));
             }
             Action::Answer { to, answer } if to.node == self.node.id() => self.answered(now, to.seq, answer),
             Action::Answer { to, answer } => self.answers.entry(to.node).or_default().push((to.seq, answer)),
@@ -358,16 +358,9 @@ impl Control {
     fn send(&mut self) {
         self.publish();
         self.node.errands.launch(self.node.runtime());
-        for (to, batch) in std::mem::take(&mut self.messages) {
-            let batch: Vec<_> = batch.into_iter().map(|(partition, message)| (partition.0, message)).collect();
-            self.outbox.add(to, kind::DIRECTORY, &batch);
-        }
-        for (to, batch) in std::mem::take(&mut self.asks) {
-            self.outbox.add(to, kind::ASK, &batch);
-        }
-        for (to, batch) in std::mem::take(&mut self.answers) {
-            self.outbox.add(to, kind::ANSWER, &batch);
-        }
+        self.outbox.add_all(kind::DIRECTORY, &mut self.messages);
+        self.outbox.add_all(kind::ASK, &mut self.asks);
+        self.outbox.add_all(kind::ANSWER, &mut self.answers);
         self.outbox.flush_all(&self.node);
     }
 

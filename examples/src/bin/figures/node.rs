@@ -76,7 +76,8 @@ impl Obedient {
     async fn start(&mut self, cluster: &str, seed: &str) -> io::Result<String> {
         let seeds = (seed != "-").then(|| seed.to_owned());
         let begun = unix_us();
-        let builder = Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(Config::default());
+        let config = Config::from_env().map_err(io::Error::other)?;
+        let builder = Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(config);
         let swarm = builder.start().await.map_err(io::Error::other)?;
         let addr = swarm.local_addr();
         self.swarm = Some(swarm);
