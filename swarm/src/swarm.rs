@@ -1,8 +1,8 @@
-//! Owns the users' handle on a node, and which node a free function means.
+//! Owns the users' handle on a node. Never the node's life, which its guard ends.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
@@ -16,9 +16,9 @@ use crate::group::Group;
 use crate::leaving::Leaving;
 use crate::name::Name;
 use crate::pages::Pages;
-use crate::runtime::{Node as Inner, Whom};
+use crate::runtime::{Guard, Node as Inner, Whom};
 use crate::stats::Stats;
-use crate::worker::{Worker, running};
+use crate::worker::Worker;
 
 /// A node of the cluster, which this process runs. Cheap to clone; the last one dropped stops the node at once, as a
 /// crash would. To leave in good order, [`Swarm::leave`].
@@ -35,15 +35,6 @@ pub struct Swarm {
     guard: Arc<Guard>,
 }
 
-/// Stops the node when the last handle goes.
-pub(crate) struct Guard(Arc<Inner>);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
-}
-
 /// A member of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,9 +47,6 @@ pub struct Node {
     pub leaving: bool,
 }
 
-/// The first node that this process started, unless another was chosen.
-static DEFAULT: RwLock<Weak<Guard>> = RwLock::new(Weak::new());
-
 impl Swarm {
     /// Describes a node to start.
     pub fn builder() -> Builder {
@@ -66,36 +54,27 @@ impl Swarm {
     }
 
     pub(crate) fn of(node: Arc<Inner>) -> Self {
-        let guard = Arc::new(Guard(node));
-        guard.0.set_guard(Arc::downgrade(&guard));
-        let swarm = Self { guard };
-        let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
-        if default.strong_count() == 0 {
-            *default = Arc::downgrade(&swarm.guard);
-        }
-        swarm
+        Self { guard: Guard::of(node) }
     }
 
     /// A handle on a node that has been started before.
     pub(crate) fn over(node: Arc<Inner>) -> Self {
-        // Without a user's handle the node has stopped, and another stop does nothing.
-        let guard = node.guard().upgrade().unwrap_or_else(|| Arc::new(Guard(node)));
-        Self { guard }
+        Self { guard: Guard::over(node) }
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
-        &self.guard.0
+        self.guard.node()
     }
 
     /// Inside a worker its own node, elsewhere the process's default: the first node that was started, unless
     /// [`Swarm::set_default`] chose another.
     pub fn current() -> Option<Self> {
-        current_node().map(Self::over)
+        Inner::current().map(Self::over)
     }
 
     /// Makes this the node that free functions and clients without `.on(..)` use.
     pub fn set_default(&self) {
-        *DEFAULT.write().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&self.guard);
+        self.guard.set_default();
     }
 
     /// Who this node is.
@@ -173,15 +152,6 @@ impl fmt::Debug for Swarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Swarm({})", self.node())
     }
-}
-
-/// The node of the worker that this thread runs, else the process's default.
-pub(crate) fn current_node() -> Option<Arc<Inner>> {
-    if let Some(host) = running::host() {
-        return host.as_any().downcast_ref::<Inner>().map(Inner::this);
-    }
-    let default = DEFAULT.read().unwrap_or_else(PoisonError::into_inner).upgrade();
-    default.map(|guard| guard.0.clone())
 }
 
 /// Where `name` is, if it is registered. Asks the owner of the name, so the answer is not a guess.

@@ -15,6 +15,7 @@ mod fetch;
 mod figures;
 mod flushes;
 mod frames;
+mod guard;
 mod hints;
 mod hosting;
 mod inbox;
@@ -51,6 +52,7 @@ mod waits;
 
 pub(crate) use answering::PART_MAX;
 pub(crate) use control::Left;
+pub(crate) use guard::Guard;
 pub(crate) use kinds::Kinds;
 pub(crate) use local::{Begun, First};
 pub(crate) use node::Node;

@@ -30,6 +30,7 @@ use crate::runtime::farewell::Farewell;
 use crate::runtime::fetch::{Fetches, Outgoing};
 use crate::runtime::figures::Gauges;
 use crate::runtime::flushes::Upstreams;
+use crate::runtime::guard::Guard;
 use crate::runtime::hints::Hints;
 use crate::runtime::instances::Instances;
 use crate::runtime::lanes::Lanes;
@@ -43,7 +44,6 @@ use crate::runtime::story::Story;
 use crate::runtime::survey::Surveys;
 use crate::runtime::waits::Waits;
 use crate::stats::Counters;
-use crate::swarm::Guard;
 use crate::timer::Timers;
 use crate::worker::{AnyCell, End, Host, KindId, Outlet, ReplyTo};
 
@@ -176,11 +176,6 @@ impl Node {
     /// This node, for who has it only by reference.
     pub(crate) fn this(&self) -> Arc<Self> {
         self.this.upgrade().expect("somebody holds the node whose method runs")
-    }
-
-    /// The node of the worker that runs on this thread, else the process's default.
-    pub(crate) fn current() -> Option<Arc<Self>> {
-        crate::swarm::current_node()
     }
 
     /// Counts a call that is over.
