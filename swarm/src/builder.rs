@@ -57,6 +57,13 @@ pub enum Placement {
     Ring,
 }
 
+impl Swarm {
+    /// Describes a node to start.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {

@@ -116,6 +116,7 @@ mod name;
 mod pages;
 pub mod prelude;
 pub mod registration;
+mod registry;
 mod runtime;
 mod stats;
 mod swarm;
@@ -135,10 +136,11 @@ pub use leaving::Leaving;
 pub use message::{Message, Schema, Wire};
 pub use name::{Name, NameHash};
 pub use pages::Pages;
+pub use registry::{registered, registered_pages, unregister, whereis};
 pub use rkyv;
 pub use rkyv::Archived;
 pub use stats::Stats;
-pub use swarm::{Node, Swarm, registered, registered_pages, unregister, whereis};
+pub use swarm::{Node, Swarm};
 /// A group that only accounts join, and one that any worker joins:
 ///
 /// ```standalone_crate
