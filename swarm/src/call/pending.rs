@@ -15,9 +15,10 @@ use std::task::{Context, Poll, Waker};
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
+use crate::call::deadline::Deadline;
 use crate::error::{CallError, Executed};
+use crate::message::Payload;
 use crate::name::Name;
-use crate::worker::{Deadline, Payload};
 
 /// Slots are allocated in chunks that never move, so they are found without a lock.
 const CHUNK: usize = 1 << 10;

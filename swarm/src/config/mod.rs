@@ -12,8 +12,6 @@ use swarm_net::settings;
 
 pub use source::ConfigError;
 
-use crate::directory::DirectoryConfig;
-
 /// The intervals and limits of a node. Every field has a default (for machines of one data centre), so code and files
 /// name only what they change. The unit stands last in each name: `_ms` is milliseconds, `_bytes_max` bytes.
 ///
@@ -123,17 +121,6 @@ impl Config {
                 ),
             }),
             None => Ok(()),
-        }
-    }
-
-    pub(crate) fn directory(&self) -> DirectoryConfig {
-        DirectoryConfig {
-            partitions: self.partitions(),
-            replicas: usize::from(self.replicas),
-            claim_wait: Duration::from_millis(self.claim_wait_ms),
-            reconcile_every: Duration::from_millis(self.reconcile_every_ms),
-            move_rate: self.moves_max as usize,
-            ..DirectoryConfig::default()
         }
     }
 
