@@ -8,7 +8,7 @@ use swarm_net::node::NodeId;
 
 use crate::call::frame::{Visits, answer_head, kind};
 use crate::runtime::Node;
-use crate::runtime::lanes::LaneId;
+use crate::runtime::lane::LaneId;
 use crate::runtime::relays::{self, Confirmed};
 use crate::runtime::upstream::Upstream;
 

@@ -21,6 +21,7 @@ mod hosting;
 mod inbox;
 mod instances;
 mod kinds;
+mod lane;
 mod lanes;
 mod letter;
 mod line;
@@ -32,6 +33,7 @@ mod places;
 mod pledges;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod post;
+mod refusal;
 mod registry;
 mod relays;
 mod replies;
@@ -47,6 +49,7 @@ mod survey;
 #[cfg(test)]
 mod tests;
 mod track;
+mod tracks;
 mod upstream;
 mod waits;
 
