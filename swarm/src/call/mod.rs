@@ -3,4 +3,5 @@
 pub mod deadline;
 pub(crate) mod frame;
 pub mod pending;
+mod slots;
 pub mod wait;
