@@ -2,8 +2,11 @@
 //! a test decides which frame arrives when, who owns what, and what time it is.
 
 mod alarms;
+mod audit;
 mod cases;
 mod links;
 mod notebook;
+mod site;
 mod walk;
+mod words;
 mod world;
