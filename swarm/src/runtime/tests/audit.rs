@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use swarm_net::transport::Lane;
 
+use super::directory::Stage;
 use super::notebook::take_ran;
-use super::world::{Fate, Stage, World};
+use super::world::{Fate, World};
 use crate::error::Executed;
 use crate::name::Name;
 use crate::runtime::control::SLEEP_MAX;

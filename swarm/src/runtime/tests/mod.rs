@@ -4,6 +4,7 @@
 mod alarms;
 mod audit;
 mod cases;
+mod directory;
 mod links;
 mod notebook;
 mod site;
