@@ -66,6 +66,18 @@ pub enum NetError {
         /// The other one.
         other: NodeId,
     },
+    /// The nodes of the cluster do not agree about what all must have alike.
+    #[error(
+        "{me} cannot join: {other} has other rules than this node's `{ours}`; start all nodes of a cluster with the same"
+    )]
+    Rules {
+        /// This node.
+        me: NodeId,
+        /// The node that refused it.
+        other: NodeId,
+        /// What this node has.
+        ours: String,
+    },
     /// Membership gave up.
     #[error("{me} cannot go on: {problem}")]
     Membership {

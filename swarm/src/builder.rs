@@ -8,6 +8,7 @@ use swarm_net::filter::NodeFilter;
 
 use crate::config::Config;
 use crate::error::StartError;
+use crate::placement::Placement;
 use crate::registration::{Entry, WORKERS};
 use crate::runtime::{Kinds, Plan, start};
 use crate::swarm::Swarm;
@@ -44,17 +45,9 @@ pub struct Builder {
     discovery: Vec<Box<dyn Discovery>>,
     nodes: NodeFilter,
     config: Config,
+    placement: Option<Placement>,
     workers: Vec<Entry>,
     insecure: bool,
-}
-
-/// How names are placed on nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Placement {
-    /// By consistent hashing over all nodes. Both sides of a split serve, and merge when it heals.
-    #[default]
-    Ring,
 }
 
 impl Swarm {
@@ -73,6 +66,7 @@ impl Builder {
             discovery: Vec::new(),
             nodes: NodeFilter::any(),
             config: Config::default(),
+            placement: None,
             workers: WORKERS.to_vec(),
             insecure: false,
         }
@@ -104,11 +98,11 @@ impl Builder {
         self
     }
 
-    /// How names are placed (default [`Placement::Ring`]).
-    pub fn placement(self, placement: Placement) -> Self {
-        match placement {
-            Placement::Ring => self,
-        }
+    /// On which side of a split network workers run: by default [`Config::placement`], which is [`Placement::Ring`] unless
+    /// set. The same on all nodes of a cluster.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.placement = Some(placement);
+        self
     }
 
     /// Who may take part: Swarm's node_whitelist and node_blacklist.
@@ -140,11 +134,14 @@ impl Builder {
     /// # Errors
     /// If the description is unusable, the address is taken, two worker types or two message types have one name on the
     /// wire, or there is no tokio runtime. Each [`StartError`] says what to do.
-    pub async fn start(self) -> Result<Swarm, StartError> {
+    pub async fn start(mut self) -> Result<Swarm, StartError> {
         let bind = address("bind", &self.bind)?;
         let advertise = self.advertise.as_deref().map(|addr| address("advertise", addr)).transpose()?;
         if !bind.ip().is_loopback() && !self.insecure {
             return Err(StartError::NoSecret { addr: bind });
+        }
+        if let Some(placement) = self.placement {
+            self.config.placement = placement;
         }
         self.config.check()?;
         let mut kinds = Kinds::default();

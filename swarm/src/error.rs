@@ -145,13 +145,15 @@ pub enum CallError {
     },
     /// This node is on the smaller side of a split.
     #[error(
-        "`{name}` cannot be used now: {node} is not part of a quorum; call through a node that is, or when the network has healed"
+        "`{name}` cannot be used now: {node} does not see enough members for a quorum (executed: {executed:?}); call through a node that does, or when the network has healed"
     )]
     NoQuorum {
         /// The name called.
         name: Name,
         /// The node that lacks a quorum.
         node: NodeId,
+        /// Whether the handler ran: `Yes` if the quorum was lost before its answer had left.
+        executed: Executed,
     },
     /// The message or reply exceeds the frame limit.
     #[error(
@@ -219,13 +221,13 @@ impl CallError {
             Self::Timeout { executed, .. }
             | Self::NodeDown { executed, .. }
             | Self::SchemaMismatch { executed, .. }
+            | Self::NoQuorum { executed, .. }
             | Self::TooLarge { executed, .. } => *executed,
             Self::Panicked { .. } => Executed::Yes,
             Self::NotRegistered { .. }
             | Self::WrongWorker { .. }
             | Self::Unhandled { .. }
             | Self::Overloaded { .. }
-            | Self::NoQuorum { .. }
             | Self::NoSwarm
             | Self::Stopping { .. }
             | Self::Ended { .. }
@@ -337,6 +339,16 @@ pub enum RegisterError {
         /// The worker's type.
         worker: String,
     },
+    /// This side of a split has too few members ([`Placement::Quorum`](crate::Placement::Quorum)). Nothing was registered.
+    #[error(
+        "`{name}` was not registered: {node} does not see enough members for a quorum; register through a node that does, or when the network has healed"
+    )]
+    NoQuorum {
+        /// The name.
+        name: Name,
+        /// The node that lacks a quorum.
+        node: NodeId,
+    },
     /// No answer by the deadline. The registration may still happen.
     #[error(
         "{node} has had no answer about `{name}` within {after:?}: it may or may not be registered by now; ask with whereis, or register again with a longer .timeout(..)"
@@ -422,6 +434,12 @@ pub enum RegistryError {
         expected: &'static str,
         /// The worker's type.
         found: String,
+    },
+    /// This side of a split has too few members ([`Placement::Quorum`](crate::Placement::Quorum)). Nothing was changed.
+    #[error("{node} does not see enough members for a quorum: ask a node that does, or when the network has healed")]
+    NoQuorum {
+        /// The node that lacks a quorum.
+        node: NodeId,
     },
     /// No answer by the deadline.
     #[error("{node} has had no answer {} within {after:?}: ask again, or raise the deadline with .timeout(..)", about(name.as_ref()))]

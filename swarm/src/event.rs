@@ -38,6 +38,10 @@ pub enum Event {
     NodeLeaving(NodeId),
     /// A node is no longer a member.
     NodeDown(NodeId, Gone),
+    /// This node sees enough members, and runs workers ([`Placement::Quorum`](crate::Placement::Quorum)).
+    QuorumGained,
+    /// This node sees too few members, or was not heard in time: its workers have ended.
+    QuorumLost,
     /// A worker runs on this node.
     Started(Name, Location),
     /// A worker has gone from this node to another.

@@ -60,7 +60,7 @@
 //! | call it | its generated client: `CounterClient::at(name).hit()`; [`Calling`], [`CallError`], [`Executed`] |
 //! | register and find names | `CounterClient::register`, [`whereis()`], [`unregister()`], [`registered()`], [`Location`] |
 //! | speak to many | [`group()`], [`Crew`], [`Group`](macro@Group) |
-//! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
+//! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Placement`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
 //! | watch it | [`Swarm::events`], [`Swarm::stats`], and `tracing` at the level `info` |
 //! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
 //! | implement by hand what the attributes generate | the module [`mod@worker`] |
@@ -74,7 +74,8 @@
 //! - [`CallError::executed`] is never wrong. Only what provably did not run is tried again by itself.
 //! - Every queue and every wait has a limit: full ones refuse, and nothing waits for ever.
 //! - In a split network both sides go on, so a name may run twice until the network heals. Then one instance stays and is
-//!   given the other's state by `#[resolve_conflict]`. [`Epoch`] tells activations apart where that matters.
+//!   given the other's state by `#[resolve_conflict]`. [`Epoch`] tells activations apart where that matters. With
+//!   [`Placement::Quorum`] only the side with enough members goes on, and a name never runs twice.
 //!
 //! # Features
 //!
@@ -87,7 +88,7 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what users write | `builder`, `swarm`, `client`, `crew`, `group`, `pages`, `leaving`, `event`, `stats`, `error`, `config` |
+//! | what users write | `builder`, `swarm`, `client`, `crew`, `group`, `pages`, `leaving`, `event`, `stats`, `error`, `config`, `placement` |
 //! | one node: its threads, the way of a call | `runtime` |
 //! | calls under way: frames, slots of those that wait | `call` |
 //! | a worker type, and the cell that holds a worker; knows no cluster | `worker` |
@@ -114,6 +115,7 @@ mod leaving;
 pub mod message;
 mod name;
 mod pages;
+mod placement;
 pub mod prelude;
 pub mod registration;
 mod registry;
@@ -124,7 +126,7 @@ mod swarm;
 mod timer;
 pub mod worker;
 
-pub use builder::{Builder, Placement};
+pub use builder::Builder;
 pub use client::{Calling, Handle, Op};
 pub use config::{Config, ConfigError};
 pub use crew::{Crew, group};
@@ -136,6 +138,7 @@ pub use leaving::Leaving;
 pub use message::{Message, Schema, Wire};
 pub use name::{Name, NameHash};
 pub use pages::Pages;
+pub use placement::Placement;
 pub use registry::{registered, registered_pages, unregister, whereis};
 pub use rkyv;
 pub use rkyv::Archived;

@@ -37,6 +37,8 @@ pub struct Stats {
     pub handoffs_out: u64,
     /// Workers started on this node.
     pub started: u64,
+    /// How often this node has lost its quorum ([`Placement::Quorum`](crate::Placement::Quorum)).
+    pub quorums_lost: u64,
     /// Calls that wait for an answer from another node.
     pub calls_open: u64,
     /// Requests to the directory that wait for an answer.
@@ -69,4 +71,5 @@ pub(crate) struct Counters {
     pub(crate) handoffs_in: Count,
     pub(crate) handoffs_out: Count,
     pub(crate) started: Count,
+    pub(crate) quorums_lost: Count,
 }

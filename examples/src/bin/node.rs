@@ -1,6 +1,6 @@
 //! A node that is driven by lines on its standard input: for trying a network by hand, and for this crate's tests.
 //!
-//! `cargo run -p examples --bin node -- ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT]..`
+//! `cargo run -p examples --bin node -- ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT].. [--quorum SIZE]`
 //!
 //! ```text
 //! members              the nodes of the cluster, this one included
@@ -91,8 +91,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
 }
 
 async fn start(mut words: impl Iterator<Item = String>) -> Result<Swarm, Box<dyn Error>> {
-    let bind =
-        words.next().ok_or("usage: node ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT]..")?;
+    let bind = words
+        .next()
+        .ok_or("usage: node ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT].. [--quorum SIZE]")?;
     // It is a toy for private networks, and says so: nothing is encrypted.
     let mut builder = Swarm::builder().bind(bind).insecure();
     let mut seeds = Vec::new();
@@ -102,6 +103,7 @@ async fn start(mut words: impl Iterator<Item = String>) -> Result<Swarm, Box<dyn
         match option.as_str() {
             "--cluster" => builder = builder.cluster(value),
             "--group" => group = Some(value.parse()?),
+            "--quorum" => builder = builder.placement(Placement::Quorum { size: value.parse()? }),
             "--seed" => seeds.push(value),
             _ => return Err(format!("{option} is not an option").into()),
         }

@@ -69,6 +69,27 @@ impl Driven {
         }
     }
 
+    /// Stops it in its tracks.
+    pub(crate) fn freeze(&self) {
+        self.process.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.process.signal("-CONT");
+    }
+
+    /// Types a command that it will read in its time; the answers come by [`Driven::answer`].
+    pub(crate) fn type_ahead(&mut self, command: &str) {
+        self.process.say(command);
+    }
+
+    /// Its next answer.
+    #[track_caller]
+    pub(crate) fn answer(&self) -> String {
+        self.process.line()
+    }
+
     /// Lets it leave gracefully.
     pub(crate) fn leave(mut self) {
         assert_eq!(self.ask("leave"), "left");

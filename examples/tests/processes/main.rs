@@ -3,6 +3,7 @@
 
 mod demo;
 mod driven;
+mod frozen;
 mod namespaces;
 mod network;
 mod process;

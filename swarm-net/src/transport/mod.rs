@@ -43,6 +43,9 @@ pub struct Setup {
     pub advertise: Option<SocketAddr>,
     /// Nodes of clusters with other names ignore each other.
     pub cluster: String,
+    /// What all nodes of the cluster must have alike, in words for people. Nodes that differ refuse each other, and one that
+    /// has not joined yet ends with [`NetError::Rules`].
+    pub rules: String,
     /// What this node says of itself.
     pub profile: Profile,
     /// How others are found.

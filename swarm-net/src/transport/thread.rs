@@ -29,8 +29,8 @@ use crate::wire::{ClusterHash, GREETING_BYTES_MAX};
 
 /// Binds, opens the discoveries, and starts all threads.
 pub(super) fn start(setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Handle, NetError> {
-    let Setup { bind, advertise, cluster, profile, mut discovery, nodes, config } = setup;
-    check(&cluster, &profile, &config)?;
+    let Setup { bind, advertise, cluster, rules, profile, mut discovery, nodes, config } = setup;
+    check(&cluster, &rules, &profile, &config)?;
     let (mut listener, mut udp) = sockets::bind(bind)?;
     let local_addr = listener.local_addr().map_err(system("local address"))?;
     let me = NodeId::new(sockets::advertised(local_addr, advertise)?, random()?);
@@ -56,6 +56,7 @@ pub(super) fn start(setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Handle, NetEr
         me,
         cluster_hash: ClusterHash::new(&cluster),
         cluster,
+        rules,
         limits: limits(&config),
         filter: nodes,
         inbox: Arc::clone(&inbox),
@@ -113,11 +114,11 @@ fn search_on_thread(way: Box<dyn Discovery>, search: Search) -> Result<(), NetEr
     })
 }
 
-fn check(cluster: &str, profile: &Profile, config: &NetConfig) -> Result<(), NetError> {
+fn check(cluster: &str, rules: &str, profile: &Profile, config: &NetConfig) -> Result<(), NetError> {
     // Names, lists and lengths of a greeting around these; far more than they need.
     const MARGIN: usize = 1 << 10;
     config.check()?;
-    let bytes = cluster.len() + profile.extra.len() + profile.abilities.len() * size_of::<u64>() + MARGIN;
+    let bytes = cluster.len() + rules.len() + profile.extra.len() + profile.abilities.len() * size_of::<u64>() + MARGIN;
     if bytes > GREETING_BYTES_MAX as usize {
         let problem =
             format!("and the cluster's name take {bytes} bytes in a greeting, more than {GREETING_BYTES_MAX}");

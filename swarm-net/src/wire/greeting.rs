@@ -51,6 +51,8 @@ pub struct Greeting {
     pub cluster: String,
     /// P, the number of partitions.
     pub partitions: u32,
+    /// What all nodes of the cluster must have alike beside it, in words.
+    pub rules: String,
     /// Who it is.
     pub node: NodeId,
     /// What it says of itself.
@@ -77,6 +79,8 @@ pub enum Reason {
     Format,
     /// Another number of partitions.
     Partitions,
+    /// Other rules.
+    Rules,
     /// The node filter does not admit the node.
     Filtered,
     /// The node dialled itself.
@@ -192,6 +196,7 @@ mod tests {
         Greeting {
             cluster: "swarm".into(),
             partitions: 4096,
+            rules: "all alike".into(),
             node: NodeId::new(([127, 0, 0, 1], 7).into(), 9),
             profile: Profile { version: 1, weight: 100, leaving: false, abilities: vec![1, 2], extra: vec![3; 100] },
             joined: true,

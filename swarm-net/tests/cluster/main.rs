@@ -303,6 +303,19 @@ fn two_processes_with_one_address_end_with_a_clear_error() {
 }
 
 #[test]
+fn a_newcomer_with_other_rules_ends_with_a_clear_error_and_a_member_goes_on() {
+    let mut first = Node::start(Plan::default());
+    first.wait_joined();
+    let mut second = Node::start(Plan { rules: "otherwise", ..Plan::default() }.seeds(&[first.addr()]));
+    let error = second.wait_fatal();
+    assert_eq!(error, NetError::Rules { me: second.id(), other: first.id(), ours: "otherwise".into() });
+    assert!(error.to_string().contains("`otherwise`; start all nodes of a cluster with the same"));
+    let mut third = Node::start(Plan::default().seeds(&[first.addr()]));
+    third.wait_joined();
+    assert!(first.transport.peer(second.id()).is_none());
+}
+
+#[test]
 fn a_seed_list_may_name_the_node_itself() {
     let addrs = free_addrs::<1>();
     let mut node = Node::start_at(addrs[0], Plan { advertise: None, ..Plan::default() }.seeds(&addrs));

@@ -84,6 +84,7 @@ pub(crate) struct Node {
 /// How a node differs from the usual one.
 pub(crate) struct Plan {
     pub(crate) cluster: &'static str,
+    pub(crate) rules: &'static str,
     pub(crate) advertise: Option<SocketAddr>,
     pub(crate) discovery: Vec<Box<dyn Discovery>>,
     pub(crate) nodes: NodeFilter,
@@ -93,7 +94,7 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         let (cluster, nodes, config) = ("test", NodeFilter::any(), NetConfig::local());
-        Self { cluster, advertise: None, discovery: Vec::new(), nodes, config }
+        Self { cluster, rules: "as always", advertise: None, discovery: Vec::new(), nodes, config }
     }
 }
 
@@ -112,8 +113,9 @@ impl Node {
     pub(crate) fn start_at(bind: SocketAddr, plan: Plan) -> Self {
         let ((pages, reader), (opener, gate)) = (unbounded(), unbounded());
         let profile = Profile { version: 1, weight: 100, leaving: false, abilities: vec![], extra: vec![] };
-        let Plan { cluster, advertise, discovery, nodes, config } = plan;
-        let setup = Setup { bind, advertise, cluster: cluster.into(), profile, discovery, nodes, config };
+        let Plan { cluster, rules, advertise, discovery, nodes, config } = plan;
+        let (cluster, rules) = (cluster.into(), rules.into());
+        let setup = Setup { bind, advertise, cluster, rules, profile, discovery, nodes, config };
         let transport = Transport::start(setup, Arc::new(Diary { pages, gate })).expect("a free loopback port");
         Self { transport, pages: reader, kept: VecDeque::new(), gate: opener }
     }

@@ -12,6 +12,8 @@ use swarm_net::settings;
 
 pub use source::ConfigError;
 
+use crate::placement::Placement;
+
 /// The intervals and limits of a node. Every field has a default (for machines of one data centre), so code and files
 /// name only what they change. The unit stands last in each name: `_ms` is milliseconds, `_bytes_max` bytes.
 ///
@@ -28,6 +30,13 @@ pub use source::ConfigError;
 pub struct Config {
     /// Sockets, frames and the failure detector.
     pub net: NetConfig,
+    /// On which side of a split workers run. The same on all nodes of a cluster: nodes that differ refuse each other. In text it
+    /// is `ring` or `quorum:3`. [`Builder::placement`](crate::Builder::placement) goes before it.
+    pub placement: Placement,
+    /// With [`Placement::Quorum`]: how long a node may run workers after the others were last heard to agree. The same on
+    /// all nodes of a cluster. About the time in which a lost node is noticed: a shorter one ends workers for a pause that
+    /// nobody else would have minded, a longer one only delays the new start of what was lost.
+    pub lease_ms: u64,
     /// This node's share of the ring, relative to the others: with 200 it owns twice as many names as with 100.
     pub weight: u16,
     /// How many nodes hold each name's record. An acknowledged registration survives one crash less than this.
@@ -61,12 +70,14 @@ pub struct Config {
     pub stall_limit_ms: u64,
 }
 
-settings!(Config { weight, replicas, call_timeout_ms, cast_wait_ms, message_bytes_max, calls_open_max, claim_wait_ms, reconcile_every_ms, moves_max, start_timeout_ms, gate_wait_ms, redirect_ttl_ms, leave_timeout_ms, stall_limit_ms } groups { net });
+settings!(Config { placement, lease_ms, weight, replicas, call_timeout_ms, cast_wait_ms, message_bytes_max, calls_open_max, claim_wait_ms, reconcile_every_ms, moves_max, start_timeout_ms, gate_wait_ms, redirect_ttl_ms, leave_timeout_ms, stall_limit_ms } groups { net });
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             net: NetConfig::default(),
+            placement: Placement::Ring,
+            lease_ms: 3_000,
             weight: 100,
             replicas: 3,
             call_timeout_ms: 5_000,
@@ -88,12 +99,18 @@ impl Default for Config {
 impl Config {
     /// The default with the timings of processes on one machine: for tests, demos and development.
     pub fn local() -> Self {
-        Self { net: NetConfig::local(), stall_limit_ms: 2_000, ..Self::default() }
+        Self { net: NetConfig::local(), lease_ms: 1_500, stall_limit_ms: 2_000, ..Self::default() }
     }
 
     /// The default with the timings of several data centres.
     pub fn wan() -> Self {
-        Self { net: NetConfig::wan(), claim_wait_ms: 30_000, stall_limit_ms: 3_000, ..Self::default() }
+        Self {
+            net: NetConfig::wan(),
+            lease_ms: 12_000,
+            claim_wait_ms: 30_000,
+            stall_limit_ms: 3_000,
+            ..Self::default()
+        }
     }
 
     /// What is wrong with it, if anything is.
@@ -105,6 +122,7 @@ impl Config {
             ("message_bytes_max", u64::from(self.message_bytes_max)),
             ("calls_open_max", u64::from(self.calls_open_max)),
             ("reconcile_every_ms", self.reconcile_every_ms),
+            ("lease_ms", self.lease_ms),
             ("moves_max", u64::from(self.moves_max)),
             ("start_timeout_ms", self.start_timeout_ms),
             ("stall_limit_ms", self.stall_limit_ms),
@@ -113,6 +131,13 @@ impl Config {
             Some((setting, _)) => {
                 Err(ConfigError::Range { setting: (*setting).to_owned(), problem: "must be at least 1".to_owned() })
             }
+            None if self.placement == (Placement::Quorum { size: 0 }) => Err(ConfigError::Range {
+                setting: "placement".to_owned(),
+                problem:
+                    "is a quorum of 0 members, which everybody has: set the size to more than half of the nodes, as in \
+                          Placement::Quorum { size: 2 } for three, or use Placement::Ring"
+                        .to_owned(),
+            }),
             None if self.message_bytes_max >= self.net.frame_bytes_max => Err(ConfigError::Range {
                 setting: "message_bytes_max".to_owned(),
                 problem: format!(
@@ -121,6 +146,16 @@ impl Config {
                 ),
             }),
             None => Ok(()),
+        }
+    }
+
+    /// What all nodes of a cluster must have alike, in words.
+    pub(crate) fn rules(&self) -> String {
+        match self.placement {
+            Placement::Ring => "Placement::Ring".to_owned(),
+            Placement::Quorum { size } => {
+                format!("Placement::Quorum {{ size: {size} }} with lease_ms = {}", self.lease_ms)
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
+use swarm_net::time::Instant;
 
 use crate::directory::message::Message;
 use crate::directory::record::{GroupKey, Spec};
@@ -53,6 +54,8 @@ pub enum Action {
         /// Its new role.
         role: Role,
     },
+    /// What this node may run has changed. Only with [`Placement::Quorum`](crate::placement::Placement).
+    Lease(Tenure),
     /// For traces, events and metrics.
     Notice(Notice),
     /// The node that leaves has no cells, roles or copies left, or its time is over.
@@ -118,6 +121,19 @@ pub enum Order {
     },
 }
 
+/// A change of what this node may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// A lease begins, and lasts until then if it is not extended.
+    Begun(Instant),
+    /// The lease lasts until then. If it is over when this is done, that is [`Event::Lapsed`](crate::directory::Event).
+    Extended(Instant),
+    /// The lease has ended, and with it whatever ran under it.
+    Ended,
+    /// This node has been up for long enough to have a lease if there is a quorum.
+    Settled,
+}
+
 /// Where calls of a name go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -129,6 +145,8 @@ pub enum Route {
     Unknown,
     /// This node cannot say: to the ring owner.
     Ring,
+    /// Nowhere: this side of a split has too few members.
+    NoQuorum,
 }
 
 /// What this node is to a partition.

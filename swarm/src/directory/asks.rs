@@ -10,6 +10,7 @@ use crate::directory::message::{CellReport, Phase};
 use crate::directory::office::Work;
 use crate::directory::owner;
 use crate::directory::partition::Partition;
+use crate::directory::quorum::Standing;
 use crate::directory::record::{GroupKey, Groups, Record, Registration, Rid, Spec};
 use crate::directory::request::{Answer, Ask, Refusal, RequestId};
 use crate::directory::turn::Turn;
@@ -19,6 +20,9 @@ use crate::worker::KindId;
 
 impl Partition {
     pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: RequestId, name: Name, ask: Ask) {
+        if turn.world.standing == Standing::Below {
+            return turn.answer(from, Answer::Refused(Refusal::NoQuorum));
+        }
         let known = self.record(&name).map(Record::head);
         match (&self.office, &ask, known) {
             (Some(office), Ask::Whereis, Some(head)) => {
@@ -242,6 +246,9 @@ impl Partition {
     }
 
     fn way(&self, turn: &Turn<'_>, name: &Name) -> Option<Route> {
+        if turn.world.standing == Standing::Below {
+            return Some(Route::NoQuorum);
+        }
         let serves = |cell: &Cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended);
         if self.hosts(name) || self.cells.get(name).is_some_and(|cell| serves(cell)) {
             return Some(Route::Here);

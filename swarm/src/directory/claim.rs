@@ -45,9 +45,9 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// Everybody who has to be asked: (my view ∪ what others see) − known down.
+    /// Everybody who has to be asked: (my view ∪ what others see ∪ who is missing) − known down.
     pub(super) fn need(&self, world: &World) -> BTreeSet<NodeId> {
-        let all = world.view.keys().chain(&self.must).copied();
+        let all = world.view.keys().chain(&self.must).chain(&world.missing).copied();
         all.filter(|node| !world.down.contains(node)).collect()
     }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::placement::Placement;
 
 /// The limits and waits of a [`Directory`](crate::directory::Directory). All nodes of a cluster have the same
 /// `partitions`; the others may differ.
@@ -11,6 +12,10 @@ use crate::config::Config;
 pub struct DirectoryConfig {
     /// P, the number of slices of the name space. Fixed for the life of a cluster: it says where a name belongs.
     pub partitions: u32,
+    /// Whether every side of a split decides, or only one with enough members.
+    pub placement: Placement,
+    /// How long a node may run workers after a quorum has agreed to it. The same on all nodes.
+    pub lease: Duration,
     /// R, how many nodes hold each record. Registrations survive R − 1 crashes.
     pub replicas: usize,
     /// How long a claim waits for members that are silent or see another owner before it goes on without them.
@@ -35,6 +40,8 @@ impl DirectoryConfig {
     /// For a local network.
     pub const LAN: Self = Self {
         partitions: 4096,
+        placement: Placement::Ring,
+        lease: Duration::from_secs(3),
         replicas: 3,
         claim_wait: Duration::from_secs(2),
         claim_retry: Duration::from_millis(200),
@@ -50,6 +57,8 @@ impl From<&Config> for DirectoryConfig {
     fn from(config: &Config) -> Self {
         Self {
             partitions: config.partitions(),
+            placement: config.placement,
+            lease: Duration::from_millis(config.lease_ms),
             replicas: usize::from(config.replicas),
             claim_wait: Duration::from_millis(config.claim_wait_ms),
             reconcile_every: Duration::from_millis(config.reconcile_every_ms),

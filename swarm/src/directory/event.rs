@@ -21,8 +21,10 @@ pub enum Event {
     View(Arc<View>),
     /// This node has the cluster's member list: it may claim partitions.
     Joined,
-    /// This node is dead or gone. Comes before the view without it.
+    /// This node is lost: dead, or out of reach. Comes before the view without it.
     Down(NodeId),
+    /// This node has said goodbye: it runs nothing any more. As `Down` but for that.
+    Left(NodeId),
     /// The connection to this node was lost, and everything in flight both ways with it.
     Reset(NodeId),
     /// This node begins to leave.
@@ -59,6 +61,8 @@ pub enum Event {
     Wanted(Name),
     /// The control loop did not run for `stall_limit`: the others may have declared this node dead.
     Stalled,
+    /// The lease was found to be over when it was to be extended.
+    Lapsed,
     /// [`next_timeout`](crate::directory::Directory::next_timeout) has passed.
     Timeout,
 }

@@ -6,6 +6,7 @@ use swarm_net::time::{Instant, Now};
 use crate::directory::Directory;
 use crate::directory::action::{Action, Notice};
 use crate::directory::partition::Partition;
+use crate::directory::quorum::Standing;
 
 /// How far this node is with leaving.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +42,9 @@ impl Directory {
             return;
         };
         let alone = self.world.view.len() <= 1;
-        if !alone && self.partitions.iter().any(Partition::is_missed) {
+        // Where there is no quorum nobody can take over, however long this node waits.
+        let pointless = alone || self.world.standing == Standing::Below;
+        if !pointless && self.partitions.iter().any(Partition::is_missed) {
             if now.instant < until {
                 return;
             }
@@ -55,6 +58,8 @@ impl Directory {
         self.world.joined = false;
         self.each(now, out, Partition::lose);
         self.settle(now, out);
+        // It neither extends its lease nor ends its last workers from now on; whoever leaves does.
+        self.quorum = None;
         out.push(Action::Drained);
     }
 }

@@ -69,6 +69,10 @@ pub enum Message {
     Nack { promised: Term },
     /// Owner to who is no replica: forget your copy.
     Retire { term: Term },
+    /// To all members, about the whole node: may I run workers? And grant nothing to who is missing to me. See `quorum`.
+    Ask { round: u64, missing: Vec<NodeId> },
+    /// Yes; and to these of the missing no grant of mine runs.
+    Grant { round: u64, clear: Vec<NodeId> },
     /// Owner to host: do this. Always answered by a report.
     Do { term: Term, id: DirectiveId, name: Name, directive: Directive },
     /// Host to owner: this is my cell of the name now.

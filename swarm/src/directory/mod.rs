@@ -13,6 +13,7 @@
 //! | `host` | the cells of this node |
 //! | `rest` | names of which the record says everything |
 //! | `request`, `asks` | register, unregister, whereis, groups |
+//! | `quorum`, `tenure` | under `Placement::Quorum`: the lease of this node, and what it means to lose it |
 //! | `sweep`, `leave` | finding what was lost; going away |
 
 mod action;
@@ -27,6 +28,7 @@ mod message;
 mod office;
 mod owner;
 mod partition;
+mod quorum;
 mod reconcile;
 mod record;
 mod replica;
@@ -34,12 +36,13 @@ mod request;
 mod rest;
 mod sweep;
 mod takeover;
+mod tenure;
 #[cfg(test)]
 mod tests;
 mod turn;
 mod world;
 
-pub use action::{Action, Notice, Order, Role, Route};
+pub use action::{Action, Notice, Order, Role, Route, Tenure};
 pub use config::DirectoryConfig;
 pub use event::{Event, Happened};
 pub use message::Message;
@@ -61,10 +64,13 @@ use swarm_net::time::{Instant, Now};
 
 use crate::directory::leave::Departure;
 use crate::directory::partition::Partition;
+use crate::directory::quorum::Quorum;
 use crate::directory::takeover::Promise;
+use crate::directory::tenure::Strangers;
 use crate::directory::turn::{Moves, Timers, Turn};
 use crate::directory::world::World;
 use crate::name::Name;
+use crate::placement::Placement;
 use crate::worker::KindId;
 
 /// One node's part of the directory of all names.
@@ -83,11 +89,18 @@ pub struct Directory {
     departure: Departure,
     sweep_at: Option<Instant>,
     swept: u32,
+    /// The lease, if a quorum has to grant one.
+    quorum: Option<Box<Quorum>>,
+    strangers: Strangers,
 }
 
 impl Directory {
     /// The directory of the node `me`, which can run these kinds.
     pub fn new(me: NodeId, kinds: BTreeSet<KindId>, config: DirectoryConfig) -> Self {
+        let quorum = match config.placement {
+            Placement::Ring => None,
+            Placement::Quorum { size } => Some(Box::new(Quorum::new(me, size as usize, config.lease))),
+        };
         let ids = (0..config.partitions).map(|id| PartitionId(u16::try_from(id).expect("P is at most 65,536")));
         Self {
             partitions: ids.map(Partition::new).collect(),
@@ -99,14 +112,21 @@ impl Directory {
             departure: Departure::default(),
             sweep_at: None,
             swept: 0,
+            quorum,
+            strangers: Strangers::new(),
         }
     }
 
     /// Takes one event in and appends what is to be done.
     pub fn handle(&mut self, now: Now, event: Event, out: &mut Vec<Action>) {
+        self.tend_lease(now, out);
         match event {
             Event::View(view) => {
                 let gained = self.world.see(view);
+                if let Some(quorum) = &mut self.quorum {
+                    self.world.view.keys().for_each(|node| quorum.settle(node));
+                    quorum.see(self.world.view.keys().copied());
+                }
                 for partition in &mut self.partitions {
                     gained.iter().for_each(|node| partition.welcome(*node));
                 }
@@ -117,10 +137,8 @@ impl Directory {
                 self.sweep_at = Some(now.instant + self.world.config.reconcile_every);
                 self.each(now, out, Partition::view_changed);
             }
-            Event::Down(node) => {
-                self.world.down.insert(node);
-                self.each(now, out, |partition, _| partition.bury(node));
-            }
+            Event::Down(node) => self.lose_sight(now, out, node),
+            Event::Left(node) => self.bury(now, out, node),
             Event::Reset(node) => self.each(now, out, |partition, _| partition.doubt(node)),
             Event::Leave { within } => {
                 self.departure.begin(now.instant + within);
@@ -129,7 +147,7 @@ impl Directory {
                 self.each(now, out, Partition::view_changed);
             }
             // A node that was declared dead is heard again only when it is a member again.
-            Event::Messages { from, .. } if self.world.down.contains(&from) => {}
+            Event::Messages { from, .. } if self.world.is_lost(&from) => {}
             Event::Messages { from, batch } => {
                 for (partition, message) in batch {
                     self.receive(now, out, from, partition, message);
@@ -148,16 +166,19 @@ impl Directory {
                 partition.want(&mut turn, name);
             }
             // The others may have gone on without this node: it asks them all before it decides anything again.
+            Event::Lapsed => self.lapse(now, out),
             Event::Stalled => self.each(now, out, Partition::lose),
             Event::Timeout => self.time_out(now, out),
         }
+        self.tend_lease(now, out);
         self.settle(now, out);
         self.depart(now, out);
     }
 
     /// When to come back with [`Event::Timeout`] at the latest.
     pub fn next_timeout(&self) -> Option<Instant> {
-        [self.timers.next(), self.sweep_at, self.departure.due()].into_iter().flatten().min()
+        let lease = self.quorum.as_ref().map(|quorum| quorum.next());
+        [self.timers.next(), self.sweep_at, self.departure.due(), lease].into_iter().flatten().min()
     }
 
     /// What this node is to a partition.
@@ -221,6 +242,12 @@ impl Directory {
         if usize::from(id.0) >= self.partitions.len() {
             return;
         }
+        if let Message::Ask { round, missing } = message {
+            return self.on_ask(now, out, from, round, missing);
+        }
+        if let Message::Grant { round, clear } = message {
+            return self.on_grant(now, from, round, &clear);
+        }
         let (partition, mut turn) = self.enter(now, out, id);
         let turn = &mut turn;
         match message {
@@ -243,6 +270,8 @@ impl Directory {
             Message::Report { term, id, name, cell, failure } => {
                 partition.on_report(turn, from, (term, id), &name, cell, failure);
             }
+            // They concern the node, not a partition, and were heard above.
+            Message::Ask { .. } | Message::Grant { .. } => {}
             Message::Survey { term, id, mark } => partition.on_survey(turn, from, (term, id), mark),
             Message::Cells { term, id, cells } => partition.on_cells(from, term, id, cells),
         }

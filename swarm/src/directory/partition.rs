@@ -11,6 +11,7 @@ use crate::directory::copy::{Copy, Op};
 use crate::directory::host::Cell;
 use crate::directory::message::Message;
 use crate::directory::office::{Office, Told};
+use crate::directory::quorum::Standing;
 use crate::directory::record::Stamp;
 use crate::directory::request::{Answer, Ask, RequestId};
 use crate::directory::rest::Absorbed;
@@ -113,7 +114,7 @@ impl Partition {
         };
         let mine = ring_owner == turn.world.me;
         match &self.office {
-            None if mine && turn.world.joined => self.begin_claim(turn),
+            None if mine && turn.world.joined && turn.world.leased() => self.begin_claim(turn),
             None => return self.release_asks(turn),
             Some(office) if !office.owner && !mine => return self.lose(turn),
             Some(_) => {}
@@ -170,12 +171,12 @@ impl Partition {
             claim.look_at = Some(next);
             turn.timers.set(next, self.id, None);
         }
-        if !over.is_empty() {
+        if !over.is_empty() && !turn.world.never_forces() {
             claim.forced.extend(over.iter().copied());
             turn.notice(Notice::Forced { partition: self.id, without: over.into_iter().collect() });
         }
         if mine {
-            for node in need.iter().filter(|node| !claim.covered.contains(node)) {
+            for node in need.iter().filter(|node| !claim.covered.contains(node) && !turn.world.missing.contains(node)) {
                 if claim.asked.insert(*node) {
                     turn.send(*node, self.id, Message::Claim { term: office.term });
                 }
@@ -210,7 +211,7 @@ impl Partition {
             }
             let told = office.hosts.get(node).copied().unwrap_or(Told::Unknown);
             office.blocked |= told != Told::Known;
-            if told == Told::Unknown && office.claim.covered.contains(node) {
+            if told == Told::Unknown && office.claim.covered.contains(node) && !turn.world.missing.contains(node) {
                 let id = office.next_directive();
                 office.hosts.insert(*node, Told::Asked(id));
                 turn.send(*node, self.id, Message::Survey { term: office.term, id, mark: None });
@@ -285,7 +286,9 @@ impl Partition {
 
     /// What waited for this node to be a complete owner is done now, or sent away if it will not be one.
     fn release_asks(&mut self, turn: &mut Turn<'_>) {
-        if self.office.is_some() {
+        if turn.world.standing == Standing::Below {
+            self.turn_away(turn);
+        } else if self.office.is_some() {
             for (from, name, ask) in std::mem::take(&mut self.held) {
                 self.ask(turn, from, name, ask);
             }

@@ -87,6 +87,8 @@ pub enum Refusal {
     Overloaded,
     /// `local` was asked by a node that leaves or is no member.
     NotAMember,
+    /// The side of the split that the asked node is on has too few members.
+    NoQuorum,
     /// The registration was ended (unregister, or the end of its worker) before it was acknowledged.
     Ended,
 }

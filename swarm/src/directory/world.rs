@@ -9,6 +9,8 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::{PartitionId, Ring};
 
 use crate::directory::config::DirectoryConfig;
+use crate::directory::quorum::Standing;
+use crate::placement::Placement;
 use crate::worker::KindId;
 
 /// The cluster as this node sees it.
@@ -19,6 +21,9 @@ pub(super) struct World {
     pub(super) view: Arc<View>,
     pub(super) ring: Ring,
     pub(super) down: BTreeSet<NodeId>,
+    /// Lost, but perhaps alive elsewhere and still running what it hosts.
+    pub(super) missing: BTreeSet<NodeId>,
+    pub(super) standing: Standing,
     pub(super) joined: bool,
     pub(super) leaving: bool,
     kinds: BTreeSet<KindId>,
@@ -34,6 +39,8 @@ impl World {
             view: Arc::new(BTreeMap::new()),
             ring,
             down: BTreeSet::new(),
+            missing: BTreeSet::new(),
+            standing: Standing::default(),
             joined: false,
             leaving: false,
             kinds,
@@ -46,6 +53,7 @@ impl World {
         let gained = view.keys().filter(|node| !self.view.contains_key(node)).copied().collect();
         for node in view.keys() {
             self.down.remove(node);
+            self.missing.remove(node);
         }
         self.view = view;
         self.turn_ring();
@@ -73,8 +81,26 @@ impl World {
         self.view.contains_key(node) && !self.down.contains(node)
     }
 
-    /// Whether this node refuses to host more: it leaves, and others stay.
+    /// Whether the node is lost: nothing that it says is heard until it is a member again.
+    pub(super) fn is_lost(&self, node: &NodeId) -> bool {
+        self.down.contains(node) || self.missing.contains(node)
+    }
+
+    /// Whether this node may decide and run workers now.
+    pub(super) fn leased(&self) -> bool {
+        self.standing == Standing::Leased
+    }
+
+    /// Whether claims wait for those that do not answer, however long that takes.
+    pub(super) fn never_forces(&self) -> bool {
+        self.config.placement != Placement::Ring
+    }
+
+    /// Whether this node refuses to host more: it leaves, and others stay, or it has no lease.
     pub(super) fn refuses_starts(&self) -> bool {
+        if !self.leased() {
+            return true;
+        }
         self.leaving && (!self.joined || self.weights.iter().all(|(node, _)| *node != self.me))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use swarm_net::member::{MemberEvent, Profile, View};
+use swarm_net::member::{Gone, MemberEvent, Profile, View};
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::{Clock, Instant, Now};
@@ -90,6 +90,8 @@ pub(crate) struct Control {
     let_go: BTreeSet<NodeId>,
     left: Left,
     count_at: Instant,
+    /// The lease was over when it was to be extended.
+    lapsed: bool,
 }
 
 impl Control {
@@ -113,6 +115,7 @@ impl Control {
             let_go: BTreeSet::new(),
             left: Left::default(),
             count_at: Instant::START,
+            lapsed: false,
         }
     }
 
@@ -168,7 +171,8 @@ impl Control {
             Input::Directory(from, payload) => match batch::read::<Vec<(u16, Message)>>(&payload) {
                 Some(batch) => {
                     let batch = batch.into_iter().map(|(p, message)| (PartitionId(p), message)).collect();
-                    self.feed(now, Event::Messages { from, batch });
+                    // Votes count from when they are read, which is after they were sent.
+                    self.feed(Clock::now(), Event::Messages { from, batch });
                 }
                 None => self.malformed(from, "directory messages"),
             },
@@ -220,11 +224,11 @@ impl Control {
             MemberEvent::Up(member) | MemberEvent::Changed(member) => {
                 self.view.insert(member.id, member);
             }
-            MemberEvent::Down(node, _) => {
+            MemberEvent::Down(node, why) => {
                 self.view.remove(&node);
                 self.outbox.lost(node);
                 self.node.gone(node);
-                self.feed(now, Event::Down(node));
+                self.feed(now, if why == Gone::Left { Event::Left(node) } else { Event::Down(node) });
             }
             MemberEvent::Joined => {
                 self.feed(now, Event::Joined);
@@ -300,6 +304,9 @@ impl Control {
             self.perform(now, action);
         }
         self.actions = actions;
+        if std::mem::take(&mut self.lapsed) {
+            self.feed(now, Event::Lapsed);
+        }
     }
 
     fn answered(&mut self, now: Now, number: u64, answer: Answer) {
@@ -325,6 +332,7 @@ impl Control {
                 self.routing.set_mine(partition, role != Role::Idle);
                 self.routing_changed = true;
             }
+            Action::Lease(change) => self.lapsed |= !self.node.tenure(change),
             Action::Notice(notice) => {
                 if let Notice::LeaveTimedOut { cells, .. } = notice {
                     self.left.workers = cells;

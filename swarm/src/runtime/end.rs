@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use swarm_net::error::NetError;
+
 use crate::call::pending::Place as Stand;
 use crate::error::CallError;
 use crate::runtime::control::Input;
@@ -10,6 +12,16 @@ use crate::runtime::places::Place;
 use crate::runtime::{Node, inbox};
 
 impl Node {
+    /// The network is of no use any more.
+    pub(crate) fn fail(self: &Arc<Self>, error: NetError) {
+        tracing::error!(node = %self.id(), %error, "the node stops");
+        // The first reason is the one that counts.
+        let _ = self.failed.set(error);
+        self.stop();
+        self.tenancy.settle();
+        self.joined();
+    }
+
     /// Ends everything at once, as a crash would.
     pub(crate) fn stop(self: &Arc<Self>) {
         if self.stopped.swap(true, Ordering::SeqCst) {

@@ -44,6 +44,7 @@ impl Node {
             handoffs_in: counters.handoffs_in.get(),
             handoffs_out: counters.handoffs_out.get(),
             started: counters.started.get(),
+            quorums_lost: counters.quorums_lost.get(),
             calls_open: self.pending.len() as u64,
             requests_open: gauge(&self.gauges.requests),
         }

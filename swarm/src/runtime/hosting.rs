@@ -9,7 +9,7 @@ use swarm_net::time::Instant;
 
 use crate::directory::{GroupKey, Happened, Order, Spec};
 use crate::epoch::Epoch;
-use crate::error::CallError;
+use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch;
@@ -263,6 +263,9 @@ impl Node {
             }
             None => {
                 let error = || match why {
+                    Die::NoQuorum => {
+                        CallError::NoQuorum { name: name.clone(), node: self.id(), executed: Executed::No }
+                    }
                     Die::Unregistered => CallError::NotRegistered { name: name.clone(), node: self.id() },
                     Die::Moved | Die::Conflict | Die::Stopped | Die::NodeLeaving => {
                         CallError::Ended { name: name.clone(), node: self.id(), text: why.to_string() }

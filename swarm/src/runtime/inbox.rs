@@ -145,9 +145,7 @@ impl Inbox for Ear {
     }
 
     fn fatal(&self, error: NetError) {
-        let node = self.node();
-        tracing::error!(node = %node.id(), %error, "the node stops");
-        node.stop();
+        self.node().fail(error);
     }
 }
 

@@ -46,6 +46,7 @@ mod sending;
 mod start;
 mod story;
 mod survey;
+mod tenancy;
 #[cfg(test)]
 mod tests;
 mod track;

@@ -4,12 +4,13 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
+use swarm_net::error::NetError;
 use swarm_net::member::{Member, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
@@ -42,10 +43,11 @@ use crate::runtime::room::Room;
 use crate::runtime::routing::Routing;
 use crate::runtime::story::Story;
 use crate::runtime::survey::Surveys;
+use crate::runtime::tenancy::Tenancy;
 use crate::runtime::waits::Waits;
 use crate::stats::Counters;
 use crate::timer::Timers;
-use crate::worker::{AnyCell, End, Host, KindId, Outlet, ReplyTo};
+use crate::worker::{AnyCell, End, Host, KindId, Lease, Outlet, ReplyTo};
 
 /// Keeps a letter unconfirmed to the node that sent it here.
 type Token = Box<dyn Any + Send + Sync>;
@@ -85,7 +87,9 @@ pub(crate) struct Node {
     numbers: AtomicU64,
     pub(crate) farewell: Farewell,
     pub(crate) story: Mutex<Story>,
+    pub(crate) tenancy: Tenancy,
     joined: watch::Sender<bool>,
+    pub(crate) failed: OnceLock<NetError>,
     pub(crate) stopped: AtomicBool,
     pub(crate) gauges: Gauges,
 }
@@ -106,6 +110,7 @@ impl Node {
         let Parts { config, control, transport, tokio, timers, kinds, profile } = parts;
         let me = transport.node();
         let partitions = config.partitions();
+        let tenancy = Tenancy::new(config.placement);
         // The control thread ends only when the node does.
         let sooner = |wake: Sender<Input>| move |_: Instant| drop(wake.send(Input::Look));
         Arc::new_cyclic(|this| Self {
@@ -142,7 +147,9 @@ impl Node {
             numbers: AtomicU64::new(1),
             farewell: Farewell::default(),
             story: Mutex::default(),
+            tenancy,
             joined: watch::Sender::new(false),
+            failed: OnceLock::new(),
             stopped: AtomicBool::new(false),
             gauges: Gauges::default(),
         })
@@ -274,9 +281,14 @@ impl Node {
     }
 
     /// Waits until this node takes part.
-    pub(crate) async fn until_joined(&self) {
+    ///
+    /// # Errors
+    /// What keeps it from that for good.
+    pub(crate) async fn until_joined(&self) -> Result<(), NetError> {
         // The sender lives as long as the node.
         let _ = self.joined.subscribe().wait_for(|joined| *joined).await;
+        self.tenancy.until_settled().await;
+        self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
     }
 }
 
@@ -297,6 +309,10 @@ impl Host for Node {
 
     fn pending(&self) -> &Arc<Pending> {
         &self.pending
+    }
+
+    fn lease(&self) -> Lease {
+        self.tenancy.lease()
     }
 
     fn outlet(&self) -> Arc<dyn Outlet> {

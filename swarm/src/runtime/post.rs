@@ -10,7 +10,7 @@ use swarm_net::ring::PartitionId;
 
 use crate::call::frame::Visits;
 use crate::directory::Route;
-use crate::error::CallError;
+use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::control::Input;
@@ -361,7 +361,7 @@ impl Node {
             Route::Here => return,
             // The snapshot is older than the directory's word: it will be asked again.
             Route::Ring if self.routing().hop(self.partition_of(name)) == Hop::Ask => return,
-            Route::Host(_) | Route::Unknown | Route::Ring => std::mem::take(waiting),
+            Route::Host(_) | Route::Unknown | Route::Ring | Route::NoQuorum => std::mem::take(waiting),
         };
         shard.remove(name);
         let refused = match to {
@@ -373,6 +373,11 @@ impl Node {
             Route::Unknown => {
                 let unknown = || CallError::NotRegistered { name: name.clone(), node: self.id() };
                 waiting.into_iter().map(|letter| (letter, unknown())).collect()
+            }
+            Route::NoQuorum => {
+                let (node, executed) = (self.id(), Executed::No);
+                let below = || CallError::NoQuorum { name: name.clone(), node, executed };
+                waiting.into_iter().map(|letter| (letter, below())).collect()
             }
         };
         drop(shard);

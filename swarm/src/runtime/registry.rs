@@ -86,6 +86,7 @@ impl Node {
                 Refusal::Ended => {
                     RegisterError::Init { name, node, text: "it ended before it was registered".to_owned() }
                 }
+                Refusal::NoQuorum => RegisterError::NoQuorum { name, node },
                 Refusal::Overloaded => RegisterError::Overloaded { name, node },
             }),
             Outcome::Answered(
@@ -214,6 +215,7 @@ impl Node {
         let node = self.id();
         match outcome {
             Outcome::Stopping => RegistryError::Stopping { node },
+            Outcome::Answered(Answer::Refused(Refusal::NoQuorum)) => RegistryError::NoQuorum { node },
             Outcome::Answered(Answer::Refused(Refusal::Overloaded)) => RegistryError::Overloaded { name, node },
             Outcome::TimedOut | Outcome::Answered(_) => RegistryError::Timeout { name: Some(name), node, after: limit },
         }

@@ -61,6 +61,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Arc<Node>, StartError> {
             profile: profile.clone(),
             discovery: plan.discovery,
             nodes: plan.nodes,
+            rules: plan.config.rules(),
             config: plan.config.net.clone(),
         },
         ear.clone(),
@@ -76,7 +77,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Arc<Node>, StartError> {
         node.stop();
         return Err(error.into());
     }
-    node.until_joined().await;
+    node.until_joined().await?;
     tracing::info!(node = %node.id(), "started");
     Ok(node)
 }
@@ -94,6 +95,8 @@ pub(crate) async fn leave(node: &Arc<Node>, limit: Option<Duration>) -> Option<L
     if node.within(FAREWELL_WAIT, node.bid_farewell()).await.is_none() {
         tracing::warn!(node = %node.id(), "left with calls that were not passed on to the end");
     }
+    // Who hears the goodbye takes it that nothing runs here any more.
+    node.tenancy.end();
     let (gone, goodbye) = crossbeam_channel::bounded(1);
     node.transport().leave(gone);
     // The channel is closed when the sockets are; either way it is over.

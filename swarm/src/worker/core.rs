@@ -14,13 +14,14 @@ use crate::name::Name;
 use crate::timer::Alarm;
 use crate::worker::alarms::Alarms;
 use crate::worker::cell::AnyCell;
-use crate::worker::{Deadline, Host, Undelivered};
+use crate::worker::{Deadline, Host, Lease, Undelivered};
 
 /// The part of a cell that contexts hold.
 pub(crate) struct Core {
     pub(crate) name: Name,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) cell: Weak<dyn AnyCell>,
+    lease: Lease,
     /// The due time of the message in hand, in nanoseconds of the node's clock.
     due: AtomicU64,
     stop: AtomicBool,
@@ -54,6 +55,7 @@ impl Core {
     pub(crate) fn new(name: Name, epoch: Epoch, host: Arc<dyn Host>, cell: Weak<dyn AnyCell>) -> Self {
         Self {
             name,
+            lease: host.lease(),
             host,
             cell,
             due: AtomicU64::new(Deadline::NEVER.due.as_nanos()),
@@ -80,6 +82,21 @@ impl Core {
 
     pub(crate) fn set_due(&self, due: Instant) {
         self.due.store(due.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Whether the worker may run and answer now.
+    pub(crate) fn may_run(&self) -> bool {
+        self.lease.holds(|| self.now())
+    }
+
+    /// An answer, unless it comes too late: elsewhere others may answer by now.
+    pub(crate) fn in_time<R>(&self, answer: Result<R, CallError>) -> Result<R, CallError> {
+        if answer.is_ok() && !self.may_run() { Err(self.no_quorum(Executed::Yes)) } else { answer }
+    }
+
+    /// The error of a call to a worker whose node has lost the quorum.
+    pub(crate) fn no_quorum(&self, executed: Executed) -> CallError {
+        CallError::NoQuorum { name: self.name.clone(), node: self.host.node(), executed }
     }
 
     pub(crate) fn request_stop(&self) {

@@ -25,6 +25,9 @@ pub enum Die {
     Conflict,
     /// It asked for it with `ctx.stop()`.
     Stopped,
+    /// Its node lost sight of the members that it needs ([`Placement::Quorum`](crate::Placement::Quorum)). Where there are
+    /// enough of them it is started again.
+    NoQuorum,
     /// Its node leaves, and nobody can take the worker over: it was registered by `register_local`, or this is the last node.
     NodeLeaving,
 }
@@ -36,6 +39,7 @@ impl fmt::Display for Die {
             Self::Moved => "it was moved to another node",
             Self::Conflict => "another instance of its name won after a healed split",
             Self::Stopped => "it stopped itself",
+            Self::NoQuorum => "its node has lost the quorum",
             Self::NodeLeaving => "its node leaves the cluster",
         })
     }

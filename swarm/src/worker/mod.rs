@@ -72,6 +72,8 @@ mod handoff;
 mod host;
 mod kind;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
+mod lease;
+#[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod parcel;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 pub(crate) mod running;
@@ -81,6 +83,7 @@ pub(crate) use crate::call::deadline::Deadline;
 pub(crate) use bundle::{Bundle, SavedTimer, Start};
 pub(crate) use cell::{AnyCell, Called, Cell, Phase, Sealing};
 pub(crate) use host::{End, Host, Outlet, ReplyTo};
+pub(crate) use lease::Lease;
 pub(crate) use parcel::{Parcel, Undelivered};
 
 pub use crate::message::Payload;

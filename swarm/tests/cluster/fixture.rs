@@ -84,11 +84,15 @@ pub(crate) fn patient() -> Config {
     config
 }
 
-/// Starts a node that knows these others.
-pub(crate) async fn join(cluster: &str, seeds: &[&Swarm]) -> Swarm {
-    // RUST_LOG=debug shows what happened in a failing test.
+/// RUST_LOG=debug shows what happened in a failing test.
+pub(crate) fn trace() {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+}
+
+/// Starts a node that knows these others.
+pub(crate) async fn join(cluster: &str, seeds: &[&Swarm]) -> Swarm {
+    trace();
     let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
     Swarm::builder()
         .cluster(cluster)

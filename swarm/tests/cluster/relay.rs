@@ -1,14 +1,20 @@
-//! Owns the only way to a node: a port that passes on what comes, until it is cut. Never looks into what it passes on.
+//! Owns the only way to a node: a port that passes on what comes, until it is cut, or what comes from the node's own side of a
+//! split. Never looks into what it passes on but for who sent it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::spawn;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use swarm::Swarm;
 
 /// How often a thread of the relay looks whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How long the first frame of a connection may take to arrive.
+const HELLO_WAIT: Duration = Duration::from_secs(2);
 
 /// How many ports are tried until one is free for TCP and UDP.
 const PORTS_TRIED_MAX: usize = 64;
@@ -23,8 +29,18 @@ pub(crate) struct Relay {
 struct Inner {
     target: OnceLock<SocketAddr>,
     cut: AtomicBool,
+    /// The sides of a split, if there is one.
+    sides: Mutex<Option<Sides>>,
     over: AtomicBool,
     streams: Mutex<Vec<TcpStream>>,
+}
+
+/// Who is on this side of a split and who is not: the addresses that they send packets from, and their boot ids, which stand
+/// in the first frame of a connection.
+#[derive(Clone)]
+struct Sides {
+    near: Vec<(SocketAddr, [u8; 8])>,
+    far: Vec<(SocketAddr, [u8; 8])>,
 }
 
 impl Relay {
@@ -55,8 +71,17 @@ impl Relay {
         self.inner.hang_up();
     }
 
+    /// From now on only what these send comes through, of these and those. What was open breaks.
+    pub(crate) fn split(&self, near: &[Swarm], far: &[Swarm]) {
+        let marks =
+            |side: &[Swarm]| side.iter().map(|node| (node.local_addr(), node.node().boot().to_le_bytes())).collect();
+        *self.inner.sides() = Some(Sides { near: marks(near), far: marks(far) });
+        self.inner.hang_up();
+    }
+
     /// Everything comes through again.
     pub(crate) fn heal(&self) {
+        *self.inner.sides() = None;
         self.inner.cut.store(false, Ordering::SeqCst);
     }
 }
@@ -78,6 +103,10 @@ impl Inner {
         self.over.load(Ordering::SeqCst)
     }
 
+    fn sides(&self) -> MutexGuard<'_, Option<Sides>> {
+        self.sides.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn hang_up(&self) {
         for stream in self.streams.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             // The other end may have closed it already.
@@ -88,7 +117,11 @@ impl Inner {
     fn pass_streams(self: &Arc<Self>, listener: &TcpListener) {
         while !self.over() {
             match listener.accept() {
-                Ok((stream, _)) => drop(self.pass_stream(stream)),
+                Ok((stream, _)) => {
+                    let inner = self.clone();
+                    // Who sent it may take a moment to be seen.
+                    spawn(move || drop(inner.pass_stream(stream)));
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(LOOK_EVERY / 10),
                 Err(_) => return,
             }
@@ -99,12 +132,17 @@ impl Inner {
         // Whoever is not passed on is hung up: not a proof that nobody lives here.
         let Some(target) = self.target() else { return Ok(()) };
         from.set_nonblocking(false)?;
+        let sides = self.sides().clone();
+        if sides.is_some_and(|sides| !sides.admit(&from)) {
+            return Ok(());
+        }
         let to = TcpStream::connect(target)?;
         to.set_nodelay(true)?;
         from.set_nodelay(true)?;
+        let first = from.try_clone()?;
         let ends = [(from.try_clone()?, to.try_clone()?), (to.try_clone()?, from.try_clone()?)];
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).extend([from, to]);
-        if self.target().is_none() {
+        if self.target().is_none() || self.sides().as_ref().is_some_and(|sides| !sides.admit(&first)) {
             self.hang_up();
         }
         for (from, to) in ends {
@@ -116,11 +154,33 @@ impl Inner {
     fn pass_packets(&self, socket: &UdpSocket) {
         let mut packet = [0; 65_536];
         while !self.over() {
-            if let (Ok((bytes, _)), Some(target)) = (socket.recv_from(&mut packet), self.target()) {
+            if let (Ok((bytes, from)), Some(target)) = (socket.recv_from(&mut packet), self.target())
+                && !self.sides().as_ref().is_some_and(|sides| sides.far.iter().any(|(addr, _)| *addr == from))
+            {
                 // A lost packet is what UDP is about.
                 let _sent = socket.send_to(&packet[..bytes], target);
             }
         }
+    }
+}
+
+impl Sides {
+    /// Whether a connection comes from this side: its first frame names who sent it.
+    fn admit(&self, stream: &TcpStream) -> bool {
+        let mut hello = [0; 4096];
+        let end = Instant::now() + HELLO_WAIT;
+        while Instant::now() < end {
+            let Ok(bytes @ 1..) = stream.peek(&mut hello) else { return false };
+            let sent_by = |(_, boot): &(SocketAddr, [u8; 8])| hello[..bytes].windows(8).any(|part| part == boot);
+            if self.far.iter().any(sent_by) {
+                return false;
+            }
+            if self.near.iter().any(sent_by) {
+                return true;
+            }
+            std::thread::sleep(LOOK_EVERY / 10);
+        }
+        false
     }
 }
 

@@ -74,6 +74,7 @@ fn at(seconds: u64) -> Instant {
 fn greeting(port: u16) -> Greeting {
     Greeting {
         cluster: "test".into(),
+        rules: String::new(),
         partitions: 8,
         node: NodeId::new(([127, 0, 0, 1], port).into(), u64::from(port)),
         profile: Profile { version: 1, weight: 100, leaving: false, abilities: vec![], extra: vec![] },

@@ -90,6 +90,10 @@ impl Driver {
                         tracing::warn!(%addr, ?reason, "a node of our cluster cannot be joined");
                         Failure::Refused
                     }
+                    Reason::Rules => {
+                        self.differ(other);
+                        Failure::Refused
+                    }
                     Reason::Myself => return self.dials.reached(target, self.me, now),
                     Reason::DuplicateAddress => {
                         self.fatal = Some(NetError::DuplicateAddress { me: self.me, other });
@@ -122,6 +126,15 @@ impl Driver {
             self.prove_dead(addr, None);
         }
         self.forget_strangers(addr);
+    }
+
+    /// A node of our cluster has other rules. Who is not a part of the cluster yet will not be one.
+    pub(super) fn differ(&mut self, other: NodeId) {
+        if self.membership.joined() {
+            tracing::warn!(%other, ours = self.rules, "a node of our cluster has other rules");
+        } else {
+            self.fatal = Some(NetError::Rules { me: self.me, other, ours: self.rules.clone() });
+        }
     }
 
     /// Nobody, or only `successor`, listens at this address: those who were lost there are dead.

@@ -51,6 +51,7 @@ impl Driver {
         Greeting {
             cluster: self.cluster.clone(),
             partitions: self.config.partitions,
+            rules: self.rules.clone(),
             node: self.me,
             profile: (*me.profile).clone(),
             joined: self.membership.joined(),
@@ -166,6 +167,9 @@ impl Driver {
         } else if greeting.partitions != self.config.partitions {
             tracing::warn!(%node, theirs = greeting.partitions, ours = self.config.partitions, "partitions differ");
             Some(Reason::Partitions)
+        } else if greeting.rules != self.rules {
+            tracing::warn!(%node, theirs = greeting.rules, ours = self.rules, "a node of our cluster has other rules and was refused");
+            Some(Reason::Rules)
         } else if !self.filter.admits(node.addr()) {
             Some(Reason::Filtered)
         } else {

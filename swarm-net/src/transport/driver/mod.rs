@@ -48,6 +48,7 @@ const EVENTS: usize = 1_024;
 pub(crate) struct Driver {
     pub(crate) me: NodeId,
     pub(crate) cluster: String,
+    pub(crate) rules: String,
     pub(crate) cluster_hash: ClusterHash,
     pub(crate) config: NetConfig,
     pub(crate) limits: ConnectionLimits,

@@ -14,13 +14,16 @@ use swarm_net::time::{Instant, Now};
 use crate::directory::tests::ghost::Ghost;
 use crate::directory::{
     Action, Answer, Ask, Directory, DirectoryConfig, Event, GroupKey, Happened, Message, Notice, Order, RequestId,
-    Role, Route, Spec, Stats,
+    Role, Route, Spec, Stats, Tenure,
 };
 use crate::epoch::Epoch;
 use crate::name::Name;
-use crate::worker::KindId;
+use crate::placement::Placement;
+use crate::worker::{Die, KindId};
 
 pub(super) const KIND: KindId = KindId(7);
+/// The length of a lease.
+pub(super) const LEASE: Duration = Duration::from_secs(2);
 pub(super) type Check = Result<(), String>;
 
 /// What the simulated host has to do next for a cell.
@@ -47,6 +50,8 @@ pub(super) struct HostCell {
     pub(super) groups: Vec<GroupKey>,
     /// What it was told about groups, and has not yet said that it has taken effect.
     pub(super) indexing: VecDeque<(Epoch, u32)>,
+    /// The lease of its node under which it was started.
+    pub(super) era: usize,
 }
 
 pub(super) struct Node {
@@ -60,6 +65,15 @@ pub(super) struct Node {
     pub(super) down: BTreeSet<usize>,
     pub(super) leavers: BTreeSet<usize>,
     pub(super) cells: BTreeMap<Name, HostCell>,
+    /// How fast its clock runs, in thousandths of the true rate.
+    pub(super) rate: u64,
+    /// Counts its leases, and until when the last one lasts on its clock.
+    pub(super) era: usize,
+    pub(super) leased_until: Instant,
+    /// It stands still: time passes, and nothing is done.
+    pub(super) frozen: bool,
+    /// It has said goodbye.
+    pub(super) left: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -71,13 +85,15 @@ pub(super) struct Setup {
     pub(super) capable: u32,
     pub(super) claim_wait: Duration,
     pub(super) wall: bool,
+    /// The size of the quorum; 0 is none.
+    pub(super) quorum: u32,
 }
 
 impl Setup {
     /// `formed` nodes of four, two copies, all capable.
     pub(super) fn of(formed: usize) -> Self {
         let claim_wait = Duration::from_secs(86_400);
-        Self { nodes: 4, formed, partitions: 1, replicas: 2, capable: 0xf, claim_wait, wall: true }
+        Self { nodes: 4, formed, partitions: 1, replicas: 2, capable: 0xf, claim_wait, wall: true, quorum: 0 }
     }
 }
 
@@ -111,6 +127,8 @@ impl Cluster {
             partitions: setup.partitions,
             replicas: setup.replicas,
             claim_wait: setup.claim_wait,
+            placement: if setup.quorum > 0 { Placement::Quorum { size: setup.quorum } } else { Placement::Ring },
+            lease: LEASE,
             ..DirectoryConfig::LAN
         };
         let nodes = (0..setup.nodes).map(|i| {
@@ -126,6 +144,11 @@ impl Cluster {
                 down: BTreeSet::new(),
                 leavers: BTreeSet::new(),
                 cells: BTreeMap::new(),
+                rate: if setup.quorum > 0 { 970 + 30 * (i as u64 % 3) } else { 1000 },
+                era: 0,
+                leased_until: Instant::START,
+                frozen: false,
+                left: false,
             }
         });
         let nodes = nodes.collect();
@@ -146,6 +169,9 @@ impl Cluster {
             cluster.join_done(i).expect("nothing runs yet");
         }
         cluster.deliver_all().expect("a cluster forms");
+        if cluster.setup.quorum > 0 {
+            cluster.pass(LEASE + LEASE).expect("a quorum forms");
+        }
         cluster
     }
 
@@ -169,9 +195,11 @@ impl Cluster {
             return Ok(());
         }
         let unix_ms = if self.setup.wall { 1_700_000_000_000 + self.now.as_millis() as u64 } else { 0 };
-        let now = Now { instant: Instant::START + self.now, unix_ms };
+        self.nodes[n].frozen = false;
+        let now = Now { instant: self.clock(n), unix_ms };
         self.now += Duration::from_millis(1);
         let before = self.registered(n);
+        let mut lapsed = false;
         let mut out = Vec::new();
         self.nodes[n].dir.handle(now, event, &mut out);
         self.watch_ends(n);
@@ -190,6 +218,7 @@ impl Cluster {
                     self.watch_answer(n, to, &answer, &before)?;
                     self.answers.entry(to).or_default().push(answer);
                 }
+                Action::Lease(change) => lapsed |= !self.tenure(n, change),
                 Action::Order { name, order } => self.order(n, name, order)?,
                 Action::Drained if self.nodes[n].dir.stats() == Stats::default() => self.nodes[n].drained = true,
                 Action::Drained => {
@@ -207,7 +236,8 @@ impl Cluster {
                 Action::Role { .. } => {}
             }
         }
-        self.check_now()
+        self.check_now()?;
+        if lapsed { self.feed(n, Event::Lapsed) } else { Ok(()) }
     }
 
     fn order(&mut self, n: usize, name: Name, order: Order) -> Check {
@@ -220,7 +250,8 @@ impl Cluster {
                 self.watch_activation(n, &name, epoch)?;
                 let source = source.map(|(node, epoch)| (self.index(node), epoch));
                 let job = Some(Job::Start { source });
-                self.nodes[n].cells.insert(name, HostCell { epoch, job, groups, ..HostCell::default() });
+                let era = self.nodes[n].era;
+                self.nodes[n].cells.insert(name, HostCell { epoch, job, groups, era, ..HostCell::default() });
             }
             Order::Seal { epoch, forced } => self.with_cell(n, &name, epoch, |cell| {
                 cell.job = Some(Job::Seal { forced });
@@ -239,8 +270,10 @@ impl Cluster {
                 let from = self.index(from);
                 self.with_cell(n, &name, epoch, |cell| cell.job = Some(Job::Absorb { from, loser }))?;
             }
-            Order::Drop { epoch, .. } => {
-                self.watch_drop(n, &name);
+            // It has ended by itself a moment ago, and the directory is being told.
+            Order::Drop { why: Die::NoQuorum, .. } if !self.nodes[n].cells.contains_key(&name) => {}
+            Order::Drop { epoch, why, .. } => {
+                self.watch_drop(n, &name, why);
                 self.with_cell(n, &name, epoch, |cell| {
                     cell.job = Some(Job::Drop);
                     cell.running = false;
@@ -405,7 +438,9 @@ impl Cluster {
     }
 
     pub(super) fn pending(&self) -> Vec<(usize, usize)> {
-        self.channels.iter().filter(|(_, queue)| !queue.is_empty()).map(|(pair, _)| *pair).collect()
+        let hears = |(_, to): &(usize, usize)| !self.nodes[*to].frozen;
+        let waiting = self.channels.iter().filter(|(pair, queue)| !queue.is_empty() && hears(pair));
+        waiting.map(|(pair, _)| *pair).collect()
     }
 
     /// Delivers everything and ends all jobs, in turn.
@@ -427,7 +462,7 @@ impl Cluster {
     }
 
     pub(super) fn jobs(&self) -> Vec<(usize, Name)> {
-        let up = self.nodes.iter().enumerate().filter(|(_, node)| node.up);
+        let up = self.nodes.iter().enumerate().filter(|(_, node)| node.up && !node.frozen);
         let cells = up.flat_map(|(n, node)| node.cells.iter().map(move |(name, cell)| (n, name, cell)));
         cells
             .filter(|(.., cell)| cell.job.is_some() || !cell.indexing.is_empty())
@@ -438,11 +473,53 @@ impl Cluster {
     pub(super) fn tick(&mut self, span: Duration) -> Check {
         self.now += span;
         for n in self.alive() {
-            if self.nodes[n].dir.next_timeout().is_some_and(|at| at <= Instant::START + self.now) {
+            let due = self.nodes[n].dir.next_timeout().is_some_and(|at| at <= self.clock(n));
+            if due && !self.nodes[n].frozen {
                 self.feed(n, Event::Timeout)?;
             }
         }
         Ok(())
+    }
+
+    /// Lets time pass, in steps in which everything is delivered and done.
+    pub(super) fn pass(&mut self, span: Duration) -> Check {
+        let end = self.now + span;
+        while self.now < end {
+            self.tick(LEASE / 64)?;
+            self.deliver_all()?;
+        }
+        Ok(())
+    }
+
+    /// What a node's clock shows.
+    pub(super) fn clock(&self, n: usize) -> Instant {
+        Instant::from_nanos(self.now.as_nanos() as u64 / 1_000 * self.nodes[n].rate)
+    }
+
+    /// What a node may run has changed. Says whether that came in time.
+    fn tenure(&mut self, n: usize, change: Tenure) -> bool {
+        self.note(|| format!("   n{n} lease: {change:?}"));
+        let clock = self.clock(n);
+        let node = &mut self.nodes[n];
+        match change {
+            Tenure::Begun(until) => {
+                node.era += 1;
+                node.leased_until = until;
+            }
+            Tenure::Extended(_) if clock >= node.leased_until => return false,
+            Tenure::Extended(until) => node.leased_until = until,
+            Tenure::Ended => node.leased_until = Instant::START,
+            Tenure::Settled => {}
+        }
+        true
+    }
+
+    /// Whether a worker of this node answers calls.
+    pub(super) fn answers(&self, n: usize, name: &Name) -> bool {
+        let node = &self.nodes[n];
+        let leased =
+            |cell: &HostCell| self.setup.quorum == 0 || (cell.era == node.era && self.clock(n) < node.leased_until);
+        node.up && node.cells.get(name).is_some_and(|cell| cell.running && leased(cell))
     }
 
     fn clear(&mut self, a: usize, b: usize) {
@@ -482,7 +559,7 @@ impl Cluster {
         node.leavers.remove(&m);
         node.down.insert(m);
         let gone = self.ids[m];
-        self.feed(n, Event::Down(gone))?;
+        self.feed(n, if self.nodes[m].left { Event::Left(gone) } else { Event::Down(gone) })?;
         self.show_view(n)?;
         let reset = Event::Reset(self.ids[n]);
         self.feed(m, reset)
@@ -491,6 +568,22 @@ impl Cluster {
     pub(super) fn suspect(&mut self, n: usize, m: usize) -> Check {
         self.ghost.imperfect = true;
         self.notice_down(n, m)
+    }
+
+    /// Those who are `away` and all others lose sight of each other, on both sides or, if it is not noticed, on the others'.
+    pub(super) fn split(&mut self, away: &BTreeSet<usize>, noticed: bool) -> Check {
+        self.note(|| format!("[{away:?} are cut off, noticed: {noticed}]"));
+        self.ghost.imperfect = true;
+        let others: Vec<usize> = self.alive().difference(away).copied().collect();
+        for (n, m) in others.iter().flat_map(|n| away.iter().map(move |m| (*n, *m))) {
+            if self.nodes[n].view.contains(&m) {
+                self.notice_down(n, m)?;
+            }
+            if noticed && self.nodes[m].view.contains(&n) {
+                self.notice_down(m, n)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn reset(&mut self, a: usize, b: usize) -> Check {
@@ -564,6 +657,7 @@ impl Cluster {
         self.note(|| format!("[n{n} is gone]"));
         self.nodes[n].up = false;
         self.nodes[n].gone = true;
+        self.nodes[n].left = true;
         self.forget_terms();
         self.channels.retain(|(_, to), _| *to != n);
         if self.nodes[n].cells.is_empty() { Ok(()) } else { Err("leave() with cells left".into()) }

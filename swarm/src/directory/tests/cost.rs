@@ -15,7 +15,8 @@ const NAMES: u64 = 6_000;
 #[test]
 fn a_registration_costs_two_messages_a_replica() -> Check {
     let claim_wait = Duration::from_secs(86_400);
-    let setup = Setup { nodes: 3, formed: 3, partitions: 64, replicas: 3, capable: 7, claim_wait, wall: true };
+    let setup =
+        Setup { nodes: 3, formed: 3, partitions: 64, replicas: 3, capable: 7, claim_wait, wall: true, quorum: 0 };
     let mut all = Cluster::new(setup);
     let now = Now { instant: Instant::from_nanos(2_000_000_000), unix_ms: 1_700_000_100_000 };
     let (mut sends, mut registered) = (0, 0);
@@ -47,6 +48,7 @@ fn a_registration_costs_two_messages_a_replica() -> Check {
                             return Err("something else happened".into());
                         }
                         Action::Route { .. } | Action::Role { .. } | Action::Notice(_) | Action::Drained => {}
+                        Action::Lease(_) => {}
                     }
                 }
             }

@@ -6,6 +6,7 @@ use crate::directory::tests::cluster::{Check, Cluster};
 use crate::directory::{Answer, PartitionId, RequestId, Rid, Role};
 use crate::epoch::Epoch;
 use crate::name::Name;
+use crate::worker::Die;
 
 #[derive(Debug, Default)]
 pub(super) struct Ghost {
@@ -83,7 +84,8 @@ impl Cluster {
                 }
             }
             Answer::Unregistered => {
-                let ids = self.ghost.ends.get(&to).or(before.get(&name)).cloned().unwrap_or_default();
+                let known = self.ghost.ends.get(&to).or(before.get(&name)).cloned();
+                let ids = known.unwrap_or_else(|| self.covered(n, &name));
                 self.ghost.ended.extend(ids.iter().map(|rid| (name.clone(), *rid)));
                 if !self.weak(n, partition) {
                     self.ghost.unregistered.extend(ids.into_iter().map(|rid| (name.clone(), rid)));
@@ -100,6 +102,15 @@ impl Cluster {
         Ok(())
     }
 
+    /// The acknowledged registrations of a name that an owner knows of: what it took over and ended in one turn.
+    fn covered(&self, n: usize, name: &Name) -> Vec<Rid> {
+        let dir = &self.nodes[n].dir;
+        let copy = dir.partitions[usize::from(dir.partition_of(name).0)].copy.as_ref();
+        let known = |rid: &Rid| copy.is_some_and(|copy| copy.covers(*rid));
+        let registered = self.ghost.registered.iter().filter(|(other, _)| other == name);
+        registered.map(|(_, rid)| *rid).filter(known).collect()
+    }
+
     pub(super) fn cell_ids(&self, n: usize, name: &Name) -> Vec<Rid> {
         let cells = self.nodes[n].dir.partitions.iter().flat_map(|partition| partition.all_cells());
         cells.filter(|(other, _)| other == name).flat_map(|(_, cell)| cell.ids).collect()
@@ -112,7 +123,9 @@ impl Cluster {
         let latest = self.ghost.latest.entry(name.clone()).or_default();
         // Without a wall clock, what only dead nodes knew cannot be exceeded.
         let known = self.setup.wall || self.ghost.crashes == 0;
-        if known && !self.ghost.imperfect && epoch <= *latest {
+        // A quorum is there for what happens when nodes are suspected falsely.
+        let sure = self.setup.quorum > 0 || !self.ghost.imperfect;
+        if known && sure && epoch <= *latest {
             return Err(format!("{name} goes back from {latest} to {epoch}"));
         }
         *latest = epoch.max(*latest);
@@ -134,9 +147,9 @@ impl Cluster {
         Ok(())
     }
 
-    pub(super) fn watch_drop(&mut self, n: usize, name: &Name) {
+    pub(super) fn watch_drop(&mut self, n: usize, name: &Name, why: Die) {
         let ids = self.cell_ids(n, name);
-        if ids.iter().all(|rid| self.ghost.ended.contains(&(name.clone(), *rid))) {
+        if why == Die::NoQuorum || ids.iter().all(|rid| self.ghost.ended.contains(&(name.clone(), *rid))) {
             let ops = self.nodes[n].cells.get(name).map(|cell| cell.ops.clone()).unwrap_or_default();
             self.ghost.excused.extend(ops.into_iter().map(|op| (name.clone(), op)));
         }
@@ -151,6 +164,21 @@ impl Cluster {
         self.ghost.excused.extend(self.ghost.ops.iter().filter(|(other, _)| other == name).cloned());
     }
 
+    /// With a quorum no name ever answers in two places, whatever nodes believe of each other.
+    fn check_answers(&self) -> Check {
+        if self.setup.quorum == 0 {
+            return Ok(());
+        }
+        let names: BTreeSet<&Name> = self.nodes.iter().flat_map(|node| node.cells.keys()).collect();
+        for name in names {
+            let answering: Vec<usize> = self.alive().into_iter().filter(|n| self.answers(*n, name)).collect();
+            if answering.len() > 1 {
+                return Err(format!("{name} answers at {answering:?}"));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn check_now(&self) -> Check {
         let mut unsealed = BTreeSet::new();
         for n in self.alive() {
@@ -160,6 +188,7 @@ impl Cluster {
                 }
             }
         }
+        self.check_answers()?;
         for p in 0..self.setup.partitions {
             let owns = |n: &usize| self.nodes[*n].dir.role(PartitionId(p as u16)) == Role::Owner { complete: true };
             let owners: Vec<usize> = self.alive().into_iter().filter(owns).collect();

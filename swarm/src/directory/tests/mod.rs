@@ -4,6 +4,7 @@ mod cluster;
 mod cost;
 mod ghost;
 mod merge;
+mod quorum;
 mod rest;
 mod schedules;
 mod walk;

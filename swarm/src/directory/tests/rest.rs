@@ -69,6 +69,7 @@ impl Cluster {
     /// Lets everything come to rest, `pick` choosing what is next, and checks what is left.
     pub(super) fn calm(&mut self, mut pick: impl FnMut(usize) -> usize) -> Check {
         let mut quiet = 0;
+        self.nodes.iter_mut().for_each(|node| node.frozen = false);
         for _ in 0..20_000 {
             let (truths, heals, pairs, jobs) = (self.truths(), self.heals(), self.pending(), self.jobs());
             let count = truths.len() + heals.len() + pairs.len() + jobs.len();
@@ -104,6 +105,14 @@ impl Cluster {
 
     pub(super) fn check_rest(&self) -> Check {
         let truth = self.alive();
+        if truth.len() < self.setup.quorum as usize {
+            let cells: Vec<usize> = truth.into_iter().filter(|n| !self.nodes[*n].cells.is_empty()).collect();
+            return if cells.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("workers are left below the quorum: {cells:?}"))
+            };
+        }
         for p in 0..self.setup.partitions {
             self.check_partition(PartitionId(p as u16), &truth)?;
         }

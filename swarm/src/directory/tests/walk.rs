@@ -1,9 +1,10 @@
 //! Random walks: a storm of faults, then calm, with every invariant checked after every step.
 //! `WALKS=100000` walks longer, `WALK_SEED=n` walks that one again, with a trace.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::directory::tests::cluster::{Check, Cluster, Setup, spec};
+use crate::directory::tests::cluster::{Check, Cluster, LEASE, Setup, spec};
 use crate::directory::{Ask, GroupKey};
 use crate::name::Name;
 
@@ -35,6 +36,9 @@ struct Seen {
     unregistered: usize,
     crashes: usize,
     imperfect: usize,
+    /// Leases that nodes have had.
+    leases: usize,
+    freezes: usize,
     calls: usize,
     gone: usize,
 }
@@ -47,10 +51,14 @@ impl Seen {
         self.unregistered += ghost.unregistered.len();
         self.crashes += ghost.crashes;
         self.imperfect += usize::from(ghost.imperfect);
+        self.leases += cluster.nodes.iter().map(|node| node.era).sum::<usize>();
         self.calls += ghost.ops.len();
         self.gone += cluster.nodes.iter().filter(|node| node.gone).count();
     }
 }
+
+/// More nodes than these are never alive at a time.
+const ALIVE_MAX: usize = 4;
 
 /// How often each fault may still happen.
 struct Budget {
@@ -64,6 +72,8 @@ struct Budget {
     stop: usize,
     asks: usize,
     stalls: usize,
+    freezes: usize,
+    splits: usize,
 }
 
 fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
@@ -73,13 +83,13 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         return Ok(());
     };
     let m = dice.of(&alive).unwrap_or(n);
-    match dice.roll(17) {
+    match dice.roll(if cluster.setup.quorum > 0 { 21 } else { 17 }) {
         0 if budget.crash > 0 && alive.len() > 1 => {
             budget.crash -= 1;
             cluster.crash(n);
             Ok(())
         }
-        1 if budget.join > 0 && !cluster.nodes[n].leaving => {
+        1 if budget.join > 0 && !cluster.nodes[n].leaving && alive.len() < ALIVE_MAX => {
             let fresh = (0..cluster.nodes.len()).find(|i| !cluster.nodes[*i].up && !cluster.nodes[*i].gone);
             budget.join -= 1;
             fresh.map_or(Ok(()), |fresh| cluster.join(fresh, n))
@@ -133,7 +143,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         10 => cluster.tick(Duration::from_millis(50 * (1 + dice.roll(8)) as u64)),
         11 => {
             let name = Name::from(names[dice.roll(2)]);
-            if cluster.nodes[n].cells.get(&name).is_some_and(|cell| cell.running && cell.job.is_none()) {
+            if cluster.answers(n, &name) && cluster.nodes[n].cells[&name].job.is_none() {
                 cluster.call(n, &name);
             }
             Ok(())
@@ -152,13 +162,39 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
             budget.asks -= 1;
             cluster.ask(owner, name, ask).map(|_| ())
         }
+        // A node stands still until something wakes it, and the others go on.
+        17 if budget.freezes > 0 => {
+            budget.freezes -= 1;
+            cluster.note(|| format!("[n{n} stands still]"));
+            cluster.nodes[n].frozen = true;
+            cluster.pass(LEASE * (1 + dice.roll(3) as u32) / 2)
+        }
+        18 => cluster.pass(LEASE / (1 + dice.roll(8) as u32)),
+        // All others lose sight of one node or two, which may or may not have noticed.
+        19 | 20 if budget.splits > 0 => {
+            budget.splits -= 1;
+            let (noticed, span) = (dice.roll(4) == 0, LEASE / (1 + dice.roll(16) as u32));
+            let away = BTreeSet::from([n, if dice.roll(4) == 0 { m } else { n }]);
+            cluster.split(&away, noticed)?;
+            cluster.pass(span)
+        }
         _ => Ok(()),
     }
 }
 
-fn walk(seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Vec<String>) {
+/// Whether a walk is one of a cluster with a quorum.
+#[derive(Clone, Copy)]
+enum Kind {
+    Ring,
+    Quorum,
+}
+
+fn walk(kind: Kind, seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Vec<String>) {
     let mut dice = Dice::new(seed);
-    let formed = 1 + dice.roll(3);
+    let formed = match kind {
+        Kind::Ring => 1 + dice.roll(3),
+        Kind::Quorum => [2, 3, 4, 4, 4][dice.roll(5)],
+    };
     let force = dice.roll(8) == 0;
     let setup = Setup {
         nodes: 4,
@@ -168,8 +204,16 @@ fn walk(seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Vec<String>) {
         capable: [0xf, 0xf, 0b0101, 0b0011][dice.roll(4)],
         claim_wait: Duration::from_secs(if force { 2 } else { 86_400 }),
         wall: dice.roll(2) == 0,
+        quorum: 0,
     };
-    let split = dice.roll(2) == 0;
+    let setup = match kind {
+        Kind::Ring => setup,
+        // More than half of those that there are at a time; more come when others have gone.
+        Kind::Quorum => {
+            Setup { quorum: 3, nodes: 7, capable: [0x7f, 0x7f, 0b101_0101, 0b1_1011][dice.roll(4)], ..setup }
+        }
+    };
+    let split = dice.roll(2) == 0 || matches!(kind, Kind::Quorum);
     let crash = dice.roll(setup.replicas);
     let mut budget = Budget {
         crash,
@@ -180,12 +224,22 @@ fn walk(seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Vec<String>) {
         fail: dice.roll(3),
         pin: dice.roll(2),
         stop: usize::from(dice.roll(4) == 0),
-        asks: 1 + dice.roll(6),
+        asks: (1 + dice.roll(6)) * if matches!(kind, Kind::Quorum) { 3 } else { 1 },
         stalls: usize::from(dice.roll(6) == 0),
+        splits: if matches!(kind, Kind::Quorum) { 1 + dice.roll(3) } else { 0 },
+        freezes: if matches!(kind, Kind::Quorum) { dice.roll(4) } else { 0 },
     };
+    let freezes = budget.freezes;
     let mut cluster = Cluster::new(setup);
     cluster.trace = traced.then(Vec::new);
     let (mut steps, mut result) = (0, Ok(()));
+    if matches!(kind, Kind::Quorum) {
+        // Something to be torn apart.
+        result = ["x", "y"].into_iter().try_for_each(|name| {
+            let owner = cluster.owner(name).unwrap_or_default();
+            cluster.register(owner, name).and_then(|_| cluster.deliver_all())
+        });
+    }
     let (length, faults) = (20 + dice.roll(160), 1 + dice.roll(4));
     while result.is_ok() && steps < length as u64 {
         steps += 1;
@@ -214,6 +268,7 @@ fn walk(seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Vec<String>) {
         });
     }
     seen.add(&cluster);
+    seen.freezes += freezes - budget.freezes;
     (result, steps, cluster.trace.unwrap_or_default())
 }
 
@@ -223,16 +278,32 @@ fn number(variable: &str) -> Option<u64> {
 
 #[test]
 fn random_walks_keep_the_invariants() {
+    walks(Kind::Ring);
+}
+
+#[test]
+fn with_a_quorum_no_name_answers_twice_on_any_walk() {
+    let seen = walks(Kind::Quorum);
+    assert!(seen.is_none_or(|seen| seen.leases > 0 && seen.imperfect > 0 && seen.freezes > 0));
+}
+
+fn walks(kind: Kind) -> Option<Seen> {
     if let Some(seed) = number("WALK_SEED") {
-        let (result, _, trace) = walk(seed, true, &mut Seen::default());
+        let (result, _, trace) = walk(kind, seed, true, &mut Seen::default());
         trace.iter().for_each(|line| println!("{line}"));
-        return result.expect("the invariants of protocol.md §14 hold");
+        result.expect("the invariants of protocol.md §14 hold");
+        return None;
     }
-    let (walks, first) = (number("WALKS").unwrap_or(400), number("WALK_FIRST").unwrap_or(0));
+    // With a quorum time passes in small steps, which takes the machine longer.
+    let usual = match kind {
+        Kind::Ring => 400,
+        Kind::Quorum => 120,
+    };
+    let (walks, first) = (number("WALKS").unwrap_or(usual), number("WALK_FIRST").unwrap_or(0));
     let (mut steps, mut bad) = (0, Vec::new());
     let mut seen = Seen::default();
     for seed in first..first + walks {
-        let (result, taken, _) = walk(seed, false, &mut seen);
+        let (result, taken, _) = walk(kind, seed, false, &mut seen);
         steps += taken;
         if let Err(text) = result {
             bad.push((seed, text));
@@ -240,4 +311,5 @@ fn random_walks_keep_the_invariants() {
     }
     println!("{walks} walks, {steps} steps, {} bad; {seen:?}", bad.len());
     assert!(bad.is_empty(), "{} of {walks} walks, as: {:#?}", bad.len(), &bad[..bad.len().min(8)]);
+    Some(seen)
 }

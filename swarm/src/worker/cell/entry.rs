@@ -103,6 +103,7 @@ pub(super) enum Reply {
 
 impl Reply {
     pub(super) fn send(self, core: &Core, result: Result<Answer, CallError>) {
+        let result = core.in_time(result);
         match self {
             Self::Nobody => {
                 if let Err(error) = result {
@@ -152,6 +153,11 @@ impl<W: Worker> Entry<W> {
         let after = self.deadline.limit;
         let (name, node) = (core.name.clone(), core.host.node());
         self.reply.send(core, Err(CallError::Timeout { name, node, after, executed: Executed::No }));
+    }
+
+    /// Answers it unrun, since the node may not run it.
+    pub(super) fn bar(self, core: &Core) {
+        self.reply.send(core, Err(core.no_quorum(Executed::No)));
     }
 
     /// Answers it unrun, since the cell ended.

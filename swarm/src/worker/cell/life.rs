@@ -101,6 +101,9 @@ impl<W: Worker> Cell<W> {
     /// Runs `init`.
     pub(super) async fn init(&self, args: Arc<[u8]>) -> Result<Active<W>, String> {
         let (core, args) = (&self.core, Payload::copy_of(&args));
+        if !core.may_run() {
+            return Err(Die::NoQuorum.to_string());
+        }
         let context = Context::new(core.clone());
         let started = guarded(core, Awaited::Nobody, || W::boot(context.clone(), args))?;
         let worker = match started {
@@ -220,6 +223,10 @@ impl<W: Worker> Cell<W> {
             let Some(at) = cell.claim().await else {
                 return Err("the worker has ended".into());
             };
+            if !cell.core.may_run() {
+                cell.spawn(cell.clone().drain(at));
+                return Err(Die::NoQuorum.to_string());
+            }
             if cell.phase() == Phase::Sealed {
                 cell.lock().worker = Some(at);
                 return Err("the worker is sealed".into());

@@ -1,5 +1,5 @@
 //! Owns the running of queued messages, one after the other, on tokio. Generic over the worker only.
-//! Never starts a message that is past its due time.
+//! Never starts a message that is past its due time, nor any when the node's lease is over.
 
 use std::sync::Arc;
 
@@ -42,6 +42,10 @@ impl<W: Worker> Cell<W> {
 
     /// Runs one message. Gives the worker back unless it panicked.
     async fn serve(self: &Arc<Self>, at: Active<W>, entry: Entry<W>) -> Option<Active<W>> {
+        if !self.core.may_run() {
+            entry.bar(&self.core);
+            return Some(at);
+        }
         if !self.may_begin(&entry) {
             entry.expire(&self.core);
             return Some(at);

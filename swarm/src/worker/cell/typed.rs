@@ -89,6 +89,9 @@ impl<W: Worker> Cell<W> {
                 node: self.core.host.node(),
             }));
         }
+        if !self.core.may_run() {
+            return Called::Done(Err(self.core.no_quorum(Executed::No)));
+        }
         if runs_here::<W>() {
             // Without this a loop of inline calls would never let its thread's timers and other tasks run.
             match coop::poll_proceed(cx) {
@@ -99,7 +102,7 @@ impl<W: Worker> Cell<W> {
                 CheckedOut::Worker(at) => {
                     let run = move |at| <W as Call<M>>::run(at, Input::Value(message));
                     return match self.run_here(at, deadline, Awaited::Below, cx, run) {
-                        Polled::Done(reply) => Called::Done(Ok(reply)),
+                        Polled::Done(reply) => Called::Done(self.core.in_time(Ok(reply))),
                         Polled::Failed(error) => Called::Done(Err(error)),
                         Polled::Later(later) => match self.move_to_task(forget(later, value), deadline) {
                             Ok(ticket) => Called::Waiting(self.answered(ticket)),
@@ -126,7 +129,7 @@ impl<W: Worker> Cell<W> {
     where
         W: Cast<M>,
     {
-        if runs_here::<W>() && coop::has_budget_remaining() {
+        if self.core.may_run() && runs_here::<W>() && coop::has_budget_remaining() {
             match self.check_out_soon() {
                 CheckedOut::Worker(at) => {
                     let mut cx = TaskContext::from_waker(Waker::noop());

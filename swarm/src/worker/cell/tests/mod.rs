@@ -1,5 +1,6 @@
 //! The cell, tried from outside: a node that records, and a worker whose handlers do what a test asks for.
 
+mod lease;
 mod life;
 mod order;
 mod panics;
@@ -25,8 +26,8 @@ use crate::message::{Fingerprint, Message, Schema, decode, encode};
 use crate::name::Name;
 use crate::timer::Timers;
 use crate::worker::{
-    Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Host, Input, KindId, Method,
-    Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
+    Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Host, Input, KindId, Lease,
+    Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
 };
 
 /// A node that notes what its cells tell it.
@@ -35,6 +36,7 @@ struct Node {
     timers: Timers,
     pending: Arc<Pending>,
     replies: Arc<Replies>,
+    lease: Lease,
     ended: mpsc::UnboundedSender<(Name, End)>,
 }
 
@@ -71,6 +73,9 @@ impl Host for Node {
     fn outlet(&self) -> Arc<dyn Outlet> {
         self.replies.clone()
     }
+    fn lease(&self) -> Lease {
+        self.lease.clone()
+    }
     fn ended(&self, name: &Name, _: KindId, _: Epoch, end: End) {
         self.ended.send((name.clone(), end)).ok();
     }
@@ -89,13 +94,18 @@ struct Bench {
 impl Bench {
     /// On a clock that the test moves.
     fn new() -> Self {
+        Self::under(Lease::FOREVER)
+    }
+
+    /// What starts there runs under this lease.
+    fn under(lease: Lease) -> Self {
         let (sent, replies) = mpsc::unbounded_channel();
         let (ends, ended) = mpsc::unbounded_channel();
         let pending = Arc::new(Pending::new(10_000, |_| {}));
         let address = "127.0.0.1:1".parse().expect("an address");
         let replier = Arc::new(Replies { node: NodeId::new(address, 7), pending: pending.clone(), sent });
         let runtime = tokio::runtime::Handle::current();
-        let node = Node { runtime, timers: Timers::manual(), pending, replies: replier, ended: ends };
+        let node = Node { runtime, timers: Timers::manual(), pending, replies: replier, lease, ended: ends };
         Self { node: Arc::new(node), replies, ended }
     }
 
