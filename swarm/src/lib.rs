@@ -88,12 +88,13 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what users write | `builder`, `swarm`, `client`, `crew`, `group`, `pages`, `leaving`, `event`, `stats`, `error`, `config`, `placement` |
+//! | what users write | `builder`, `registry`, `crew`, `leaving`, `pages`, `client`; below them `swarm`, the handle on a node |
 //! | one node: its threads, the way of a call | `runtime` |
-//! | calls under way: frames, slots of those that wait | `call` |
-//! | a worker type, and the cell that holds a worker; knows no cluster | `worker` |
+//! | a worker type, and the cell that holds a worker; knows no cluster | `worker`, `group`, `registration` |
 //! | who is where, and who decides it: a machine without threads, sockets and clocks | `directory` |
-//! | what travels | `message` |
+//! | calls under way: frames, slots of those that wait | `call` |
+//! | what users are told and may set | `event`, `error`, `config`, `placement`, `stats` |
+//! | what travels, and when something is due | `message`, `timer` |
 //! | words | `name`, `epoch` |
 
 #[doc(hidden)]
