@@ -50,6 +50,13 @@ pub struct Builder {
     insecure: bool,
 }
 
+impl Swarm {
+    /// Describes a node to start.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {

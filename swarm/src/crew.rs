@@ -47,6 +47,13 @@ pub fn group<G: Group>() -> Crew<G> {
     Crew::new()
 }
 
+impl Swarm {
+    /// A group, reached through this node.
+    pub fn group<G: Group>(&self) -> Crew<G> {
+        Crew::new().on(self)
+    }
+}
+
 impl<G: Group> Crew<G> {
     pub(crate) fn new() -> Self {
         Self { key: Name::from(""), on: None, group: PhantomData }

@@ -22,6 +22,17 @@ pub struct Leaving {
     task: Option<JoinHandle<Option<Left>>>,
 }
 
+impl Swarm {
+    /// Leaves the cluster: hands every worker over with its state, tells the others, then stops.
+    ///
+    /// # Errors
+    /// [`LeaveError::Incomplete`](crate::LeaveError::Incomplete) if not everything could be handed over in `Config::leave_timeout_ms`; the node has
+    /// left all the same.
+    pub fn leave(&self) -> Leaving {
+        Leaving::new(self)
+    }
+}
+
 impl Leaving {
     pub(crate) fn new(swarm: &Swarm) -> Self {
         Self { swarm: swarm.clone(), timeout: None, task: None }

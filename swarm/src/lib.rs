@@ -88,12 +88,13 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what users write | `builder`, `swarm`, `client`, `crew`, `group`, `pages`, `leaving`, `event`, `stats`, `error`, `config`, `placement` |
+//! | what users write | `builder`, `registry`, `crew`, `leaving`, `pages`, `client`; below them `swarm`, the handle on a node |
 //! | one node: its threads, the way of a call | `runtime` |
-//! | calls under way: frames, slots of those that wait | `call` |
-//! | a worker type, and the cell that holds a worker; knows no cluster | `worker` |
+//! | a worker type, and the cell that holds a worker; knows no cluster | `worker`, `group`, `registration` |
 //! | who is where, and who decides it: a machine without threads, sockets and clocks | `directory` |
-//! | what travels | `message` |
+//! | calls under way: frames, slots of those that wait | `call` |
+//! | what users are told and may set | `event`, `error`, `config`, `placement`, `stats` |
+//! | what travels, and when something is due | `message`, `timer` |
 //! | words | `name`, `epoch` |
 
 #[doc(hidden)]
@@ -118,6 +119,7 @@ mod pages;
 mod placement;
 pub mod prelude;
 pub mod registration;
+mod registry;
 mod runtime;
 mod stats;
 mod swarm;
@@ -138,10 +140,11 @@ pub use message::{Message, Schema, Wire};
 pub use name::{Name, NameHash};
 pub use pages::Pages;
 pub use placement::Placement;
+pub use registry::{registered, registered_pages, unregister, whereis};
 pub use rkyv;
 pub use rkyv::Archived;
 pub use stats::Stats;
-pub use swarm::{Node, Swarm, registered, registered_pages, unregister, whereis};
+pub use swarm::{Node, Swarm};
 /// A group that only accounts join, and one that any worker joins:
 ///
 /// ```standalone_crate

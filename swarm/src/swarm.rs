@@ -1,24 +1,15 @@
-//! Owns the users' handle on a node, and which node a free function means.
+//! Owns the users' handle on a node, and what it tells of the node itself. The ways into the cluster stand with their own
+//! nouns, each with its method here: `registry`, `crew`, `leaving`, `builder`.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use swarm_net::node::NodeId;
 
-use crate::builder::Builder;
-use crate::client::{Handle, Op};
-use crate::crew::Crew;
-use crate::error::{Location, RegistryError};
 use crate::event::Events;
-use crate::group::Group;
-use crate::leaving::Leaving;
-use crate::name::Name;
-use crate::pages::Pages;
-use crate::runtime::{Node as Inner, Whom};
+use crate::runtime::{Guard, Node as Inner};
 use crate::stats::Stats;
-use crate::worker::{Worker, running};
 
 /// A node of the cluster, which this process runs. Cheap to clone; the last one dropped stops the node at once, as a
 /// crash would. To leave in good order, [`Swarm::leave`].
@@ -35,15 +26,6 @@ pub struct Swarm {
     guard: Arc<Guard>,
 }
 
-/// Stops the node when the last handle goes.
-pub(crate) struct Guard(Arc<Inner>);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
-}
-
 /// A member of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,46 +38,29 @@ pub struct Node {
     pub leaving: bool,
 }
 
-/// The first node that this process started, unless another was chosen.
-static DEFAULT: RwLock<Weak<Guard>> = RwLock::new(Weak::new());
-
 impl Swarm {
-    /// Describes a node to start.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
     pub(crate) fn of(node: Arc<Inner>) -> Self {
-        let guard = Arc::new(Guard(node));
-        guard.0.set_guard(Arc::downgrade(&guard));
-        let swarm = Self { guard };
-        let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
-        if default.strong_count() == 0 {
-            *default = Arc::downgrade(&swarm.guard);
-        }
-        swarm
+        Self { guard: Guard::of(node) }
     }
 
     /// A handle on a node that has been started before.
     pub(crate) fn over(node: Arc<Inner>) -> Self {
-        // Without a user's handle the node has stopped, and another stop does nothing.
-        let guard = node.guard().upgrade().unwrap_or_else(|| Arc::new(Guard(node)));
-        Self { guard }
+        Self { guard: Guard::over(node) }
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
-        &self.guard.0
+        self.guard.node()
     }
 
     /// Inside a worker its own node, elsewhere the process's default: the first node that was started, unless
     /// [`Swarm::set_default`] chose another.
     pub fn current() -> Option<Self> {
-        current_node().map(Self::over)
+        Inner::current().map(Self::over)
     }
 
     /// Makes this the node that free functions and clients without `.on(..)` use.
     pub fn set_default(&self) {
-        *DEFAULT.write().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&self.guard);
+        self.guard.set_default();
     }
 
     /// Who this node is.
@@ -128,81 +93,10 @@ impl Swarm {
     pub fn stats(&self) -> Stats {
         self.inner().stats()
     }
-
-    /// The client of one name, bound to this node.
-    pub fn at<W: Worker>(&self, name: impl Into<Name>) -> W::Client {
-        Handle::new(name).on(self).into()
-    }
-
-    /// A group, reached through this node.
-    pub fn group<G: Group>(&self) -> Crew<G> {
-        Crew::new().on(self)
-    }
-
-    /// Where `name` is, if it is registered.
-    pub fn whereis(&self, name: impl Into<Name>) -> Op<Option<Location>, RegistryError> {
-        Handle::new(name).on(self).whereis()
-    }
-
-    /// Stops the worker of `name` cleanly, wherever it is, and frees the name.
-    pub fn unregister(&self, name: impl Into<Name>) -> Op<(), RegistryError> {
-        Handle::new(name).on(self).unregister()
-    }
-
-    /// All registered names, in order, with where they are. See [`registered`].
-    pub fn registered(&self) -> Op<Vec<(Name, Location)>, RegistryError> {
-        registered().on(self)
-    }
-
-    /// The same list page by page. See [`registered_pages`].
-    pub fn registered_pages(&self) -> Pages {
-        registered_pages().on(self)
-    }
-
-    /// Leaves the cluster: hands every worker over with its state, tells the others, then stops.
-    ///
-    /// # Errors
-    /// [`LeaveError::Incomplete`](crate::LeaveError::Incomplete) if not everything could be handed over in `Config::leave_timeout_ms`; the node has
-    /// left all the same.
-    pub fn leave(&self) -> Leaving {
-        Leaving::new(self)
-    }
 }
 
 impl fmt::Debug for Swarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Swarm({})", self.node())
     }
-}
-
-/// The node of the worker that this thread runs, else the process's default.
-pub(crate) fn current_node() -> Option<Arc<Inner>> {
-    if let Some(host) = running::host() {
-        return host.as_any().downcast_ref::<Inner>().map(Inner::this);
-    }
-    let default = DEFAULT.read().unwrap_or_else(PoisonError::into_inner).upgrade();
-    default.map(|guard| guard.0.clone())
-}
-
-/// Where `name` is, if it is registered. Asks the owner of the name, so the answer is not a guess.
-pub fn whereis(name: impl Into<Name>) -> Op<Option<Location>, RegistryError> {
-    Handle::new(name).whereis()
-}
-
-/// Stops the worker of `name` cleanly (its `die` runs), wherever it is, and frees the name. A name that is free already
-/// stays so.
-pub fn unregister(name: impl Into<Name>) -> Op<(), RegistryError> {
-    Handle::new(name).unregister()
-}
-
-/// All registered names, in order, with where they are: Swarm's `registered/0`. Every node is asked for the workers it
-/// hosts, so names that are between two nodes at this moment may be missing.
-pub fn registered() -> Op<Vec<(Name, Location)>, RegistryError> {
-    Op::new(None, RegistryError::NoSwarm, |node: Arc<Inner>, limit: Duration| node.list(Whom::Everyone, limit))
-}
-
-/// All registered names page by page, in order, with where they are: for clusters whose list is too large for one
-/// answer.
-pub fn registered_pages() -> Pages {
-    Pages::new(None, Whom::Everyone)
 }

@@ -6,6 +6,8 @@
 //! | `swim` | foca, its timers, the guards against false suspicion |
 //! | `candidates` | addresses that discovery found |
 //! | `peers` | connections, as evidence of life |
+//! | `gossip` | what comes and goes by packets |
+//! | `exchange` | what comes and goes by sync frames |
 //! | `sync`, `codec` | the bytes of frames and packets |
 //! | `profiles` | what nodes say of themselves |
 //! | `joining` | whether we are part of a cluster |
@@ -24,6 +26,8 @@ mod candidates;
 mod codec;
 mod config;
 mod event;
+mod exchange;
+mod gossip;
 mod health;
 mod identity;
 mod joining;
@@ -41,29 +45,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foca::State;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 
 use crate::member::{Gone, Member, MemberEvent, Profile, View};
 use crate::node::NodeId;
 use crate::time::{Instant, Now};
 use candidates::Candidates;
 use codec::Codec;
+use exchange::Exchange;
 use identity::Identity;
 use joining::{Joining, Step};
 use peers::Peers;
 use profiles::Profiles;
 use rival::Rival;
 use roster::Roster;
-use swim::{Note, Swim};
-use sync::{Head, Kind};
+use swim::Swim;
 
 pub use config::MembershipConfig;
 pub use event::{Input, Output};
-
-/// Foca keeps the nodes that are down for a day; beyond so many known ones, unknown ones are refused.
-const MEMBERS_MAX: usize = 16_384;
 
 /// Foca tells three members that we leave, once; so many more rounds make it certain.
 const FAREWELLS: u32 = 4;
@@ -87,14 +87,6 @@ pub struct Membership {
     redial_at: Option<Instant>,
     exchange: Exchange,
     phase: Phase,
-}
-
-/// The next exchange of whole lists.
-struct Exchange {
-    at: Instant,
-    /// With whom; a random peer if nobody.
-    with: Option<NodeId>,
-    round: u32,
 }
 
 /// Whether we still take part.
@@ -199,68 +191,6 @@ impl Membership {
         }
     }
 
-    fn packet(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], out: &mut Vec<Output>) {
-        let (sender, members) = match self.codec.read_packet(bytes) {
-            Ok(read) => read,
-            Err(error) => return tracing::debug!(%from, %error, "gossip packet refused"),
-        };
-        // Answers go to the claimed sender; a claim that the network does not confirm would aim them at others.
-        if !same_place(sender.node.addr(), from) {
-            return tracing::debug!(%from, sender = %sender.node, "gossip packet with a false sender");
-        }
-        let claims = members.iter().map(foca::Member::id).chain([&sender]);
-        if self.crowded() && claims.clone().any(|claim| self.swim.at(claim.node.addr()).is_none()) {
-            return tracing::debug!(%from, "too many members are known: strangers are refused");
-        }
-        let rivals: Vec<_> = claims.copied().collect();
-        self.swim.packet(now, bytes);
-        self.face_rivals(now, &rivals, out);
-    }
-
-    fn sync(&mut self, now: Instant, from: NodeId, bytes: &[u8], out: &mut Vec<Output>) {
-        if !self.peers.is_connected(from) {
-            return;
-        }
-        let mut part = match sync::read(&self.codec, bytes) {
-            Ok(part) => part,
-            Err(error) => return tracing::debug!(%from, %error, "sync frame refused"),
-        };
-        let whole = self.peers.arrived(from, &part);
-        if self.crowded() {
-            part.members.retain(|member| self.swim.at(member.id().node.addr()).is_some());
-        }
-        let claims: Vec<_> = part.members.iter().map(|member| *member.id()).collect();
-        let rejected = claims.iter().any(|claim| claim.node == from && self.holds_down(claim));
-        // A joiner learns what all the others know already.
-        self.swim.learn(now, part.members.into_iter(), self.joining.joined());
-        self.face_rivals(now, &claims, out);
-        for (node, profile) in part.profiles {
-            self.learn_profile(now, node, profile, out);
-        }
-        if rejected {
-            self.push(from, out);
-        }
-        if whole {
-            self.exchanged(now, from, part.head, out);
-        }
-    }
-
-    /// The whole list of another node has arrived.
-    fn exchanged(&mut self, now: Instant, from: NodeId, head: Head, out: &mut Vec<Output>) {
-        match head.kind {
-            Kind::Push => return,
-            Kind::Request => {
-                if self.peers.may_answer(from, now, self.config.retry_period()) {
-                    self.send_list(from, Kind::Reply, head.round, out);
-                }
-            }
-            Kind::Reply => {}
-        }
-        if head.joined && !self.joining.joined() {
-            self.complete_join(now, out);
-        }
-    }
-
     fn discovered(&mut self, now: Instant, addr: SocketAddr) {
         if same_place(addr, self.me.addr()) {
             return;
@@ -329,19 +259,6 @@ impl Membership {
         }
     }
 
-    /// Claims of other processes to our address: ours must be above all of them, or nobody would talk to us.
-    fn face_rivals(&mut self, now: Instant, claims: &[Identity], out: &mut Vec<Output>) {
-        let rivals = claims.iter().filter(|claim| claim.node.addr() == self.me.addr() && claim.node != self.me);
-        for claim in rivals {
-            if self.rival.seen(claim, now) {
-                return self.fatal(claim.node, out);
-            }
-            if claim.beats(&self.swim.identity()) {
-                self.swim.rise_above(now, claim);
-            }
-        }
-    }
-
     fn fatal(&mut self, double: NodeId, out: &mut Vec<Output>) {
         let me = self.me;
         out.push(Output::Fatal(format!(
@@ -382,71 +299,6 @@ impl Membership {
         self.report(now, out);
     }
 
-    fn take_notes(&mut self, now: Instant, out: &mut Vec<Output>) {
-        // Handling notes sends packets at most, so the second turn finds the last of them.
-        for note in self.send_packets(out) {
-            self.note(now, note, out);
-        }
-        self.send_packets(out);
-    }
-
-    fn send_packets(&mut self, out: &mut Vec<Output>) -> Vec<Note> {
-        let (packets, notes) = self.swim.take();
-        out.extend(packets.into_iter().map(|(to, bytes)| Output::Packet { to, bytes }));
-        notes
-    }
-
-    fn note(&mut self, now: Instant, note: Note, out: &mut Vec<Output>) {
-        match note {
-            Note::Up(id) => self.note_alive(now, id.node, out),
-            Note::Down(id) => self.note_down(now, id.node, out),
-            Note::Renamed(old, new) if old.node == new.node => {}
-            Note::Renamed(old, new) => {
-                let alive = self.roster.is_live(old.node);
-                self.roster.gone(old.node, Gone::Replaced, now);
-                if alive {
-                    self.note_alive(now, new.node, out);
-                }
-            }
-            Note::Rejoined => self.push_to_all(out),
-            Note::Defunct => {
-                out.push(Output::Fatal("held to be down by the cluster, and unable to renew".into()));
-                self.phase = Phase::Over;
-            }
-        }
-    }
-
-    fn note_alive(&mut self, now: Instant, node: NodeId, out: &mut Vec<Output>) {
-        if node.addr() == self.me.addr() {
-            return;
-        }
-        self.candidates.known(node.addr());
-        if !self.peers.is_connected(node) {
-            out.push(Output::Dial(node.addr()));
-            self.redial_at = self.redial_at.or(Some(now + self.config.retry_period()));
-        }
-        if !self.joining.joined() {
-            self.joining.found(now);
-        }
-        let back = self.roster.alive(node, now);
-        if back && self.joining.joined() {
-            // It was on the other side of a partition and knows of others there.
-            self.exchange.with = Some(node);
-            self.exchange.at = self.exchange.at.min(now + self.config.settle_quiet());
-        }
-    }
-
-    fn note_down(&mut self, now: Instant, node: NodeId, out: &mut Vec<Output>) {
-        if node.addr() == self.me.addr() {
-            return;
-        }
-        let leaving = self.profiles.get(node).is_some_and(|profile| profile.leaving);
-        self.roster.gone(node, if leaving { Gone::Left } else { Gone::Silent }, now);
-        if !self.roster.view().contains_key(&node) {
-            out.push(Output::Hangup(node));
-        }
-    }
-
     /// Every member wants a connection.
     fn redial(&mut self, now: Instant, out: &mut Vec<Output>) {
         if self.redial_at.is_some_and(|at| at <= now) {
@@ -479,23 +331,6 @@ impl Membership {
         self.peers.unjoined().for_each(|node| self.push(node, out));
     }
 
-    fn exchange(&mut self, now: Instant, out: &mut Vec<Output>) {
-        if !self.joining.joined() || now < self.exchange.at {
-            return;
-        }
-        let period = self.config.sync_period().max(Duration::from_millis(1));
-        // Spread out, so that nodes that started together do not ask together for ever.
-        self.exchange.at = now + period.mul_f64(self.rng.random_range(0.8..1.2));
-        let wanted = self.exchange.with.take().filter(|node| self.peers.is_connected(*node));
-        let count = self.peers.0.len();
-        let random = || {
-            if count == 0 { None } else { self.peers.nodes().nth(self.rng.random_range(0..count)) }
-        };
-        if let Some(node) = wanted.or_else(random) {
-            self.request(node, out);
-        }
-    }
-
     fn report(&mut self, now: Instant, out: &mut Vec<Output>) {
         let mut events = Vec::new();
         self.roster.proven(&mut events);
@@ -514,43 +349,6 @@ impl Membership {
                 out.push(Output::Hangup(node));
             }
         }
-    }
-
-    fn request(&mut self, node: NodeId, out: &mut Vec<Output>) {
-        self.exchange.round = self.exchange.round.wrapping_add(1);
-        self.send_list(node, Kind::Request, self.exchange.round, out);
-    }
-
-    /// Sends all that we know.
-    fn send_list(&self, to: NodeId, kind: Kind, round: u32, out: &mut Vec<Output>) {
-        let head = Head { kind, joined: self.joining.joined(), round };
-        let me = foca::Member::alive(self.swim.identity());
-        let members = std::iter::once(&me).chain(self.swim.members());
-        let profiles = self.profiles.iter().filter(|(node, _)| *node == self.me || self.roster.is_live(*node));
-        let frames = sync::write(&self.codec, head, members, profiles);
-        out.extend(frames.into_iter().map(|bytes| Output::Sync { to, bytes }));
-    }
-
-    /// Sends our claim and profile, and what we hold of the receiver.
-    fn push(&self, to: NodeId, out: &mut Vec<Output>) {
-        let head = Head { kind: Kind::Push, joined: self.joining.joined(), round: 0 };
-        let me = foca::Member::alive(self.swim.identity());
-        let members = std::iter::once(&me).chain(self.swim.at(to.addr()));
-        let profiles = self.profiles.iter().filter(|(node, _)| *node == self.me);
-        let frames = sync::write(&self.codec, head, members, profiles);
-        out.extend(frames.into_iter().map(|bytes| Output::Sync { to, bytes }));
-    }
-
-    fn push_to_all(&self, out: &mut Vec<Output>) {
-        self.peers.nodes().for_each(|node| self.push(node, out));
-    }
-
-    fn holds_down(&self, claim: &Identity) -> bool {
-        self.swim.at(claim.node.addr()).is_some_and(|known| known.id() == claim && known.state() == State::Down)
-    }
-
-    fn crowded(&self) -> bool {
-        self.swim.members().len() >= MEMBERS_MAX
     }
 }
 

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use swarm_net::node::NodeId;
 
+use crate::message::Payload;
 use crate::name::Name;
-use crate::worker::Payload;
 
 /// Kinds of frames that this crate sends; swarm-net's own are below 16.
 pub(crate) mod kind {

@@ -1,5 +1,7 @@
-//! Calls on their way: their frames, the slots of those that wait for an answer, and how a thread waits.
+//! Calls on their way: their deadlines and frames, the slots of those that wait for an answer, and how a thread waits.
 
+pub mod deadline;
 pub(crate) mod frame;
 pub mod pending;
+mod slots;
 pub mod wait;

@@ -12,7 +12,6 @@ use swarm_net::settings;
 
 pub use source::ConfigError;
 
-use crate::directory::DirectoryConfig;
 use crate::placement::Placement;
 
 /// The intervals and limits of a node. Every field has a default (for machines of one data centre), so code and files
@@ -147,19 +146,6 @@ impl Config {
                 ),
             }),
             None => Ok(()),
-        }
-    }
-
-    pub(crate) fn directory(&self) -> DirectoryConfig {
-        DirectoryConfig {
-            partitions: self.partitions(),
-            placement: self.placement,
-            lease: Duration::from_millis(self.lease_ms),
-            replicas: usize::from(self.replicas),
-            claim_wait: Duration::from_millis(self.claim_wait_ms),
-            reconcile_every: Duration::from_millis(self.reconcile_every_ms),
-            move_rate: self.moves_max as usize,
-            ..DirectoryConfig::default()
         }
     }
 

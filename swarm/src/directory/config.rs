@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::placement::Placement;
 
 /// The limits and waits of a [`Directory`](crate::directory::Directory). All nodes of a cluster have the same
@@ -50,6 +51,21 @@ impl DirectoryConfig {
         backoff_max: Duration::from_secs(10),
         asks_held_max: 1024,
     };
+}
+
+impl From<&Config> for DirectoryConfig {
+    fn from(config: &Config) -> Self {
+        Self {
+            partitions: config.partitions(),
+            placement: config.placement,
+            lease: Duration::from_millis(config.lease_ms),
+            replicas: usize::from(config.replicas),
+            claim_wait: Duration::from_millis(config.claim_wait_ms),
+            reconcile_every: Duration::from_millis(config.reconcile_every_ms),
+            move_rate: config.moves_max as usize,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for DirectoryConfig {

@@ -2,12 +2,14 @@
 //! a message goes.
 
 mod fingerprint;
+mod payload;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 pub use fingerprint::Fingerprint;
+pub use payload::Payload;
 pub use schema::Schema;
 #[doc(hidden)]
 pub use schema::{Cut, closed};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::time::Duration;
 
-use super::Fingerprint;
+use super::fingerprint::Fingerprint;
 
 /// A type whose structure has a fingerprint. `#[swarm::message]` implements it; it can be implemented by hand.
 #[diagnostic::on_unimplemented(

@@ -11,8 +11,8 @@ use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Archived, Deserialize, Serialize};
 
-use super::Schema;
-use crate::worker::Payload;
+use super::payload::Payload;
+use super::schema::Schema;
 
 /// What may travel between nodes. Implemented for everything that has a [`Schema`] and rkyv's traits.
 #[diagnostic::on_unimplemented(

@@ -12,10 +12,10 @@ use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::control::Input;
-use crate::runtime::lanes::Way;
+use crate::runtime::lane::Way;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::Shard;
-use crate::runtime::post::Refusal;
+use crate::runtime::refusal::Refusal;
 use crate::runtime::sending::{FULL_RETRY, Unwritten};
 
 /// The departures of one node that wait for room in a connection's queue.

@@ -14,7 +14,7 @@ use crate::error::{CallError, Executed};
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Pieces};
 use crate::runtime::control::Input;
-use crate::runtime::lanes::LaneId;
+use crate::runtime::lane::LaneId;
 use crate::runtime::survey::{Findings, Question};
 use crate::worker::Payload;
 

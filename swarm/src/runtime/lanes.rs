@@ -10,55 +10,12 @@ use swarm_net::ring::PartitionId;
 use swarm_net::time::Instant;
 
 use crate::name::Name;
+use crate::runtime::lane::{Key, Lane, Passenger, Way};
 use crate::runtime::track::{Passage, Rank, Stuck, Track, Turn, Unconfirmed};
+use crate::runtime::tracks::Tracks;
 
 /// How many letters may wait in all lanes of a node together: some seconds of a busy one.
 const WAITING_MAX: usize = 65_536;
-
-/// How many names of one lane may have tracks of their own; further ones share their partition's, and wait more often.
-const APART_MAX: usize = 64;
-
-/// Whose letters of which partition: those that this node has written, or another. What one node has written must not
-/// wait for another's, or nodes that pass letters on to each other would wait for each other in a circle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Lane {
-    /// `None`: this node.
-    pub(crate) caller: Option<NodeId>,
-    pub(crate) partition: PartitionId,
-}
-
-/// A lane as nodes name it to each other: the tag of the caller above, the partition below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LaneId(pub(crate) u64);
-
-impl Lane {
-    /// Its name in the words of other nodes.
-    pub(crate) fn id(self, me: NodeId) -> LaneId {
-        LaneId(u64::from(self.caller.unwrap_or(me).tag().0) << 32 | u64::from(self.partition.0))
-    }
-}
-
-/// One track: a lane's, or that of one of its names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
-    lane: Lane,
-    name: Option<Name>,
-}
-
-/// Where a letter goes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Way {
-    /// The next node; `None`: it stays on this one.
-    pub(crate) hop: Option<NodeId>,
-    /// It is the way of this name, not of its partition.
-    pub(crate) apart: bool,
-}
-
-/// What waits in lanes.
-pub(crate) trait Passenger {
-    /// Whom it is for.
-    fn name(&self) -> &Name;
-}
 
 /// All lanes of one node.
 pub(crate) struct Lanes<L> {
@@ -80,18 +37,6 @@ struct Own<L> {
     /// Something may be on its way by another node: calls to workers of this node must not overtake it.
     away: AtomicBool,
     tracks: Mutex<Tracks<L>>,
-}
-
-struct Tracks<L> {
-    common: Track<L>,
-    /// The names that take another way, or took one and may still have something there.
-    apart: BTreeMap<Name, Track<L>>,
-}
-
-impl<L> Default for Tracks<L> {
-    fn default() -> Self {
-        Self { common: Track::default(), apart: BTreeMap::new() }
-    }
 }
 
 impl<L: Passenger> Lanes<L> {
@@ -117,8 +62,7 @@ impl<L: Passenger> Lanes<L> {
         if !own.away.load(Ordering::Acquire) {
             return true;
         }
-        let tracks = lock(&own.tracks);
-        tracks.apart.get(name).unwrap_or(&tracks.common).is_idle()
+        lock(&own.tracks).present(name).1.is_idle()
     }
 
     /// Whether anything that came from other nodes is under way, so that what comes next may have to wait for it.
@@ -372,91 +316,6 @@ impl<L: Passenger> Lanes<L> {
 
     fn own(&self, partition: PartitionId) -> &Own<L> {
         &self.own[usize::from(partition.0) % self.own.len()]
-    }
-}
-
-#[cfg(test)]
-impl<L: Passenger> Tracks<L> {
-    fn describe(&self) -> String {
-        let apart: Vec<_> = self.apart.iter().map(|(name, track)| (name.clone(), track.describe())).collect();
-        format!("common {} apart {apart:?}", self.common.describe())
-    }
-}
-
-impl<L> Tracks<L> {
-    /// The track that a letter of `name` takes, and whether it is the name's own.
-    fn of(&mut self, name: &Name, way: Way, turn: Turn) -> (bool, &mut Track<L>) {
-        // While others wait here, those of this name may be among them: what comes next stays behind them.
-        let parts = way.apart && turn == Turn::New && !self.common.waits();
-        let parts = parts && (way.hop.is_some() || !self.common.is_idle());
-        if parts && !self.apart.contains_key(name) && self.make_room() {
-            self.apart.insert(name.clone(), Track::beside(&self.common));
-        }
-        self.present(name)
-    }
-
-    /// The track of `name` as things are, and whether it is the name's own.
-    fn present(&mut self, name: &Name) -> (bool, &mut Track<L>) {
-        match self.apart.get_mut(name) {
-            Some(track) => (true, track),
-            None => (false, &mut self.common),
-        }
-    }
-
-    fn at(&mut self, key: &Key) -> Option<&mut Track<L>> {
-        match &key.name {
-            Some(name) => self.apart.get_mut(name),
-            None => Some(&mut self.common),
-        }
-    }
-
-    /// A name that takes its partition's way again needs no track, unless somebody waits.
-    fn rejoin(&mut self, name: &Name) {
-        if !self.common.waits()
-            && self.apart.get(name).is_some_and(|track| !track.waits())
-            && let Some(track) = self.apart.remove(name)
-        {
-            self.common.take_over(&track);
-        }
-    }
-
-    fn make_room(&mut self) -> bool {
-        if self.apart.len() < APART_MAX {
-            return true;
-        }
-        let Some(name) = self.apart.iter().find(|(_, track)| !track.waits()).map(|(name, _)| name.clone()) else {
-            return false;
-        };
-        self.rejoin(&name);
-        true
-    }
-
-    /// Forgets what says nothing. Whether nothing is left.
-    fn tidy(&mut self) -> bool {
-        if self.common.is_idle() {
-            // A name without anything under way is as its partition is.
-            self.apart.retain(|_, track| !track.is_idle());
-        }
-        self.common.is_idle() && self.apart.is_empty()
-    }
-
-    fn lost(&mut self, lane: Lane, node: NodeId) -> Vec<Key> {
-        // The order of what a lost node has sent cannot be kept, since nobody knows what is missing.
-        let upstream = lane.caller == Some(node);
-        let lose = |track: &mut Track<L>| if upstream { track.forget() } else { track.lost(node) };
-        self.all(lane).filter_map(|(key, track)| lose(track).then_some(key)).collect()
-    }
-
-    fn all(&mut self, lane: Lane) -> impl Iterator<Item = (Key, &mut Track<L>)> {
-        let apart = self.apart.iter_mut().map(move |(name, track)| (Key { lane, name: Some(name.clone()) }, track));
-        [(Key { lane, name: None }, &mut self.common)].into_iter().chain(apart)
-    }
-
-    fn clear(&mut self, letters: &mut Vec<L>) {
-        letters.extend(self.common.clear());
-        for (_, mut track) in std::mem::take(&mut self.apart) {
-            letters.extend(track.clear());
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use swarm_net::time::Instant;
 
 use crate::call::frame::{Envelope, Path, Visits};
 use crate::name::Name;
-use crate::runtime::lanes::Passenger;
+use crate::runtime::lane::Passenger;
 use crate::runtime::room::Stay;
 use crate::runtime::rules::Rule;
 use crate::worker::Parcel;

@@ -213,7 +213,7 @@ impl<L> Line<L> {
     #[cfg(test)]
     pub(crate) fn describe(&self) -> String
     where
-        L: crate::runtime::lanes::Passenger,
+        L: crate::runtime::lane::Passenger,
     {
         let waits = self.wait.as_ref().map(|wait| {
             (wait.phase, wait.letters.iter().map(|letter| letter.name().as_str().to_owned()).collect::<Vec<_>>())

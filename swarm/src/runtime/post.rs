@@ -14,17 +14,15 @@ use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::control::Input;
-use crate::runtime::lanes::{Key, Lane, Way};
+use crate::runtime::lane::{Key, Lane, Way};
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Found, HELD_MAX, Place, Shard};
+use crate::runtime::refusal::Refusal;
 use crate::runtime::routing::Hop;
 use crate::runtime::rules::Rule;
 use crate::runtime::sending::{LOST_HOP_RETRY, Unwritten};
 use crate::runtime::track::{Passage, Rank, Turn};
 use crate::worker::{AnyCell, Undelivered};
-
-/// A letter that nobody takes, and why. Whoever posted it answers its caller.
-pub(crate) type Refusal = (Letter, CallError);
 
 /// How often letters that wait for the directory's word are looked through for those that are overdue, and the directory
 /// is asked again, should its word have been lost to a change of the view.
@@ -326,20 +324,6 @@ impl Node {
         }
     }
 
-    /// Ends a letter with an error, and tells its caller.
-    pub(crate) fn refuse(self: &Arc<Self>, letter: Letter, error: CallError) {
-        match letter.parcel.reply {
-            Some(reply) => reply.outlet.reply(reply.node, reply.request, Err(error)),
-            None => tracing::debug!(node = %self.id(), name = %letter.name, %error, "a cast was dropped"),
-        }
-    }
-
-    pub(crate) fn refuse_all(self: &Arc<Self>, refused: Vec<Refusal>) {
-        for (letter, error) in refused {
-            self.refuse(letter, error);
-        }
-    }
-
     /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here.
     fn keep_if(self: &Arc<Self>, mut letter: Letter, waits: bool) -> Letter {
         if waits
@@ -366,21 +350,6 @@ impl Node {
         }
         waiting.push_back(self.keep_if(letter, true));
         Ok(())
-    }
-
-    pub(crate) fn overloaded(&self, letter: Letter, what: &str) -> Refusal {
-        let error = CallError::Overloaded { name: letter.name.clone(), node: self.id(), what: what.to_owned() };
-        (letter, error)
-    }
-
-    pub(crate) fn timed_out(&self, letter: Letter) -> Refusal {
-        let error = CallError::Timeout {
-            name: letter.name.clone(),
-            node: self.id(),
-            after: letter.parcel.deadline.limit,
-            executed: Executed::No,
-        };
-        (letter, error)
     }
 
     /// The directory has said where the calls for a name go.

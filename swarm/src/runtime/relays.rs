@@ -10,7 +10,7 @@ use swarm_net::time::Instant;
 use swarm_net::transport::FrameNo;
 
 use crate::call::frame::Visits;
-use crate::runtime::lanes::{Lane, LaneId};
+use crate::runtime::lane::{Lane, LaneId};
 
 /// How many relayed calls of one next hop are remembered: some seconds of them at a busy relay. The callers of older
 /// ones learn of a loss by their deadline.

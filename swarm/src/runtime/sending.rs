@@ -14,9 +14,9 @@ use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch;
-use crate::runtime::lanes::Way;
+use crate::runtime::lane::Way;
 use crate::runtime::letter::Letter;
-use crate::runtime::post::Refusal;
+use crate::runtime::refusal::Refusal;
 use crate::runtime::track::Stuck;
 use crate::worker::{Deadline, Parcel, Payload};
 

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::config::Config;
-use crate::directory::Directory;
+use crate::directory::{Directory, DirectoryConfig};
 use crate::error::StartError;
 use crate::runtime::control::{Control, Input, Left};
 use crate::runtime::inbox::Ear;
@@ -66,7 +66,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Arc<Node>, StartError> {
         },
         ear.clone(),
     )?;
-    let directory = Directory::new(transport.node(), ids.into_iter().collect(), plan.config.directory());
+    let directory = Directory::new(transport.node(), ids.into_iter().collect(), DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
     let parts = Parts { config: plan.config, control, transport, tokio, timers, kinds: plan.kinds, profile };
     let node = Node::new(parts);

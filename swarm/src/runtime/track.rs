@@ -193,7 +193,7 @@ impl<L> Track<L> {
     #[cfg(test)]
     pub(crate) fn describe(&self) -> String
     where
-        L: crate::runtime::lanes::Passenger,
+        L: crate::runtime::lane::Passenger,
     {
         let older: Vec<_> = self.older.iter().map(|(rank, line)| (*rank, line.describe())).collect();
         format!("older {older:?} next {}", self.next.describe())

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::call::frame::Visits;
-use crate::runtime::lanes::LaneId;
+use crate::runtime::lane::LaneId;
 
 /// Tells the sender that everything of a lane before its flush has found its place.
 pub(crate) type Confirm = Box<dyn Fn(LaneId, u64) + Send + Sync>;

@@ -75,22 +75,22 @@ mod kind;
 mod lease;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod parcel;
-mod payload;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 pub(crate) mod running;
 mod step;
 
+pub(crate) use crate::call::deadline::Deadline;
 pub(crate) use bundle::{Bundle, SavedTimer, Start};
 pub(crate) use cell::{AnyCell, Called, Cell, Phase, Sealing};
 pub(crate) use host::{End, Host, Outlet, ReplyTo};
 pub(crate) use lease::Lease;
-pub(crate) use parcel::{Deadline, Parcel, Undelivered};
+pub(crate) use parcel::{Parcel, Undelivered};
 
+pub use crate::message::Payload;
 pub use alarms::{TimerId, WORKER_TIMERS_MAX};
 pub use context::Context;
 pub use handoff::{Die, Handoff};
 #[doc(hidden)]
 pub use kind::Nothing;
 pub use kind::{Call, Cast, Init, IntoInit, KindId, Method, Options, Restart, Worker};
-pub use payload::Payload;
 pub use step::{Active, Boot, Input, Later, Step};

@@ -1,15 +1,13 @@
 //! Calls while the cluster changes under them, and how they end when they cannot be answered.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 
 use swarm::Swarm;
 use swarm::prelude::*;
 
-use crate::fixture::{PATIENCE, TallyClient, all_know, cluster, join, placed, until};
+use crate::fixture::{PATIENCE, TallyClient, all_know, begin, cluster, join, placed, until};
 use crate::workers::{Ledger, LedgerClient, Sloth, SlothClient, release, sloth};
 
 const WORKERS: usize = 200;
@@ -190,16 +188,6 @@ async fn a_crash_fails_only_the_calls_in_flight_to_the_dead_node() {
             }
         }
     }
-}
-
-/// Begins a call, as its first poll does.
-async fn begin<F: Future + Unpin>(call: &mut F) -> Option<F::Output> {
-    let mut call = std::pin::pin!(call);
-    std::future::poll_fn(|cx| match call.as_mut().poll(cx) {
-        Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
 }
 
 /// A full queue refuses at once, on this node and from another; nothing waits for ever.

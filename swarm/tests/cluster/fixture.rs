@@ -1,8 +1,12 @@
 //! Owns the nodes of a test and its worker.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_core::Stream;
 use swarm::prelude::*;
 use swarm::{Config, Event, Events, Swarm};
 use swarm_net::ring::Ring;
@@ -124,20 +128,46 @@ pub(crate) async fn all_know(nodes: &[Swarm]) {
     }
 }
 
-async fn next(events: &mut Events) -> Event {
+pub(crate) async fn next(events: &mut Events) -> Event {
     let event = tokio::time::timeout(PATIENCE, events.next()).await;
     event.expect("something happens in time").expect("the node runs")
 }
 
-/// Waits until `done` says so, looking whenever something happens on a node, and now and then.
+/// How often [`until`] looks while no node tells of anything: most of what it is asked for is known to workers and the
+/// directory alone, and no event of a node says it.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Waits until `done` says so, looking whenever something happens on any of the nodes, and now and then.
 pub(crate) async fn until(what: &str, nodes: &[Swarm], mut done: impl AsyncFnMut() -> bool) {
     let mut events: Vec<Events> = nodes.iter().map(Swarm::events).collect();
     let end = tokio::time::Instant::now() + PATIENCE;
     while !done().await {
         assert!(tokio::time::Instant::now() < end, "not in time: {what}");
-        let first = events.first_mut().expect("there is a node");
-        drop(tokio::time::timeout(Duration::from_millis(20), first.next()).await);
+        drop(tokio::time::timeout(LOOK, any(&mut events)).await);
     }
+}
+
+/// The next event of any of these that still gives some, with all others that are there.
+async fn any(events: &mut [Events]) {
+    poll_fn(|cx| {
+        let mut some = false;
+        for events in events.iter_mut() {
+            while let Poll::Ready(Some(_)) = Pin::new(&mut *events).poll_next(cx) {
+                some = true;
+            }
+        }
+        if some { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Begins a call, as its first poll does. `Some` if it ends with that.
+pub(crate) async fn begin<F: Future + Unpin>(call: &mut F) -> Option<F::Output> {
+    poll_fn(|cx| match Pin::new(&mut *call).poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Waits until these nodes agree on so many names, each hosted by the owner of its place on the ring.

@@ -1,15 +1,15 @@
 //! What moves with a worker, and what it is told.
 
-use std::task::Poll;
-
-use swarm::Swarm;
 use swarm::prelude::*;
+use swarm::{Event, Swarm};
 
-use crate::fixture::{PATIENCE, Tally, TallyClient, all_know, cluster, join, placed, populate, tally, until, verify};
+use crate::fixture::{
+    PATIENCE, Tally, TallyClient, all_know, begin, cluster, join, next, placed, populate, tally, until, verify,
+};
 use crate::workers::{
     Census, CensusClient, Clockwork, ClockworkClient, Ledger, LedgerClient, Mood, Moody, MoodyClient,
 };
-use crate::workers::{Mortal, MortalClient, last_words};
+use crate::workers::{Mortal, MortalClient, begun, last_words, release};
 
 #[derive(swarm::Group)]
 #[group(worker = Moody)]
@@ -214,38 +214,35 @@ async fn queued_messages_move_along_in_order() {
             busy.push(name);
         }
     }
+    // The first is not kept busy: its answer says that all that was sent to its node before is there.
+    let probe = busy.remove(0);
     assert!(!busy.is_empty());
-    let mut tasks = tokio::task::JoinSet::new();
+    let (mut holds, mut answers) = (Vec::new(), Vec::new());
     for name in &busy {
         // The worker is busy, so all that follows waits in its queue when its node leaves.
         let ledger = nodes[0].at::<Ledger>(name);
-        tasks.spawn(async move {
-            let sleep = tokio::spawn({
-                let ledger = ledger.clone();
-                async move { ledger.sleep(300).await }
-            });
-            let mut calls = Vec::new();
-            for number in 1..=20 {
-                ledger.jot(1, number).expect("its queue has room");
-                let mut call = Box::pin(ledger.note(2, number).timeout(PATIENCE));
-                // A call begins with its first poll, and ends with it if its worker has just come here and is idle.
-                let first = std::future::poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
-                calls.push((call, first));
-            }
-            for ((call, first), number) in calls.into_iter().zip(1..) {
-                let answer = match first {
-                    Poll::Ready(answer) => answer,
-                    Poll::Pending => call.await,
-                };
-                assert_eq!(answer, Ok(number));
-            }
-            assert_eq!(sleep.await.expect("no panic"), Ok(()));
-        });
+        let mut hold = Box::pin(ledger.hold().timeout(PATIENCE));
+        assert_eq!(begin(&mut hold).await, None);
+        begun(name).await;
+        for number in 1..=20 {
+            ledger.jot(1, number).expect("its queue has room");
+            let mut note = Box::pin(ledger.note(2, number).timeout(PATIENCE));
+            assert_eq!(begin(&mut note).await, None);
+            answers.push((number, note));
+        }
+        holds.push(hold);
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    nodes.remove(1).leave().await.expect("everything is handed over");
-    while let Some(done) = tasks.join_next().await {
-        done.expect("all are answered, in order");
+    nodes[0].at::<Ledger>(&probe).seen().await.expect("it runs");
+    let mut events = nodes[0].events();
+    let leaving = tokio::spawn(nodes.remove(1).leave());
+    while next(&mut events).await != Event::NodeLeaving(leaver) {}
+    busy.iter().for_each(|name| release(name));
+    leaving.await.expect("no panic").expect("everything is handed over");
+    for hold in holds {
+        assert_eq!(hold.await, Ok(()));
+    }
+    for (number, note) in answers {
+        assert_eq!(note.await, Ok(number));
     }
     for name in &busy {
         let seen = nodes[0].at::<Ledger>(name).seen().await.expect("it runs");

@@ -209,9 +209,11 @@ impl Ledger {
         self.seen.clone()
     }
 
+    /// Takes as long as the test says, see [`begun`] and [`release`].
     #[call]
-    async fn sleep(&mut self, ms: u64) {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
+    async fn hold(&mut self, ctx: &Context<Self>) {
+        gate(&BEGUN, ctx.name()).notify_one();
+        held(ctx.name()).notified().await;
     }
 
     #[begin_handoff]
@@ -320,11 +322,25 @@ impl Sloth {
     }
 }
 
-/// What holds the [`Sloth`] handlers of a name.
-static HELD: Mutex<BTreeMap<Name, Arc<Notify>>> = Mutex::new(BTreeMap::new());
+type Gates = Mutex<BTreeMap<Name, Arc<Notify>>>;
+
+/// What is told when a [`Ledger`] handler of a name that is held has begun.
+static BEGUN: Gates = Mutex::new(BTreeMap::new());
+
+/// What holds the [`Sloth`] and [`Ledger`] handlers of a name.
+static HELD: Gates = Mutex::new(BTreeMap::new());
+
+fn gate(gates: &Gates, name: &Name) -> Arc<Notify> {
+    lock(gates).entry(name.clone()).or_default().clone()
+}
 
 fn held(name: &Name) -> Arc<Notify> {
-    lock(&HELD).entry(name.clone()).or_default().clone()
+    gate(&HELD, name)
+}
+
+/// Waits until a [`Ledger`] handler of this name has begun that is held.
+pub(crate) async fn begun(name: &str) {
+    gate(&BEGUN, &Name::from(name)).notified().await;
 }
 
 /// Lets one handler of this name end that is held, or will be.

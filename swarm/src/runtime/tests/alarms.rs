@@ -8,7 +8,8 @@ use swarm_net::time::Instant;
 
 use crate::call::frame::Visits;
 use crate::name::Name;
-use crate::runtime::lanes::{Lane, Lanes, Passenger, Way};
+use crate::runtime::lane::{Lane, Passenger, Way};
+use crate::runtime::lanes::Lanes;
 use crate::runtime::track::{Passage, Rank, Turn};
 
 const LANE: Lane = Lane { caller: None, partition: PartitionId(0) };

@@ -2,8 +2,12 @@
 //! a test decides which frame arrives when, who owns what, and what time it is.
 
 mod alarms;
+mod audit;
 mod cases;
+mod directory;
 mod links;
 mod notebook;
+mod site;
 mod walk;
+mod words;
 mod world;

@@ -1,0 +1,13 @@
+//! Owns the errors that users meet. Each says what happened, to which name, on which node, and what to do about it.
+
+mod call;
+mod location;
+mod node;
+mod registry;
+mod words;
+
+// With the archived forms that rkyv derives of them.
+pub use call::*;
+pub use location::*;
+pub use node::{LeaveError, StartError};
+pub use registry::{RegisterError, RegistryError};

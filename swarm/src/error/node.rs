@@ -1,0 +1,84 @@
+//! Owns why a node did not start, or did not leave in good order.
+
+use std::time::Duration;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address cannot be used.
+    #[error("{what} `{text}` is not an address: write host:port, for example 0.0.0.0:45892")]
+    Address {
+        /// Which setting.
+        what: &'static str,
+        /// What it said.
+        text: String,
+    },
+    /// A node without a secret would be reachable from other machines.
+    #[error(
+        "{addr} can be reached by other machines and the cluster has no secret: bind to a loopback address, or accept it with .insecure()"
+    )]
+    NoSecret {
+        /// The bind address.
+        addr: std::net::SocketAddr,
+    },
+    /// A setting is out of its range.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// Two worker types have one name.
+    #[error(
+        "two worker types are called `{name}` on the wire, {first} and {second}: rename one with #[swarm::worker(name = \"..\")]"
+    )]
+    SameWorkerName {
+        /// The name.
+        name: String,
+        /// The path of the one.
+        first: &'static str,
+        /// The path of the other.
+        second: &'static str,
+    },
+    /// Two message types have one name.
+    #[error(
+        "two message types are called `{name}` on the wire, one handled by {first}, another by {second}: rename one with #[swarm::message(name = \"..\")]"
+    )]
+    SameMessageName {
+        /// The name.
+        name: String,
+        /// The path of a worker type that handles the one.
+        first: &'static str,
+        /// The path of a worker type that handles the other.
+        second: &'static str,
+    },
+    /// The call was made outside a tokio runtime, which workers run on.
+    #[error(
+        "a node starts inside a tokio runtime, on which its workers run: call it from #[tokio::main] or Runtime::block_on"
+    )]
+    NoRuntime,
+    /// The network could not be used: the sockets, a discovery, or a setting of [`NetConfig`](crate::config::NetConfig).
+    #[error(transparent)]
+    Net(#[from] swarm_net::error::NetError),
+    /// A thread could not be started.
+    #[error(
+        "a thread could not be started: {0}; a node needs three and one for each discovery, raise the limit (ulimit -u)"
+    )]
+    Thread(#[from] std::io::Error),
+}
+
+/// Why a node left less than cleanly. It has stopped all the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaveError {
+    /// Not everything could be moved in time.
+    #[error(
+        "the node left after {after:?} with {workers} workers not handed over: they start again elsewhere from their init arguments"
+    )]
+    Incomplete {
+        /// The time limit.
+        after: Duration,
+        /// Workers that were still here.
+        workers: usize,
+    },
+    /// The node had stopped before.
+    #[error("the node had already stopped")]
+    Stopped,
+}

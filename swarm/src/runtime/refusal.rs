@@ -1,0 +1,41 @@
+//! Owns what becomes of a letter that nobody takes: its caller is told why. Never decides that nobody takes it.
+
+use std::sync::Arc;
+
+use crate::error::{CallError, Executed};
+use crate::runtime::Node;
+use crate::runtime::letter::Letter;
+
+/// A letter that nobody takes, and why. Whoever posted it answers its caller.
+pub(crate) type Refusal = (Letter, CallError);
+
+impl Node {
+    /// Ends a letter with an error, and tells its caller.
+    pub(crate) fn refuse(self: &Arc<Self>, letter: Letter, error: CallError) {
+        match letter.parcel.reply {
+            Some(reply) => reply.outlet.reply(reply.node, reply.request, Err(error)),
+            None => tracing::debug!(node = %self.id(), name = %letter.name, %error, "a cast was dropped"),
+        }
+    }
+
+    pub(crate) fn refuse_all(self: &Arc<Self>, refused: Vec<Refusal>) {
+        for (letter, error) in refused {
+            self.refuse(letter, error);
+        }
+    }
+
+    pub(crate) fn overloaded(&self, letter: Letter, what: &str) -> Refusal {
+        let error = CallError::Overloaded { name: letter.name.clone(), node: self.id(), what: what.to_owned() };
+        (letter, error)
+    }
+
+    pub(crate) fn timed_out(&self, letter: Letter) -> Refusal {
+        let error = CallError::Timeout {
+            name: letter.name.clone(),
+            node: self.id(),
+            after: letter.parcel.deadline.limit,
+            executed: Executed::No,
+        };
+        (letter, error)
+    }
+}

@@ -1,0 +1,67 @@
+//! Owns how answers go to who waits for them: out to another node, or home to a call of this one. Never decides what the
+//! answer is.
+
+use swarm_net::node::NodeId;
+
+use crate::call::frame::{answer_head, kind, verdict};
+use crate::call::pending::{Answer, RequestId};
+use crate::error::{CallError, Executed};
+use crate::name::Name;
+use crate::runtime::Node;
+use crate::worker::{Host, Outlet, Payload, ReplyTo};
+
+impl Node {
+    /// Whose answer a call of `origin` wants.
+    pub(crate) fn reply_to(&self, origin: NodeId, request: u64) -> ReplyTo {
+        ReplyTo { outlet: self.outlet(), node: origin, request }
+    }
+
+    /// An answer to a call of this node.
+    pub(crate) fn complete(&self, request: u64, result: Result<Payload, CallError>) {
+        self.pending.complete(RequestId(request), result.map(Answer::Payload));
+    }
+
+    /// What another node says is the answer to a call of this node. It counts only if the call has left this node, so
+    /// nobody else can end what is still here.
+    pub(crate) fn answered(&self, request: u64, result: Result<Payload, CallError>) {
+        self.pending.complete_away(RequestId(request), result.map(Answer::Payload));
+    }
+
+    /// The reply to a call of this node is too large to travel.
+    pub(crate) fn reply_too_large(&self, request: u64, bytes: u64) {
+        let Some(name) = self.pending.name(RequestId(request)) else { return };
+        let limit = self.config().message_bytes_max();
+        self.answered(request, Err(CallError::TooLarge { name, bytes, limit, executed: Executed::Yes }));
+    }
+
+    /// A call that was posted while the node stopped may have been missed when all that wait were told.
+    pub(crate) fn end_if_stopped(&self, name: &Name, request: u64) {
+        if self.is_stopped() {
+            self.complete(request, Err(CallError::Stopping { name: name.clone(), node: self.id() }));
+        }
+    }
+}
+
+impl Outlet for Node {
+    fn reply(&self, node: NodeId, request: u64, result: Result<Payload, CallError>) {
+        if node == self.id() {
+            self.complete(request, result);
+            return;
+        }
+        let sent = match result {
+            Ok(reply) if reply.len() as u64 > self.config().message_bytes_max() => {
+                let mut head = answer_head(request, verdict::TOO_LARGE);
+                head[16..].copy_from_slice(&(reply.len() as u64).to_le_bytes());
+                self.send_frame(node, kind::REPLY, head, &[])
+            }
+            Ok(reply) => self.send_frame(node, kind::REPLY, answer_head(request, verdict::REPLY), &reply),
+            Err(error) => match rkyv::to_bytes::<rkyv::rancor::Error>(&error) {
+                Ok(bytes) => self.send_frame(node, kind::REPLY, answer_head(request, verdict::ERROR), &bytes),
+                Err(_) => false,
+            },
+        };
+        if !sent {
+            tracing::debug!(node = %self.id(), peer = %node, "an answer could not be sent: its caller will time out");
+        }
+    }
+}
