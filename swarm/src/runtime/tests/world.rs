@@ -14,7 +14,7 @@ use swarm_net::transport::{Inbox, Lane, Manual, Peer, Transport};
 use swarm_net::wire::Frame;
 
 use super::links::{End, Link};
-use super::notebook::{Ask, Note, Notebook, Ran, read, take_ran};
+use super::notebook::{Ask, Note, Notebook, Ran, fall_silent, read, take_ran};
 use crate::call::frame::{Envelope, kind, payload};
 use crate::config::Config;
 use crate::directory::{Happened, Order, RequestId, Route, Spec};
@@ -62,11 +62,23 @@ struct Site {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Rest,
-    Sealing { to: usize },
-    Sealed { to: usize },
-    Starting { to: usize, epoch: Epoch },
+    Sealing {
+        to: usize,
+    },
+    Sealed {
+        to: usize,
+    },
+    Starting {
+        to: usize,
+        epoch: Epoch,
+    },
     StartFailed,
-    Started { to: usize, epoch: Epoch },
+    Started {
+        to: usize,
+        epoch: Epoch,
+    },
+    /// The worker has stopped itself, and its name with it.
+    Ended,
 }
 
 /// What the directory knows of a worker.
@@ -116,6 +128,7 @@ impl World {
         let pairs = (0..nodes).flat_map(|a| (a + 1..nodes).map(move |b| (a, b)));
         let links = pairs.map(|pair| (pair, Link::default())).collect();
         take_ran();
+        fall_silent();
         let mut world = Self {
             sites,
             links,
@@ -329,13 +342,14 @@ impl World {
         }
         let record = self.records[name];
         let host = match record.stage {
-            Stage::Rest | Stage::Sealing { .. } | Stage::Sealed { .. } | Stage::StartFailed => record.host,
-            Stage::Starting { to, .. } | Stage::Started { to, .. } => to,
+            Stage::Rest | Stage::Sealing { .. } | Stage::Sealed { .. } | Stage::StartFailed => Some(record.host),
+            Stage::Starting { to, .. } | Stage::Started { to, .. } => Some(to),
+            Stage::Ended => None,
         };
-        let here = host == me || record.host == me;
+        let here = host.is_some_and(|host| host == me || record.host == me);
         let to = match (here, me == self.decides) {
             (true, _) => Route::Here,
-            (false, true) => Route::Host(id(host)),
+            (false, true) => host.map_or(Route::Unknown, |host| Route::Host(id(host))),
             (false, false) if self.sites[me].owner != me => Route::Ring,
             (false, false) => return false,
         };
@@ -356,7 +370,7 @@ impl World {
                 self.set(name, Record { stage: Stage::Sealing { to }, ..record });
                 self.order(host, name, Order::Seal { epoch, forced: false });
             }
-            Stage::Sealing { .. } | Stage::Starting { .. } => return false,
+            Stage::Sealing { .. } | Stage::Starting { .. } | Stage::Ended => return false,
             Stage::Sealed { to } => {
                 let new = self.epoch();
                 self.set(name, Record { stage: Stage::Starting { to, epoch: new }, ..record });
@@ -373,6 +387,18 @@ impl World {
             }
         }
         true
+    }
+
+    /// A worker that is on its way gets its state, and runs.
+    pub(super) fn arrive(&mut self, name: &Name) {
+        let Record { host, stage: Stage::Starting { to, .. }, .. } = self.records[name] else { return };
+        for _ in 0..4 {
+            self.work();
+            for (from, to) in [(to, host), (host, to)] {
+                while self.claim(from, to, Lane::Bulk) || self.deliver(from, to, Lane::Bulk) {}
+            }
+        }
+        self.work();
     }
 
     fn set(&mut self, name: &Name, record: Record) {
@@ -441,6 +467,7 @@ impl World {
             (Stage::Sealing { .. }, Happened::SealTimedOut) => Stage::Rest,
             (Stage::Starting { to, epoch: new }, Happened::Started) if new == epoch => Stage::Started { to, epoch },
             (Stage::Starting { epoch: new, .. }, Happened::StartFailed(_)) if new == epoch => Stage::StartFailed,
+            (Stage::Rest, Happened::Stopped { .. }) => Stage::Ended,
             (stage, Happened::Dropped | Happened::Started) => stage,
             (stage, happened) => panic!("{name} {epoch} {happened:?} in {stage:?}"),
         };
@@ -528,7 +555,9 @@ impl World {
 
     /// What has not found its place, or has not been told.
     fn unsettled(&mut self) -> Option<String> {
-        if let Some((name, record)) = self.records.iter().find(|(_, record)| record.stage != Stage::Rest) {
+        if let Some((name, record)) =
+            self.records.iter().find(|(_, record)| !matches!(record.stage, Stage::Rest | Stage::Ended))
+        {
             return Some(format!("{name} is still on its way: {record:?}"));
         }
         for (me, site) in self.sites.iter().enumerate() {
