@@ -344,7 +344,10 @@ impl Partition {
         self.wake(name);
         let Some(office) = &mut self.office else { return };
         let mut failed = failure.is_some();
+        let mut apart = false;
         if let Some(work) = office.names.get_mut(name) {
+            apart =
+                work.cell(from).zip(cell.as_ref()).is_some_and(|(before, now)| now.has_merged_nothing_since(before));
             match work.out {
                 Some((node, out)) if node == from && out != id => return,
                 Some((node, _)) if node == from => {
@@ -362,6 +365,8 @@ impl Partition {
             trouble.failed = true;
             trouble.said = failure.map(|text| (from, text));
             turn.notice(Notice::StartFailed { name: name.clone(), host: from, text });
+        }
+        if failed || apart {
             self.back_off(turn, name);
         }
     }

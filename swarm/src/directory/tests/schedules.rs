@@ -414,6 +414,35 @@ fn a_move_that_fails_runs_on_where_it_was_and_is_tried_again() -> Check {
     Ok(())
 }
 
+/// As when the two sides of a split ran different versions of the worker: neither node has a moment's rest otherwise.
+#[test]
+fn a_merge_that_fails_is_tried_again_later() -> Check {
+    let (mut all, x) = (formed(3), Name::from("x"));
+    all.registered_at(2, "x")?;
+    for n in [0, 1] {
+        all.suspect(n, 2)?;
+        all.suspect(2, n)?;
+    }
+    all.deliver_all()?;
+    all.call(1, &x);
+    all.call(2, &x);
+    for n in [0, 1] {
+        all.heal(n, 2)?;
+        all.heal(2, n)?;
+    }
+    let merging = |all: &Cluster| matches!(all.nodes[2].cells[&x].job, Some(Job::Absorb { .. }));
+    for _ in 0..3 {
+        all.until(merging)?;
+        all.work(2, &x, false)?;
+        all.deliver_all()?;
+        assert!(all.sealed(1, "x"), "the other state waits");
+        all.tick(Duration::from_secs(1))?;
+    }
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2]);
+    Ok(())
+}
+
 #[test]
 fn who_answers_ignore_stays_until_its_node_leaves() -> Check {
     let (mut all, x) = (formed(3), Name::from("x"));
