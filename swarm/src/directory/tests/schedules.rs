@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
-use crate::directory::{Answer, Ask, Event, GroupKey, Happened, Message, PartitionId, RequestId, Role, Route};
+use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route};
 use crate::name::Name;
 
 fn formed(nodes: usize) -> Cluster {
@@ -514,15 +514,14 @@ fn a_join_is_acknowledged_when_every_publish_finds_the_worker() -> Check {
     }
     assert_eq!(all.nodes[0].cells[&x].groups, [group("a"), group("b")]);
     assert_eq!((all.answer(first), all.answer(second)), (None, None));
-    let told: Vec<_> = all.nodes[0].cells[&x].indexing.iter().copied().collect();
+    let told: Vec<_> = all.nodes[0].cells[&x].indexing.iter().map(|(epoch, turn, _)| (*epoch, *turn)).collect();
     let [(epoch, early), (_, late)] = told[..] else { return Err(format!("it was told {told:?}")) };
-    let word = |turn| Event::Cell { name: x.clone(), epoch, happened: Happened::Indexed { turn } };
-    all.feed(0, word(early))?;
+    all.indexed(0, &x, epoch, early)?;
     for (from, to) in all.pending() {
         all.deliver(from, to)?;
     }
     assert_eq!((all.answer(first), all.answer(second)), (None, None), "that was about the first order only");
-    all.feed(0, word(late))?;
+    all.indexed(0, &x, epoch, late)?;
     for (from, to) in all.pending() {
         all.deliver(from, to)?;
     }
@@ -549,8 +548,8 @@ fn who_joins_while_it_starts_or_is_sealed_is_indexed_before_it_hears() -> Check 
         assert_eq!(all.answer(request), None, "nobody would find it in {key}");
         let cell = &all.nodes[host].cells[&x];
         assert!(cell.groups.contains(&group(key)));
-        let (epoch, turn) = *cell.indexing.back().expect("it was told");
-        all.feed(host, Event::Cell { name: x.clone(), epoch, happened: Happened::Indexed { turn } })?;
+        let &(epoch, turn, _) = cell.indexing.back().expect("it was told");
+        all.indexed(host, &x, epoch, turn)?;
         messages(all)?;
         assert_eq!(all.answer(request), Some(&Answer::Done), "{key}");
         Ok(())

@@ -64,6 +64,7 @@ struct Budget {
     stop: usize,
     asks: usize,
     stalls: usize,
+    rests: usize,
 }
 
 fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
@@ -73,7 +74,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         return Ok(());
     };
     let m = dice.of(&alive).unwrap_or(n);
-    match dice.roll(17) {
+    match dice.roll(20) {
         0 if budget.crash > 0 && alive.len() > 1 => {
             budget.crash -= 1;
             cluster.crash(n);
@@ -140,7 +141,8 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         }
         12..=16 if budget.asks > 0 => {
             let name = names[dice.roll(2)];
-            let owner = cluster.owner(name).unwrap_or(n);
+            // Some come to nodes that are not the owner, or no longer, or to the one on the other side of a split.
+            let owner = cluster.owner(name).filter(|_| dice.roll(4) > 0).unwrap_or(n);
             let group = GroupKey { tag: 5, key: Name::from(["a", "b"][dice.roll(2)]) };
             let ask = match dice.roll(10) {
                 0..=4 => Ask::Register(spec(false)),
@@ -152,6 +154,12 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
             budget.asks -= 1;
             cluster.ask(owner, name, ask).map(|_| ())
         }
+        17 if budget.rests > 0 => {
+            // What happens next happens to names at rest.
+            budget.rests -= 1;
+            cluster.deliver_all()
+        }
+        18 => cluster.feed(n, crate::directory::Event::Wanted(names[dice.roll(2)].into())),
         _ => Ok(()),
     }
 }
@@ -176,12 +184,13 @@ fn walk(seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Vec<String>) {
         join: dice.roll(4),
         leave: dice.roll(2),
         suspect: if split { dice.roll(6) } else { 0 },
-        reset: dice.roll(4),
+        reset: [0, 1, 3, 20][dice.roll(4)],
         fail: dice.roll(3),
-        pin: dice.roll(2),
+        pin: [0, 1, 4][dice.roll(3)],
         stop: usize::from(dice.roll(4) == 0),
-        asks: 1 + dice.roll(6),
+        asks: [1 + dice.roll(6), 20][usize::from(dice.roll(3) == 0)],
         stalls: usize::from(dice.roll(6) == 0),
+        rests: dice.roll(4),
     };
     let mut cluster = Cluster::new(setup);
     cluster.trace = traced.then(Vec::new);
