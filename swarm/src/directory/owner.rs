@@ -257,9 +257,8 @@ impl Partition {
             return self.direct_to(turn, name, plan.to, Directive::Unseal { epoch, new: plan.epoch });
         }
         let mut absorbed = Vec::new();
-        if let Some((source, epoch)) = plan.from {
+        if let Some((source, _)) = plan.from {
             absorbed = work.cell(source).map(|cell| cell.absorbed.clone()).unwrap_or_default();
-            absorbed.push(epoch);
         } else if work.waits.starts().is_empty() {
             turn.notice(Notice::FailedOver { name: name.clone(), to: plan.to });
         }
