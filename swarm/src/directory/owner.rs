@@ -163,6 +163,8 @@ impl Partition {
         let running = matches!(work.seen.as_slice(), [(_, cell)] if cell.phase == Phase::Running);
         if work.seen.is_empty() || running {
             turn.moves.end(self.id, name);
+            // Where it runs and is to stay, nobody waits for a seal any more.
+            work.sealing = None;
             // What is still to be tried again keeps its count; else all is well.
             if running && work.trouble.as_ref().is_some_and(|trouble| trouble.not_before <= turn.now.instant) {
                 work.trouble = None;

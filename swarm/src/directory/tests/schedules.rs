@@ -414,6 +414,24 @@ fn a_move_that_fails_runs_on_where_it_was_and_is_tried_again() -> Check {
     Ok(())
 }
 
+/// The owner remembered for ever that it had been told to seal: a name that rests, of which more was kept.
+#[test]
+fn who_was_to_move_and_stays_after_all_rests() -> Check {
+    let (mut all, x) = (hosted_by(1, 0b0011), Name::from("x"));
+    all.joins(3, 0)?;
+    all.rest()?;
+    all.registered_at(3, "x")?;
+    all.joins(1, 0)?;
+    all.learn(3, 1)?;
+    all.until(|all| matches!(all.nodes[0].cells[&x].job, Some(Job::Seal { .. })))?;
+    all.crash(1);
+    all.notice_down(3, 1)?;
+    all.work(0, &x, false)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [0]);
+    Ok(())
+}
+
 /// As when the two sides of a split ran different versions of the worker: neither node has a moment's rest otherwise.
 #[test]
 fn a_merge_that_fails_is_tried_again_later() -> Check {
