@@ -105,7 +105,7 @@ impl<G: Group> Crew<G> {
     {
         let whom = self.whom();
         Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
-            let payload = encode(&message);
+            let payload = node.for_a_group(encode(&message))?;
             node.publish(whom, M::ID, M::FINGERPRINT.cast(), &payload, limit).await
         })
     }
@@ -124,7 +124,7 @@ impl<G: Group> Crew<G> {
             if node.is_stopped() {
                 return Err(RegistryError::Stopping { node: node.id() });
             }
-            let payload = encode(&message);
+            let payload = node.for_a_group(encode(&message))?;
             let meant = M::FINGERPRINT.call(R::FINGERPRINT);
             let answers = node.multicall(whom, M::ID, meant, &payload, limit).await;
             let me = node.id();
@@ -194,6 +194,12 @@ impl<W: Worker> Context<W> {
 }
 
 impl Node {
+    /// A message that may travel.
+    fn for_a_group(&self, payload: Payload) -> Result<Payload, RegistryError> {
+        let (node, bytes, limit) = (self.id(), payload.len() as u64, self.config().message_bytes_max());
+        if bytes > limit { Err(RegistryError::TooLarge { node, bytes, limit }) } else { Ok(payload) }
+    }
+
     async fn publish(
         self: Arc<Self>,
         whom: Whom,

@@ -47,19 +47,23 @@ impl Cell {
     const ABSORBED_MAX: usize = 64;
 
     fn new(start: &Start, last: (Term, DirectiveId)) -> Self {
-        Self {
+        let mut cell = Self {
             ids: start.ids.clone(),
             origin: Origin { spec: start.spec.clone(), registrar: start.registrar, groups: start.groups.clone() },
             epoch: start.epoch,
             phase: Phase::Starting,
             pinned: false,
             forced: false,
-            absorbed: start.absorbed.clone(),
+            absorbed: Vec::new(),
             told: 0,
             indexed: true,
             merging: None,
             last,
+        };
+        if let Some((_, epoch)) = start.source {
+            cell.contain(start.absorbed.iter().copied(), epoch);
         }
+        cell
     }
 
     /// A cell that the record describes.
@@ -117,12 +121,17 @@ impl Cell {
         Order::Groups { epoch: self.epoch, groups: self.origin.groups.clone(), turn: self.told }
     }
 
-    fn contain(&mut self, epochs: impl IntoIterator<Item = Epoch>) {
+    /// From now on it contains these; `last`, whose cell is there still, is remembered in any case.
+    fn contain(&mut self, epochs: impl IntoIterator<Item = Epoch>, last: Epoch) {
         self.absorbed.extend(epochs);
+        self.absorbed.push(last);
         self.absorbed.sort_unstable();
         self.absorbed.dedup();
         let surplus = self.absorbed.len().saturating_sub(Self::ABSORBED_MAX);
         self.absorbed.drain(..surplus);
+        if let Some(first) = self.absorbed.first_mut() {
+            *first = last.min(*first);
+        }
     }
 
     /// What the worker did. Says whether the cell is still there.
@@ -142,7 +151,7 @@ impl Cell {
                     self.ids.extend(merging.ids);
                     self.ids.sort_unstable();
                     self.ids.dedup();
-                    self.contain(merging.absorbed.into_iter().chain([merging.loser]));
+                    self.contain(merging.absorbed, merging.loser);
                 }
                 self.phase = Phase::Running;
             }
@@ -259,7 +268,7 @@ impl Partition {
                 Order::Seal { epoch, forced }
             }
             Directive::Unseal { epoch, new } if cell.epoch == epoch && cell.phase == Phase::Sealed => {
-                cell.contain([epoch]);
+                cell.contain([], epoch);
                 cell.epoch = new;
                 cell.phase = Phase::Running;
                 turn.out.push(Action::Order { name: name.clone(), order: Order::Unseal { epoch, new } });
@@ -324,4 +333,52 @@ pub(super) fn cell_mark(name: &Name, epoch: Epoch, phase: Phase, groups: (u64, b
     let (groups_mark, indexed) = groups;
     let state = phase as u64 | u64::from(indexed) << 7;
     xxh3_64_with_seed(&epoch.to_be_bytes(), name.hash64().0 ^ groups_mark.rotate_left(8) ^ state)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::directory::{RequestId, Spec};
+    use crate::worker::KindId;
+
+    fn epoch(n: u32) -> Epoch {
+        Epoch::new(Term { counter: 1, ..Term::default() }, n)
+    }
+
+    fn moved_from(source: u32, absorbed: Vec<Epoch>) -> Cell {
+        let node = NodeId::new(([127, 0, 0, 1], 1).into(), 1);
+        let spec = Spec { kind: KindId(7), worker: "test".into(), args: [].into(), schema: 0, local: false };
+        let start = Start {
+            ids: Vec::new(),
+            spec: Arc::new(spec),
+            registrar: RequestId { node, seq: 1 },
+            epoch: epoch(source + 1),
+            groups: Vec::new(),
+            source: Some((node, epoch(source))),
+            absorbed,
+        };
+        Cell::new(&start, Default::default())
+    }
+
+    #[test]
+    fn however_often_it_moves_a_cell_remembers_the_last_of_what_it_contains() {
+        let moves = 3 * Cell::ABSORBED_MAX as u32;
+        let cell = (1..moves).fold(moved_from(0, Vec::new()), |cell, n| moved_from(n, cell.absorbed));
+        let last = moves - Cell::ABSORBED_MAX as u32..moves;
+        assert_eq!(cell.absorbed, last.map(epoch).collect::<Vec<_>>());
+    }
+
+    /// Else it would be merged again and again.
+    #[test]
+    fn what_was_merged_is_remembered_however_old_it_is() {
+        let mut cell = moved_from(1_000, (500..1_000).map(epoch).collect());
+        cell.phase = Phase::Absorbing;
+        let absorbed = (0..100).map(epoch).collect();
+        cell.merging = Some(Box::new(Merging { loser: epoch(7), ids: Vec::new(), absorbed }));
+        assert!(cell.advance(&Happened::Absorbed { from: epoch(7) }));
+        assert_eq!((cell.absorbed[0], cell.absorbed.len()), (epoch(7), Cell::ABSORBED_MAX));
+        assert!(cell.absorbed.contains(&epoch(1_000)));
+    }
 }

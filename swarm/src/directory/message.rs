@@ -172,6 +172,13 @@ pub struct CellReport {
     pub origin: Option<Box<Origin>>,
 }
 
+impl CellReport {
+    /// Whether a merge that `before` was about has failed.
+    pub(super) fn has_merged_nothing_since(&self, before: &Self) -> bool {
+        (before.phase, self.phase) == (Phase::Absorbing, Phase::Running) && before.absorbed == self.absorbed
+    }
+}
+
 /// What a cell remembers of its record.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Origin {

@@ -163,6 +163,8 @@ impl Partition {
         let running = matches!(work.seen.as_slice(), [(_, cell)] if cell.phase == Phase::Running);
         if work.seen.is_empty() || running {
             turn.moves.end(self.id, name);
+            // Where it runs and is to stay, nobody waits for a seal any more.
+            work.sealing = None;
             // What is still to be tried again keeps its count; else all is well.
             if running && work.trouble.as_ref().is_some_and(|trouble| trouble.not_before <= turn.now.instant) {
                 work.trouble = None;
@@ -257,9 +259,8 @@ impl Partition {
             return self.direct_to(turn, name, plan.to, Directive::Unseal { epoch, new: plan.epoch });
         }
         let mut absorbed = Vec::new();
-        if let Some((source, epoch)) = plan.from {
+        if let Some((source, _)) = plan.from {
             absorbed = work.cell(source).map(|cell| cell.absorbed.clone()).unwrap_or_default();
-            absorbed.push(epoch);
         } else if work.waits.starts().is_empty() {
             turn.notice(Notice::FailedOver { name: name.clone(), to: plan.to });
         }
@@ -344,7 +345,10 @@ impl Partition {
         self.wake(name);
         let Some(office) = &mut self.office else { return };
         let mut failed = failure.is_some();
+        let mut apart = false;
         if let Some(work) = office.names.get_mut(name) {
+            apart =
+                work.cell(from).zip(cell.as_ref()).is_some_and(|(before, now)| now.has_merged_nothing_since(before));
             match work.out {
                 Some((node, out)) if node == from && out != id => return,
                 Some((node, _)) if node == from => {
@@ -362,6 +366,8 @@ impl Partition {
             trouble.failed = true;
             trouble.said = failure.map(|text| (from, text));
             turn.notice(Notice::StartFailed { name: name.clone(), host: from, text });
+        }
+        if failed || apart {
             self.back_off(turn, name);
         }
     }

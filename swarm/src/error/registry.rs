@@ -156,6 +156,18 @@ pub enum RegistryError {
         /// The time limit.
         after: Duration,
     },
+    /// What was to be published to a group, or asked of it, exceeds the message limit. Nobody was told.
+    #[error(
+        "a message of {bytes} bytes to a group exceeds the limit of {limit} (asked through {node}): send less, or raise `Config::message_bytes_max` on every node"
+    )]
+    TooLarge {
+        /// The node that was asked.
+        node: NodeId,
+        /// The message's size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// Too many requests wait for the owner of the name. Nothing was changed.
     #[error(
         "too many requests wait at the owner of `{name}` (asked through {node}): nothing was changed, ask again later"

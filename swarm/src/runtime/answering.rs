@@ -13,7 +13,7 @@ use swarm_net::time::Clock;
 
 use crate::call::frame::{answer_head, kind};
 use crate::call::pending::{Answer, Place, Ticket, Waiting};
-use crate::error::CallError;
+use crate::error::{CallError, Executed, Location};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::letter::Letter;
@@ -25,6 +25,10 @@ const GATHER: Duration = Duration::from_millis(5);
 
 /// How many names one part of an answer carries, so that no frame grows with the node.
 pub(crate) const PART_MAX: usize = 4096;
+
+/// What one name takes of a part beside its own bytes and those of its reply, and the head and tail of a part: more than any
+/// location or error.
+const NAMED_BYTES: usize = 512;
 
 impl Node {
     /// Answers another node's question, or this node's own.
@@ -189,17 +193,71 @@ impl Node {
         }
     }
 
-    pub(crate) fn findings(self: &Arc<Self>, to: NodeId, number: u64, findings: Findings) {
+    /// Sends findings, in as many parts as they need to travel.
+    pub(crate) fn findings(self: &Arc<Self>, to: NodeId, number: u64, mut findings: Findings) {
         if to == self.id() {
             self.surveys.arrived(number, to, findings);
             return;
         }
-        match rkyv::to_bytes::<rkyv::rancor::Error>(&findings) {
+        let limit = self.part_bytes_max();
+        let mut part = Findings::default();
+        let mut room = limit;
+        let found = std::mem::take(&mut findings.found).into_iter().map(Piece::Found);
+        let replies = std::mem::take(&mut findings.replies).into_iter();
+        let replies = replies.map(|(name, reply)| Piece::Reply((name.clone(), self.travels(name, reply))));
+        for piece in found.chain(replies) {
+            let bytes = piece.bytes();
+            if bytes > room && room < limit {
+                self.part(to, number, &std::mem::take(&mut part));
+                room = limit;
+            }
+            room = room.saturating_sub(bytes);
+            match piece {
+                Piece::Found(named) => part.found.push(named),
+                Piece::Reply(reply) => part.replies.push(reply),
+            }
+        }
+        self.part(to, number, &Findings { found: part.found, replies: part.replies, ..findings });
+    }
+
+    /// A reply as it can travel.
+    fn travels(&self, name: Name, reply: Reply) -> Reply {
+        let limit = self.part_bytes_max() as u64;
+        let reply = reply?;
+        let bytes = reply.len() as u64;
+        if bytes > limit { Err(CallError::TooLarge { name, bytes, limit, executed: Executed::Yes }) } else { Ok(reply) }
+    }
+
+    /// How much one part carries: the longest reply, unless that fits into no frame with its name.
+    fn part_bytes_max(&self) -> usize {
+        let frame = self.config().net.frame_bytes_max as usize;
+        let message = usize::try_from(self.config().message_bytes_max()).unwrap_or(usize::MAX);
+        message.min(frame.saturating_sub(NAMED_BYTES + Name::BYTES_MAX))
+    }
+
+    fn part(self: &Arc<Self>, to: NodeId, number: u64, findings: &Findings) {
+        match rkyv::to_bytes::<rkyv::rancor::Error>(findings) {
             Ok(bytes) => {
                 self.send_frame(to, kind::FINDINGS, answer_head(number, 0), &bytes);
             }
             Err(error) => tracing::error!(peer = %to, %error, "an answer could not be encoded"),
         }
+    }
+}
+
+/// One thing that is found.
+enum Piece {
+    Found((Name, Location)),
+    Reply((Name, Reply)),
+}
+
+impl Piece {
+    fn bytes(&self) -> usize {
+        let (name, reply) = match self {
+            Self::Found((name, _)) => (name, 0),
+            Self::Reply((name, reply)) => (name, reply.as_ref().map_or(0, Vec::len)),
+        };
+        NAMED_BYTES + name.as_str().len() + reply
     }
 }
 

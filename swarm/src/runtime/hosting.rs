@@ -340,8 +340,9 @@ impl Node {
     }
 
     /// What waited at a gate that is no more.
-    fn close_gate(&self, name: &Name, gate: Gate) -> VecDeque<Letter> {
+    fn close_gate(&self, name: &Name, mut gate: Gate) -> VecDeque<Letter> {
         self.waits.open(name, gate.source);
+        gate.waiting.iter_mut().for_each(|letter| letter.from_queue = false);
         gate.waiting
     }
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use rkyv::rancor::Error;
 use swarm_net::node::NodeId;
-use swarm_net::time::Clock;
+use swarm_net::time::{Clock, Instant};
 use tokio::sync::watch;
 
 use crate::call::frame::{answer_head, kind, word};
@@ -50,6 +50,8 @@ struct Given {
     recalls: u64,
     groups: HashMap<Whom, Holders>,
     counts: BTreeMap<NodeId, usize>,
+    /// When all were told once more that have not answered.
+    reminded: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -163,6 +165,18 @@ impl Pledges {
         }
     }
 
+    /// The same for all who hold one, on behalf of all who wait, however many these are: not more often than it helps.
+    pub(crate) fn remind_all(&self, now: Instant, send: impl FnMut(NodeId, u64, &Whom)) {
+        {
+            let mut given = self.lock();
+            if given.reminded.is_some_and(|at| now.since(at) < REMIND_EVERY) {
+                return;
+            }
+            given.reminded = Some(now);
+        }
+        self.remind(|_| true, send);
+    }
+
     /// A node is no member any more: its connection is cut, and it begins anew with the next.
     pub(crate) fn gone(&self, holder: NodeId) {
         self.lock().end_where(|node, _| node == holder);
@@ -184,7 +198,7 @@ impl Given {
     }
 
     fn recall(&mut self, whom: &Whom, send: &mut impl FnMut(NodeId, u64, &Whom)) -> Option<watch::Receiver<()>> {
-        let Self { recalls, groups, counts } = self;
+        let Self { recalls, groups, counts, reminded: _ } = self;
         let Entry::Occupied(mut entry) = groups.entry(whom.clone()) else { return None };
         let Holders { nodes, recall } = entry.get_mut();
         nodes.retain(|node, pledge| match pledge {
@@ -297,7 +311,7 @@ impl Node {
                 tracing::warn!(node = %self.id(), "a member did not confirm that it knows of a group's first worker here");
                 return;
             }
-            self.pledges.remind(|_| true, |holder, number, whom| self.send_recall(holder, number, whom));
+            self.pledges.remind_all(Clock::instant(), |holder, number, whom| self.send_recall(holder, number, whom));
         }
     }
 

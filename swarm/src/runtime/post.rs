@@ -151,6 +151,15 @@ impl Node {
 
     /// Holds a letter until the directory says where it goes.
     fn hold(self: &Arc<Self>, shard: &mut Shard, name: Name, letter: Letter) -> Result<(), Refusal> {
+        if let Some((_, gate)) = shard.gate_mut(&name) {
+            // The worker behind it has ended. Until that is told, the gate keeps what comes, ahead of all that is younger.
+            let older = gate.waiting.iter().take_while(|letter| letter.from_queue).count();
+            self.wait_in(&mut gate.waiting, letter)?;
+            if let Some(letter) = gate.waiting.pop_back() {
+                gate.waiting.insert(older, letter);
+            }
+            return Ok(());
+        }
         if let Some(waiting) = shard.held_mut(&name) {
             return self.wait_in(waiting, letter);
         }

@@ -169,3 +169,63 @@ async fn who_joins_in_its_init_is_told_from_the_first_moment() {
         nodes[0].unregister(&name).await.expect("an answer");
     }
 }
+
+#[derive(swarm::Group)]
+#[group(worker = Scribe)]
+struct Scribes;
+
+/// Writes and hears a lot.
+struct Scribe {
+    heard: u64,
+}
+
+#[swarm::worker]
+impl Scribe {
+    #[init]
+    fn init() -> Self {
+        Self { heard: 0 }
+    }
+
+    #[call]
+    fn write(&self, bytes: u64) -> Vec<u8> {
+        vec![7; usize::try_from(bytes).expect("a small number")]
+    }
+
+    #[call]
+    fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    #[cast]
+    fn hear(&mut self, text: Vec<u8>) {
+        self.heard += text.len() as u64;
+    }
+}
+
+/// What the members of one node answer fits into no frame, or one answer alone does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_answers_come_in_parts_and_what_is_too_large_is_said_so() {
+    let nodes = cluster("large", 2).await;
+    let scribes = || nodes[0].group::<Scribes>();
+    for i in 0..4 {
+        // Names take room, too.
+        let name = format!("{i}{}", "-".repeat(1_000));
+        ScribeClient::register_local(&name, Scribe { heard: 0 }).on(&nodes[1]).await.expect("the name is free");
+        scribes().join(&name).await.expect("it is registered");
+    }
+    let limit = u64::from(swarm::Config::local().message_bytes_max);
+    for bytes in [10, limit / 2, limit - 1_000] {
+        let answers = scribes().multicall(scribe::Write { bytes }).await.expect("all nodes answer");
+        let lengths: Vec<_> = answers.iter().map(|(_, reply)| reply.as_ref().map(|text| text.len() as u64)).collect();
+        assert_eq!(lengths, [Ok(bytes); 4]);
+    }
+    let answers = scribes().multicall(scribe::Write { bytes: limit + 1 }).await.expect("all nodes answer");
+    let refused = |reply: &Result<_, CallError>| matches!(reply, Err(error @ CallError::TooLarge { .. }) if error.executed() == swarm::Executed::Yes);
+    assert!(answers.len() == 4 && answers.iter().all(|(_, reply)| refused(reply)), "{answers:?}");
+    let text = |bytes| vec![7; usize::try_from(bytes).expect("a small number")];
+    assert_eq!(scribes().publish(scribe::Hear { text: text(limit - 1_000) }).await, Ok(4));
+    let told = scribes().publish(scribe::Hear { text: text(limit + 1) }).await;
+    assert!(matches!(told, Err(RegistryError::TooLarge { .. })), "{told:?}");
+    let heard = scribes().multicall(scribe::Heard {}).await.expect("all nodes answer");
+    assert!(heard.iter().all(|(_, heard)| *heard == Ok(limit - 1_000)), "{heard:?}");
+}

@@ -49,7 +49,9 @@ pub(super) struct HostCell {
     pub(super) pin: bool,
     pub(super) groups: Vec<GroupKey>,
     /// What it was told about groups, and has not yet said that it has taken effect.
-    pub(super) indexing: VecDeque<(Epoch, u32)>,
+    pub(super) indexing: VecDeque<(Epoch, u32, Vec<GroupKey>)>,
+    /// By which groups it is found.
+    pub(super) found: Vec<GroupKey>,
     /// The lease of its node under which it was started.
     pub(super) era: usize,
 }
@@ -250,8 +252,8 @@ impl Cluster {
                 self.watch_activation(n, &name, epoch)?;
                 let source = source.map(|(node, epoch)| (self.index(node), epoch));
                 let job = Some(Job::Start { source });
-                let era = self.nodes[n].era;
-                self.nodes[n].cells.insert(name, HostCell { epoch, job, groups, era, ..HostCell::default() });
+                let (era, found) = (self.nodes[n].era, groups.clone());
+                self.nodes[n].cells.insert(name, HostCell { epoch, job, groups, found, era, ..HostCell::default() });
             }
             Order::Seal { epoch, forced } => self.with_cell(n, &name, epoch, |cell| {
                 cell.job = Some(Job::Seal { forced });
@@ -281,8 +283,8 @@ impl Cluster {
             }
             Order::Groups { epoch, groups, turn } => {
                 self.with_cell(n, &name, epoch, |cell| {
+                    cell.indexing.push_back((epoch, turn, groups.clone()));
                     cell.groups = groups;
-                    cell.indexing.push_back((epoch, turn));
                 })?;
             }
         }
@@ -300,10 +302,12 @@ impl Cluster {
     }
 
     /// What is published from now on finds a cell by the groups that it was told.
-    fn indexed(&mut self, n: usize, name: &Name, epoch: Epoch, turn: u32) -> Check {
+    pub(super) fn indexed(&mut self, n: usize, name: &Name, epoch: Epoch, turn: u32) -> Check {
         self.note(|| format!("[n{n} has indexed {name}]"));
-        if let Some(cell) = self.nodes[n].cells.get_mut(name) {
-            cell.indexing.pop_front();
+        if let Some(cell) = self.nodes[n].cells.get_mut(name)
+            && let Some((.., groups)) = cell.indexing.pop_front()
+        {
+            cell.found = groups;
         }
         self.feed(n, Event::Cell { name: name.clone(), epoch, happened: Happened::Indexed { turn } })
     }
@@ -313,8 +317,8 @@ impl Cluster {
         let Some(cell) = self.nodes[n].cells.get(name).cloned() else {
             return Ok(());
         };
-        if let Some((epoch, turn)) =
-            cell.indexing.front().filter(|(_, turn)| well && (cell.job.is_none() || turn % 2 == 0))
+        if let Some((epoch, turn, _)) =
+            cell.indexing.front().filter(|(_, turn, _)| well && (cell.job.is_none() || turn % 2 == 0))
         {
             return self.indexed(n, name, *epoch, *turn);
         }
@@ -420,6 +424,9 @@ impl Cluster {
     pub(super) fn ask_as(&mut self, from: RequestId, n: usize, name: &str, ask: Ask) -> Check {
         self.note(|| format!("[ask n{n} about {name}: {ask:?} as {from:?}]"));
         self.ghost.asked.insert(from, Name::from(name));
+        if let Ask::Join { group, .. } = &ask {
+            self.ghost.joins.insert(from, group.clone());
+        }
         self.feed(n, Event::Ask { from, name: Name::from(name), ask })
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::directory::tests::cluster::{Check, Cluster};
-use crate::directory::{Answer, PartitionId, RequestId, Rid, Role};
+use crate::directory::tests::cluster::{Check, Cluster, Job};
+use crate::directory::{Answer, GroupKey, PartitionId, RequestId, Rid, Role};
 use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::worker::Die;
@@ -13,6 +13,8 @@ pub(super) struct Ghost {
     pub(super) used: BTreeSet<(Name, Epoch)>,
     latest: BTreeMap<Name, Epoch>,
     pub(super) asked: BTreeMap<RequestId, Name>,
+    /// The groups that are to be joined.
+    pub(super) joins: BTreeMap<RequestId, GroupKey>,
     pub(super) registered: BTreeSet<(Name, Rid)>,
     pub(super) ended: BTreeSet<(Name, Rid)>,
     pub(super) unregistered: BTreeSet<(Name, Rid)>,
@@ -96,7 +98,12 @@ impl Cluster {
                 let ids = before.get(&name).cloned().unwrap_or_default();
                 self.ghost.ended.extend(ids.into_iter().map(|rid| (name.clone(), rid)));
             }
-            Answer::AlreadyRegistered(_) | Answer::NoCapableNode | Answer::Whereis(_) | Answer::Done => {}
+            Answer::Done => {
+                if let Some(group) = self.ghost.joins.get(&to) {
+                    self.check_join(n, &name, group)?;
+                }
+            }
+            Answer::AlreadyRegistered(_) | Answer::NoCapableNode | Answer::Whereis(_) => {}
             Answer::NotRegistered | Answer::WrongKind(_) | Answer::NotOwner(_) | Answer::Refused(_) => {}
         }
         Ok(())
@@ -109,6 +116,41 @@ impl Cluster {
         let known = |rid: &Rid| copy.is_some_and(|copy| copy.covers(*rid));
         let registered = self.ghost.registered.iter().filter(|(other, _)| other == name);
         registered.map(|(_, rid)| *rid).filter(known).collect()
+    }
+
+    /// A join was acknowledged: whoever publishes now finds the worker, if there is one, and nobody has taken it out since.
+    fn check_join(&self, n: usize, name: &Name, group: &GroupKey) -> Check {
+        let dir = &self.nodes[n].dir;
+        let record = dir.partitions[usize::from(dir.partition_of(name).0)].record(name);
+        let member = record.is_some_and(|record| record.groups().get(group).is_some_and(|(joined, _)| *joined));
+        let cells = self.alive().into_iter().filter_map(|m| self.nodes[m].cells.get(name));
+        let cells: Vec<_> = cells.filter(|cell| cell.job != Some(Job::Drop)).collect();
+        let found = cells.is_empty() || cells.iter().any(|cell| cell.found.contains(group));
+        if member && !found && !self.ghost.imperfect {
+            return Err(format!("{name} is acknowledged as a member of {group:?} and not found: {cells:?}"));
+        }
+        Ok(())
+    }
+
+    /// What a node keeps nothing of but its record is as that says.
+    fn check_notes(&self, n: usize) -> Check {
+        for partition in &self.nodes[n].dir.partitions {
+            let names = partition.copy.iter().flat_map(|copy| copy.records());
+            let hosted: Vec<_> = names.filter(|(name, _)| partition.hosts(name)).collect();
+            if hosted.len() != partition.hosted {
+                return Err(format!("n{n} counts {} cells at rest, not {}", partition.hosted, hosted.len()));
+            }
+            for (name, record) in hosted {
+                let cell = self.nodes[n].cells.get(name);
+                let rests = cell.is_some_and(|cell| {
+                    cell.running && cell.job.is_none() && cell.epoch == record.head().epoch && cell.indexing.is_empty()
+                });
+                if !rests {
+                    return Err(format!("n{n} takes {name} for a name at rest, as {record:?}, and it is {cell:?}"));
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn cell_ids(&self, n: usize, name: &Name) -> Vec<Rid> {
@@ -182,6 +224,7 @@ impl Cluster {
     pub(super) fn check_now(&self) -> Check {
         let mut unsealed = BTreeSet::new();
         for n in self.alive() {
+            self.check_notes(n)?;
             for (name, cell) in &self.nodes[n].cells {
                 if !cell.sealed && !unsealed.insert((name.clone(), cell.epoch)) {
                     return Err(format!("two unsealed cells of {name} at {}", cell.epoch));

@@ -154,6 +154,9 @@ impl Cluster {
             if *n != owner && role != Role::Idle {
                 return Err(format!("stuck: n{n} is still {role:?} in {p:?}"));
             }
+            if !self.nodes[*n].dir.partitions[usize::from(p.0)].wanted.is_empty() {
+                return Err(format!("n{n} does not know where calls go that it holds"));
+            }
             if self.nodes[*n].leaving && !all_leave {
                 return Err(format!("stuck: n{n} cannot leave"));
             }
@@ -216,6 +219,13 @@ impl Cluster {
         };
         let work = partition(owner).office.as_ref().and_then(|office| office.names.get(name));
         let kept = partition(*at).cells.get(name).filter(|_| partition(*at).copy.is_some());
+        let report = partition(*at).all_cells().into_iter().find(|(other, _)| other == name).map(|(_, cell)| cell);
+        if report.as_ref().is_none_or(|report| !report.absorbed.iter().eq(&cell.lineage)) {
+            return Err(format!("{name} contains {:?}, and is reported as {report:?}", cell.lineage));
+        }
+        if partition(owner).mark_of(self.ids[*at]) != partition(*at).own_mark() {
+            return Err(format!("n{owner} believes of {name} at n{at} what is not so"));
+        }
         // After a merge a cell may remember a registration that has ended, or another one than the record's head.
         let merged = record.ids().count() > 1 || !record.ids().eq(self.cell_ids(*at, name));
         if !cell.pin && !merged && (work.is_some() || kept.is_some()) {

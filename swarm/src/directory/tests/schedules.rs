@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
-use crate::directory::{Answer, Ask, Event, GroupKey, Happened, Message, PartitionId, RequestId, Role, Route};
+use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route};
 use crate::name::Name;
 
 fn formed(nodes: usize) -> Cluster {
@@ -414,6 +414,53 @@ fn a_move_that_fails_runs_on_where_it_was_and_is_tried_again() -> Check {
     Ok(())
 }
 
+/// The owner remembered for ever that it had been told to seal: a name that rests, of which more was kept.
+#[test]
+fn who_was_to_move_and_stays_after_all_rests() -> Check {
+    let (mut all, x) = (hosted_by(1, 0b0011), Name::from("x"));
+    all.joins(3, 0)?;
+    all.rest()?;
+    all.registered_at(3, "x")?;
+    all.joins(1, 0)?;
+    all.learn(3, 1)?;
+    all.until(|all| matches!(all.nodes[0].cells[&x].job, Some(Job::Seal { .. })))?;
+    all.crash(1);
+    all.notice_down(3, 1)?;
+    all.work(0, &x, false)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [0]);
+    Ok(())
+}
+
+/// As when the two sides of a split ran different versions of the worker: neither node has a moment's rest otherwise.
+#[test]
+fn a_merge_that_fails_is_tried_again_later() -> Check {
+    let (mut all, x) = (formed(3), Name::from("x"));
+    all.registered_at(2, "x")?;
+    for n in [0, 1] {
+        all.suspect(n, 2)?;
+        all.suspect(2, n)?;
+    }
+    all.deliver_all()?;
+    all.call(1, &x);
+    all.call(2, &x);
+    for n in [0, 1] {
+        all.heal(n, 2)?;
+        all.heal(2, n)?;
+    }
+    let merging = |all: &Cluster| matches!(all.nodes[2].cells[&x].job, Some(Job::Absorb { .. }));
+    for _ in 0..3 {
+        all.until(merging)?;
+        all.work(2, &x, false)?;
+        all.deliver_all()?;
+        assert!(all.sealed(1, "x"), "the other state waits");
+        all.tick(Duration::from_secs(1))?;
+    }
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2]);
+    Ok(())
+}
+
 #[test]
 fn who_answers_ignore_stays_until_its_node_leaves() -> Check {
     let (mut all, x) = (formed(3), Name::from("x"));
@@ -485,15 +532,14 @@ fn a_join_is_acknowledged_when_every_publish_finds_the_worker() -> Check {
     }
     assert_eq!(all.nodes[0].cells[&x].groups, [group("a"), group("b")]);
     assert_eq!((all.answer(first), all.answer(second)), (None, None));
-    let told: Vec<_> = all.nodes[0].cells[&x].indexing.iter().copied().collect();
+    let told: Vec<_> = all.nodes[0].cells[&x].indexing.iter().map(|(epoch, turn, _)| (*epoch, *turn)).collect();
     let [(epoch, early), (_, late)] = told[..] else { return Err(format!("it was told {told:?}")) };
-    let word = |turn| Event::Cell { name: x.clone(), epoch, happened: Happened::Indexed { turn } };
-    all.feed(0, word(early))?;
+    all.indexed(0, &x, epoch, early)?;
     for (from, to) in all.pending() {
         all.deliver(from, to)?;
     }
     assert_eq!((all.answer(first), all.answer(second)), (None, None), "that was about the first order only");
-    all.feed(0, word(late))?;
+    all.indexed(0, &x, epoch, late)?;
     for (from, to) in all.pending() {
         all.deliver(from, to)?;
     }
@@ -520,8 +566,8 @@ fn who_joins_while_it_starts_or_is_sealed_is_indexed_before_it_hears() -> Check 
         assert_eq!(all.answer(request), None, "nobody would find it in {key}");
         let cell = &all.nodes[host].cells[&x];
         assert!(cell.groups.contains(&group(key)));
-        let (epoch, turn) = *cell.indexing.back().expect("it was told");
-        all.feed(host, Event::Cell { name: x.clone(), epoch, happened: Happened::Indexed { turn } })?;
+        let &(epoch, turn, _) = cell.indexing.back().expect("it was told");
+        all.indexed(host, &x, epoch, turn)?;
         messages(all)?;
         assert_eq!(all.answer(request), Some(&Answer::Done), "{key}");
         Ok(())

@@ -74,6 +74,7 @@ struct Budget {
     stalls: usize,
     freezes: usize,
     splits: usize,
+    rests: usize,
 }
 
 fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
@@ -83,7 +84,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         return Ok(());
     };
     let m = dice.of(&alive).unwrap_or(n);
-    match dice.roll(if cluster.setup.quorum > 0 { 21 } else { 17 }) {
+    match dice.roll(if cluster.setup.quorum > 0 { 24 } else { 20 }) {
         0 if budget.crash > 0 && alive.len() > 1 => {
             budget.crash -= 1;
             cluster.crash(n);
@@ -150,7 +151,8 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         }
         12..=16 if budget.asks > 0 => {
             let name = names[dice.roll(2)];
-            let owner = cluster.owner(name).unwrap_or(n);
+            // Some come to nodes that are not the owner, or no longer, or to the one on the other side of a split.
+            let owner = cluster.owner(name).filter(|_| dice.roll(4) > 0).unwrap_or(n);
             let group = GroupKey { tag: 5, key: Name::from(["a", "b"][dice.roll(2)]) };
             let ask = match dice.roll(10) {
                 0..=4 => Ask::Register(spec(false)),
@@ -162,16 +164,22 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
             budget.asks -= 1;
             cluster.ask(owner, name, ask).map(|_| ())
         }
+        17 if budget.rests > 0 => {
+            // What happens next happens to names at rest.
+            budget.rests -= 1;
+            cluster.deliver_all()
+        }
+        18 => cluster.feed(n, crate::directory::Event::Wanted(names[dice.roll(2)].into())),
         // A node stands still until something wakes it, and the others go on.
-        17 if budget.freezes > 0 => {
+        20 if budget.freezes > 0 => {
             budget.freezes -= 1;
             cluster.note(|| format!("[n{n} stands still]"));
             cluster.nodes[n].frozen = true;
             cluster.pass(LEASE * (1 + dice.roll(3) as u32) / 2)
         }
-        18 => cluster.pass(LEASE / (1 + dice.roll(8) as u32)),
+        21 => cluster.pass(LEASE / (1 + dice.roll(8) as u32)),
         // All others lose sight of one node or two, which may or may not have noticed.
-        19 | 20 if budget.splits > 0 => {
+        22 | 23 if budget.splits > 0 => {
             budget.splits -= 1;
             let (noticed, span) = (dice.roll(4) == 0, LEASE / (1 + dice.roll(16) as u32));
             let away = BTreeSet::from([n, if dice.roll(4) == 0 { m } else { n }]);
@@ -220,14 +228,15 @@ fn walk(kind: Kind, seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Ve
         join: dice.roll(4),
         leave: dice.roll(2),
         suspect: if split { dice.roll(6) } else { 0 },
-        reset: dice.roll(4),
+        reset: [0, 1, 3, 20][dice.roll(4)],
         fail: dice.roll(3),
-        pin: dice.roll(2),
+        pin: [0, 1, 4][dice.roll(3)],
         stop: usize::from(dice.roll(4) == 0),
-        asks: (1 + dice.roll(6)) * if matches!(kind, Kind::Quorum) { 3 } else { 1 },
+        asks: [1 + dice.roll(6), 20][usize::from(dice.roll(3) == 0)] * if matches!(kind, Kind::Quorum) { 3 } else { 1 },
         stalls: usize::from(dice.roll(6) == 0),
         splits: if matches!(kind, Kind::Quorum) { 1 + dice.roll(3) } else { 0 },
         freezes: if matches!(kind, Kind::Quorum) { dice.roll(4) } else { 0 },
+        rests: dice.roll(4),
     };
     let freezes = budget.freezes;
     let mut cluster = Cluster::new(setup);

@@ -73,6 +73,22 @@ fn nobody_waits_for_a_node_that_is_gone_and_who_may_not_have_heard_is_told_again
     assert!(recall.is_over());
 }
 
+/// Thousands of workers may wait for one node that does not answer: each of them looks once a second.
+#[test]
+fn however_many_wait_the_holders_are_told_again_once_a_second() {
+    let pledges = Pledges::default();
+    let recalls: Vec<_> = (0..10).map(|key| (pledge(&pledges, &group(key), node(1)), group(key))).collect();
+    assert!(recalls.iter().all(|(given, _)| *given));
+    assert!(!pledges.recall(recalls.iter().map(|(_, whom)| whom), quiet).is_over());
+    let told = |ms| {
+        let mut told = 0;
+        let now = Instant::START + Duration::from_millis(ms);
+        recalls.iter().for_each(|_| pledges.remind_all(now, |_, _, _| told += 1));
+        told
+    };
+    assert_eq!((told(0), told(999), told(1_000)), (10, 0, 10));
+}
+
 #[test]
 fn a_node_that_holds_too_many_gives_all_of_them_back_at_once() {
     let pledges = Pledges::default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use swarm_net::transport::Lane;
 
-use super::directory::Stage;
+use super::directory::{Record, Stage};
 use super::notebook::take_ran;
 use super::world::{Fate, World};
 use crate::error::Executed;
@@ -59,7 +59,8 @@ impl World {
 
     /// What has not found its place, or has not been told.
     fn unsettled(&mut self) -> Option<String> {
-        if let Some((name, record)) = self.records.iter().find(|(_, record)| record.stage != Stage::Rest) {
+        let settled = |record: &Record| matches!(record.stage, Stage::Rest | Stage::Ended);
+        if let Some((name, record)) = self.records.iter().find(|(_, record)| !settled(record)) {
             return Some(format!("{name} is still on its way: {record:?}"));
         }
         for (me, site) in self.sites.iter().enumerate() {

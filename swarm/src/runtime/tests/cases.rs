@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use swarm_net::transport::Lane;
 
-use super::notebook::disorder;
-use super::world::World;
+use super::notebook::{disorder, fall_silent, stop_after};
+use super::world::{Fate, World};
+use crate::error::CallError;
 use crate::name::Name;
 use crate::runtime::rules::Rule;
 
@@ -41,6 +42,46 @@ fn move_with_a_queue() -> Result<(), String> {
     world.carry(2, 0);
     world.carry(0, 2);
     world.carry(2, 1);
+    end(world)
+}
+
+/// A worker that has moved stops itself at the first message of its old queue. While its last words take their time the rest
+/// of that queue comes, and with it what waited at the gate was forgotten: nobody told the callers before their deadlines.
+#[test]
+fn what_waits_at_the_gate_of_a_worker_that_stops_is_answered() {
+    assert_eq!(stop_behind_a_gate(), Ok(()));
+}
+
+fn stop_behind_a_gate() -> Result<(), String> {
+    let mut world = World::new(3, &["x"], 1024);
+    let (x, long) = (Name::from("x"), Duration::from_secs(5));
+    world.advance(&x, Some(1));
+    world.work();
+    for _ in 0..3 {
+        world.call(2, &x, long);
+    }
+    world.carry(2, 0);
+    world.see(2, 1);
+    world.see(1, 1);
+    world.decide(1);
+    world.advance(&x, None);
+    for _ in 0..2 {
+        world.call(1, &x, long);
+    }
+    world.arrive(&x);
+    world.advance(&x, None);
+    stop_after(1);
+    // The first of the queue is the worker's last; the others come while it dies.
+    world.claim(0, 1, Lane::Calls);
+    world.deliver(0, 1, Lane::Calls);
+    world.work();
+    world.carry(0, 1);
+    world.work();
+    fall_silent();
+    world.calm(SOON)?;
+    let told = |fate: &Fate| matches!(fate, Fate::Failed(CallError::NotRegistered { .. }));
+    let untold = world.fates.iter().find(|(sent, fate)| (sent.1, sent.2) != (2, 1) && !told(fate));
+    untold.map_or(Ok(()), |untold| Err(format!("{untold:?}")))?;
     end(world)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use swarm_net::member::{Member, View};
 use swarm_net::node::NodeId;
+use swarm_net::transport::Lane;
 
 use super::notebook::{Notebook, Total};
 use super::site::id;
@@ -21,11 +22,23 @@ use crate::worker::{Die, Worker};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Rest,
-    Sealing { to: usize },
-    Sealed { to: usize },
-    Starting { to: usize, epoch: Epoch },
+    Sealing {
+        to: usize,
+    },
+    Sealed {
+        to: usize,
+    },
+    Starting {
+        to: usize,
+        epoch: Epoch,
+    },
     StartFailed,
-    Started { to: usize, epoch: Epoch },
+    Started {
+        to: usize,
+        epoch: Epoch,
+    },
+    /// The worker has stopped itself, and its name with it.
+    Ended,
 }
 
 /// What the directory knows of a worker.
@@ -66,13 +79,14 @@ impl World {
         }
         let record = self.records[name];
         let host = match record.stage {
-            Stage::Rest | Stage::Sealing { .. } | Stage::Sealed { .. } | Stage::StartFailed => record.host,
-            Stage::Starting { to, .. } | Stage::Started { to, .. } => to,
+            Stage::Rest | Stage::Sealing { .. } | Stage::Sealed { .. } | Stage::StartFailed => Some(record.host),
+            Stage::Starting { to, .. } | Stage::Started { to, .. } => Some(to),
+            Stage::Ended => None,
         };
-        let here = host == me || record.host == me;
+        let here = host.is_some_and(|host| host == me || record.host == me);
         let to = match (here, me == self.decides) {
             (true, _) => Route::Here,
-            (false, true) => Route::Host(id(host)),
+            (false, true) => host.map_or(Route::Unknown, |host| Route::Host(id(host))),
             (false, false) if self.sites[me].owner != me => Route::Ring,
             (false, false) => return false,
         };
@@ -93,7 +107,7 @@ impl World {
                 self.set(name, Record { stage: Stage::Sealing { to }, ..record });
                 self.order(host, name, Order::Seal { epoch, forced: false });
             }
-            Stage::Sealing { .. } | Stage::Starting { .. } => return false,
+            Stage::Sealing { .. } | Stage::Starting { .. } | Stage::Ended => return false,
             Stage::Sealed { to } => {
                 let new = self.epoch();
                 self.set(name, Record { stage: Stage::Starting { to, epoch: new }, ..record });
@@ -110,6 +124,18 @@ impl World {
             }
         }
         true
+    }
+
+    /// A worker that is on its way gets its state, and runs.
+    pub(super) fn arrive(&mut self, name: &Name) {
+        let Record { host, stage: Stage::Starting { to, .. }, .. } = self.records[name] else { return };
+        for _ in 0..4 {
+            self.work();
+            for (from, to) in [(to, host), (host, to)] {
+                while self.claim(from, to, Lane::Bulk) || self.deliver(from, to, Lane::Bulk) {}
+            }
+        }
+        self.work();
     }
 
     fn set(&mut self, name: &Name, record: Record) {
@@ -147,6 +173,7 @@ impl World {
             (Stage::Sealing { .. }, Happened::SealTimedOut) => Stage::Rest,
             (Stage::Starting { to, epoch: new }, Happened::Started) if new == epoch => Stage::Started { to, epoch },
             (Stage::Starting { epoch: new, .. }, Happened::StartFailed(_)) if new == epoch => Stage::StartFailed,
+            (Stage::Rest, Happened::Stopped { .. }) => Stage::Ended,
             (stage, Happened::Dropped | Happened::Started) => stage,
             (stage, happened) => panic!("{name} {epoch} {happened:?} in {stage:?}"),
         };

@@ -7,7 +7,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 
 use crate::client::Handle;
 use crate::message::{Fingerprint, Message, Schema, decode, encode};
-use crate::worker::{Active, Boot, Call, Cast, Context, Handoff, Input, Method, Payload, Step, Worker};
+use crate::worker::{Active, Boot, Call, Cast, Context, Die, Handoff, Input, Method, Payload, Step, Worker};
 
 /// A message ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,10 @@ thread_local! {
     static RAN: RefCell<Vec<Ran>> = const { RefCell::new(Vec::new()) };
     /// So many starts fail.
     static FAILURES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    /// A worker that has written down so many stops.
+    static LAST: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
+    /// Last words go on.
+    static DYING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 /// Everything that has run since the last time.
@@ -34,6 +38,18 @@ pub(super) fn take_ran() -> Vec<Ran> {
 /// How many starts are to fail.
 pub(super) fn fail_starts(count: usize) {
     FAILURES.set(count);
+}
+
+/// After how many messages a worker stops itself. Its last words take until [`fall_silent`].
+pub(super) fn stop_after(total: u64) {
+    LAST.set(Some(total));
+    DYING.set(true);
+}
+
+/// Last words end, and no more workers stop.
+pub(super) fn fall_silent() {
+    LAST.set(None);
+    DYING.set(false);
 }
 
 /// The worker.
@@ -85,6 +101,18 @@ impl Worker for Notebook {
         }
         Step::Done(at, ())
     }
+
+    fn die(at: Active<Self>, why: Die) -> Step<Self, ()> {
+        if why != Die::Stopped {
+            return Step::Done(at, ());
+        }
+        Step::Later(Box::pin(async move {
+            while DYING.get() {
+                tokio::task::yield_now().await;
+            }
+            (at, ())
+        }))
+    }
 }
 
 impl Notebook {
@@ -92,6 +120,9 @@ impl Notebook {
         at.worker.total += 1;
         let (name, total) = (at.context.name().as_str().to_owned(), at.worker.total);
         RAN.with_borrow_mut(|ran| ran.push(Ran { name, caller, number, total }));
+        if LAST.get() == Some(total) {
+            at.context.stop();
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use swarm_net::wire::Frame;
 
 use super::directory::{Record, Stage};
 use super::links::{End, Link};
-use super::notebook::{Ask, Note, Notebook, Ran, take_ran};
+use super::notebook::{Ask, Note, Notebook, Ran, fall_silent, take_ran};
 use super::site::Site;
 use super::words::{describe, letter};
 use crate::config::Config;
@@ -68,6 +68,7 @@ impl World {
         let pairs = (0..nodes).flat_map(|a| (a + 1..nodes).map(move |b| (a, b)));
         let links = pairs.map(|pair| (pair, Link::default())).collect();
         take_ran();
+        fall_silent();
         let mut world = Self {
             sites,
             links,
