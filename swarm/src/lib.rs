@@ -106,6 +106,8 @@ mod call;
 pub mod client;
 pub mod config;
 mod crew;
+#[cfg(test)]
+mod dice;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod directory;
 mod epoch;

@@ -1,7 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::*;
-use crate::worker::Payload;
 
 #[test]
 fn fingerprints_are_fixed_for_ever() {

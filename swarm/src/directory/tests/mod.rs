@@ -1,5 +1,6 @@
 //! Tests of the directory: merging of copies, scripted schedules, and random walks over a whole cluster in memory.
 
+mod cases;
 mod cluster;
 mod cost;
 mod ghost;
@@ -7,4 +8,5 @@ mod merge;
 mod quorum;
 mod rest;
 mod schedules;
+mod steps;
 mod walk;

@@ -4,29 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::dice::Dice;
 use crate::directory::tests::cluster::{Check, Cluster, LEASE, Setup, spec};
 use crate::directory::{Ask, GroupKey};
 use crate::name::Name;
-
-/// Xorshift: small, and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        ((self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides.max(1) as u64) as usize
-    }
-
-    fn of<T: Clone>(&mut self, all: &[T]) -> Option<T> {
-        (!all.is_empty()).then(|| all[self.roll(all.len())].clone())
-    }
-}
 
 /// What the walks met: a walk that meets nothing proves nothing.
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@ use swarm_net::transport::Lane;
 
 use super::notebook::{disorder, fail_starts};
 use super::world::World;
+use crate::dice::Dice;
 use crate::runtime::rules::Rule;
 
 /// How many things happen before it is calm.
@@ -18,22 +19,6 @@ const STRICT: Duration = Duration::from_millis(900);
 
 /// The longest that anything may wait.
 const LOOSE: Duration = Duration::from_secs(60);
-
-/// Xorshift: small, and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        ((self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides.max(1) as u64) as usize
-    }
-}
 
 /// What may happen in a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,377 @@
+//! Schedules of our own: starts and moves that fail, groups, routes, waits of claims, and rivals. n3 > n2 > n1 > n0 in the
+//! ring.
+
+use std::time::Duration;
+
+use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
+use crate::directory::tests::steps::{formed, hosted_by};
+use crate::directory::{Answer, Ask, Event, GroupKey, PartitionId, RequestId, Role, Route};
+use crate::name::Name;
+
+#[test]
+fn a_first_start_that_fails_leaves_no_trace() -> Check {
+    let mut all = formed(3);
+    let request = all.register(2, "x")?;
+    all.until(|all| !all.jobs().is_empty())?;
+    all.work(2, &Name::from("x"), false)?;
+    all.rest()?;
+    assert_eq!(all.answer(request), Some(&Answer::InitFailed(all.ids[2], "init failed".into())));
+    let whereis = all.ask(2, "x", Ask::Whereis)?;
+    assert_eq!(all.answer(whereis), Some(&Answer::Whereis(None)));
+    Ok(())
+}
+
+#[test]
+fn without_a_capable_node_nothing_is_registered() -> Check {
+    let mut all = hosted_by(3, 0b1000);
+    let request = all.register(2, "x")?;
+    assert_eq!(all.answer(request), Some(&Answer::NoCapableNode));
+    Ok(())
+}
+
+#[test]
+fn a_move_that_fails_runs_on_where_it_was_and_is_tried_again() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    all.call(2, &Name::from("x"));
+    all.joins(3, 0)?;
+    for n in [1, 2] {
+        all.learn(n, 3)?;
+    }
+    all.until(|all| all.jobs().iter().any(|(n, _)| *n == 3))?;
+    all.work(3, &Name::from("x"), false)?;
+    all.until(|all| all.runs(2, "x"))?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3]);
+    Ok(())
+}
+
+/// The owner remembered for ever that it had been told to seal: a name that rests, of which more was kept.
+#[test]
+fn who_was_to_move_and_stays_after_all_rests() -> Check {
+    let (mut all, x) = (hosted_by(1, 0b0011), Name::from("x"));
+    all.joins(3, 0)?;
+    all.rest()?;
+    all.registered_at(3, "x")?;
+    all.joins(1, 0)?;
+    all.learn(3, 1)?;
+    all.until(|all| matches!(all.nodes[0].cells[&x].job, Some(Job::Seal { .. })))?;
+    all.crash(1);
+    all.notice_down(3, 1)?;
+    all.work(0, &x, false)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [0]);
+    Ok(())
+}
+
+/// As when the two sides of a split ran different versions of the worker: neither node has a moment's rest otherwise.
+#[test]
+fn a_merge_that_fails_is_tried_again_later() -> Check {
+    let (mut all, x) = (formed(3), Name::from("x"));
+    all.registered_at(2, "x")?;
+    for n in [0, 1] {
+        all.suspect(n, 2)?;
+        all.suspect(2, n)?;
+    }
+    all.deliver_all()?;
+    all.call(1, &x);
+    all.call(2, &x);
+    for n in [0, 1] {
+        all.heal(n, 2)?;
+        all.heal(2, n)?;
+    }
+    let merging = |all: &Cluster| matches!(all.nodes[2].cells[&x].job, Some(Job::Absorb { .. }));
+    for _ in 0..3 {
+        all.until(merging)?;
+        all.work(2, &x, false)?;
+        all.deliver_all()?;
+        assert!(all.sealed(1, "x"), "the other state waits");
+        all.tick(Duration::from_secs(1))?;
+    }
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2]);
+    Ok(())
+}
+
+#[test]
+fn who_answers_ignore_stays_until_its_node_leaves() -> Check {
+    let (mut all, x) = (formed(3), Name::from("x"));
+    all.registered_at(2, "x")?;
+    all.nodes[2].cells.get_mut(&x).expect("x runs there").pin = true;
+    all.joins(3, 0)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2]);
+    all.leave(2)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3]);
+    Ok(())
+}
+
+#[test]
+fn a_local_worker_stays_and_ends_with_its_node() -> Check {
+    let mut all = formed(3);
+    let local = |all: &mut Cluster, home: usize, name| {
+        all.seq += 1;
+        let from = RequestId { node: all.ids[home], seq: all.seq };
+        all.ask_as(from, 2, name, Ask::Register(spec(true)))?;
+        all.deliver_all()?;
+        assert!(matches!(all.answer(from), Some(Answer::Registered(_))));
+        Ok::<_, String>(())
+    };
+    local(&mut all, 0, "x")?;
+    local(&mut all, 1, "y")?;
+    all.joins(3, 1)?;
+    all.rest()?;
+    assert_eq!((all.hosts("x"), all.hosts("y")), (vec![0], vec![1]));
+    for name in ["x", "y"] {
+        let ids: Vec<_> = all.ghost.registered.iter().filter(|(other, _)| *other == name).cloned().collect();
+        all.ghost.ended.extend(ids);
+    }
+    all.crash(0);
+    all.leave(1)?;
+    all.rest()?;
+    assert_eq!((all.hosts("x"), all.hosts("y")), (vec![], vec![]));
+    Ok(())
+}
+
+#[test]
+fn groups_follow_the_worker() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    let group = GroupKey { tag: 1, key: Name::from("eu") };
+    let request = all.ask(2, "x", Ask::Join { group: group.clone(), kind: None })?;
+    assert_eq!(all.answer(request), None);
+    all.deliver_all()?;
+    assert_eq!(all.answer(request), Some(&Answer::Done));
+    all.joins(3, 0)?;
+    all.rest()?;
+    assert_eq!(all.nodes[3].cells[&Name::from("x")].groups, [group]);
+    Ok(())
+}
+
+#[test]
+fn a_join_is_acknowledged_when_every_publish_finds_the_worker() -> Check {
+    let mut all = hosted_by(3, 0b0001);
+    all.registered_at(2, "x")?;
+    let (x, group) = (Name::from("x"), |key: &str| GroupKey { tag: 1, key: Name::from(key) });
+    let first = all.ask(2, "x", Ask::Join { group: group("a"), kind: None })?;
+    let second = all.ask(2, "x", Ask::Join { group: group("b"), kind: None })?;
+    // Everything but the word of the host, which tells others first.
+    for _ in 0..20 {
+        for (from, to) in all.pending() {
+            all.deliver(from, to)?;
+        }
+    }
+    assert_eq!(all.nodes[0].cells[&x].groups, [group("a"), group("b")]);
+    assert_eq!((all.answer(first), all.answer(second)), (None, None));
+    let told: Vec<_> = all.nodes[0].cells[&x].indexing.iter().map(|(epoch, turn, _)| (*epoch, *turn)).collect();
+    let [(epoch, early), (_, late)] = told[..] else { return Err(format!("it was told {told:?}")) };
+    all.indexed(0, &x, epoch, early)?;
+    for (from, to) in all.pending() {
+        all.deliver(from, to)?;
+    }
+    assert_eq!((all.answer(first), all.answer(second)), (None, None), "that was about the first order only");
+    all.indexed(0, &x, epoch, late)?;
+    for (from, to) in all.pending() {
+        all.deliver(from, to)?;
+    }
+    assert_eq!((all.answer(first), all.answer(second)), (Some(&Answer::Done), Some(&Answer::Done)));
+    Ok(())
+}
+
+/// A worker may join in its `init` or `begin_handoff`, and wait for the answer there: it cannot wait until it runs.
+#[test]
+fn who_joins_while_it_starts_or_is_sealed_is_indexed_before_it_hears() -> Check {
+    let mut all = hosted_by(3, 0b1001);
+    let (x, group) = (Name::from("x"), |key: &str| GroupKey { tag: 1, key: Name::from(key) });
+    let messages = |all: &mut Cluster| -> Check {
+        for _ in 0..20 {
+            for (from, to) in all.pending() {
+                all.deliver(from, to)?;
+            }
+        }
+        Ok(())
+    };
+    let join = |all: &mut Cluster, (owner, host): (usize, usize), key: &str| -> Check {
+        let request = all.ask(owner, "x", Ask::Join { group: group(key), kind: None })?;
+        messages(all)?;
+        assert_eq!(all.answer(request), None, "nobody would find it in {key}");
+        let cell = &all.nodes[host].cells[&x];
+        assert!(cell.groups.contains(&group(key)));
+        let &(epoch, turn, _) = cell.indexing.back().expect("it was told");
+        all.indexed(host, &x, epoch, turn)?;
+        messages(all)?;
+        assert_eq!(all.answer(request), Some(&Answer::Done), "{key}");
+        Ok(())
+    };
+    all.register(2, "x")?;
+    messages(&mut all)?;
+    assert_eq!(all.nodes[0].cells[&x].job, Some(Job::Start { source: None }));
+    join(&mut all, (2, 0), "starting")?;
+    all.deliver_all()?;
+    assert!(all.nodes[0].cells[&x].running);
+    all.joins(3, 0)?;
+    for n in 0..3 {
+        all.learn(n, 3)?;
+    }
+    messages(&mut all)?;
+    assert_eq!(all.nodes[0].cells[&x].job, Some(Job::Seal { forced: false }));
+    join(&mut all, (3, 0), "sealing")?;
+    all.nodes[0].cells.get_mut(&x).expect("it is there").indexing.clear();
+    all.work(0, &x, true)?;
+    messages(&mut all)?;
+    assert!(all.nodes[0].cells[&x].sealed && all.nodes[3].cells[&x].job.is_some());
+    join(&mut all, (3, 3), "moving")?;
+    all.deliver_all()?;
+    all.rest()?;
+    assert_eq!(all.nodes[3].cells[&x].groups, [group("moving"), group("sealing"), group("starting")]);
+    Ok(())
+}
+
+#[test]
+fn calls_are_routed_when_it_is_known_where() -> Check {
+    let mut all = hosted_by(3, 0b0001);
+    let (x, y) = (Name::from("x"), Name::from("y"));
+    all.register(2, "x")?;
+    all.feed(2, Event::Wanted(x.clone()))?;
+    all.feed(2, Event::Wanted(y.clone()))?;
+    all.feed(1, Event::Wanted(x.clone()))?;
+    assert_eq!(all.routes, [(2, y.clone(), Route::Unknown), (1, x.clone(), Route::Ring)]);
+    all.deliver_all()?;
+    let to_host = (2, x.clone(), Route::Host(all.ids[0]));
+    assert_eq!(all.routes.last(), Some(&to_host));
+    all.feed(0, Event::Wanted(x.clone()))?;
+    assert_eq!(all.routes.last(), Some(&(0, x, Route::Here)));
+    // A new owner holds unknown names until it has heard everybody.
+    all.joins(3, 0)?;
+    all.feed(3, Event::Wanted(y.clone()))?;
+    assert_eq!(all.routes.len(), 4);
+    all.rest()?;
+    assert_eq!(all.routes.last(), Some(&(3, y, Route::Unknown)));
+    Ok(())
+}
+
+#[test]
+fn asking_again_does_nothing_twice() -> Check {
+    let mut all = formed(3);
+    let request = all.registered_at(2, "x")?;
+    all.ask_as(request, 2, "x", Ask::Register(spec(false)))?;
+    all.deliver_all()?;
+    assert_eq!(all.answers[&request].len(), 2);
+    assert!(all.answers[&request].iter().all(|answer| matches!(answer, Answer::Registered(_))));
+    assert_eq!(all.ghost.used.len(), 1);
+    let other = all.register(2, "x")?;
+    assert!(matches!(all.answer(other), Some(Answer::AlreadyRegistered(_))));
+    Ok(())
+}
+
+#[test]
+fn a_silent_member_is_forced_after_claim_wait() -> Check {
+    let mut all = Cluster::new(Setup { claim_wait: Duration::from_secs(2), ..Setup::of(3) });
+    all.registered_at(2, "x")?;
+    all.crash(2);
+    all.notice_down(1, 2)?;
+    // n0 does not know, and n1 does not hear it.
+    all.tick(Duration::from_secs(3))?;
+    assert_eq!(all.owner("x"), Some(1));
+    all.until(|all| all.runs(1, "x"))?;
+    all.rest()
+}
+
+#[test]
+fn a_member_that_disagrees_is_waited_for_longer_than_a_silent_one() -> Check {
+    let mut all = Cluster::new(Setup { claim_wait: Duration::from_secs(2), ..Setup::of(3) });
+    all.registered_at(2, "x")?;
+    all.joins(3, 0)?;
+    // n1 and n2 are slow to hear of n3, and say so whenever it asks them.
+    for _ in 0..4 {
+        all.deliver_all()?;
+        all.tick(Duration::from_secs(2))?;
+    }
+    assert_eq!(all.nodes[3].dir.role(PartitionId(0)), Role::Candidate, "n2 hosts x, and n3 must not start another");
+    assert!(all.runs(2, "x"));
+    all.rest()?;
+    assert!(all.runs(3, "x"));
+    Ok(())
+}
+
+#[test]
+fn each_member_is_waited_for_from_when_it_was_first_missed() -> Check {
+    let mut all = Cluster::new(Setup { claim_wait: Duration::from_secs(2), ..Setup::of(2) });
+    all.joins(3, 0)?;
+    all.tick(Duration::from_millis(1_500))?;
+    all.join(2, 0)?;
+    all.learn(3, 2)?;
+    all.tick(Duration::from_millis(600))?;
+    assert_eq!(all.nodes[3].dir.role(PartitionId(0)), Role::Candidate, "n2 has been missed for a moment only");
+    all.tick(Duration::from_millis(1_500))?;
+    assert!(matches!(all.nodes[3].dir.role(PartitionId(0)), Role::Owner { .. }));
+    Ok(())
+}
+
+#[test]
+fn a_stalled_owner_asks_everybody_before_it_decides() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    all.feed(2, Event::Stalled)?;
+    assert_eq!(all.nodes[2].dir.role(PartitionId(0)), Role::Candidate);
+    all.rest()?;
+    assert!(all.runs(2, "x"));
+    assert!(!all.jobs().iter().any(|(n, name)| matches!(all.nodes[*n].cells[name].job, Some(Job::Drop))));
+    Ok(())
+}
+
+/// Registers a name and stops when its first start is under way; gives its request and its host.
+fn starting(all: &mut Cluster, owner: usize, name: &str) -> Result<(RequestId, usize), String> {
+    let first = all.register(owner, name)?;
+    for _ in 0..1_000 {
+        if let Some((host, _)) = all.jobs().first() {
+            return Ok((first, *host));
+        }
+        for (from, to) in all.pending() {
+            all.deliver(from, to)?;
+        }
+    }
+    Err("it is never started".into())
+}
+
+#[test]
+fn a_rival_waits_until_the_first_start_has_ended_well() -> Check {
+    let mut all = formed(3);
+    let (first, host) = starting(&mut all, 2, "x")?;
+    let rival = all.register(2, "x")?;
+    let any = all.ask(2, "x", Ask::WhereisOrRegister(spec(false)))?;
+    let whereis = all.ask(2, "x", Ask::Whereis)?;
+    assert_eq!((all.answer(rival), all.answer(any)), (None, None), "nobody knows yet whether the name is taken");
+    assert_eq!(all.answer(whereis), Some(&Answer::Whereis(None)));
+    all.work(host, &Name::from("x"), true)?;
+    all.deliver_all()?;
+    let Some(Answer::Registered(at)) = all.answer(first).cloned() else { return Err("not registered".into()) };
+    assert_eq!(all.answer(rival), Some(&Answer::AlreadyRegistered(at.clone())));
+    assert_eq!(all.answer(any), Some(&Answer::Whereis(Some(at))));
+    all.rest()
+}
+
+#[test]
+fn a_rival_tries_itself_when_the_first_start_has_failed() -> Check {
+    let mut all = formed(3);
+    let (first, host) = starting(&mut all, 2, "x")?;
+    let (second, third) = (all.register(2, "x")?, all.register(2, "x")?);
+    all.work(host, &Name::from("x"), false)?;
+    all.deliver_all()?;
+    assert!(matches!(all.answer(first), Some(Answer::InitFailed(..))));
+    assert!(matches!(all.answer(second), Some(Answer::Registered(_))));
+    assert!(matches!(all.answer(third), Some(Answer::AlreadyRegistered(_))));
+    all.rest()
+}
+
+#[test]
+fn a_rival_of_a_lost_owner_is_sent_to_the_next() -> Check {
+    let mut all = formed(3);
+    starting(&mut all, 2, "x")?;
+    let rival = all.register(2, "x")?;
+    all.joins(3, 0)?;
+    all.rest()?;
+    assert!(matches!(all.answer(rival), Some(Answer::NotOwner(_) | Answer::AlreadyRegistered(_))));
+    Ok(())
+}
