@@ -55,6 +55,9 @@ impl Node {
     /// Posts a letter whose name is in `shard`.
     fn route_in(self: &Arc<Self>, shard: &mut Shard, mut letter: Letter, turn: Turn) -> Result<(), Refusal> {
         let now = self.now();
+        if self.is_stopped() {
+            return Err(self.stopping(letter));
+        }
         if letter.overdue(now) {
             return Err(self.timed_out(letter));
         }
@@ -273,6 +276,9 @@ impl Node {
         (rank, turn): (Rank, Turn),
     ) -> Result<(), Refusal> {
         let now = self.now();
+        if self.is_stopped() {
+            return Err(self.stopping(letter));
+        }
         if letter.overdue(now) {
             return Err(self.timed_out(letter));
         }
@@ -379,6 +385,12 @@ impl Node {
 
     pub(crate) fn overloaded(&self, letter: Letter, what: &str) -> Refusal {
         let error = CallError::Overloaded { name: letter.name.clone(), node: self.id(), what: what.to_owned() };
+        (letter, error)
+    }
+
+    /// Whatever comes to a node that has stopped would wait there for ever, and keep the node in memory.
+    fn stopping(&self, letter: Letter) -> Refusal {
+        let error = CallError::Stopping { name: letter.name.clone(), node: self.id() };
         (letter, error)
     }
 

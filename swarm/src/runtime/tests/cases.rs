@@ -162,3 +162,15 @@ fn a_circle_of_relays_ends_in_order() {
         assert_eq!(end(world), Ok(()), "they agree on {owner}");
     }
 }
+
+/// What a node remembers of others' calls must not keep it in memory. (The world looks, when it is dropped.)
+#[test]
+fn a_node_that_stops_while_it_relays_is_freed() {
+    let mut world = World::new(3, &["x"], 1024);
+    let x = Name::from("x");
+    world.advance(&x, Some(1));
+    world.calm(SOON).expect("nothing hinders the move");
+    world.call(2, &x, Duration::from_secs(5));
+    world.carry(2, 0);
+    drop(world);
+}
