@@ -86,6 +86,12 @@ impl Cluster {
             }
             Answer::Unregistered => {
                 let ids = self.ghost.ends.get(&to).or(before.get(&name)).cloned().unwrap_or_default();
+                if ids.is_empty() {
+                    // It learnt of what it ended in this very step, from another's copy.
+                    let known = self.alive().into_iter().filter_map(|m| self.registered(m).remove(&name));
+                    let known: Vec<Rid> = known.flatten().collect();
+                    self.ghost.ended.extend(known.into_iter().map(|rid| (name.clone(), rid)));
+                }
                 self.ghost.ended.extend(ids.iter().map(|rid| (name.clone(), *rid)));
                 if !self.weak(n, partition) {
                     self.ghost.unregistered.extend(ids.into_iter().map(|rid| (name.clone(), rid)));
