@@ -53,6 +53,9 @@ impl Node {
     /// Posts a letter whose name is in `shard`.
     fn route_in(self: &Arc<Self>, shard: &mut Shard, mut letter: Letter, turn: Turn) -> Result<(), Refusal> {
         let now = self.now();
+        if self.is_stopped() {
+            return Err(self.stopping(letter));
+        }
         if letter.overdue(now) {
             return Err(self.timed_out(letter));
         }
@@ -271,6 +274,9 @@ impl Node {
         (rank, turn): (Rank, Turn),
     ) -> Result<(), Refusal> {
         let now = self.now();
+        if self.is_stopped() {
+            return Err(self.stopping(letter));
+        }
         if letter.overdue(now) {
             return Err(self.timed_out(letter));
         }

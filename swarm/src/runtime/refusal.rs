@@ -29,6 +29,12 @@ impl Node {
         (letter, error)
     }
 
+    /// Whatever comes to a node that has stopped would wait there for ever, and keep the node in memory.
+    pub(crate) fn stopping(&self, letter: Letter) -> Refusal {
+        let error = CallError::Stopping { name: letter.name.clone(), node: self.id() };
+        (letter, error)
+    }
+
     pub(crate) fn timed_out(&self, letter: Letter) -> Refusal {
         let error = CallError::Timeout {
             name: letter.name.clone(),

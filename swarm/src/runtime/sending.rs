@@ -16,6 +16,7 @@ use crate::runtime::Node;
 use crate::runtime::batch;
 use crate::runtime::lane::Way;
 use crate::runtime::letter::Letter;
+use crate::runtime::places::Found;
 use crate::runtime::refusal::Refusal;
 use crate::runtime::track::Stuck;
 use crate::worker::{Deadline, Parcel, Payload};
@@ -148,7 +149,14 @@ impl Node {
 
     /// A name that this node sent a letter for does not live on `on`.
     pub(crate) fn not_there(&self, on: NodeId, body: &[u8]) -> Option<()> {
-        self.hints.forget(&batch::read::<Name>(&Payload::copy_of(body))?, on);
+        let name = batch::read::<Name>(&Payload::copy_of(body))?;
+        self.hints.forget(&name, on);
+        let mut shard = self.places.write(&name);
+        if matches!(shard.get(&name), Some(Found::Redirect(to, ..)) if to == on) {
+            // The worker that went there has ended since.
+            shard.remove(&name);
+            self.groups.forget(&name);
+        }
         Some(())
     }
 

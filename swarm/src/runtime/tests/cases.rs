@@ -85,6 +85,30 @@ fn stop_behind_a_gate() -> Result<(), String> {
     end(world)
 }
 
+/// The owner was the old host: it sent calls on to the new one, which sent them back, for as long as the old one remembered
+/// where the worker had gone.
+#[test]
+fn calls_do_not_go_to_and_fro_when_a_worker_has_moved_and_ended() {
+    assert_eq!(ended_elsewhere(), Ok(()));
+}
+
+fn ended_elsewhere() -> Result<(), String> {
+    let mut world = World::new(3, &["x"], 1024);
+    let x = Name::from("x");
+    world.advance(&x, Some(1));
+    world.calm(SOON)?;
+    stop_after(1);
+    world.call(1, &x, Duration::from_secs(5));
+    world.work();
+    fall_silent();
+    world.calm(SOON)?;
+    world.call(2, &x, Duration::from_secs(5));
+    world.calm(SOON)?;
+    let told = world.fates.values().any(|fate| matches!(fate, Fate::Failed(CallError::NotRegistered { .. })));
+    assert!(told, "{:?}", world.fates);
+    end(world)
+}
+
 /// A letter came round to its caller, and was confirmed to the relay although it waited there; so the relay let the next
 /// one go another way.
 #[test]
@@ -137,4 +161,16 @@ fn a_circle_of_relays_ends_in_order() {
         world.decide(owner);
         assert_eq!(end(world), Ok(()), "they agree on {owner}");
     }
+}
+
+/// What a node remembers of others' calls must not keep it in memory. (The world looks, when it is dropped.)
+#[test]
+fn a_node_that_stops_while_it_relays_is_freed() {
+    let mut world = World::new(3, &["x"], 1024);
+    let x = Name::from("x");
+    world.advance(&x, Some(1));
+    world.calm(SOON).expect("nothing hinders the move");
+    world.call(2, &x, Duration::from_secs(5));
+    world.carry(2, 0);
+    drop(world);
 }

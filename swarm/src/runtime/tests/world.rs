@@ -324,7 +324,14 @@ impl Drop for World {
         self.calls.clear();
         let sites = std::mem::take(&mut self.sites);
         let nodes: Vec<_> = sites.iter().map(|site| Arc::downgrade(&site.node)).collect();
-        sites.iter().for_each(|site| site.node.stop());
+        for site in &sites {
+            site.node.stop();
+            // The I/O thread closes all connections at its end.
+            for peer in site.peers.values() {
+                let (claimed, unsent) = site.manual.reset(peer, Lane::Calls);
+                site.ear.reset(peer, Lane::Calls, claimed, unsent);
+            }
+        }
         drop(sites);
         self.tokio.block_on(tokio::task::yield_now());
         let kept = nodes.iter().filter(|node| node.strong_count() > 0).count();
