@@ -83,7 +83,7 @@ impl Cell {
 
     /// Whether it remembers the same registration. (Whether it knows the same groups its mark says.)
     pub(super) fn is_from(&self, head: &Registration) -> bool {
-        self.origin.spec == head.spec && self.origin.registrar == head.registrar
+        self.origin.spec == head.spec && self.origin.registrar == head.registrar()
     }
 
     /// The epochs whose state it contains.
@@ -99,7 +99,7 @@ impl Cell {
     pub(super) fn report(&self, whole: bool) -> CellReport {
         CellReport {
             ids: self.ids.clone(),
-            kind: self.origin.spec.kind,
+            kind: self.origin.spec.class.kind,
             epoch: self.epoch,
             phase: self.phase,
             pinned: self.pinned,
@@ -283,7 +283,7 @@ impl Partition {
             Directive::Drop { epoch, why, successor } if cell.epoch == epoch && cell.phase != Phase::Dropping => {
                 cell.phase = Phase::Dropping;
                 // A local worker's registration ends with its node's leave, and that is what it hears.
-                let leaves = cell.origin.spec.local && turn.world.is_leaving(&turn.world.me);
+                let leaves = cell.origin.spec.class.local && turn.world.is_leaving(&turn.world.me);
                 let why = if leaves && why == Farewell::Unregistered { Die::NodeLeaving } else { why.into() };
                 Order::Drop { epoch, why, successor }
             }

@@ -4,7 +4,8 @@
 //! | file | owns |
 //! |---|---|
 //! | `event`, `action`, `message` | what comes in, what goes out, what nodes say to each other |
-//! | `record`, `copy` | what is registered, and how two copies become one |
+//! | `record`, `table`, `copy` | what is registered, how it is found, and how two copies become one |
+//! | `pool` | what many records have in common |
 //! | `world`, `turn` | the cluster as this node sees it; what a turn carries along |
 //! | `partition` | one slice of the names: whom this node follows there, its copy, cells and office |
 //! | `claim`, `office`, `takeover` | how a partition changes hands |
@@ -27,12 +28,14 @@ mod message;
 mod office;
 mod owner;
 mod partition;
+mod pool;
 mod reconcile;
 mod record;
 mod replica;
 mod request;
 mod rest;
 mod sweep;
+mod table;
 mod takeover;
 #[cfg(test)]
 mod tests;
@@ -43,13 +46,13 @@ pub use action::{Action, Notice, Order, Role, Route};
 pub use config::DirectoryConfig;
 pub use event::{Event, Happened};
 pub use message::Message;
-pub use record::{GroupKey, Spec, Stamp};
+pub use record::{Class, GroupKey, Spec, Stamp};
 pub use request::{Answer, Ask, Refusal, RequestId};
 
 #[cfg(test)]
 use {
     copy::{Copy, Op},
-    record::{Groups, Record, Registration, Rid},
+    record::{Record, Registration, Rid},
     sweep::Stats,
 };
 
@@ -61,6 +64,7 @@ use swarm_net::time::{Instant, Now};
 
 use crate::directory::leave::Departure;
 use crate::directory::partition::Partition;
+use crate::directory::pool::Pool;
 use crate::directory::takeover::Promise;
 use crate::directory::turn::{Moves, Timers, Turn};
 use crate::directory::world::World;
@@ -80,6 +84,7 @@ pub struct Directory {
     inbox: VecDeque<(PartitionId, Message)>,
     timers: Timers,
     moves: Moves,
+    pool: Pool,
     departure: Departure,
     sweep_at: Option<Instant>,
     swept: u32,
@@ -96,6 +101,7 @@ impl Directory {
             inbox: VecDeque::new(),
             timers: Timers::default(),
             moves: Moves::default(),
+            pool: Pool::default(),
             departure: Departure::default(),
             sweep_at: None,
             swept: 0,
@@ -180,6 +186,7 @@ impl Directory {
             inbox: &mut self.inbox,
             timers: &mut self.timers,
             moves: &mut self.moves,
+            pool: &mut self.pool,
         };
         (&mut self.partitions[usize::from(id.0)], turn)
     }
@@ -226,7 +233,7 @@ impl Directory {
         match message {
             Message::Claim { term } => partition.on_claim(turn, from, term),
             Message::Promise { term, copy, cells, view, inherit } => {
-                partition.on_promise(from, term, Promise { copy, cells, view, inherit });
+                partition.on_promise(turn, from, term, Promise { copy, cells, view, inherit });
             }
             Message::Disagree { term, view } => partition.on_disagree(from, term, view, turn),
             Message::Refuse { promised } | Message::Nack { promised } => partition.on_outbid(turn, promised),
@@ -234,7 +241,7 @@ impl Directory {
             Message::Known { term } => partition.on_known(turn, from, term),
             Message::Install { term, seq, copy } => partition.on_install(turn, from, Stamp { term, seq }, copy),
             Message::Update { term, after, seq, ops } => {
-                partition.on_update(turn, from, after, Stamp { term, seq }, &ops);
+                partition.on_update(turn, from, after, Stamp { term, seq }, ops);
             }
             Message::Ack { term, seq } => partition.on_ack(from, term, seq),
             Message::Gap { term } => partition.on_gap(from, term),

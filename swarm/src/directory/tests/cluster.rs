@@ -11,6 +11,7 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::{PartitionId, Ring};
 use swarm_net::time::{Instant, Now};
 
+use crate::directory::Class;
 use crate::directory::tests::ghost::Ghost;
 use crate::directory::{
     Action, Answer, Ask, Directory, DirectoryConfig, Event, GroupKey, Happened, Message, Notice, Order, RequestId,
@@ -585,5 +586,6 @@ impl Cluster {
 }
 
 pub(super) fn spec(local: bool) -> Spec {
-    Spec { kind: KIND, worker: "test".into(), args: [1, 2, 3].into(), schema: 0, local }
+    let class = Class { kind: KIND, worker: "test".into(), schema: 0, local };
+    Spec { class: Arc::new(class), args: [1, 2, 3][..].into() }
 }

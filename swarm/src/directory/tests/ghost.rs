@@ -43,7 +43,7 @@ impl Cluster {
     pub(super) fn registered(&self, n: usize) -> BTreeMap<Name, Vec<Rid>> {
         let copies = self.nodes[n].dir.partitions.iter().filter_map(|partition| partition.copy.as_ref());
         let records = copies.flat_map(|copy| copy.records());
-        records.map(|(name, record)| (name.clone(), record.ids().collect())).collect()
+        records.map(|record| (record.name().clone(), record.ids().collect())).collect()
     }
 
     pub(super) fn watch_ends(&mut self, n: usize) {

@@ -3,7 +3,7 @@
 mod cluster;
 mod cost;
 mod ghost;
-mod merge;
+pub(in crate::directory) mod merge;
 mod rest;
 mod schedules;
 mod walk;

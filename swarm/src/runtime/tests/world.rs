@@ -17,7 +17,7 @@ use super::links::{End, Link};
 use super::notebook::{Ask, Note, Notebook, Ran, read, take_ran};
 use crate::call::frame::{Envelope, kind, payload};
 use crate::config::Config;
-use crate::directory::{Happened, Order, RequestId, Route, Spec};
+use crate::directory::{Happened, Order, RequestId, Route};
 use crate::epoch::{Epoch, Term};
 use crate::error::{CallError, Executed};
 use crate::message::encode;
@@ -380,15 +380,9 @@ impl World {
     }
 
     fn start(&mut self, name: &Name, on: usize, epoch: Epoch, source: Option<(NodeId, Epoch)>) {
-        let spec = Spec {
-            kind: Notebook::KIND,
-            worker: Notebook::NAME.into(),
-            args: encode(&super::notebook::Total(0)).to_vec().into(),
-            schema: Notebook::ARGS.low(),
-            local: false,
-        };
+        let spec = crate::runtime::registry::spec::<Notebook>(&encode(&super::notebook::Total(0)));
         let registrar = RequestId { node: id(on), seq: 1 };
-        self.order(on, name, Order::Start { spec: Arc::new(spec), epoch, groups: Vec::new(), source, registrar });
+        self.order(on, name, Order::Start { spec, epoch, groups: Vec::new(), source, registrar });
     }
 
     fn order(&mut self, on: usize, name: &Name, order: Order) {
