@@ -125,7 +125,7 @@ impl Copy {
     pub(super) fn news(&self, other: &Self) -> Vec<(Name, Option<Record>)> {
         let names: BTreeSet<&Name> = self.records.names().chain(other.records.names()).collect();
         let merged = names.into_iter().map(|name| (name, self.merged(other, name)));
-        let changed = merged.filter(|(name, record)| record.as_ref() != self.records.get(*name));
+        let changed = merged.filter(|(name, record)| record.as_ref() != self.records.get(name));
         changed.map(|(name, record)| (name.clone(), record)).collect()
     }
 

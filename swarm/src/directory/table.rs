@@ -233,7 +233,7 @@ mod tests {
         let names = &*NAMES;
         let mut table: Table = names.iter().map(|name| record(name, 1)).collect();
         let none = Note::default();
-        for name in &names {
+        for name in names {
             *table.noted(name).expect("it was put there above").1 = Note::full();
         }
         let is_noted = |table: &Table, name: &Name| table.note(name).is_some_and(|note| !note.is_same(&none));
