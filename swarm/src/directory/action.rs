@@ -1,8 +1,6 @@
 //! Owns what the directory wants done: the closed set of its outputs.
 //! Never does any of it.
 
-use std::sync::Arc;
-
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::Instant;
@@ -68,7 +66,7 @@ pub enum Order {
     /// Make a cell and start the worker. The cell takes calls into its queue at once.
     Start {
         /// Kind and init arguments.
-        spec: Arc<Spec>,
+        spec: Spec,
         /// The number of the activation.
         epoch: Epoch,
         /// The groups that it is in.

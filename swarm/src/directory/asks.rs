@@ -1,8 +1,6 @@
 //! Owns what an owner does with asks, and when it answers them (protocol.md §5, §9).
 //! Never answers for a partition that it does not own completely, but where a known name is.
 
-use std::sync::Arc;
-
 use crate::directory::action::{Action, Route};
 use crate::directory::copy::Op;
 use crate::directory::host::Cell;
@@ -11,10 +9,9 @@ use crate::directory::office::Work;
 use crate::directory::owner;
 use crate::directory::partition::Partition;
 use crate::directory::quorum::Standing;
-use crate::directory::record::{GroupKey, Groups, Record, Registration, Rid, Spec};
+use crate::directory::record::{GroupKey, Record, Registration, Rid, Spec};
 use crate::directory::request::{Answer, Ask, Refusal, RequestId};
 use crate::directory::turn::Turn;
-use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::worker::KindId;
 
@@ -74,7 +71,7 @@ impl Partition {
             return;
         };
         let registered = self.copy.as_ref().and_then(|copy| copy.records.get(&name)).map(Record::head);
-        if let Some(head) = registered.filter(|head| head.registrar != from) {
+        if let Some(head) = registered.filter(|head| head.registrar() != from) {
             if !office.unborn(&name, head) {
                 let location = head.location();
                 let taken = if any { Answer::Whereis(Some(location)) } else { Answer::AlreadyRegistered(location) };
@@ -91,21 +88,13 @@ impl Partition {
         }
         if registered.is_none() {
             let ver = office.next_stamp();
-            let local = spec.local;
-            let registration = Registration {
-                spec: Arc::new(spec),
-                registrar: from,
-                host: turn.world.me,
-                epoch: Epoch::default(),
-                ver,
-                groups: Groups::default(),
-            };
-            let Some(host) = owner::desired(self.id, office, turn, &registration) else {
+            let local = spec.class.local;
+            let Some(host) = owner::desired(self.id, office, turn, (&spec.class, from.node)) else {
                 let answer = if local { Answer::Refused(Refusal::NotAMember) } else { Answer::NoCapableNode };
                 return turn.answer(from, answer);
             };
-            let record = Record::new(Rid(ver), Registration { host, ..registration });
-            self.commit(Op::Put { name: name.clone(), record });
+            let record = Record::new(name.clone(), Rid(ver), Registration::new(spec, from, host, ver));
+            self.commit(turn, Op::Put { record });
         }
         let Some(office) = &mut self.office else {
             return;
@@ -135,7 +124,7 @@ impl Partition {
     /// The wire name of a name's worker type, if that is not `kind`.
     fn stranger(&self, name: &Name, kind: Option<KindId>) -> Option<String> {
         let spec = &self.record(name)?.head().spec;
-        kind.filter(|kind| spec.kind != *kind).map(|_| spec.worker.as_str().to_owned())
+        kind.filter(|kind| spec.class.kind != *kind).map(|_| spec.class.worker.as_str().to_owned())
     }
 
     fn ask_group(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name, group: GroupKey, joined: bool) {
@@ -147,7 +136,7 @@ impl Partition {
         };
         let now = record.groups().get(&group).is_some_and(|(joined, _)| *joined);
         if now != joined {
-            self.amend(name, |registration| {
+            self.amend(turn, name, |registration| {
                 registration.groups.insert(group, (joined, ver));
             });
         }
@@ -173,7 +162,7 @@ impl Partition {
         let mut waits = work.waits.take();
         let record = copy.records.get(name);
         let head = record.map(Record::head);
-        let host = head.and_then(|head| work.cell(head.host).filter(|cell| cell.epoch == head.epoch));
+        let host = head.and_then(|head| work.cell(head.host()).filter(|cell| cell.epoch == head.epoch));
         let running = host.filter(|cell| cell.phase == Phase::Running);
         let mut missing = Vec::new();
         let mut ready = |seq: u64| {
@@ -264,7 +253,7 @@ impl Partition {
         let host = match work.and_then(|work| work.plan.as_ref()) {
             // Its target has not been told yet; the source queues, and forwards when it is dropped.
             Some(plan) => plan.from?.0,
-            None => head.host,
+            None => head.host(),
         };
         let there = self.rests(name)
             || work.is_some_and(|work| {

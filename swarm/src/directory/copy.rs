@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rkyv::{Archive, Deserialize, Serialize};
 
+use crate::directory::pool::Pool;
 use crate::directory::record::{Record, Registration, Rid, Stamp};
+use crate::directory::table::{AsList, Table};
 use crate::epoch::Term;
 use crate::name::Name;
 
@@ -15,7 +17,8 @@ use crate::name::Name;
 pub struct Copy {
     /// The last change that it contains.
     pub at: Stamp,
-    pub(super) records: BTreeMap<Name, Record>,
+    #[rkyv(with = AsList)]
+    pub(super) records: Table,
     /// For each term, up to which of its changes this copy has seen all.
     pub(super) context: BTreeMap<Term, u64>,
     /// Registrations that ended though no context covers them (they were adopted from a cell), and when
@@ -28,9 +31,7 @@ pub struct Copy {
 pub enum Op {
     /// The name's record is this now.
     Put {
-        /// The name.
-        name: Name,
-        /// Its record.
+        /// The record.
         record: Record,
     },
     /// The name has no record now.
@@ -48,7 +49,16 @@ impl Op {
     /// Whose record it changes.
     pub(super) fn name(&self) -> &Name {
         match self {
-            Self::Put { name, .. } | Self::Remove { name, .. } => name,
+            Self::Put { record } => record.name(),
+            Self::Remove { name, .. } => name,
+        }
+    }
+
+    /// Shares what its record has in common with others.
+    pub(super) fn share(&mut self, pool: &mut Pool) {
+        match self {
+            Self::Put { record } => record.share(pool),
+            Self::Remove { .. } => {}
         }
     }
 }
@@ -64,9 +74,14 @@ impl Copy {
         self.records.get(name)
     }
 
-    /// All names with their records.
-    pub fn records(&self) -> impl Iterator<Item = (&Name, &Record)> {
+    /// All records, in an order that is the same on all nodes.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.records.iter()
+    }
+
+    /// Shares what its records have in common with others.
+    pub(super) fn share(&mut self, pool: &mut Pool) {
+        self.records.iter_mut().for_each(|record| record.share(pool));
     }
 
     /// Whether this copy has known the registration, now or in the past.
@@ -90,9 +105,7 @@ impl Copy {
     /// Makes one change.
     pub(super) fn apply(&mut self, op: &Op) {
         match op {
-            Op::Put { name, record } => {
-                self.records.insert(name.clone(), record.clone());
-            }
+            Op::Put { record } => self.records.insert(record.clone()),
             Op::Remove { name, uncovered, at_unix_ms } => {
                 self.records.remove(name);
                 self.removed.extend(uncovered.iter().map(|rid| (*rid, *at_unix_ms)));
@@ -110,9 +123,9 @@ impl Copy {
 
     /// What a merge with `other` changes: each name's record as it will be.
     pub(super) fn news(&self, other: &Self) -> Vec<(Name, Option<Record>)> {
-        let names: BTreeSet<&Name> = self.records.keys().chain(other.records.keys()).collect();
+        let names: BTreeSet<&Name> = self.records.names().chain(other.records.names()).collect();
         let merged = names.into_iter().map(|name| (name, self.merged(other, name)));
-        let changed = merged.filter(|(name, record)| record.as_ref() != self.records.get(*name));
+        let changed = merged.filter(|(name, record)| record.as_ref() != self.records.get(name));
         changed.map(|(name, record)| (name.clone(), record)).collect()
     }
 
@@ -120,9 +133,9 @@ impl Copy {
     pub(super) fn take_in(&mut self, other: &Self, news: &[(Name, Option<Record>)]) -> bool {
         for (name, record) in news {
             match record {
-                Some(record) => self.records.insert(name.clone(), record.clone()),
+                Some(record) => self.records.insert(record.clone()),
                 None => self.records.remove(name),
-            };
+            }
         }
         let mut learnt = false;
         for (term, seen) in &other.context {
@@ -165,7 +178,7 @@ impl Copy {
                 None => {}
             }
         }
-        Record::of(siblings)
+        Record::of(name, siblings)
     }
 
     /// Forgets what is too old to matter: data that comes back later than this may resurrect a name.

@@ -87,7 +87,7 @@ impl Cell {
 
     /// Whether it remembers the same registration. (Whether it knows the same groups its mark says.)
     pub(super) fn is_from(&self, head: &Registration) -> bool {
-        self.origin.spec == head.spec && self.origin.registrar == head.registrar
+        self.origin.spec == head.spec && self.origin.registrar == head.registrar()
     }
 
     /// The epochs whose state it contains.
@@ -103,7 +103,7 @@ impl Cell {
     pub(super) fn report(&self, whole: bool) -> CellReport {
         CellReport {
             ids: self.ids.clone(),
-            kind: self.origin.spec.kind,
+            kind: self.origin.spec.class.kind,
             epoch: self.epoch,
             phase: self.phase,
             pinned: self.pinned,
@@ -292,7 +292,7 @@ impl Partition {
             Directive::Drop { epoch, why, successor } if cell.epoch == epoch && cell.phase != Phase::Dropping => {
                 cell.phase = Phase::Dropping;
                 // A local worker's registration ends with its node's leave, and that is what it hears.
-                let leaves = cell.origin.spec.local && turn.world.is_leaving(&turn.world.me);
+                let leaves = cell.origin.spec.class.local && turn.world.is_leaving(&turn.world.me);
                 let why = if leaves && why == Farewell::Unregistered { Die::NodeLeaving } else { why.into() };
                 Order::Drop { epoch, why, successor }
             }
@@ -337,11 +337,9 @@ pub(super) fn cell_mark(name: &Name, epoch: Epoch, phase: Phase, groups: (u64, b
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::directory::{RequestId, Spec};
-    use crate::worker::KindId;
+    use crate::directory::RequestId;
+    use crate::directory::tests::cluster::spec;
 
     fn epoch(n: u32) -> Epoch {
         Epoch::new(Term { counter: 1, ..Term::default() }, n)
@@ -349,10 +347,9 @@ mod tests {
 
     fn moved_from(source: u32, absorbed: Vec<Epoch>) -> Cell {
         let node = NodeId::new(([127, 0, 0, 1], 1).into(), 1);
-        let spec = Spec { kind: KindId(7), worker: "test".into(), args: [].into(), schema: 0, local: false };
         let start = Start {
             ids: Vec::new(),
-            spec: Arc::new(spec),
+            spec: spec(false),
             registrar: RequestId { node, seq: 1 },
             epoch: epoch(source + 1),
             groups: Vec::new(),

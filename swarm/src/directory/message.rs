@@ -112,8 +112,7 @@ pub enum Directive {
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Start {
     pub ids: Vec<Rid>,
-    #[rkyv(with = Unshare)]
-    pub spec: Arc<Spec>,
+    pub spec: Spec,
     pub registrar: RequestId,
     pub epoch: Epoch,
     pub groups: Vec<GroupKey>,
@@ -182,8 +181,7 @@ impl CellReport {
 /// What a cell remembers of its record.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Origin {
-    #[rkyv(with = Unshare)]
-    pub spec: Arc<Spec>,
+    pub spec: Spec,
     pub registrar: RequestId,
     pub groups: Vec<GroupKey>,
 }

@@ -4,7 +4,8 @@
 //! | file | owns |
 //! |---|---|
 //! | `event`, `action`, `message` | what comes in, what goes out, what nodes say to each other |
-//! | `record`, `copy` | what is registered, and how two copies become one |
+//! | `record`, `table`, `copy` | what is registered, how it is found, and how two copies become one |
+//! | `pool` | what many records have in common |
 //! | `world`, `turn` | the cluster as this node sees it; what a turn carries along |
 //! | `partition` | one slice of the names: whom this node follows there, its copy, cells and office |
 //! | `claim`, `office`, `takeover` | how a partition changes hands |
@@ -28,6 +29,7 @@ mod message;
 mod office;
 mod owner;
 mod partition;
+mod pool;
 mod quorum;
 mod reconcile;
 mod record;
@@ -35,6 +37,7 @@ mod replica;
 mod request;
 mod rest;
 mod sweep;
+mod table;
 mod takeover;
 mod tenure;
 #[cfg(test)]
@@ -46,13 +49,13 @@ pub use action::{Action, Notice, Order, Role, Route, Tenure};
 pub use config::DirectoryConfig;
 pub use event::{Event, Happened};
 pub use message::Message;
-pub use record::{GroupKey, Spec, Stamp};
+pub use record::{Class, GroupKey, Spec, Stamp};
 pub use request::{Answer, Ask, Refusal, RequestId};
 
 #[cfg(test)]
 use {
     copy::{Copy, Op},
-    record::{Groups, Record, Registration, Rid},
+    record::{Record, Registration, Rid},
     sweep::Stats,
 };
 
@@ -64,6 +67,7 @@ use swarm_net::time::{Instant, Now};
 
 use crate::directory::leave::Departure;
 use crate::directory::partition::Partition;
+use crate::directory::pool::Pool;
 use crate::directory::quorum::Quorum;
 use crate::directory::takeover::Promise;
 use crate::directory::tenure::Strangers;
@@ -86,6 +90,7 @@ pub struct Directory {
     inbox: VecDeque<(PartitionId, Message)>,
     timers: Timers,
     moves: Moves,
+    pool: Pool,
     departure: Departure,
     sweep_at: Option<Instant>,
     swept: u32,
@@ -109,6 +114,7 @@ impl Directory {
             inbox: VecDeque::new(),
             timers: Timers::default(),
             moves: Moves::default(),
+            pool: Pool::default(),
             departure: Departure::default(),
             sweep_at: None,
             swept: 0,
@@ -201,6 +207,7 @@ impl Directory {
             inbox: &mut self.inbox,
             timers: &mut self.timers,
             moves: &mut self.moves,
+            pool: &mut self.pool,
         };
         (&mut self.partitions[usize::from(id.0)], turn)
     }
@@ -253,7 +260,7 @@ impl Directory {
         match message {
             Message::Claim { term } => partition.on_claim(turn, from, term),
             Message::Promise { term, copy, cells, view, inherit } => {
-                partition.on_promise(from, term, Promise { copy, cells, view, inherit });
+                partition.on_promise(turn, from, term, Promise { copy, cells, view, inherit });
             }
             Message::Disagree { term, view } => partition.on_disagree(from, term, view, turn),
             Message::Refuse { promised } | Message::Nack { promised } => partition.on_outbid(turn, promised),
@@ -261,7 +268,7 @@ impl Directory {
             Message::Known { term } => partition.on_known(turn, from, term),
             Message::Install { term, seq, copy } => partition.on_install(turn, from, Stamp { term, seq }, copy),
             Message::Update { term, after, seq, ops } => {
-                partition.on_update(turn, from, after, Stamp { term, seq }, &ops);
+                partition.on_update(turn, from, after, Stamp { term, seq }, ops);
             }
             Message::Ack { term, seq } => partition.on_ack(from, term, seq),
             Message::Gap { term } => partition.on_gap(from, term),

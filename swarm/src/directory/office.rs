@@ -249,7 +249,7 @@ impl Office {
 
     /// The first start of a registration has not ended, so that it may yet leave no trace.
     pub(super) fn unborn(&self, name: &Name, head: &Registration) -> bool {
-        let waits = |work: &Work| work.waits.starts().iter().any(|(to, _)| *to == head.registrar);
+        let waits = |work: &Work| work.waits.starts().iter().any(|(to, _)| *to == head.registrar());
         head.epoch == Epoch::default() || self.names.get(name).is_some_and(|work| waits(work))
     }
 

@@ -9,7 +9,7 @@ use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Me
 use crate::directory::office::{Office, Plan, Told, Trouble};
 use crate::directory::partition::Partition;
 use crate::directory::reconcile::{Case, Trial, Verdict};
-use crate::directory::record::{self, Record, Registration, Rid};
+use crate::directory::record::{self, Class, Record, Registration, Rid};
 use crate::directory::request::{Answer, Refusal};
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
@@ -52,10 +52,10 @@ impl Partition {
         if office.blocked || !office.owner || office.names.get(name).is_some_and(|work| work.out.is_some()) {
             return None;
         }
-        let desired = record.and_then(|record| desired(self.id, office, turn, record.head()));
+        let desired = record.and_then(|record| desired(self.id, office, turn, record.head().whose()));
         let work = office.names.get(name);
         let trouble = work.and_then(|work| work.trouble.as_deref());
-        let registrar = record.map(|record| record.head().registrar);
+        let registrar = record.map(|record| record.head().registrar());
         // A start that was not even tried, or was lost on its way, is no reason to give up.
         let tried = trouble.is_some_and(|trouble| trouble.said.is_some());
         let first = tried && work.is_some_and(|work| work.waits.starts().iter().any(|(to, _)| Some(*to) == registrar));
@@ -92,15 +92,12 @@ impl Partition {
                 return Next::Wait;
             }
             Verdict::Adopt(at) => return self.adopt(turn, name, at),
-            Verdict::Unite(ids) => self.unite(name, &ids),
+            Verdict::Unite(ids) => self.unite(turn, name, &ids),
             Verdict::Void => self.with_work(name, |work| work.plan = None),
             Verdict::Carry => self.carry_plan(turn, name),
-            Verdict::Plan { to, from, unseal } => self.make_plan(name, to, from, unseal),
+            Verdict::Plan { to, from, unseal } => self.make_plan(turn, name, to, from, unseal),
             Verdict::Amend { host, epoch } => {
-                self.amend(name, |registration| {
-                    registration.host = host;
-                    registration.epoch = epoch;
-                });
+                self.amend(turn, name, |registration| registration.place(host, epoch));
             }
             Verdict::Unregister => {
                 turn.notice(Notice::Ended { name: name.clone() });
@@ -197,32 +194,27 @@ impl Partition {
             return Next::Wait;
         };
         let ver = office.next_stamp();
-        let registration = Registration {
-            spec: origin.spec.clone(),
-            registrar: origin.registrar,
-            host: at,
-            epoch: cell.epoch,
-            ver,
-            groups: origin.groups.iter().map(|group| (group.clone(), (true, ver))).collect(),
-        };
+        let mut registration = Registration::new(origin.spec.clone(), origin.registrar, at, ver);
+        registration.epoch = cell.epoch;
+        registration.groups = origin.groups.iter().map(|group| (group.clone(), (true, ver))).collect();
         let fresh = cell.ids.iter().filter(|rid| !copy.covers(**rid));
-        let Some(record) = Record::of(fresh.map(|rid| (*rid, registration.clone())).collect()) else {
+        let Some(record) = Record::of(name, fresh.map(|rid| (*rid, registration.clone())).collect()) else {
             return Next::Wait;
         };
         turn.notice(Notice::Adopted { name: name.clone(), host: at });
-        self.commit(Op::Put { name: name.clone(), record });
+        self.commit(turn, Op::Put { record });
         Next::Decide
     }
 
-    fn unite(&mut self, name: &Name, ids: &[Rid]) {
+    fn unite(&mut self, turn: &mut Turn<'_>, name: &Name, ids: &[Rid]) {
         let Some(record) = self.record(name).map(|record| record.unite(ids)) else {
             return;
         };
-        self.commit(Op::Put { name: name.clone(), record });
+        self.commit(turn, Op::Put { record });
     }
 
     /// Changes the fields of a record. Returns the change's number.
-    pub(super) fn amend(&mut self, name: &Name, change: impl FnOnce(&mut Registration)) -> u64 {
+    pub(super) fn amend(&mut self, turn: &mut Turn<'_>, name: &Name, change: impl FnOnce(&mut Registration)) -> u64 {
         let Some(ver) = self.office.as_ref().map(Office::next_stamp) else {
             return 0;
         };
@@ -230,18 +222,22 @@ impl Partition {
             return 0;
         };
         record.write(ver, change);
-        self.commit(Op::Put { name: name.clone(), record })
+        self.commit(turn, Op::Put { record })
     }
 
     /// Writes the intent of an activation. Nothing starts before it is stable.
-    fn make_plan(&mut self, name: &Name, to: NodeId, from: Option<(NodeId, crate::Epoch)>, unseal: bool) {
+    fn make_plan(
+        &mut self,
+        turn: &mut Turn<'_>,
+        name: &Name,
+        to: NodeId,
+        from: Option<(NodeId, crate::Epoch)>,
+        unseal: bool,
+    ) {
         let Some(epoch) = self.office.as_mut().map(Office::next_epoch) else {
             return;
         };
-        let seq = self.amend(name, |registration| {
-            registration.host = to;
-            registration.epoch = epoch;
-        });
+        let seq = self.amend(turn, name, |registration| registration.place(to, epoch));
         self.with_work(name, |work| {
             work.plan = Some(Box::new(Plan { epoch, to, from, unseal, seq }));
             if let Some(trouble) = &mut work.trouble {
@@ -271,7 +267,7 @@ impl Partition {
         let start = Start {
             ids: record.ids().collect(),
             spec: head.spec.clone(),
-            registrar: head.registrar,
+            registrar: head.registrar(),
             epoch: plan.epoch,
             groups: record::active(&record.groups()),
             source: plan.from,
@@ -287,7 +283,7 @@ impl Partition {
         };
         let ids: Vec<Rid> = copy.records.get(name).into_iter().flat_map(Record::ids).collect();
         let uncovered = ids.iter().filter(|rid| !copy.covers(**rid)).copied().collect();
-        let seq = self.commit(Op::Remove { name: name.clone(), uncovered, at_unix_ms: turn.now.unix_ms });
+        let seq = self.commit(turn, Op::Remove { name: name.clone(), uncovered, at_unix_ms: turn.now.unix_ms });
         turn.moves.end(self.id, name);
         if let Some(office) = &mut self.office {
             let work = office.work(name);
@@ -393,11 +389,10 @@ pub(super) fn desired(
     partition: swarm_net::ring::PartitionId,
     office: &mut Office,
     turn: &Turn<'_>,
-    registration: &Registration,
+    (class, home): (&Class, NodeId),
 ) -> Option<NodeId> {
-    let (spec, home) = (&registration.spec, registration.registrar.node);
-    if spec.local {
+    if class.local {
         return (turn.world.is_member(&home) && !turn.world.is_leaving(&home)).then_some(home);
     }
-    *office.desired.entry(spec.kind).or_insert_with(|| turn.world.desired(partition, spec.kind))
+    *office.desired.entry(class.kind).or_insert_with(|| turn.world.desired(partition, class.kind))
 }

@@ -244,7 +244,7 @@ impl Partition {
             return;
         }
         if was_blocked {
-            let all: BTreeSet<Name> = copy.records.keys().chain(office.names.keys()).cloned().collect();
+            let all: BTreeSet<Name> = copy.records.names().chain(office.names.keys()).cloned().collect();
             office.dirty.extend(all);
         }
         let mut moved = Vec::new();
@@ -256,8 +256,8 @@ impl Partition {
             }
         }
         if !moved.is_empty() {
-            let concerned = copy.records.iter().filter(|(_, record)| moved.contains(&record.head().spec.kind));
-            office.dirty.extend(concerned.map(|(name, _)| name.clone()));
+            let concerned = copy.records.iter().filter(|record| moved.contains(&record.head().spec.class.kind));
+            office.dirty.extend(concerned.map(|record| record.name().clone()));
         }
         for node in turn.world.view.keys().filter(|node| turn.world.is_leaving(node)) {
             let there: Vec<Name> = self.names_at(*node).cloned().collect();
@@ -308,7 +308,8 @@ impl Partition {
     }
 
     /// Makes one change: to the copy at once, to the replicas at the end of the turn.
-    pub(super) fn commit(&mut self, op: Op) -> u64 {
+    pub(super) fn commit(&mut self, turn: &mut Turn<'_>, mut op: Op) -> u64 {
+        op.share(turn.pool);
         self.wake(op.name());
         self.wake_cell(op.name());
         let (Some(office), Some(copy)) = (&mut self.office, &mut self.copy) else {

@@ -166,7 +166,7 @@ impl Case<'_> {
 
     /// A cell is told its groups also while it does not run: what is published to them waits in its queue.
     fn decide_groups(&self, record: &Record) -> Option<Verdict> {
-        let (at, epoch) = (record.head().host, record.head().epoch);
+        let (at, epoch) = (record.head().host(), record.head().epoch);
         let (_, cell) = self.cells.iter().find(|(node, cell)| (*node, cell.epoch) == (at, epoch))?;
         let told = match cell.phase {
             Phase::Starting | Phase::Sealing | Phase::Sealed | Phase::Absorbing => {
@@ -205,7 +205,7 @@ impl Case<'_> {
             return Verdict::GiveUp;
         }
         // A local one is started once, by its registrar's owner: its first epoch is the null one until then.
-        if head.spec.local && (head.epoch != Epoch::default() || self.desired.is_none()) {
+        if head.spec.class.local && (head.epoch != Epoch::default() || self.desired.is_none()) {
             return Verdict::Unregister;
         }
         match self.desired {
@@ -216,7 +216,7 @@ impl Case<'_> {
 
     fn decide_running(&self, record: &Record, at: NodeId, cell: &CellReport) -> Verdict {
         let head = record.head();
-        if (head.host, head.epoch) != (at, cell.epoch) {
+        if (head.host(), head.epoch) != (at, cell.epoch) {
             return Verdict::Amend { host: at, epoch: cell.epoch };
         }
         if let Some(verdict) = self.decide_others(at, cell) {
@@ -227,7 +227,7 @@ impl Case<'_> {
             return Verdict::Groups { at, epoch };
         }
         let leaving = self.world.is_leaving(&at);
-        if head.spec.local {
+        if head.spec.class.local {
             return if leaving { Verdict::Unregister } else { Verdict::Rest };
         }
         let elsewhere = self.desired.is_some_and(|desired| desired != at);

@@ -4,21 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rkyv::rancor::Fallible;
-use rkyv::ser::{Allocator, Writer};
-use rkyv::vec::{ArchivedVec, VecResolver};
-use rkyv::with::{ArchiveWith, DeserializeWith, SerializeWith, Skip, Unshare};
-use rkyv::{Archive, Deserialize, Place, Serialize};
+use rkyv::with::Unshare;
+use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::directory::message::Origin;
+use crate::directory::pool::Pool;
 use crate::directory::request::RequestId;
-use crate::directory::rest::Note;
 use crate::epoch::{Epoch, Term};
 use crate::error::Location;
 use crate::name::Name;
-use crate::worker::KindId;
+use crate::worker::{Args, KindId};
 
 /// One change of a partition: the term in which it was made, and which of that term's changes it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
@@ -48,14 +45,28 @@ pub struct GroupKey {
 /// What was registered: enough to start it anywhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 pub struct Spec {
+    /// Of what class it is; shared by all records of one node.
+    #[rkyv(with = Unshare)]
+    pub class: Arc<Class>,
+    /// The encoded init arguments.
+    pub args: Args,
+}
+
+impl Spec {
+    /// The same, living on the registrar's node.
+    pub fn local(self) -> Self {
+        Self { class: Arc::new(Class { local: true, ..(*self.class).clone() }), ..self }
+    }
+}
+
+/// What all registrations of one worker type have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize, Deserialize)]
+pub struct Class {
     /// The identity of the worker type.
     pub kind: KindId,
-    /// The wire name of the worker type; of the type of names, since short ones take no memory of their own.
+    /// The wire name of the worker type.
     pub worker: Name,
-    /// The encoded init arguments, shared with the cell.
-    #[rkyv(with = AsBytes)]
-    pub args: Arc<[u8]>,
-    /// The low bits of their fingerprint: who has another version of them must not start it.
+    /// The low bits of the fingerprint of the init arguments: who has another version of them must not start it.
     pub schema: u32,
     /// It lives on the registrar's node, never moves, and ends with that node.
     pub local: bool,
@@ -72,12 +83,14 @@ pub struct Groups(
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Registration {
     /// What runs.
+    pub spec: Spec,
+    /// Who asked for it: the node, and the number of its request. Nodes are shared by all records of one node.
     #[rkyv(with = Unshare)]
-    pub spec: Arc<Spec>,
-    /// Who asked for it.
-    pub registrar: RequestId,
+    registrar: Arc<NodeId>,
+    request: u64,
     /// Where it runs, or is about to.
-    pub host: NodeId,
+    #[rkyv(with = Unshare)]
+    host: Arc<NodeId>,
     /// The number of that activation.
     pub epoch: Epoch,
     /// When the fields above were written.
@@ -95,13 +108,12 @@ pub struct Record {
     /// Shared, since a record stands in the copy, in the log and in messages under way.
     #[rkyv(with = Unshare)]
     siblings: Arc<Siblings>,
-    #[rkyv(with = Skip)]
-    pub(super) note: Note,
 }
 
 /// Registrations in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 struct Siblings {
+    name: Name,
     first: Sibling,
     others: Box<[Sibling]>,
 }
@@ -109,13 +121,17 @@ struct Siblings {
 type Sibling = (Rid, Registration);
 
 impl Siblings {
-    fn of(siblings: impl IntoIterator<Item = Sibling>) -> Option<Self> {
+    fn of(name: &Name, siblings: impl IntoIterator<Item = Sibling>) -> Option<Self> {
         let mut siblings = siblings.into_iter();
-        Some(Self { first: siblings.next()?, others: siblings.collect() })
+        Some(Self { name: name.clone(), first: siblings.next()?, others: siblings.collect() })
     }
 
     fn iter(&self) -> impl Iterator<Item = &Sibling> {
         std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Sibling> {
+        std::iter::once(&mut self.first).chain(&mut self.others)
     }
 }
 
@@ -154,9 +170,55 @@ impl FromIterator<(GroupKey, (bool, Stamp))> for Groups {
 }
 
 impl Registration {
+    /// A registration that has not been started, and whose worker is in no group.
+    pub(super) fn new(spec: Spec, registrar: RequestId, host: NodeId, ver: Stamp) -> Self {
+        Self {
+            spec,
+            registrar: Arc::new(registrar.node),
+            request: registrar.seq,
+            host: Arc::new(host),
+            epoch: Epoch::default(),
+            ver,
+            groups: Groups::default(),
+        }
+    }
+
+    /// Where it runs, or is about to.
+    pub fn host(&self) -> NodeId {
+        *self.host
+    }
+
+    /// Who asked for it.
+    pub fn registrar(&self) -> RequestId {
+        RequestId { node: *self.registrar, seq: self.request }
+    }
+
+    /// What decides where it should live: its class, and its registrar's node.
+    pub(super) fn whose(&self) -> (&Class, NodeId) {
+        (&self.spec.class, *self.registrar)
+    }
+
+    /// It runs there now, or is about to, as this activation.
+    pub(super) fn place(&mut self, host: NodeId, epoch: Epoch) {
+        self.host = Arc::new(host);
+        self.epoch = epoch;
+    }
+
     /// Where the name is, for users.
     pub fn location(&self) -> Location {
-        Location { node: self.host, worker: self.spec.worker.as_str().to_owned(), epoch: self.epoch }
+        Location { node: *self.host, worker: self.spec.class.worker.as_str().to_owned(), epoch: self.epoch }
+    }
+
+    fn is_shared(&self, pool: &mut Pool) -> bool {
+        Arc::ptr_eq(&self.spec.class, &pool.class(&self.spec.class))
+            && Arc::ptr_eq(&self.registrar, &pool.node(&self.registrar))
+            && Arc::ptr_eq(&self.host, &pool.node(&self.host))
+    }
+
+    fn share(&mut self, pool: &mut Pool) {
+        self.spec.class = pool.class(&self.spec.class);
+        self.registrar = pool.node(&self.registrar);
+        self.host = pool.node(&self.host);
     }
 
     /// Takes over what `other`, the same registration in another copy, knows better.
@@ -172,13 +234,18 @@ impl Registration {
 
 impl Record {
     /// A record of one registration.
-    pub fn new(rid: Rid, registration: Registration) -> Self {
-        Self::from(Siblings { first: (rid, registration), others: Box::default() })
+    pub fn new(name: Name, rid: Rid, registration: Registration) -> Self {
+        Self::from(Siblings { name, first: (rid, registration), others: Box::default() })
     }
 
     /// A record of these registrations; `None` if there are none.
-    pub(super) fn of(siblings: BTreeMap<Rid, Registration>) -> Option<Self> {
-        Siblings::of(siblings).map(Self::from)
+    pub(super) fn of(name: &Name, siblings: BTreeMap<Rid, Registration>) -> Option<Self> {
+        Siblings::of(name, siblings).map(Self::from)
+    }
+
+    /// Whose record it is.
+    pub fn name(&self) -> &Name {
+        &self.siblings.name
     }
 
     /// The ids of its registrations.
@@ -198,7 +265,7 @@ impl Record {
 
     /// The registration that speaks for the name: the one written last.
     pub fn head(&self) -> &Registration {
-        let Siblings { first, others } = &*self.siblings;
+        let Siblings { name: _, first, others } = &*self.siblings;
         let later = |a, b| std::cmp::max_by_key(a, b, |(rid, registration): &&Sibling| (registration.ver, *rid));
         &others.iter().fold(first, later).1
     }
@@ -215,7 +282,7 @@ impl Record {
         let own = self.siblings.iter().cloned();
         let more = ids.iter().map(|rid| (*rid, self.head().clone()));
         let siblings: BTreeMap<Rid, Registration> = own.chain(more).collect();
-        Self::of(siblings).unwrap_or_else(|| self.clone())
+        Self::of(self.name(), siblings).unwrap_or_else(|| self.clone())
     }
 
     /// Writes all registrations alike: the present fields, changed by `change`, with this stamp.
@@ -226,9 +293,17 @@ impl Record {
         }
         next.ver = ver;
         change(&mut next);
-        let Siblings { first, others } = &*self.siblings;
+        let Siblings { name, first, others } = &*self.siblings;
         let others = others.iter().map(|(rid, _)| (*rid, next.clone())).collect();
-        *self = Self::from(Siblings { first: (first.0, next), others });
+        *self = Self::from(Siblings { name: name.clone(), first: (first.0, next), others });
+    }
+
+    /// Shares what it has in common with other records, so that a million of them do not have it a million times.
+    pub(super) fn share(&mut self, pool: &mut Pool) {
+        if self.siblings.iter().all(|(_, registration)| registration.is_shared(pool)) {
+            return;
+        }
+        Arc::make_mut(&mut self.siblings).iter_mut().for_each(|(_, registration)| registration.share(pool));
     }
 
     /// The fingerprint of the groups that it is in, by which an owner sees whether a cell knows them.
@@ -242,14 +317,14 @@ impl Record {
 
 impl From<Siblings> for Record {
     fn from(siblings: Siblings) -> Self {
-        Self { siblings: Arc::new(siblings), note: Note::default() }
+        Self { siblings: Arc::new(siblings) }
     }
 }
 
 /// What a cell that is started from a record remembers of it.
 pub(super) fn origin(record: &Record) -> Origin {
     let head = record.head();
-    Origin { spec: head.spec.clone(), registrar: head.registrar, groups: active(&record.groups()) }
+    Origin { spec: head.spec.clone(), registrar: head.registrar(), groups: active(&record.groups()) }
 }
 
 /// The groups that one is in.
@@ -260,28 +335,4 @@ pub(super) fn active(groups: &Groups) -> Vec<GroupKey> {
 /// The fingerprint of a sorted list of groups; 0 for none.
 pub(super) fn groups_mark(groups: &[GroupKey]) -> u64 {
     groups.iter().fold(0, |mark, group| xxh3_64_with_seed(group.key.as_str().as_bytes(), mark ^ group.tag).max(1))
-}
-
-/// Shared bytes travel as a list of them.
-struct AsBytes;
-
-impl ArchiveWith<Arc<[u8]>> for AsBytes {
-    type Archived = ArchivedVec<u8>;
-    type Resolver = VecResolver;
-
-    fn resolve_with(bytes: &Arc<[u8]>, resolver: VecResolver, out: Place<Self::Archived>) {
-        ArchivedVec::resolve_from_slice(bytes, resolver, out);
-    }
-}
-
-impl<S: Fallible + Allocator + Writer + ?Sized> SerializeWith<Arc<[u8]>, S> for AsBytes {
-    fn serialize_with(bytes: &Arc<[u8]>, serializer: &mut S) -> Result<VecResolver, S::Error> {
-        ArchivedVec::serialize_from_slice(bytes, serializer)
-    }
-}
-
-impl<D: Fallible + ?Sized> DeserializeWith<ArchivedVec<u8>, Arc<[u8]>, D> for AsBytes {
-    fn deserialize_with(bytes: &ArchivedVec<u8>, _: &mut D) -> Result<Arc<[u8]>, D::Error> {
-        Ok(Arc::from(bytes.as_slice()))
-    }
 }

@@ -65,13 +65,13 @@ impl Partition {
     pub(super) fn on_install(&mut self, turn: &mut Turn<'_>, from: NodeId, at: Stamp, copy: Arc<Copy>) {
         if self.fence(turn, from, at.term) {
             self.wake_cells();
-            self.copy = Some(Arc::unwrap_or_clone(copy));
+            self.copy.insert(Arc::unwrap_or_clone(copy)).share(turn.pool);
             self.lay_cells_down(turn.world.me);
             turn.send(from, self.id, Message::Ack { term: at.term, seq: at.seq });
         }
     }
 
-    pub(super) fn on_update(&mut self, turn: &mut Turn<'_>, from: NodeId, after: u64, at: Stamp, ops: &[Op]) {
+    pub(super) fn on_update(&mut self, turn: &mut Turn<'_>, from: NodeId, after: u64, at: Stamp, ops: Arc<Vec<Op>>) {
         if !self.fence(turn, from, at.term) {
             return;
         }
@@ -87,11 +87,12 @@ impl Partition {
         turn.send(from, self.id, answer);
     }
 
-    fn follow(&mut self, turn: &Turn<'_>, at: Stamp, ops: &[Op]) {
-        for op in ops {
+    fn follow(&mut self, turn: &mut Turn<'_>, at: Stamp, ops: Arc<Vec<Op>>) {
+        for mut op in Arc::unwrap_or_clone(ops) {
+            op.share(turn.pool);
             self.wake_cell(op.name());
             if let Some(copy) = &mut self.copy {
-                copy.apply(op);
+                copy.apply(&op);
             }
             self.lay_cell_down(turn.world.me, op.name());
         }

@@ -47,7 +47,7 @@ impl Ask {
     /// The kind of worker that it wants started.
     pub fn kind(&self) -> Option<KindId> {
         match self {
-            Self::Register(spec) | Self::WhereisOrRegister(spec) => Some(spec.kind),
+            Self::Register(spec) | Self::WhereisOrRegister(spec) => Some(spec.class.kind),
             Self::Unregister | Self::Whereis | Self::Join { .. } | Self::Leave { .. } => None,
         }
     }

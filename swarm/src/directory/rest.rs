@@ -14,13 +14,25 @@ use crate::epoch::Epoch;
 use crate::name::Name;
 
 /// What this node knows of a name at rest, beside the record in its copy. It is about this copy on this node: it does
-/// not travel, a clone of the record does not have it, and it is no part of the record's value.
+/// not travel, a clone of the table does not have it, and it is no part of the table's value.
 #[derive(Debug, Default)]
 pub(super) struct Note {
     /// The owner knows of exactly one cell, and it is the record's.
     seen: bool,
     /// This node's cell of the name is the record's.
     hosted: bool,
+}
+
+#[cfg(test)]
+impl Note {
+    pub(super) fn full() -> Self {
+        Self { seen: true, hosted: true }
+    }
+
+    /// Whether it says the same; it equals any other, since it is no part of a value.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.seen, self.hosted) == (other.seen, other.hosted)
+    }
 }
 
 impl Clone for Note {
@@ -43,7 +55,7 @@ impl Record {
     fn describes(&self, cell: &CellReport) -> bool {
         let CellReport { ids, kind, epoch, phase, pinned, absorbed: _, groups_mark, indexed, origin: _ } = cell;
         let head = self.head();
-        (*phase, *epoch, *kind) == (Phase::Running, head.epoch, head.spec.kind)
+        (*phase, *epoch, *kind) == (Phase::Running, head.epoch, head.spec.class.kind)
             && !pinned
             && *indexed
             && self.ids().eq(ids.iter().copied())
@@ -55,7 +67,7 @@ impl Record {
         let head = self.head();
         CellReport {
             ids: self.ids().collect(),
-            kind: head.spec.kind,
+            kind: head.spec.class.kind,
             epoch: head.epoch,
             phase: Phase::Running,
             pinned: false,
@@ -66,8 +78,8 @@ impl Record {
         }
     }
 
-    fn mark(&self, name: &Name) -> u64 {
-        cell_mark(name, self.head().epoch, Phase::Running, (self.groups_mark(), true))
+    fn mark(&self) -> u64 {
+        cell_mark(self.name(), self.head().epoch, Phase::Running, (self.groups_mark(), true))
     }
 }
 
@@ -106,7 +118,7 @@ impl Absorbed {
 impl Partition {
     /// Whether the owner keeps nothing of a name but its record, and so that its worker runs where that says.
     pub(super) fn rests(&self, name: &Name) -> bool {
-        self.office.is_some() && self.record(name).is_some_and(|record| record.note.seen)
+        self.office.is_some() && self.note(name).is_some_and(|note| note.seen)
     }
 
     /// Owner: keeps of a name what its record does not say only if there is something.
@@ -120,12 +132,12 @@ impl Partition {
         if !work.is_quiet() {
             return;
         }
-        let rests = match (work.seen.as_slice(), copy.records.get_mut(name)) {
+        let rests = match (work.seen.as_slice(), copy.records.noted(name)) {
             ([], _) => true,
-            ([(at, cell)], Some(record)) if record.head().host == *at && record.describes(cell) => {
+            ([(at, cell)], Some((record, note))) if record.head().host() == *at && record.describes(cell) => {
                 let sealing = work.sealing == Some(cell.epoch);
-                record.note.seen = !sealing && self.absorbed.keep(name, &cell.absorbed, &record.note);
-                record.note.seen
+                note.seen = !sealing && self.absorbed.keep(name, &cell.absorbed, note);
+                note.seen
             }
             (_, _) => false,
         };
@@ -139,12 +151,12 @@ impl Partition {
         let (Some(office), Some(copy)) = (&mut self.office, &mut self.copy) else {
             return;
         };
-        if let Some(record) = copy.records.get_mut(name)
-            && std::mem::take(&mut record.note.seen)
+        if let Some((record, note)) = copy.records.noted(name)
+            && std::mem::take(&mut note.seen)
         {
             let cell = record.described(self.absorbed.get(name));
-            office.names.insert(name.clone(), Work::of(record.head().host, cell));
-            self.absorbed.release(name, &record.note);
+            office.names.insert(name.clone(), Work::of(record.head().host(), cell));
+            self.absorbed.release(name, note);
         }
     }
 
@@ -153,12 +165,12 @@ impl Partition {
         let (Some(office), Some(copy)) = (&mut self.office, &mut self.copy) else {
             return;
         };
-        for (name, record) in &mut copy.records {
-            let host = record.head().host;
-            if host == node && std::mem::take(&mut record.note.seen) {
+        for (record, note) in copy.records.notes_mut() {
+            let (name, host) = (record.name(), record.head().host());
+            if host == node && std::mem::take(&mut note.seen) {
                 let cell = record.described(self.absorbed.get(name));
                 office.names.insert(name.clone(), Work::of(host, cell));
-                self.absorbed.release(name, &record.note);
+                self.absorbed.release(name, note);
             }
         }
     }
@@ -174,23 +186,22 @@ impl Partition {
 
     /// The office has ended, and what it knew with it.
     pub(super) fn unsee(&mut self) {
-        for (name, record) in self.copy.iter_mut().flat_map(|copy| &mut copy.records) {
-            if std::mem::take(&mut record.note.seen) {
-                self.absorbed.release(name, &record.note);
+        for (record, note) in self.copy.iter_mut().flat_map(|copy| copy.records.notes_mut()) {
+            if std::mem::take(&mut note.seen) {
+                self.absorbed.release(record.name(), note);
             }
         }
     }
 
     /// Owner: the names that have a cell on a node, in no order.
     pub(super) fn names_at(&self, host: NodeId) -> impl Iterator<Item = &Name> {
-        let resting = self.resting().filter(move |(_, record)| record.head().host == host).map(|(name, _)| name);
+        let resting = self.resting().filter(move |record| record.head().host() == host).map(Record::name);
         resting.chain(self.office.iter().flat_map(move |office| office.names_at(host)))
     }
 
     /// Owner: the fingerprint of all cells that it knows on a node.
     pub(super) fn mark_of(&self, host: NodeId) -> u64 {
-        let resting = self.resting().filter(|(_, record)| record.head().host == host);
-        let resting = resting.map(|(name, record)| record.mark(name));
+        let resting = self.resting().filter(|record| record.head().host() == host).map(Record::mark);
         let works = self.office.iter().flat_map(|office| &office.names).filter_map(|(name, work)| {
             let cell = work.cell(host)?;
             Some(cell_mark(name, cell.epoch, cell.phase, (cell.groups_mark, cell.indexed)))
@@ -198,9 +209,13 @@ impl Partition {
         resting.chain(works).fold(0, u64::wrapping_add)
     }
 
-    fn resting(&self) -> impl Iterator<Item = (&Name, &Record)> {
+    fn resting(&self) -> impl Iterator<Item = &Record> {
         let copy = self.copy.iter().filter(|_| self.office.is_some());
-        copy.flat_map(|copy| &copy.records).filter(|(_, record)| record.note.seen)
+        copy.flat_map(|copy| copy.records.notes()).filter(|(_, note)| note.seen).map(|(record, _)| record)
+    }
+
+    fn note(&self, name: &Name) -> Option<&Note> {
+        self.copy.as_ref()?.records.note(name)
     }
 }
 
@@ -209,7 +224,7 @@ impl Partition {
 impl Partition {
     /// Host: whether the record in its copy says all about its cell of a name.
     pub(super) fn hosts(&self, name: &Name) -> bool {
-        self.hosted > 0 && self.record(name).is_some_and(|record| record.note.hosted)
+        self.hosted > 0 && self.note(name).is_some_and(|note| note.hosted)
     }
 
     /// Host: keeps of a cell what its record does not say only if there is something.
@@ -217,13 +232,13 @@ impl Partition {
         let (Some(cell), Some(copy)) = (self.cells.get(name), &mut self.copy) else {
             return;
         };
-        if let Some(record) = copy.records.get_mut(name)
-            && record.head().host == me
+        if let Some((record, note)) = copy.records.noted(name)
+            && record.head().host() == me
             && record.describes(&cell.report(false))
             && cell.is_from(record.head())
-            && self.absorbed.keep(name, cell.absorbed(), &record.note)
+            && self.absorbed.keep(name, cell.absorbed(), note)
         {
-            record.note.hosted = true;
+            note.hosted = true;
             self.hosted += 1;
             self.cells.remove(name);
         }
@@ -240,13 +255,13 @@ impl Partition {
         if self.hosted == 0 {
             return;
         }
-        if let Some(record) = self.copy.as_mut().and_then(|copy| copy.records.get_mut(name))
-            && std::mem::take(&mut record.note.hosted)
+        if let Some((record, note)) = self.copy.as_mut().and_then(|copy| copy.records.noted(name))
+            && std::mem::take(&mut note.hosted)
         {
             self.hosted -= 1;
             let cell = record.described(self.absorbed.get(name));
             self.cells.insert(name.clone(), Box::new(Cell::of(record, cell)));
-            self.absorbed.release(name, &record.note);
+            self.absorbed.release(name, note);
         }
     }
 
@@ -255,32 +270,33 @@ impl Partition {
         if std::mem::take(&mut self.hosted) == 0 {
             return;
         }
-        for (name, record) in self.copy.iter_mut().flat_map(|copy| &mut copy.records) {
-            if std::mem::take(&mut record.note.hosted) {
+        for (record, note) in self.copy.iter_mut().flat_map(|copy| copy.records.notes_mut()) {
+            if std::mem::take(&mut note.hosted) {
+                let name = record.name();
                 let cell = record.described(self.absorbed.get(name));
                 self.cells.insert(name.clone(), Box::new(Cell::of(record, cell)));
-                self.absorbed.release(name, &record.note);
+                self.absorbed.release(name, note);
             }
         }
     }
 
     /// Everything that this node hosts of the partition.
     pub(super) fn all_cells(&self) -> Vec<(Name, CellReport)> {
-        let resting = self.hosted().map(|(name, record)| {
-            let cell = record.described(self.absorbed.get(name));
-            (name.clone(), CellReport { origin: Some(Box::new(record::origin(record))), ..cell })
+        let resting = self.hosted().map(|record| {
+            let cell = record.described(self.absorbed.get(record.name()));
+            (record.name().clone(), CellReport { origin: Some(Box::new(record::origin(record))), ..cell })
         });
         resting.chain(self.cells.iter().map(|(name, cell)| (name.clone(), cell.report(true)))).collect()
     }
 
     /// Host: the fingerprint of all its cells.
     pub(super) fn own_mark(&self) -> u64 {
-        let resting = self.hosted().map(|(name, record)| record.mark(name));
+        let resting = self.hosted().map(Record::mark);
         resting.chain(self.cells.iter().map(|(name, cell)| cell.mark(name))).fold(0, u64::wrapping_add)
     }
 
-    fn hosted(&self) -> impl Iterator<Item = (&Name, &Record)> {
+    fn hosted(&self) -> impl Iterator<Item = &Record> {
         let copy = self.copy.iter().filter(|_| self.hosted > 0);
-        copy.flat_map(|copy| &copy.records).filter(|(_, record)| record.note.hosted)
+        copy.flat_map(|copy| copy.records.notes()).filter(|(_, note)| note.hosted).map(|(record, _)| record)
     }
 }

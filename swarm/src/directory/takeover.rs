@@ -52,7 +52,7 @@ impl Partition {
         turn.send(from, self.id, Message::Promise { term, copy, cells, view, inherit });
     }
 
-    pub(super) fn on_promise(&mut self, from: NodeId, term: Term, promise: Promise) {
+    pub(super) fn on_promise(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term, promise: Promise) {
         let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
             return;
         };
@@ -75,7 +75,8 @@ impl Partition {
         };
         office.retired.remove(&from);
         let owner = office.owner;
-        let news = self.copy.get_or_insert_default().news(&theirs);
+        let mut news = self.copy.get_or_insert_default().news(&theirs);
+        news.iter_mut().flat_map(|(_, record)| record).for_each(|record| record.share(turn.pool));
         for (name, _) in &news {
             self.wake(name);
             self.wake_cell(name);

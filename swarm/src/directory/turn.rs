@@ -10,6 +10,7 @@ use swarm_net::time::{Instant, Now};
 
 use crate::directory::action::{Action, Notice};
 use crate::directory::message::Message;
+use crate::directory::pool::Pool;
 use crate::directory::request::{Answer, RequestId};
 use crate::directory::world::World;
 use crate::name::Name;
@@ -23,6 +24,7 @@ pub(super) struct Turn<'a> {
     pub(super) inbox: &'a mut VecDeque<(PartitionId, Message)>,
     pub(super) timers: &'a mut Timers,
     pub(super) moves: &'a mut Moves,
+    pub(super) pool: &'a mut Pool,
 }
 
 impl Turn<'_> {

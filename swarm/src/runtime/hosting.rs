@@ -63,22 +63,22 @@ impl Node {
     fn start(
         self: &Arc<Self>,
         name: Name,
-        spec: &Arc<Spec>,
+        spec: &Spec,
         epoch: Epoch,
         groups: Vec<GroupKey>,
         source: Option<(NodeId, Epoch)>,
     ) {
-        let made = match self.kinds.get(spec.kind) {
-            None => Err(format!("{} does not know the worker type `{}`", self.id(), spec.worker)),
-            Some(_) if spec.local => self
+        let made = match self.kinds.get(spec.class.kind) {
+            None => Err(format!("{} does not know the worker type `{}`", self.id(), spec.class.worker)),
+            Some(_) if spec.class.local => self
                 .instances
                 .take(&spec.args)
                 .map(|make| make(name.clone(), epoch, self.clone()))
                 .ok_or_else(|| format!("the instance that {} wanted to register is gone", self.id())),
-            Some(entry) if entry.args.low() != spec.schema => Err(format!(
+            Some(entry) if entry.args.low() != spec.class.schema => Err(format!(
                 "{} has another version of the init arguments of `{}`: deploy the same one on both nodes",
                 self.id(),
-                spec.worker
+                spec.class.worker
             )),
             Some(entry) => Ok((entry.make)(name.clone(), epoch, self.clone())),
         };
@@ -90,15 +90,15 @@ impl Node {
             }
         };
         self.move_in(&name, &cell, source);
-        let whoms: Vec<_> = groups.iter().cloned().map(Whom::Group).chain([Whom::Kind(spec.kind.0)]).collect();
+        let whoms: Vec<_> = groups.iter().cloned().map(Whom::Group).chain([Whom::Kind(spec.class.kind.0)]).collect();
         self.groups.set(&name, groups);
         let recall = self.recall_pledges(&whoms);
-        if spec.local && recall.is_over() {
+        if spec.class.local && recall.is_over() {
             // The instance came as it is: there is nothing to boot it from, and nothing to boot.
             self.started(&name, &cell, false);
             return;
         }
-        let (node, args, local) = (self.clone(), spec.args.clone(), spec.local);
+        let (node, args, local) = (self.clone(), spec.args.clone(), spec.class.local);
         self.errands.add(async move {
             let booting = async {
                 if local {

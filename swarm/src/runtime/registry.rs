@@ -7,7 +7,7 @@ use std::time::Duration;
 use swarm_net::time::Clock;
 use tokio::sync::oneshot;
 
-use crate::directory::{Answer, Ask, Refusal, Spec};
+use crate::directory::{Answer, Ask, Class, Refusal, Spec};
 use crate::error::{Location, RegisterError, RegistryError};
 use crate::name::Name;
 use crate::runtime::Node;
@@ -25,7 +25,8 @@ pub(crate) struct GroupNames {
 
 /// A worker that is started anywhere, from these init arguments.
 pub(crate) fn spec<W: Worker>(args: &[u8]) -> Spec {
-    Spec { kind: W::KIND, worker: W::NAME.into(), args: args.into(), schema: W::ARGS.low(), local: false }
+    let class = Class { kind: W::KIND, worker: W::NAME.into(), schema: W::ARGS.low(), local: false };
+    Spec { class: Arc::new(class), args: args.into() }
 }
 
 impl Node {
@@ -45,7 +46,7 @@ impl Node {
         if bytes > Name::BYTES_MAX {
             return Err(RegisterError::NameTooLong { bytes, limit: Name::BYTES_MAX });
         }
-        let worker = spec.worker.as_str().to_owned();
+        let worker = spec.class.worker.as_str().to_owned();
         let outcome = self.ask(name.clone(), ask(spec), limit).await;
         self.registered(name, worker, outcome, limit)
     }
@@ -58,7 +59,7 @@ impl Node {
         limit: Duration,
     ) -> Result<Location, RegisterError> {
         let key = self.instances.keep(Box::new(move |name, epoch, host| Cell::with_worker(name, epoch, host, worker)));
-        let spec = Spec { local: true, ..spec::<W>(&key) };
+        let spec = spec::<W>(&key).local();
         let registered = self.clone().register(name, spec, Ask::Register, limit).await;
         // If it was not started by now it never will be.
         drop(self.instances.take(&key));

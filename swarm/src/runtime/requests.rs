@@ -173,12 +173,14 @@ mod tests {
     use swarm_net::node::NodeId;
 
     use super::*;
-    use crate::directory::Spec;
+    use crate::directory::{Class, Spec};
+    use crate::worker::Args;
 
     /// A registration that was sent to the owner, and how it ended.
     fn sent(now: Instant) -> (Requests, u64, oneshot::Receiver<Outcome>) {
         let (done, outcome) = oneshot::channel();
-        let spec = Spec { kind: KindId(1), worker: "w".into(), args: Arc::default(), schema: 0, local: true };
+        let class = Class { kind: KindId(1), worker: "w".into(), schema: 0, local: true };
+        let spec = Spec { class: Arc::new(class), args: Args::default() };
         let ask = Ask::Register(spec);
         let mut requests = Requests::default();
         let request = Request { name: "n".into(), ask, due: now + RETRY_AFTER * 10, done };

@@ -4,13 +4,12 @@
 )]
 //! Owns what a worker takes along when it moves, and its encoding. Never changes after the worker is sealed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rkyv::{Archive, Deserialize, Serialize};
 
 use crate::message::{Fingerprint, Malformed, Schema, decode, encode};
-use crate::worker::{Payload, TimerId};
+use crate::worker::{Args, Payload, TimerId};
 
 /// What a sealed cell gives to its successor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub struct SavedTimer {
 #[derive(Clone, Debug, Default)]
 pub struct Start {
     /// The encoded init arguments, shared with whoever keeps them.
-    pub args: Arc<[u8]>,
+    pub args: Args,
     /// What its predecessor left.
     pub bundle: Option<Bundle>,
 }

@@ -25,6 +25,9 @@ pub(crate) struct Core {
     /// The due time of the message in hand, in nanoseconds of the node's clock.
     due: AtomicU64,
     stop: AtomicBool,
+    /// The worker is out with a caller, who will be back in a moment. Only a hint: it is worth spinning for. It stands here
+    /// since there is room beside `stop`, and none in the cell.
+    lent: AtomicBool,
     /// One lock for both, since neither is ever held for long.
     own: Mutex<Own>,
 }
@@ -60,6 +63,7 @@ impl Core {
             cell,
             due: AtomicU64::new(Deadline::NEVER.due.as_nanos()),
             stop: AtomicBool::new(false),
+            lent: AtomicBool::new(false),
             own: Mutex::new(Own { epoch, alarms: Alarms::default() }),
         }
     }
@@ -105,6 +109,18 @@ impl Core {
 
     pub(crate) fn stop_requested(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn lend(&self) {
+        self.lent.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn give_back(&self) {
+        self.lent.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn is_lent(&self) -> bool {
+        self.lent.load(Ordering::Acquire)
     }
 
     pub(crate) fn alarms(&self) -> AlarmsGuard<'_> {

@@ -61,6 +61,7 @@
 //! ```
 
 mod alarms;
+mod args;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod bundle;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
@@ -80,6 +81,7 @@ pub(crate) mod running;
 mod step;
 
 pub(crate) use crate::call::deadline::Deadline;
+pub(crate) use args::Args;
 pub(crate) use bundle::{Bundle, SavedTimer, Start};
 pub(crate) use cell::{AnyCell, Called, Cell, Phase, Sealing};
 pub(crate) use host::{End, Host, Outlet, ReplyTo};

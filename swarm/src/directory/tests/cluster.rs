@@ -11,6 +11,7 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::{PartitionId, Ring};
 use swarm_net::time::{Instant, Now};
 
+use crate::directory::Class;
 use crate::directory::tests::ghost::Ghost;
 use crate::directory::{
     Action, Answer, Ask, Directory, DirectoryConfig, Event, GroupKey, Happened, Message, Notice, Order, RequestId,
@@ -685,6 +686,7 @@ impl Cluster {
     }
 }
 
-pub(super) fn spec(local: bool) -> Spec {
-    Spec { kind: KIND, worker: "test".into(), args: [1, 2, 3].into(), schema: 0, local }
+pub(in crate::directory) fn spec(local: bool) -> Spec {
+    let class = Class { kind: KIND, worker: "test".into(), schema: 0, local };
+    Spec { class: Arc::new(class), args: [1, 2, 3][..].into() }
 }

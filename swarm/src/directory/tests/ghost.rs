@@ -46,7 +46,7 @@ impl Cluster {
     pub(super) fn registered(&self, n: usize) -> BTreeMap<Name, Vec<Rid>> {
         let copies = self.nodes[n].dir.partitions.iter().filter_map(|partition| partition.copy.as_ref());
         let records = copies.flat_map(|copy| copy.records());
-        records.map(|(name, record)| (name.clone(), record.ids().collect())).collect()
+        records.map(|record| (record.name().clone(), record.ids().collect())).collect()
     }
 
     pub(super) fn watch_ends(&mut self, n: usize) {
@@ -136,11 +136,12 @@ impl Cluster {
     fn check_notes(&self, n: usize) -> Check {
         for partition in &self.nodes[n].dir.partitions {
             let names = partition.copy.iter().flat_map(|copy| copy.records());
-            let hosted: Vec<_> = names.filter(|(name, _)| partition.hosts(name)).collect();
+            let hosted: Vec<_> = names.filter(|record| partition.hosts(record.name())).collect();
             if hosted.len() != partition.hosted {
                 return Err(format!("n{n} counts {} cells at rest, not {}", partition.hosted, hosted.len()));
             }
-            for (name, record) in hosted {
+            for record in hosted {
+                let name = record.name();
                 let cell = self.nodes[n].cells.get(name);
                 let rests = cell.is_some_and(|cell| {
                     cell.running && cell.job.is_none() && cell.epoch == record.head().epoch && cell.indexing.is_empty()

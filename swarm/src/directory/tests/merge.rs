@@ -1,13 +1,12 @@
 //! Properties of merging copies: the order and number of merges never matter, and what ended stays ended.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use swarm_net::node::{NodeId, Tag};
 
 use crate::directory::tests::cluster::spec;
-use crate::directory::{Copy, GroupKey, Groups, Op, Record, Registration, RequestId, Rid, Stamp};
+use crate::directory::{Copy, GroupKey, Op, Record, Registration, RequestId, Rid, Stamp};
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 
@@ -43,6 +42,14 @@ fn node() -> NodeId {
     NodeId::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), 1)
 }
 
+/// A registration that was made by this change.
+pub(in crate::directory) fn registration(ver: Stamp) -> Registration {
+    let registrar = RequestId { node: node(), seq: ver.seq };
+    let mut registration = Registration::new(spec(false), registrar, node(), ver);
+    registration.place(node(), Epoch::new(ver.term, ver.seq as u32));
+    registration
+}
+
 /// Copies as a run of the protocol makes them: each term is written by one owner only.
 fn copies(steps: &[Step]) -> Vec<Copy> {
     let mut copies = vec![Copy::default(); OWNERS];
@@ -60,15 +67,7 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
                 let rid = if let Step::Adopt(.., seq) = step { lost(*seq) } else { ver };
                 let name = Name::from(NAMES[*n]);
                 if copies[*o].record(&name).is_none() && !copies[*o].covers(Rid(rid)) {
-                    let registration = Registration {
-                        spec: Arc::new(spec(false)),
-                        registrar: RequestId { node: node(), seq: ver.seq },
-                        host: node(),
-                        epoch: Epoch::new(ver.term, ver.seq as u32),
-                        ver,
-                        groups: Groups::default(),
-                    };
-                    copies[*o].apply(&Op::Put { name, record: Record::new(Rid(rid), registration) });
+                    copies[*o].apply(&Op::Put { record: Record::new(name, Rid(rid), registration(ver)) });
                     copies[*o].reach(ver);
                 }
             }
@@ -82,7 +81,7 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
                             registration.epoch = Epoch::new(ver.term, ver.seq as u32);
                         }
                     });
-                    copies[*o].apply(&Op::Put { name, record });
+                    copies[*o].apply(&Op::Put { record });
                     copies[*o].reach(ver);
                 }
             }

@@ -1,10 +1,10 @@
 //! Tests of the directory: merging of copies, scripted schedules, and random walks over a whole cluster in memory.
 
 mod cases;
-mod cluster;
+pub(in crate::directory) mod cluster;
 mod cost;
 mod ghost;
-mod merge;
+pub(in crate::directory) mod merge;
 mod quorum;
 mod rest;
 mod schedules;

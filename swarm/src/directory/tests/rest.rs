@@ -169,7 +169,7 @@ impl Cluster {
                 return Err(format!("replica n{} differs: {other:?} / {copy:?}", self.index(node)));
             }
         }
-        let seen = truth.iter().flat_map(|n| self.nodes[*n].cells.keys()).chain(copy.records.keys());
+        let seen = truth.iter().flat_map(|n| self.nodes[*n].cells.keys()).chain(copy.records.names());
         let seen = seen.chain(self.ghost.registered.iter().map(|(name, _)| name)).cloned();
         let names: BTreeSet<Name> = seen.filter(|name| dir.partition_of(name) == p).collect();
         names.iter().try_for_each(|name| self.check_name(name, owner, self.index(host)))
@@ -201,11 +201,11 @@ impl Cluster {
         let [(at, cell)] = cells.as_slice() else {
             return Err(format!("{name} has {} instances at rest: {cells:?}", cells.len()));
         };
-        let local = record.head().spec.local;
+        let local = record.head().spec.class.local;
         if !cell.running || (*at != host && !cell.pin && !local) {
             return Err(format!("{name} is stuck at n{at}, not at n{host}: {cell:?}"));
         }
-        if (record.head().host, record.head().epoch) != (self.ids[*at], cell.epoch) {
+        if (record.head().host(), record.head().epoch) != (self.ids[*at], cell.epoch) {
             return Err(format!("the record of {name} is not its cell: {record:?} / {cell:?}"));
         }
         let groups: Vec<_> =

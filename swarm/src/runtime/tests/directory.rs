@@ -11,12 +11,13 @@ use super::notebook::{Notebook, Total};
 use super::site::id;
 use super::words::order_word;
 use super::world::World;
-use crate::directory::{Happened, Order, RequestId, Route, Spec};
+use crate::directory::{Happened, Order, RequestId, Route};
 use crate::epoch::{Epoch, Term};
 use crate::message::encode;
 use crate::name::Name;
+use crate::runtime::registry::spec;
 use crate::runtime::routing::Routing;
-use crate::worker::{Die, Worker};
+use crate::worker::Die;
 
 /// How far the move of a worker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,15 +144,9 @@ impl World {
     }
 
     pub(super) fn start(&mut self, name: &Name, on: usize, epoch: Epoch, source: Option<(NodeId, Epoch)>) {
-        let spec = Spec {
-            kind: Notebook::KIND,
-            worker: Notebook::NAME.into(),
-            args: encode(&Total(0)).to_vec().into(),
-            schema: Notebook::ARGS.low(),
-            local: false,
-        };
+        let spec = spec::<Notebook>(&encode(&Total(0)));
         let registrar = RequestId { node: id(on), seq: 1 };
-        self.order(on, name, Order::Start { spec: Arc::new(spec), epoch, groups: Vec::new(), source, registrar });
+        self.order(on, name, Order::Start { spec, epoch, groups: Vec::new(), source, registrar });
     }
 
     fn order(&mut self, on: usize, name: &Name, order: Order) {

@@ -15,7 +15,7 @@ use super::{Cell, Phase, Sealing, Underway};
 use crate::epoch::Epoch;
 use crate::message::Fingerprint;
 use crate::worker::running::Awaited;
-use crate::worker::{Active, Boot, Bundle, Context, Deadline, Die, Handoff, Payload, Start, Step, Worker};
+use crate::worker::{Active, Args, Boot, Bundle, Context, Deadline, Die, Handoff, Payload, Start, Step, Worker};
 
 /// A move waits so long for the message in hand; then the worker goes on and the owner of the name tries again later.
 const HAND_WAIT: Duration = Duration::from_secs(30);
@@ -99,7 +99,7 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Runs `init`.
-    pub(super) async fn init(&self, args: Arc<[u8]>) -> Result<Active<W>, String> {
+    pub(super) async fn init(&self, args: Args) -> Result<Active<W>, String> {
         let (core, args) = (&self.core, Payload::copy_of(&args));
         if !core.may_run() {
             return Err(Die::NoQuorum.to_string());

@@ -23,7 +23,6 @@ mod supervision;
 mod tests;
 mod typed;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use any::{AnyCell, Phase, Sealing, Underway};
@@ -41,8 +40,6 @@ use state::{CheckedIn, CheckedOut, State};
 pub struct Cell<W: 'static> {
     core: Arc<Core>,
     state: Mutex<State<W>>,
-    /// The worker is out with a caller, who will be back in a moment. Only a hint: it is worth spinning for.
-    inline: AtomicBool,
 }
 
 impl<W: Worker> Cell<W> {
@@ -63,7 +60,6 @@ impl<W: Worker> Cell<W> {
         Arc::new_cyclic(|weak: &Weak<Self>| Self {
             core: Arc::new(Core::new(name, epoch, host, weak.clone())),
             state: Mutex::new(State::new(phase)),
-            inline: AtomicBool::new(false),
         })
     }
 
@@ -75,7 +71,7 @@ impl<W: Worker> Cell<W> {
     fn check_out(&self) -> CheckedOut<W> {
         let out = self.lock().check_out();
         if matches!(out, CheckedOut::Worker(_)) {
-            self.inline.store(true, Ordering::Release);
+            self.core.lend();
         }
         out
     }
@@ -87,7 +83,7 @@ impl<W: Worker> Cell<W> {
             return None;
         }
         let checked = self.lock().check_in(at);
-        self.inline.store(false, Ordering::Release);
+        self.core.give_back();
         match checked {
             CheckedIn::Idle => None,
             CheckedIn::Next(at, entry) => Some((at, entry)),

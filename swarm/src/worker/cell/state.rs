@@ -2,14 +2,13 @@
 //! anything there.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::time::Instant;
 use tokio::sync::oneshot;
 
 use super::entry::Entry;
-use crate::worker::{Active, Bundle, Phase, Undelivered, Worker};
+use crate::worker::{Active, Args, Bundle, Phase, Undelivered, Worker};
 
 /// A publish is recognised among so many before it: a member that moves gets one twice only within moments.
 const PUBLISHES_KEPT: usize = 64;
@@ -27,7 +26,7 @@ pub(super) struct State<W: 'static> {
     /// Counts the seals.
     seals: u32,
     /// What starts it again in place; `None` if nothing can.
-    pub(super) args: Option<Arc<[u8]>>,
+    pub(super) args: Option<Args>,
     /// An idle worker has none.
     extras: Option<Box<Extras<W>>>,
 }

@@ -22,7 +22,7 @@ impl<W: Worker> Cell<W> {
         self.core.alarms().clear(self.core.host.timers());
         let now = self.core.now();
         let mut state = self.lock();
-        self.inline.store(false, std::sync::atomic::Ordering::Release);
+        self.core.give_back();
         if state.phase == Phase::Dead {
             state.lose();
             return;

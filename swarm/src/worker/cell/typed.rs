@@ -6,7 +6,6 @@ use std::hint::spin_loop;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use tokio::runtime::{EnterGuard, Handle};
@@ -167,11 +166,11 @@ impl<W: Worker> Cell<W> {
         let mut spins = 0;
         loop {
             match self.check_out() {
-                CheckedOut::Busy if spins < SPINS && self.inline.load(Ordering::Acquire) => {}
+                CheckedOut::Busy if spins < SPINS && self.core.is_lent() => {}
                 out @ (CheckedOut::Worker(_) | CheckedOut::Busy | CheckedOut::Dead) => return out,
             }
             spins += 1;
-            while spins < SPINS && self.inline.load(Ordering::Acquire) {
+            while spins < SPINS && self.core.is_lent() {
                 spins += 1;
                 spin_loop();
             }
@@ -192,7 +191,7 @@ impl<W: Worker> Cell<W> {
         let step = match guarded(&self.core, awaited, move || run(at)) {
             Ok(Step::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => {
-                    self.inline.store(false, Ordering::Release);
+                    self.core.give_back();
                     return Polled::Later(later);
                 }
                 Ok(Poll::Ready((at, reply))) => Ok(Step::Done(at, reply)),

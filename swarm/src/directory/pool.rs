@@ -1,0 +1,83 @@
+//! Owns the values that many records have in common, nodes and classes of workers, so that each stands in memory once.
+//! Never decides anything: a value is the same whether it is shared or not.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use swarm_net::node::NodeId;
+
+use crate::directory::record::Class;
+
+/// What the records of one node share.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    nodes: Shared<NodeId>,
+    classes: Shared<Class>,
+}
+
+/// Equal values, each once.
+#[derive(Debug)]
+struct Shared<T> {
+    values: BTreeSet<Arc<T>>,
+    /// When there are so many, those that nobody has any more are forgotten.
+    tidy_at: usize,
+}
+
+impl Pool {
+    /// The one of these nodes that all share.
+    pub(super) fn node(&mut self, node: &Arc<NodeId>) -> Arc<NodeId> {
+        self.nodes.get(node)
+    }
+
+    /// The one of these classes that all share.
+    pub(super) fn class(&mut self, class: &Arc<Class>) -> Arc<Class> {
+        self.classes.get(class)
+    }
+}
+
+impl<T: Ord> Shared<T> {
+    /// So many are kept without a look at who has them: a cluster has about as many nodes and classes of workers.
+    const FEW: usize = 64;
+
+    fn get(&mut self, value: &Arc<T>) -> Arc<T> {
+        if let Some(shared) = self.values.get(value) {
+            return shared.clone();
+        }
+        if self.values.len() >= self.tidy_at {
+            self.values.retain(|value| Arc::strong_count(value) > 1);
+            self.tidy_at = Self::FEW.max(2 * self.values.len());
+        }
+        self.values.insert(value.clone());
+        value.clone()
+    }
+}
+
+impl<T: Ord> Default for Shared<T> {
+    fn default() -> Self {
+        Self { values: BTreeSet::new(), tidy_at: Self::FEW }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_are_one() {
+        let mut pool = Shared::default();
+        let (one, same) = (pool.get(&Arc::new(7)), pool.get(&Arc::new(7)));
+        assert!(Arc::ptr_eq(&one, &same));
+        assert!(!Arc::ptr_eq(&one, &pool.get(&Arc::new(8))));
+    }
+
+    #[test]
+    fn what_nobody_has_is_forgotten() {
+        let mut pool = Shared::default();
+        let kept: Vec<Arc<usize>> = (0..100).map(|n| pool.get(&Arc::new(n))).collect();
+        for n in 100..100_000 {
+            drop(pool.get(&Arc::new(n)));
+            assert!(pool.values.len() <= 200, "only what is in use and as much again");
+        }
+        assert!(kept.iter().all(|value| Arc::ptr_eq(value, &pool.get(value))));
+    }
+}
