@@ -97,7 +97,7 @@ impl MembershipConfig {
             sync_period_ms: 30_000,
             sync_again_after_ms: 3_000,
             form_wait_ms: 1_000,
-            settle_quiet_ms: 150,
+            settle_quiet_ms: 100,
             settle_max_ms: 2_000,
             retry_period_ms: 200,
             heard_veto_ms: 500,

@@ -55,7 +55,8 @@ pub struct Config {
     pub claim_wait_ms: u64,
     /// How often owners compare what should be with what is. It finds whatever was lost; nothing else waits for it.
     pub reconcile_every_ms: u64,
-    /// How many workers of one owner move at a time, so that moves never starve calls.
+    /// How many workers of one owner move at a time: enough that a move does not wait for the round trips of others, few
+    /// enough that calls go on beside them. Large states bound it: each that moves is held twice.
     pub moves_max: u32,
     /// How long the `init` and `end_handoff` of a worker may take together with the transfer of its state. A start that
     /// takes longer has failed: the worker goes on where it was, or is tried again.
@@ -86,7 +87,7 @@ impl Default for Config {
             calls_open_max: 1 << 20,
             claim_wait_ms: 10_000,
             reconcile_every_ms: 1_000,
-            moves_max: 64,
+            moves_max: 256,
             start_timeout_ms: 30_000,
             gate_wait_ms: 1_000,
             redirect_ttl_ms: 30_000,

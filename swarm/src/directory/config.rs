@@ -46,7 +46,7 @@ impl DirectoryConfig {
         claim_wait: Duration::from_secs(2),
         claim_retry: Duration::from_millis(200),
         reconcile_every: Duration::from_secs(1),
-        move_rate: 64,
+        move_rate: 256,
         backoff_min: Duration::from_millis(100),
         backoff_max: Duration::from_secs(10),
         asks_held_max: 1024,

@@ -27,8 +27,8 @@ struct Slot {
 }
 
 impl Table {
-    /// How far a table grows beyond what it holds: an eighth, so that there is little that nobody uses.
-    const SPARE: usize = 8;
+    /// A table grows by one part in so many: little that nobody uses, and not too many copies of the rest.
+    const SPARE: usize = 4;
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {

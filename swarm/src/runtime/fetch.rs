@@ -22,7 +22,8 @@ const PIECE_BYTES: usize = 64 << 10;
 /// How often a piece is asked for again when its connection is lost.
 const ATTEMPTS_MAX: usize = 3;
 
-/// How many large encoded states are kept while they are fetched; as many as may move at a time.
+/// How many large encoded states are kept while they are fetched. More of them that move at a time are encoded anew for each
+/// piece, which costs time and no memory.
 const KEPT_MAX: usize = 64;
 
 /// The total that says that there is no such state here.
