@@ -48,6 +48,10 @@ impl Outlet for Node {
             self.complete(request, result);
             return;
         }
+        if self.is_stopped() {
+            // As after a crash nothing more is said: whoever waits learns of it by the connection, which ends.
+            return;
+        }
         let sent = match result {
             Ok(reply) if reply.len() as u64 > self.config().message_bytes_max() => {
                 let mut head = answer_head(request, verdict::TOO_LARGE);
