@@ -16,6 +16,8 @@ mod figures;
 mod flushes;
 mod frames;
 mod guard;
+#[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
+mod held;
 mod hints;
 mod hosting;
 mod inbox;

@@ -1,32 +1,23 @@
 //! Owns the way of a letter: into a cell of this node, to another node, or into a wait. Every call and cast that does not
 //! run at once on its caller's task passes here, so the table of protocol §8 stands here. Never runs a handler.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 
 use crate::call::frame::Visits;
-use crate::directory::Route;
-use crate::error::{CallError, Executed};
-use crate::name::Name;
+use crate::error::CallError;
 use crate::runtime::Node;
-use crate::runtime::control::Input;
 use crate::runtime::lane::{Key, Lane, Way};
 use crate::runtime::letter::Letter;
-use crate::runtime::places::{Found, HELD_MAX, Place, Shard};
+use crate::runtime::places::{Found, Shard};
 use crate::runtime::refusal::Refusal;
 use crate::runtime::routing::Hop;
 use crate::runtime::rules::Rule;
 use crate::runtime::sending::{LOST_HOP_RETRY, Unwritten};
 use crate::runtime::track::{Passage, Rank, Turn};
 use crate::worker::{AnyCell, Undelivered};
-
-/// How often letters that wait for the directory's word are looked through for those that are overdue, and the directory
-/// is asked again, should its word have been lost to a change of the view.
-const HELD_LOOK: Duration = Duration::from_millis(250);
 
 /// Why a cell did not take a letter.
 enum Undeliverable {
@@ -149,51 +140,6 @@ impl Node {
                 }
             }
             Some(Found::Held | Found::Redirect(..)) | None => self.hold(shard, name, letter),
-        }
-    }
-
-    /// Holds a letter until the directory says where it goes.
-    fn hold(self: &Arc<Self>, shard: &mut Shard, name: Name, letter: Letter) -> Result<(), Refusal> {
-        if let Some((_, gate)) = shard.gate_mut(&name) {
-            // The worker behind it has ended. Until that is told, the gate keeps what comes, ahead of all that is younger.
-            let older = gate.waiting.iter().take_while(|letter| letter.from_queue).count();
-            self.wait_in(&mut gate.waiting, letter)?;
-            if let Some(letter) = gate.waiting.pop_back() {
-                gate.waiting.insert(older, letter);
-            }
-            return Ok(());
-        }
-        if let Some(waiting) = shard.held_mut(&name) {
-            return self.wait_in(waiting, letter);
-        }
-        let mut waiting = VecDeque::new();
-        self.wait_in(&mut waiting, letter)?;
-        if let Some(Place::Redirect(..)) = shard.insert(&name, Place::Held(waiting)) {
-            self.groups.forget(&name);
-        }
-        self.waits.until(self.now() + HELD_LOOK, name.clone());
-        self.control(Input::Wanted(name));
-        Ok(())
-    }
-
-    /// Ends what is overdue among the letters that are held for a name, and asks for it again.
-    pub(crate) fn look_at_held(self: &Arc<Self>, name: &Name) {
-        let now = self.now();
-        let mut overdue = Vec::new();
-        {
-            let mut shard = self.places.write(name);
-            let Some(waiting) = shard.held_mut(name) else { return };
-            overdue.extend(take_overdue(waiting, now));
-            if waiting.is_empty() {
-                shard.remove(name);
-            } else {
-                self.waits.until(now + HELD_LOOK, name.clone());
-                self.control(Input::Wanted(name.clone()));
-            }
-        }
-        for letter in overdue {
-            let (letter, error) = self.timed_out(letter);
-            self.refuse(letter, error);
         }
     }
 
@@ -340,7 +286,7 @@ impl Node {
     }
 
     /// Keeps a letter unconfirmed to the node that sent it, for as long as it waits here.
-    fn keep_if(self: &Arc<Self>, mut letter: Letter, waits: bool) -> Letter {
+    pub(crate) fn keep_if(self: &Arc<Self>, mut letter: Letter, waits: bool) -> Letter {
         if waits
             && Rule::Confirmation.holds()
             && letter.parcel.unconfirmed.is_none()
@@ -351,59 +297,6 @@ impl Node {
         }
         letter
     }
-
-    fn wait_in(self: &Arc<Self>, waiting: &mut VecDeque<Letter>, mut letter: Letter) -> Result<(), Refusal> {
-        let full = "the queue of calls whose worker is being found";
-        if waiting.len() >= HELD_MAX {
-            return Err(self.overloaded(letter, full));
-        }
-        if letter.stay.is_none() {
-            letter.stay = self.room.take(letter.parcel.payload.len());
-            if letter.stay.is_none() {
-                return Err(self.overloaded(letter, full));
-            }
-        }
-        waiting.push_back(self.keep_if(letter, true));
-        Ok(())
-    }
-
-    /// The directory has said where the calls for a name go.
-    pub(crate) fn settle(self: &Arc<Self>, name: &Name, to: Route) {
-        let mut shard = self.places.write(name);
-        let Some(waiting) = shard.held_mut(name) else { return };
-        let waiting = match to {
-            // The cell is being made, and its order follows; or it has just ended, and the directory will say more.
-            Route::Here => return,
-            // The snapshot is older than the directory's word: it will be asked again.
-            Route::Ring if self.routing().hop(self.partition_of(name)) == Hop::Ask => return,
-            Route::Host(_) | Route::Unknown | Route::Ring | Route::NoQuorum => std::mem::take(waiting),
-        };
-        shard.remove(name);
-        let refused = match to {
-            Route::Host(host) => {
-                self.hints.learn(self.now(), name.clone(), host);
-                self.overtake(&mut shard, Some(host), waiting)
-            }
-            Route::Here | Route::Ring => self.overtake(&mut shard, None, waiting),
-            Route::Unknown => {
-                let unknown = || CallError::NotRegistered { name: name.clone(), node: self.id() };
-                waiting.into_iter().map(|letter| (letter, unknown())).collect()
-            }
-            Route::NoQuorum => {
-                let (node, executed) = (self.id(), Executed::No);
-                let below = || CallError::NoQuorum { name: name.clone(), node, executed };
-                waiting.into_iter().map(|letter| (letter, below())).collect()
-            }
-        };
-        drop(shard);
-        self.refuse_all(refused);
-    }
-}
-
-fn take_overdue(waiting: &mut VecDeque<Letter>, now: swarm_net::time::Instant) -> Vec<Letter> {
-    let (overdue, rest) = std::mem::take(waiting).into_iter().partition::<Vec<_>, _>(|letter| letter.overdue(now));
-    waiting.extend(rest);
-    overdue
 }
 
 impl Letter {

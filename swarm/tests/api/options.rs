@@ -1,7 +1,7 @@
 //! The options of the attributes.
 
 use swarm::prelude::*;
-use swarm::{Message, Worker};
+use swarm::{Event, Message, Worker};
 
 use crate::{run, start};
 
@@ -74,12 +74,12 @@ fn options_mean_what_they_say() {
         let swarm = tokio::task::spawn_blocking(move || swarm.join()).await;
         let swarm = swarm.expect("it does not panic").expect("it does not panic");
         plain.wired(Wired(7)).expect("there is room");
+        let mut events = swarm.events();
         let fallen = plain.fall().await;
         assert!(matches!(fallen, Err(CallError::Panicked { .. })), "{fallen:?}");
         // Temporary: its name is free.
-        while swarm.whereis("plain").await.expect("an answer").is_some() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        while !matches!(events.next().await, Some(Event::Ended { name, .. }) if name == "plain") {}
+        assert_eq!(swarm.whereis("plain").await, Ok(None));
     });
 }
 
