@@ -121,12 +121,10 @@ impl Control {
 
     /// Runs until the node stops.
     pub(crate) fn run(mut self) {
-        self.view_changed(Clock::now());
-        self.publish();
+        self.begin(Clock::now());
         loop {
             let before = Clock::instant();
-            let longest = if self.outbox.waits() { ROOM_WAIT } else { SLEEP_MAX };
-            let sleep = self.next_timeout().map_or(longest, |at| at.since(before)).min(longest);
+            let sleep = self.sleep(before);
             let first = match self.inputs.recv_timeout(sleep) {
                 Ok(input) => Some(input),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -134,23 +132,45 @@ impl Control {
             };
             let now = Clock::now();
             if now.instant.since(before) > sleep + self.node.config().stall_limit() {
-                tracing::warn!(node = %self.node.id(), "the control thread stood still: asking the others what I own");
-                self.feed(now, Event::Stalled);
+                self.stalled(now);
             }
-            let mut stop = false;
-            let more: Vec<Input> = self.inputs.try_iter().take(TURN_MAX).collect();
-            for input in first.into_iter().chain(more) {
-                stop |= matches!(input, Input::Stop);
-                self.take(now, input);
-            }
-            self.timeouts(now);
-            self.count(now.instant);
-            self.send();
-            if stop {
+            if !self.turn(now, first) {
                 break;
             }
         }
         self.requests.stop();
+    }
+
+    /// What comes before the first turn.
+    pub(crate) fn begin(&mut self, now: Now) {
+        self.view_changed(now);
+        self.publish();
+    }
+
+    /// How long nothing is to be done unless an input comes.
+    pub(crate) fn sleep(&self, now: Instant) -> Duration {
+        let longest = if self.outbox.waits() { ROOM_WAIT } else { SLEEP_MAX };
+        self.next_timeout().map_or(longest, |at| at.since(now)).min(longest)
+    }
+
+    /// The thread has slept far longer than it wanted: the world may have gone on without it.
+    fn stalled(&mut self, now: Now) {
+        tracing::warn!(node = %self.node.id(), "the control thread stood still: asking the others what I own");
+        self.feed(now, Event::Stalled);
+    }
+
+    /// Works off what waits, and does what is due. False at the end of the node.
+    pub(crate) fn turn(&mut self, now: Now, first: Option<Input>) -> bool {
+        let mut goes_on = true;
+        let more: Vec<Input> = self.inputs.try_iter().take(TURN_MAX).collect();
+        for input in first.into_iter().chain(more) {
+            goes_on &= !matches!(input, Input::Stop);
+            self.take(now, input);
+        }
+        self.timeouts(now);
+        self.count(now.instant);
+        self.send();
+        goes_on
     }
 
     fn next_timeout(&self) -> Option<Instant> {
