@@ -1,5 +1,7 @@
 //! Owns the notion of time that the state machines use. [`Clock`] is the only place that reads a real one.
 
+#[cfg(feature = "manual")]
+use std::cell::Cell;
 use std::ops::{Add, Sub};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -57,9 +59,28 @@ pub struct Now {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock;
 
+#[cfg(feature = "manual")]
+thread_local! {
+    /// What the clock shows on this thread, if it was set.
+    static SET: Cell<Option<Now>> = const { Cell::new(None) };
+}
+
+#[cfg(feature = "manual")]
+impl Clock {
+    /// Has the clock show this on the present thread until it is set again, or the real time for `None`: for simulations,
+    /// which turn nodes by hand.
+    pub fn set(now: Option<Now>) {
+        SET.set(now);
+    }
+}
+
 impl Clock {
     /// The present instant. All clocks of a process share one beginning.
     pub fn instant() -> Instant {
+        #[cfg(feature = "manual")]
+        if let Some(now) = SET.get() {
+            return now.instant;
+        }
         static START: OnceLock<std::time::Instant> = OnceLock::new();
         let start = START.get_or_init(std::time::Instant::now);
         Instant(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
@@ -67,6 +88,10 @@ impl Clock {
 
     /// The present instant and wall-clock time.
     pub fn now() -> Now {
+        #[cfg(feature = "manual")]
+        if let Some(now) = SET.get() {
+            return now;
+        }
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now { instant: Self::instant(), unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX) }
     }

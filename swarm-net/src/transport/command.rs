@@ -1,9 +1,8 @@
 //! Owns what other threads may ask of the I/O thread. Never carries frames: those wait in their peer's queue.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-
-use crossbeam_channel::Sender;
 
 use super::peer::{Lane, Peer};
 use crate::member::Profile;
@@ -19,8 +18,17 @@ pub(crate) enum Command {
     Heard { node: NodeId, joined: bool },
     /// Our own profile becomes this.
     Profile(Profile),
-    /// Say goodbye, then end. The sender is told, or dropped, at the end.
-    Leave(Sender<()>),
+    /// Say goodbye, then end. This is called, or dropped, at the end.
+    Leave(Farewell),
     /// End at once.
     Stop,
+}
+
+/// What is to be done when the sockets are closed.
+pub(crate) struct Farewell(pub(crate) Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Farewell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Farewell")
+    }
 }

@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use mio::Token;
-use mio::net::TcpStream;
-
 use super::dials::Target;
 use super::peer::{Lane, Peer};
+use super::sockets::{Stream, Token};
 use crate::connection::Connection;
 use crate::node::NodeId;
 use crate::wire::Greeting;
@@ -18,7 +16,7 @@ use crate::wire::Greeting;
 #[derive(Debug)]
 pub(crate) struct Link {
     /// Shared with the senders, once the connection is open.
-    pub(crate) stream: Arc<TcpStream>,
+    pub(crate) stream: Arc<dyn Stream>,
     pub(crate) connection: Connection,
     pub(crate) about: About,
 }

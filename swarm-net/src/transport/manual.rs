@@ -2,12 +2,11 @@
 //! above: the peers and their queues are those of a real one. Never moves a frame by itself.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::sync::Arc;
 
 use super::pairs::Published;
 use super::peer::{Lane, Peer};
-use super::wake::commands;
+use super::wake::commands_by_hand;
 use super::{Handle, Transport};
 use crate::config::NetConfig;
 use crate::connection::FrameNo;
@@ -23,17 +22,12 @@ pub struct Manual {
 
 impl Transport {
     /// A transport of `node` that does nothing by itself, and what makes it do something.
-    ///
-    /// # Errors
-    ///
-    /// If the system gives no waker, which nobody will use.
-    pub fn manual(node: NodeId, config: NetConfig) -> io::Result<(Self, Manual)> {
-        let poll = mio::Poll::new()?;
+    pub fn manual(node: NodeId, config: NetConfig) -> (Self, Manual) {
         // Nobody listens: commands are dropped, as after the end of an I/O thread.
-        let (commands, _) = commands(poll.registry(), mio::Token(0))?;
+        let (commands, _) = commands_by_hand();
         let peers = Arc::new(Published::from_pointee(BTreeMap::new()));
         let transport = Self { handle: Arc::new(Handle { node, local_addr: node.addr(), commands, peers }) };
-        Ok((transport.clone(), Manual { transport, config }))
+        (transport.clone(), Manual { transport, config })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod command;
 mod dials;
+mod driven;
 mod driver;
 mod inbox;
 mod links;
@@ -17,23 +18,23 @@ mod wake;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
-
 use crate::config::NetConfig;
 use crate::discovery::Discovery;
 use crate::error::NetError;
 use crate::filter::NodeFilter;
 use crate::member::Profile;
 use crate::node::NodeId;
-use command::Command;
+use command::{Command, Farewell};
 use pairs::Published;
 use wake::Commands;
 
 pub use crate::connection::{FrameNo, Unsent, Why};
+pub use driven::{Driven, Place};
 pub use inbox::Inbox;
 #[cfg(feature = "manual")]
 pub use manual::Manual;
 pub use peer::{Lane, Peer};
+pub use sockets::{Ready, Sockets, Stream, Token};
 
 /// What a node needs to take part.
 pub struct Setup {
@@ -100,10 +101,10 @@ impl Transport {
         self.handle.commands.send(Command::Profile(profile));
     }
 
-    /// Says goodbye to everybody, writes out what is queued (for at most `goodbye_ms`), then stops. `done` is told, or
+    /// Says goodbye to everybody, writes out what is queued (for at most `goodbye_ms`), then stops. `done` is called, or
     /// dropped, when the sockets are closed.
-    pub fn leave(&self, done: Sender<()>) {
-        self.handle.commands.send(Command::Leave(done));
+    pub fn leave(&self, done: impl FnOnce() + Send + 'static) {
+        self.handle.commands.send(Command::Leave(Farewell(Box::new(done))));
     }
 
     /// Closes all sockets at once, as a crash would.

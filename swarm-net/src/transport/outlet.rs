@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use mio::net::TcpStream;
-
+use super::sockets::Stream;
 use crate::connection::{Flushed, SendQueue, SharedWriter};
 
 /// The longest that a sender writes for others: about what one system call moves. The rest is the I/O thread's.
@@ -13,12 +12,12 @@ const WRITE_BYTES_MAX: usize = 128 << 10;
 /// The socket of an open connection, and what is on its way into it.
 #[derive(Debug)]
 pub(crate) struct Outlet {
-    stream: Arc<TcpStream>,
+    stream: Arc<dyn Stream>,
     writer: SharedWriter,
 }
 
 impl Outlet {
-    pub(crate) fn new(stream: Arc<TcpStream>, writer: SharedWriter) -> Self {
+    pub(crate) fn new(stream: Arc<dyn Stream>, writer: SharedWriter) -> Self {
         Self { stream, writer }
     }
 
@@ -55,7 +54,7 @@ mod tests {
         let writer = SharedWriter::default();
         let queue = SendQueue::new(Limits { frames: 8, bytes: 1 << 20, frame_body: 1 << 20 });
         queue.push(Frame::new(16, [0; 24], &[b"word"])).expect("there is room");
-        (Outlet::new(Arc::new(TcpStream::from_std(near)), writer.clone()), writer, far, queue)
+        (Outlet::new(Arc::new(mio::net::TcpStream::from_std(near)), writer.clone()), writer, far, queue)
     }
 
     #[test]

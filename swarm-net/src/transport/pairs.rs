@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use mio::Token;
 
 use super::peer::{Lane, Peer};
+use super::sockets::Token;
 use crate::node::NodeId;
 use crate::time::Instant;
 

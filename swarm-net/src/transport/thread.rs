@@ -1,57 +1,83 @@
 //! Owns the birth and the end of the I/O thread. Whatever ends it, nobody is left waiting.
 
 use std::any::Any;
-use std::io;
+use std::fmt;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use mio::{Interest, Poll};
 use rand::rngs::{StdRng, SysRng};
-use rand::{SeedableRng, TryRng};
+use rand::{RngExt, SeedableRng, TryRng};
 
 use super::command::Command;
 use super::dials::Dials;
-use super::driver::{Driver, FIRST_LINK, LISTENER, UDP, WAKER};
+use super::driver::Driver;
 use super::links::Links;
 use super::pairs::{Pairs, Published};
-use super::wake::commands;
-use super::{Handle, Inbox, Setup, sockets};
+use super::sockets::system::{System, advertised};
+use super::sockets::{Sockets, Token};
+use super::wake::{CommandQueue, Commands, commands};
+use super::{Handle, Inbox, Setup};
 use crate::config::{NetConfig, ms};
 use crate::connection::ConnectionLimits;
 use crate::discovery::{Discovery, Search, Sighting};
 use crate::error::NetError;
-use crate::member::Profile;
 use crate::membership::Membership;
 use crate::node::NodeId;
 use crate::time::Clock;
 use crate::wire::{ClusterHash, GREETING_BYTES_MAX};
 
+/// What distinguishes a node from one with the same setup.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Where its sockets are bound.
+    pub local_addr: SocketAddr,
+    /// Decides everything that is random: its boot number, whom it gossips with, how it backs off.
+    pub seed: u64,
+}
+
 /// Binds, opens the discoveries, and starts all threads.
-pub(super) fn start(setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Handle, NetError> {
-    let Setup { bind, advertise, cluster, rules, profile, mut discovery, nodes, config } = setup;
-    check(&cluster, &rules, &profile, &config)?;
-    let (mut listener, mut udp) = sockets::bind(bind)?;
-    let local_addr = listener.local_addr().map_err(system("local address"))?;
-    let me = NodeId::new(sockets::advertised(local_addr, advertise)?, random()?);
+pub(super) fn start(mut setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Handle, NetError> {
+    check(&setup)?;
+    let sockets = System::bind(setup.bind)?;
+    let local_addr = sockets.local_addr();
+    let commands = commands(sockets.registry()).map_err(system("waker"))?;
+    let discovery = std::mem::take(&mut setup.discovery);
+    let place = Place { local_addr, seed: SysRng.try_next_u64().map_err(system("random numbers"))? };
+    let (handle, driver) = assemble(setup, Arc::clone(&inbox), place, Box::new(sockets), commands)?;
+    let search = driver.search.clone();
+    let mut opened = Vec::new();
+    for mut way in discovery {
+        way.open(&search)?;
+        opened.push(way);
+    }
+    spawn("swarm-io".into(), move || run(driver, &inbox))?;
+    for way in opened {
+        search_on_thread(way, search.clone())?;
+    }
+    Ok(handle)
+}
 
-    let poll = Poll::new().map_err(system("poll"))?;
-    let registry = poll.registry();
-    registry.register(&mut listener, LISTENER, Interest::READABLE).map_err(system("register"))?;
-    registry.register(&mut udp, UDP, Interest::READABLE).map_err(system("register"))?;
-    let (commands, queue) = commands(registry, WAKER).map_err(system("waker"))?;
-
+/// A driver that nobody turns yet, and the senders' handle on it. Everything random follows from the seed.
+pub(super) fn assemble(
+    setup: Setup,
+    inbox: Arc<dyn Inbox>,
+    place: Place,
+    sockets: Box<dyn Sockets>,
+    (commands, queue): (Commands, CommandQueue),
+) -> Result<(Handle, Driver), NetError> {
+    let Place { local_addr, seed } = place;
+    let Setup { bind: _, advertise, cluster, rules, profile, discovery: _, nodes, config } = setup;
+    let mut rng = StdRng::seed_from_u64(seed);
+    let me = NodeId::new(advertised(local_addr, advertise)?, rng.random());
     let reports = commands.clone();
     let search = Search::new(me, &cluster, local_addr, move |sighting| match sighting {
         Sighting::Addr(addr) => reports.offer(Command::Found(addr)),
         Sighting::Node { node, joined } => reports.offer(Command::Heard { node, joined }),
     });
-    for way in &mut discovery {
-        way.open(&search)?;
-    }
-
     let published = Arc::new(Published::default());
-    let membership = Membership::new(me, profile, &cluster, config.membership.clone(), random()?, Clock::now());
+    let membership = Membership::new(me, profile, &cluster, config.membership.clone(), rng.random(), Clock::now());
     let driver = Driver {
         me,
         cluster_hash: ClusterHash::new(&cluster),
@@ -59,20 +85,19 @@ pub(super) fn start(setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Handle, NetEr
         rules,
         limits: limits(&config),
         filter: nodes,
-        inbox: Arc::clone(&inbox),
-        poll,
-        listener: Some(listener),
-        udp: Some(udp),
+        inbox,
+        sockets,
+        ready: Vec::new(),
         commands: commands.clone(),
         queue,
-        search: search.clone(),
+        search,
         membership,
         outputs: Vec::new(),
-        links: Links::new(FIRST_LINK),
+        links: Links::new(Token::FIRST_STREAM),
         pairs: Pairs::new(Arc::clone(&published)),
-        dials: Dials::new(&config, StdRng::seed_from_u64(random()?)),
+        dials: Dials::new(&config, rng),
         // The poll tells of what happens after the registration; this is for what happened before.
-        unfinished: [UDP, LISTENER].into(),
+        unfinished: [Token::DATAGRAMS, Token::LISTENER].into(),
         dirty: [].into(),
         delivered: false,
         packet: Vec::new(),
@@ -82,11 +107,7 @@ pub(super) fn start(setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Handle, NetEr
         fatal: None,
         config,
     };
-    spawn("swarm-io".into(), move || run(driver, &inbox))?;
-    for way in discovery {
-        search_on_thread(way, search.clone())?;
-    }
-    Ok(Handle { node: me, local_addr, commands, peers: published })
+    Ok((Handle { node: me, local_addr, commands, peers: published }, driver))
 }
 
 /// The whole life of the I/O thread.
@@ -114,9 +135,10 @@ fn search_on_thread(way: Box<dyn Discovery>, search: Search) -> Result<(), NetEr
     })
 }
 
-fn check(cluster: &str, rules: &str, profile: &Profile, config: &NetConfig) -> Result<(), NetError> {
+pub(super) fn check(setup: &Setup) -> Result<(), NetError> {
     // Names, lists and lengths of a greeting around these; far more than they need.
     const MARGIN: usize = 1 << 10;
+    let Setup { cluster, rules, profile, config, .. } = setup;
     config.check()?;
     let bytes = cluster.len() + rules.len() + profile.extra.len() + profile.abilities.len() * size_of::<u64>() + MARGIN;
     if bytes > GREETING_BYTES_MAX as usize {
@@ -140,15 +162,11 @@ fn limits(config: &NetConfig) -> ConnectionLimits {
     }
 }
 
-fn random() -> Result<u64, NetError> {
-    SysRng.try_next_u64().map_err(|error| NetError::System { problem: format!("no random numbers: {error}") })
-}
-
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<(), NetError> {
     thread::Builder::new().name(name).spawn(body).map(drop).map_err(system("a thread cannot start"))
 }
 
-fn system(what: &'static str) -> impl FnOnce(io::Error) -> NetError {
+fn system<E: fmt::Display>(what: &'static str) -> impl FnOnce(E) -> NetError {
     move |error| NetError::System { problem: format!("{what}: {error}") }
 }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use mio::{Registry, Token, Waker};
+use mio::{Registry, Waker};
 
 use super::command::Command;
+use super::sockets::Token;
 
 /// Commands of the kind that comes from the network and may be lost that wait at most.
 const OFFERS_MAX: usize = 1_024;
@@ -32,18 +33,24 @@ struct Bell {
     asleep: AtomicBool,
     /// Offers that wait.
     offers: AtomicUsize,
-    waker: Waker,
+    /// None where whoever turns the driver looks by itself.
+    waker: Option<Waker>,
 }
 
 /// The two ends. The queue has no bound of its own: commands that senders can repeat are queued once, or are offers.
-pub(crate) fn commands(registry: &Registry, token: Token) -> io::Result<(Commands, CommandQueue)> {
-    let bell = Arc::new(Bell {
-        asleep: AtomicBool::new(false),
-        offers: AtomicUsize::new(0),
-        waker: Waker::new(registry, token)?,
-    });
+pub(crate) fn commands(registry: &Registry) -> io::Result<(Commands, CommandQueue)> {
+    Ok(with_waker(Some(Waker::new(registry, Token::WAKER.into())?)))
+}
+
+/// The two ends, where nobody needs to be woken.
+pub(crate) fn commands_by_hand() -> (Commands, CommandQueue) {
+    with_waker(None)
+}
+
+fn with_waker(waker: Option<Waker>) -> (Commands, CommandQueue) {
+    let bell = Arc::new(Bell { asleep: AtomicBool::new(false), offers: AtomicUsize::new(0), waker });
     let (sender, receiver) = unbounded();
-    Ok((Commands { queue: sender, bell: Arc::clone(&bell) }, CommandQueue { queue: receiver, bell }))
+    (Commands { queue: sender, bell: Arc::clone(&bell) }, CommandQueue { queue: receiver, bell })
 }
 
 impl Commands {
@@ -51,7 +58,7 @@ impl Commands {
     pub(crate) fn send(&self, command: Command) {
         if self.queue.send(command).is_ok() && self.bell.asleep.swap(false, Ordering::SeqCst) {
             // It fails only if the poll is gone, and then nobody is left to wake.
-            drop(self.bell.waker.wake());
+            drop(self.bell.waker.as_ref().map(Waker::wake));
         }
     }
 }
@@ -68,6 +75,11 @@ impl Commands {
 }
 
 impl CommandQueue {
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// The next command, if there is one.
     pub(crate) fn next(&self) -> Option<Command> {
         let command = self.queue.try_recv().ok()?;

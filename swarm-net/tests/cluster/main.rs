@@ -326,7 +326,7 @@ fn a_seed_list_may_name_the_node_itself() {
 fn a_leaving_node_says_goodbye_and_ends() {
     let [mut a, b] = pair();
     let (done, left) = bounded(1);
-    b.transport.leave(done);
+    b.transport.leave(move || done.send(()).expect("it is awaited"));
     left.recv_timeout(PATIENCE).expect("it ends");
     assert_eq!(a.wait_down(b.id()), Gone::Left);
 }

@@ -97,10 +97,11 @@ pub(crate) async fn leave(node: &Arc<Node>, limit: Option<Duration>) -> Option<L
     }
     // Who hears the goodbye takes it that nothing runs here any more.
     node.tenancy.end();
-    let (gone, goodbye) = crossbeam_channel::bounded(1);
-    node.transport().leave(gone);
+    let (gone, goodbye) = oneshot::channel();
+    // It fails if nobody waits any more.
+    node.transport().leave(move || drop(gone.send(())));
     // The channel is closed when the sockets are; either way it is over.
-    let closed = tokio::task::spawn_blocking(move || goodbye.recv_timeout(GOODBYE_WAIT)).await;
+    let closed = node.within(GOODBYE_WAIT, goodbye).await;
     tracing::debug!(node = %node.id(), ?closed, "said goodbye");
     last_words(node).await;
     node.stop();

@@ -2,10 +2,6 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
-
-use mio::Interest;
-use mio::net::TcpStream;
 
 use super::Driver;
 use crate::connection::{Connection, Ended};
@@ -39,29 +35,17 @@ impl Driver {
     }
 
     fn dial(&mut self, target: Target, now: Instant) -> io::Result<()> {
-        let mut stream = TcpStream::connect(target.0)?;
         let token = self.links.token();
-        self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        let stream = self.sockets.dial(target.0, token)?;
         let connection = Connection::dialling(self.limits, now);
         let about = About::new(Origin::Dialled(target));
-        self.links.put(token, Link { stream: Arc::new(stream), connection, about });
+        self.links.put(token, Link { stream, connection, about });
         Ok(())
     }
 
     /// Whether the socket of a dial is connected by now. If so, hello is said.
     pub(super) fn dialled(&mut self, link: &mut Link) -> Result<bool, Ended> {
-        if let Some(error) = link.stream.take_error()? {
-            return Err(error.into());
-        }
-        let remote = match link.stream.peer_addr() {
-            Ok(remote) => remote,
-            Err(error) if error.kind() == ErrorKind::NotConnected => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        // A dial to a free port of this machine can meet itself: the system chose that port for our own end.
-        if link.stream.local_addr()? == remote {
-            return Err(io::Error::from(ErrorKind::ConnectionRefused).into());
-        }
+        let Some(remote) = link.stream.connected()? else { return Ok(false) };
         let Origin::Dialled(target) = link.about.origin else { return Err(Ended::Unwanted) };
         let lane = target.1;
         if let Some(pair) = self.pairs.at(remote).find(|pair| pair.strand(lane).open.is_some()) {
@@ -69,7 +53,6 @@ impl Driver {
             self.dials.reached(target, pair.peer.node(), Clock::instant());
             return Err(Ended::Unwanted);
         }
-        link.stream.set_nodelay(true)?;
         let expected = self.pairs.at(remote).map(|pair| (pair.strand(lane).count, pair.peer.node())).max();
         let (count, expects) = expected.map_or((0, None), |(count, node)| (count, Some(node)));
         (link.about.expects, link.about.links_told) = (expects, count);

@@ -7,8 +7,6 @@
 
 use std::sync::Arc;
 
-use mio::Token;
-
 use super::Driver;
 use crate::connection::{Answer, Ended, Event, Phase};
 use crate::error::NetError;
@@ -18,6 +16,7 @@ use crate::time::Clock;
 use crate::transport::dials::Failure;
 use crate::transport::links::{About, Origin};
 use crate::transport::peer::{Lane, Peer};
+use crate::transport::sockets::Token;
 use crate::wire::{Greeting, Reason, Reject};
 
 impl Driver {

@@ -6,19 +6,16 @@ mod members;
 mod serving;
 
 use std::collections::BTreeSet;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
-use mio::net::{TcpListener, UdpSocket};
-use mio::{Events, Poll, Token};
-
-use super::command::Command;
+use super::command::{Command, Farewell};
 use super::dials::Dials;
 use super::inbox::Inbox;
 use super::links::Links;
 use super::pairs::Pairs;
+use super::sockets::{Ready, Sockets, Token};
 use super::wake::{CommandQueue, Commands};
 use crate::config::{NetConfig, ms};
 use crate::connection::ConnectionLimits;
@@ -30,19 +27,12 @@ use crate::node::NodeId;
 use crate::time::{Clock, Instant};
 use crate::wire::{ClusterHash, Scratch};
 
-pub(crate) const LISTENER: Token = Token(0);
-pub(crate) const UDP: Token = Token(1);
-pub(crate) const WAKER: Token = Token(2);
-pub(crate) const FIRST_LINK: Token = Token(3);
-
 /// Deadlines of connections are looked at so often: far below the shortest of them.
 const SWEEP: Duration = Duration::from_millis(250);
 /// Commands taken in one turn, so that many busy senders do not starve the sockets.
 const COMMANDS_PER_TURN: usize = 4_096;
 /// Membership's timers wait for gossip that is still unread, but not longer than this: it may hold refutations.
 const TIMER_LAG_MAX: Duration = Duration::from_millis(50);
-/// Events of one poll. More of them come with the next.
-const EVENTS: usize = 1_024;
 
 /// Everything that the I/O thread owns.
 pub(crate) struct Driver {
@@ -54,11 +44,9 @@ pub(crate) struct Driver {
     pub(crate) limits: ConnectionLimits,
     pub(crate) filter: NodeFilter,
     pub(crate) inbox: Arc<dyn Inbox>,
-    pub(crate) poll: Poll,
-    /// Gone as soon as the node stops, so that a new dial is refused.
-    pub(crate) listener: Option<TcpListener>,
-    /// Gone with the listener, so that whoever sees a connection end may use the port.
-    pub(crate) udp: Option<UdpSocket>,
+    pub(crate) sockets: Box<dyn Sockets>,
+    /// What can be done with them, as of the last look.
+    pub(crate) ready: Vec<Ready>,
     pub(crate) commands: Commands,
     pub(crate) queue: CommandQueue,
     pub(crate) search: Search,
@@ -85,12 +73,12 @@ pub(crate) struct Driver {
 /// The node says goodbye.
 pub(crate) struct Leaving {
     until: Instant,
-    done: Vec<Sender<()>>,
+    done: Vec<Farewell>,
 }
 
 /// Whether the loop goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flow {
+pub(crate) enum Flow {
     Go,
     End,
 }
@@ -98,28 +86,29 @@ enum Flow {
 impl Driver {
     /// Runs until the node stops, leaves, or cannot go on.
     pub(crate) fn run(&mut self) -> Result<(), NetError> {
-        let (mut events, mut scratch) = (Events::with_capacity(EVENTS), Scratch::default());
-        while self.turn(&mut events, &mut scratch)? == Flow::Go {}
+        let mut scratch = Scratch::default();
+        while self.turn(&mut scratch)? == Flow::Go {}
         Ok(())
     }
 
-    fn turn(&mut self, events: &mut Events, scratch: &mut Scratch) -> Result<Flow, NetError> {
-        self.sleep(events).map_err(|error| NetError::System { problem: format!("poll: {error}") })?;
+    /// Sleeps until there is something to do, and does it.
+    pub(crate) fn turn(&mut self, scratch: &mut Scratch) -> Result<Flow, NetError> {
+        self.sleep().map_err(|error| NetError::System { problem: format!("poll: {error}") })?;
         let mut ready = std::mem::take(&mut self.unfinished);
         let mut writable = std::mem::take(&mut self.dirty);
-        for event in events.iter() {
-            ready.insert(event.token());
-            if event.is_writable() {
-                writable.insert(event.token());
+        for Ready { token, writable: has_room } in self.ready.drain(..) {
+            ready.insert(token);
+            if has_room {
+                writable.insert(token);
             }
         }
-        if ready.remove(&UDP) {
+        if ready.remove(&Token::DATAGRAMS) {
             self.read_packets();
         }
-        if ready.remove(&LISTENER) {
+        if ready.remove(&Token::LISTENER) {
             self.accept();
         }
-        ready.remove(&WAKER);
+        ready.remove(&Token::WAKER);
         for token in ready {
             self.serve(token, scratch);
             writable.remove(&token);
@@ -144,24 +133,23 @@ impl Driver {
         }
     }
 
-    fn sleep(&mut self, events: &mut Events) -> io::Result<()> {
-        let busy = !self.unfinished.is_empty() || !self.dirty.is_empty() || !self.queue.fall_asleep();
-        let timeout = if busy { Duration::ZERO } else { self.time_to_next() };
-        let polled = self.poll.poll(events, Some(timeout));
+    fn sleep(&mut self) -> io::Result<()> {
+        let busy = self.is_busy() || !self.queue.fall_asleep();
+        let longest = if busy { Duration::ZERO } else { self.next_due().since(Clock::instant()) };
+        let waited = self.sockets.wait(longest, &mut self.ready);
         self.queue.wake_up();
-        match polled {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                events.clear();
-                Ok(())
-            }
-            polled => polled,
-        }
+        waited
     }
 
-    fn time_to_next(&self) -> Duration {
+    /// Whether there is more to do than one turn did.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.unfinished.is_empty() || !self.dirty.is_empty()
+    }
+
+    /// When something is due, whatever happens before.
+    pub(crate) fn next_due(&self) -> Instant {
         let timers = [self.membership.next_timeout(), self.dials.next(), self.leaving.as_ref().map(|l| l.until)];
-        let next = timers.into_iter().flatten().fold(self.next_sweep, Ord::min);
-        next.since(Clock::instant())
+        timers.into_iter().flatten().fold(self.next_sweep, Ord::min)
     }
 
     /// Takes the commands that wait.
@@ -187,7 +175,7 @@ impl Driver {
         let now = Clock::instant();
         if let Some(due) = self.membership.next_timeout()
             && due <= now
-            && (!self.unfinished.contains(&UDP) || now.since(due) >= TIMER_LAG_MAX)
+            && (!self.unfinished.contains(&Token::DATAGRAMS) || now.since(due) >= TIMER_LAG_MAX)
         {
             self.tell(Input::Timeout);
         }
@@ -213,7 +201,7 @@ impl Driver {
         self.dials.forget_old(now);
     }
 
-    fn leave(&mut self, done: Sender<()>) {
+    fn leave(&mut self, done: Farewell) {
         if let Some(leaving) = &mut self.leaving {
             leaving.done.push(done);
             return;
@@ -236,15 +224,14 @@ impl Driver {
 
     /// Closes everything: first what is bound to the port, so that whoever loses us and dials again is refused.
     pub(crate) fn close(&mut self) {
-        (self.listener, self.udp) = (None, None);
+        self.sockets.close();
         self.links.clear();
         self.search.stop();
         for node in self.pairs.nodes() {
             self.drop_pair(node);
         }
-        for done in self.leaving.take().into_iter().flat_map(|leaving| leaving.done) {
-            // It fails if nobody waits any more.
-            let _ = done.try_send(());
+        for Farewell(done) in self.leaving.take().into_iter().flat_map(|leaving| leaving.done) {
+            done();
         }
     }
 }

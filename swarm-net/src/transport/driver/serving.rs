@@ -4,9 +4,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mio::{Interest, Token};
-
-use super::{Driver, LISTENER, UDP};
+use super::Driver;
 use crate::config::ms;
 use crate::connection::{Answer, Connection, Drained, Ended, Event, Flushed, Phase};
 use crate::membership::Input;
@@ -14,6 +12,7 @@ use crate::time::{Clock, Instant};
 use crate::transport::links::{About, Link, Origin};
 use crate::transport::outlet::Outlet;
 use crate::transport::peer::{Lane, Peer};
+use crate::transport::sockets::{Stream, Token};
 use crate::wire::{ENVELOPE_BYTES, Packet, PacketKind, Scratch};
 
 /// Longest datagram that is read: what one can be at most.
@@ -21,15 +20,14 @@ const DATAGRAM_BYTES_MAX: usize = 64 << 10;
 
 impl Driver {
     pub(super) fn read_packets(&mut self) {
-        let Some(udp) = self.udp.take() else { return };
         let mut buffer = std::mem::take(&mut self.datagram);
         buffer.resize(DATAGRAM_BYTES_MAX, 0);
-        self.unfinished.insert(UDP);
+        self.unfinished.insert(Token::DATAGRAMS);
         for _ in 0..self.config.packets_per_turn {
-            match udp.recv_from(&mut buffer) {
+            match self.sockets.receive(&mut buffer) {
                 Ok((length, from)) => self.packet(from, &buffer[..length]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.unfinished.remove(&UDP);
+                    self.unfinished.remove(&Token::DATAGRAMS);
                     break;
                 }
                 // An ICMP answer to something that we sent; what arrives is not concerned.
@@ -37,7 +35,6 @@ impl Driver {
             }
         }
         self.datagram = buffer;
-        self.udp = Some(udp);
     }
 
     fn packet(&mut self, from: SocketAddr, bytes: &[u8]) {
@@ -61,52 +58,42 @@ impl Driver {
         let packet = Packet { kind: PacketKind::Gossip, cluster: self.cluster_hash, sender: self.me, body };
         self.packet.reserve(ENVELOPE_BYTES + body.len());
         packet.encode(&mut self.packet);
-        if let Some(udp) = &self.udp
-            && let Err(error) = udp.send_to(&self.packet, to)
-        {
+        if let Err(error) = self.sockets.send(&self.packet, to) {
             // Gossip survives lost packets, whoever lost them.
             tracing::trace!(%to, %error, "a packet was not sent");
         }
     }
 
     pub(super) fn accept(&mut self) {
-        let Some(listener) = self.listener.take() else { return };
-        self.unfinished.insert(LISTENER);
+        self.unfinished.insert(Token::LISTENER);
         for _ in 0..self.config.accepts_per_turn {
-            match listener.accept() {
-                Ok((stream, from)) => self.accepted(stream, from),
+            let token = self.links.token();
+            match self.sockets.accept(token) {
+                Ok((stream, from)) => self.accepted(token, stream, from),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.unfinished.remove(&LISTENER);
+                    self.unfinished.remove(&Token::LISTENER);
                     break;
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     // No descriptors are left, most likely. The next connection that comes is an event again.
                     tracing::warn!(%error, "cannot accept a connection");
-                    self.unfinished.remove(&LISTENER);
+                    self.unfinished.remove(&Token::LISTENER);
                     break;
                 }
             }
         }
-        self.listener = Some(listener);
     }
 
-    fn accepted(&mut self, mut stream: mio::net::TcpStream, from: SocketAddr) {
+    fn accepted(&mut self, token: Token, stream: Arc<dyn Stream>, from: SocketAddr) {
         let (total, per_ip) = (self.config.strangers_max, self.config.strangers_per_ip_max);
         if self.leaving.is_some() || !self.links.admit_stranger(from.ip(), total, per_ip) {
             tracing::debug!(%from, "a connection was not accepted: we leave, or too many strangers are here");
             return;
         }
-        let token = self.links.token();
-        let registered = self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE);
-        if let Err(error) = registered.and_then(|()| stream.set_nodelay(true)) {
-            tracing::debug!(%from, %error, "a connection was not accepted");
-            self.links.release_stranger(from.ip());
-            return;
-        }
         let connection = Connection::accepted(self.limits, Clock::instant());
         let about = About::new(Origin::Accepted(from));
-        self.links.put(token, Link { stream: Arc::new(stream), connection, about });
+        self.links.put(token, Link { stream, connection, about });
         self.unfinished.insert(token);
     }
 

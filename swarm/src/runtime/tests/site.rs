@@ -50,7 +50,7 @@ impl Site {
     ) -> Self {
         let (control, inputs) = crossbeam_channel::unbounded();
         let ear = Arc::new(Ear::new(control.clone()));
-        let (transport, manual) = Transport::manual(id(me), config.net.clone()).expect("the system has a waker");
+        let (transport, manual) = Transport::manual(id(me), config.net.clone());
         let mut kinds = Kinds::default();
         kinds.add(Entry::of::<Notebook>()).expect("it is the only one");
         let profile =

@@ -1,0 +1,93 @@
+//! Owns a node's driver for who turns it by hand: all that the I/O thread does, over sockets of the caller's and on the
+//! caller's thread and clock. Never sleeps.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::driver::{Driver, Flow};
+use super::sockets::Sockets;
+use super::thread::{assemble, check};
+use super::wake::commands_by_hand;
+use super::{Inbox, Setup, Transport};
+use crate::discovery::Search;
+use crate::error::NetError;
+use crate::membership::Membership;
+use crate::time::Instant;
+use crate::wire::Scratch;
+
+pub use super::thread::Place;
+
+/// What the I/O thread of a node would do, left to the caller. It goes by [`Clock`](crate::time::Clock), which
+/// [`Clock::set`](crate::time::Clock::set) can stop.
+pub struct Driven {
+    driver: Driver,
+    scratch: Scratch,
+    over: bool,
+}
+
+impl Transport {
+    /// A node over these sockets that does nothing until it is turned. The discoveries of the setup are ignored:
+    /// [`Driven::search`] takes what they would find.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError`] if the setup is unusable.
+    pub fn driven(
+        setup: Setup,
+        inbox: Arc<dyn Inbox>,
+        place: Place,
+        sockets: Box<dyn Sockets>,
+    ) -> Result<(Self, Driven), NetError> {
+        check(&setup)?;
+        let (handle, driver) = assemble(setup, inbox, place, sockets, commands_by_hand())?;
+        let driven = Driven { driver, scratch: Scratch::default(), over: false };
+        Ok((Self { handle: Arc::new(handle) }, driven))
+    }
+}
+
+impl Driven {
+    /// One turn of the driver's loop. False at the end of the node, when all is closed.
+    pub fn turn(&mut self) -> bool {
+        if self.over {
+            return false;
+        }
+        match self.driver.turn(&mut self.scratch) {
+            Ok(Flow::Go) => return true,
+            Ok(Flow::End) => self.close(),
+            Err(error) => {
+                self.close();
+                self.driver.inbox.fatal(error);
+            }
+        }
+        false
+    }
+
+    /// Closes everything, as the end of the process would.
+    pub fn close(&mut self) {
+        if !std::mem::replace(&mut self.over, true) {
+            self.driver.close();
+        }
+    }
+
+    /// When to turn it next, though nothing happens to its sockets; at once if something waits.
+    pub fn next_due(&self) -> Instant {
+        let waits = self.driver.is_busy() || !self.driver.queue.is_empty();
+        if waits { Instant::START } else { self.driver.next_due() }
+    }
+
+    /// Where others can be reported, as a discovery would.
+    pub fn search(&self) -> &Search {
+        &self.driver.search
+    }
+
+    /// Who the node takes for members.
+    pub fn membership(&self) -> &Membership {
+        &self.driver.membership
+    }
+}
+
+impl fmt::Debug for Driven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Driven({})", self.driver.me)
+    }
+}

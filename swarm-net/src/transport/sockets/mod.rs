@@ -1,0 +1,119 @@
+//! Owns what the driver needs of the network: a listener, a datagram socket and byte streams, none of which ever blocks.
+//! The system's are in `system`; a simulator brings its own.
+
+pub(crate) mod system;
+
+use std::fmt;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Names a socket in what [`Sockets::wait`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Token(pub usize);
+
+impl Token {
+    /// The listener has connections to accept.
+    pub const LISTENER: Self = Self(0);
+    /// The datagram socket has something to receive.
+    pub const DATAGRAMS: Self = Self(1);
+    /// Another thread wants the driver to look.
+    pub const WAKER: Self = Self(2);
+    /// The first of those for streams.
+    pub(crate) const FIRST_STREAM: Self = Self(3);
+}
+
+/// Something can be done with a socket. It is said once, until the socket has refused it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Which socket.
+    pub token: Token,
+    /// It may take bytes again. It may have some to read in any case.
+    pub writable: bool,
+}
+
+/// The sockets of one node. Where nothing can be done at once, the error is [`WouldBlock`](io::ErrorKind::WouldBlock).
+pub trait Sockets: Send {
+    /// Waits until something can be done, but not longer than `longest`, and appends it to `ready`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system. The node cannot go on then.
+    fn wait(&mut self, longest: Duration, ready: &mut Vec<Ready>) -> io::Result<()>;
+
+    /// Begins to connect to an address.
+    ///
+    /// # Errors
+    ///
+    /// If that fails at once.
+    fn dial(&mut self, to: SocketAddr, token: Token) -> io::Result<Arc<dyn Stream>>;
+
+    /// Accepts the next connection, and says where it comes from.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn accept(&mut self, token: Token) -> io::Result<(Arc<dyn Stream>, SocketAddr)>;
+
+    /// Receives the next datagram: its length and where it comes from.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, also for datagrams that were sent before.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
+
+    /// Sends a datagram.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn send(&mut self, bytes: &[u8], to: SocketAddr) -> io::Result<()>;
+
+    /// Closes the listener and the datagram socket, so that whoever dials is refused.
+    fn close(&mut self);
+}
+
+/// This node's end of a connection. It is closed when the last holder drops it.
+pub trait Stream: fmt::Debug + Send + Sync {
+    /// The address at the other end, or `None` while the dial is not decided.
+    ///
+    /// # Errors
+    ///
+    /// Why the dial failed.
+    fn connected(&self) -> io::Result<Option<SocketAddr>>;
+
+    /// Reads what has arrived; 0 bytes at the end.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes as much as there is room for.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+impl Read for &dyn Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Stream::read(*self, buffer)
+    }
+}
+
+impl Write for &dyn Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Stream::write_vectored(*self, &[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Stream::write_vectored(*self, slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
