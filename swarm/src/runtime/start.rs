@@ -98,8 +98,10 @@ pub(crate) async fn leave(node: &Arc<Node>, limit: Option<Duration>) -> Option<L
     // Who hears the goodbye takes it that nothing runs here any more.
     node.tenancy.end();
     let (gone, goodbye) = oneshot::channel();
-    // It fails if nobody waits any more.
-    node.transport().leave(move || drop(gone.send(())));
+    node.transport().leave(move || {
+        // It fails if nobody waits any more.
+        let _ = gone.send(());
+    });
     // The channel is closed when the sockets are; either way it is over.
     let closed = node.within(GOODBYE_WAIT, goodbye).await;
     tracing::debug!(node = %node.id(), ?closed, "said goodbye");
