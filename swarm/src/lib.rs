@@ -106,7 +106,7 @@ mod call;
 pub mod client;
 pub mod config;
 mod crew;
-#[cfg(test)]
+#[cfg(any(test, feature = "sim"))]
 mod dice;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod directory;
@@ -114,6 +114,7 @@ mod epoch;
 pub mod error;
 mod event;
 pub mod group;
+mod hash;
 mod leaving;
 pub mod message;
 mod name;
@@ -123,6 +124,8 @@ pub mod prelude;
 pub mod registration;
 mod registry;
 mod runtime;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 mod stats;
 mod swarm;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]

@@ -43,6 +43,12 @@ impl Swarm {
         Self { guard: Guard::of(node) }
     }
 
+    /// A handle on a node that is never the default.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn unnamed(node: Arc<Inner>) -> Self {
+        Self { guard: Guard::unnamed(node) }
+    }
+
     /// A handle on a node that has been started before.
     pub(crate) fn over(node: Arc<Inner>) -> Self {
         Self { guard: Guard::over(node) }

@@ -49,7 +49,7 @@ impl Timers {
     }
 
     /// Timers without a thread, on a clock that only [`Timers::advance`] moves: for tests and simulations.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for tests and simulations"))]
+    #[cfg(any(test, feature = "sim"))]
     pub fn manual() -> Self {
         Self(Arc::new(Owner(Arc::new(Shared::new(Some(AtomicU64::new(0)))))))
     }
@@ -77,8 +77,14 @@ impl Timers {
         Delay { timers: self.clone(), due: self.now() + span, bell: Arc::default(), key: None }
     }
 
+    /// When the next timer is due, on a manual clock.
+    #[cfg(any(test, feature = "sim"))]
+    pub fn next_due(&self) -> Option<Instant> {
+        self.0.0.lock().armed.first_key_value().map(|(key, _)| key.due)
+    }
+
     /// Moves a manual clock by `span`, ringing what becomes due in order. Does nothing to a real clock.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for tests and simulations"))]
+    #[cfg(any(test, feature = "sim"))]
     pub fn advance(&self, span: Duration) {
         let Some(clock) = &self.0.0.manual else {
             return;

@@ -227,13 +227,8 @@ impl Discovery for Multicast {
 
 fn beacon(search: &Search) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(ENVELOPE_BYTES);
-    let packet = Packet {
-        kind: PacketKind::Beacon { joined: search.joined() },
-        cluster: ClusterHash::new(search.cluster()),
-        sender: search.node(),
-        body: &[],
-    };
-    packet.encode(&mut bytes);
+    let packet = Packet { kind: PacketKind::Beacon { joined: search.joined() }, sender: search.node(), body: &[] };
+    packet.encode(ClusterHash::new(search.cluster()), &mut bytes);
     bytes
 }
 
@@ -243,10 +238,8 @@ fn listen(socket: &UdpSocket, search: &Search) {
     let mut buffer = [0; ENVELOPE_BYTES];
     for _ in 0..BEACONS_PER_TURN {
         match socket.recv_from(&mut buffer) {
-            Ok((length, _)) => match Packet::decode(&buffer[..length]) {
-                Some(Packet { kind: PacketKind::Beacon { joined }, cluster: theirs, sender, .. })
-                    if theirs == cluster && sender != search.node() =>
-                {
+            Ok((length, _)) => match Packet::decode(cluster, &buffer[..length]) {
+                Some(Packet { kind: PacketKind::Beacon { joined }, sender, .. }) if sender != search.node() => {
                     search.heard(sender, joined);
                 }
                 Some(_) | None => {}

@@ -59,6 +59,14 @@ impl Membership {
     }
 
     fn note(&mut self, now: Instant, note: Note, out: &mut Vec<Output>) {
+        let about = match &note {
+            Note::Up(id) | Note::Down(id) | Note::Renamed(id, _) => Some(id.node.addr()),
+            Note::Rejoined | Note::Defunct => None,
+        };
+        // Whatever others claim of our address: we are here.
+        if about.is_some_and(|addr| same_place(addr, self.me.addr())) {
+            return;
+        }
         match note {
             Note::Up(id) => self.note_alive(now, id.node, out),
             Note::Down(id) => self.note_down(now, id.node, out),
@@ -79,9 +87,6 @@ impl Membership {
     }
 
     fn note_alive(&mut self, now: Instant, node: NodeId, out: &mut Vec<Output>) {
-        if node.addr() == self.me.addr() {
-            return;
-        }
         self.candidates.known(node.addr());
         if !self.peers.is_connected(node) {
             out.push(Output::Dial(node.addr()));
@@ -99,9 +104,6 @@ impl Membership {
     }
 
     fn note_down(&mut self, now: Instant, node: NodeId, out: &mut Vec<Output>) {
-        if node.addr() == self.me.addr() {
-            return;
-        }
         let leaving = self.profiles.get(node).is_some_and(|profile| profile.leaving);
         self.roster.gone(node, if leaving { Gone::Left } else { Gone::Silent }, now);
         if !self.roster.view().contains_key(&node) {

@@ -9,9 +9,9 @@ use super::sockets::Sockets;
 use super::thread::{assemble, check};
 use super::wake::commands_by_hand;
 use super::{Inbox, Setup, Transport};
-use crate::discovery::Search;
 use crate::error::NetError;
 use crate::membership::Membership;
+use crate::node::NodeId;
 use crate::time::Instant;
 use crate::wire::Scratch;
 
@@ -27,7 +27,7 @@ pub struct Driven {
 
 impl Transport {
     /// A node over these sockets that does nothing until it is turned. The discoveries of the setup are ignored:
-    /// [`Driven::search`] takes what they would find.
+    /// [`Driven::heard`] takes what they would find.
     ///
     /// # Errors
     ///
@@ -75,9 +75,9 @@ impl Driven {
         if waits { Instant::START } else { self.driver.next_due() }
     }
 
-    /// Where others can be reported, as a discovery would.
-    pub fn search(&self) -> &Search {
-        &self.driver.search
+    /// A node of the cluster was found, as by a beacon of it.
+    pub fn heard(&self, node: NodeId, joined: bool) {
+        self.driver.search.heard(node, joined);
     }
 
     /// Who the node takes for members.

@@ -1,8 +1,9 @@
 //! Owns the envelope around everything that goes over UDP: gossip and beacons. Never looks into a body.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::node::NodeId;
 
@@ -10,6 +11,8 @@ use crate::node::NodeId;
 pub const ENVELOPE_BYTES: usize = 40;
 const MAGIC: [u8; 2] = *b"SW";
 const VERSION: u8 = 1;
+/// Where the seal stands.
+const SEAL: Range<usize> = 4..12;
 
 /// The name of a cluster, as it stands in packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +34,17 @@ pub enum PacketKind {
 ///
 /// ```text
 ///  0       2         3      4         12     20       21   22     24   40
-///  | magic | version | kind | cluster | boot | family | 0  | port | ip | body
-///    "SW"    1         u8     u64       u64    4 or 6        u16    16 bytes, IPv4 in the first 4
+///  | magic | version | kind | seal | boot | family | 0  | port | ip | body
+///    "SW"    1         u8     u64    u64    4 or 6        u16    16 bytes, IPv4 in the first 4
 /// ```
 ///
-/// Integers are little-endian. The sender is named by its advertised address.
+/// Integers are little-endian. The sender is named by its advertised address. The seal is the XXH3 of the kind and of all
+/// that follows, with the cluster's hash for its seed: packets of other clusters, and those that were damaged on their way,
+/// which a checksum of 16 bits lets through now and then, are ignored. It keeps no stranger out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
     /// What it is for.
     pub kind: PacketKind,
-    /// Packets of other clusters are ignored.
-    pub cluster: ClusterHash,
     /// Who claims to have sent it. Anybody can claim that.
     pub sender: NodeId,
     /// The rest of the datagram.
@@ -53,11 +56,15 @@ impl ClusterHash {
     pub fn new(cluster: &str) -> Self {
         Self(xxh3_64(cluster.as_bytes()))
     }
+
+    fn seal(self, kind: u8, rest: &[u8]) -> u64 {
+        xxh3_64_with_seed(rest, self.0 ^ u64::from(kind))
+    }
 }
 
 impl<'a> Packet<'a> {
-    /// Replaces the contents of `out` by this packet.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    /// Replaces the contents of `out` by this packet, for nodes of this cluster.
+    pub fn encode(&self, cluster: ClusterHash, out: &mut Vec<u8>) {
         let addr = self.sender.addr();
         let mut ip = [0; 16];
         let family = match addr.ip() {
@@ -73,22 +80,25 @@ impl<'a> Packet<'a> {
         out.clear();
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&[VERSION, self.kind.code()]);
-        out.extend_from_slice(&self.cluster.0.to_le_bytes());
+        out.extend_from_slice(&[0; SEAL.end - SEAL.start]);
         out.extend_from_slice(&self.sender.boot().to_le_bytes());
         out.extend_from_slice(&[family, 0]);
         out.extend_from_slice(&addr.port().to_le_bytes());
         out.extend_from_slice(&ip);
         out.extend_from_slice(self.body);
+        let seal = cluster.seal(self.kind.code(), &out[SEAL.end..]);
+        out[SEAL].copy_from_slice(&seal.to_le_bytes());
     }
 
-    /// Reads a datagram. `None` if it is not one of ours, or of another version: there is nobody to tell.
-    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+    /// Reads a datagram. `None` if it is not one of this cluster's, of another version, or damaged: there is nobody to tell.
+    pub fn decode(cluster: ClusterHash, bytes: &'a [u8]) -> Option<Self> {
         let (envelope, body) = bytes.split_first_chunk::<ENVELOPE_BYTES>()?;
         let [m0, m1, version, kind, rest @ ..] = envelope;
-        let (cluster, rest) = rest.split_first_chunk()?;
+        let (seal, rest) = rest.split_first_chunk()?;
         let (boot, rest) = rest.split_first_chunk()?;
         let ([family, 0, p0, p1], ip) = rest.split_first_chunk()? else { return None };
-        if [*m0, *m1] != MAGIC || *version != VERSION {
+        let sealed = u64::from_le_bytes(*seal) == cluster.seal(*kind, &bytes[SEAL.end..]);
+        if [*m0, *m1] != MAGIC || *version != VERSION || !sealed {
             return None;
         }
         let ip: [u8; 16] = ip.try_into().ok()?;
@@ -100,7 +110,6 @@ impl<'a> Packet<'a> {
         let port = u16::from_le_bytes([*p0, *p1]);
         Some(Self {
             kind: PacketKind::from_code(*kind)?,
-            cluster: ClusterHash(u64::from_le_bytes(*cluster)),
             sender: NodeId::new(SocketAddr::new(ip, port), u64::from_le_bytes(*boot)),
             body,
         })
@@ -132,9 +141,13 @@ mod tests {
 
     use super::*;
 
+    fn cluster() -> ClusterHash {
+        ClusterHash::new("swarm")
+    }
+
     fn packet(addr: &str, kind: PacketKind) -> Packet<'static> {
         let sender = NodeId::new(addr.parse().expect("a literal address"), 0x0123_4567_89ab_cdef);
-        Packet { kind, cluster: ClusterHash::new("swarm"), sender, body: b"body" }
+        Packet { kind, sender, body: b"body" }
     }
 
     #[test]
@@ -143,24 +156,25 @@ mod tests {
         for addr in ["10.1.2.3:45892", "[2001:db8::7]:1"] {
             for kind in [PacketKind::Gossip, PacketKind::Beacon { joined: false }, PacketKind::Beacon { joined: true }]
             {
-                packet(addr, kind).encode(&mut bytes);
+                packet(addr, kind).encode(cluster(), &mut bytes);
                 assert_eq!(bytes.len(), ENVELOPE_BYTES + 4);
-                assert_eq!(Packet::decode(&bytes), Some(packet(addr, kind)));
+                assert_eq!(Packet::decode(cluster(), &bytes), Some(packet(addr, kind)));
             }
         }
     }
 
     #[test]
-    fn other_versions_and_short_packets_are_ignored() {
+    fn damaged_short_and_strange_packets_are_ignored() {
         let mut bytes = Vec::new();
-        packet("10.1.2.3:4", PacketKind::Gossip).encode(&mut bytes);
+        packet("10.1.2.3:4", PacketKind::Gossip).encode(cluster(), &mut bytes);
+        assert_eq!(Packet::decode(ClusterHash::new("other"), &bytes), None);
         for length in 0..ENVELOPE_BYTES {
-            assert_eq!(Packet::decode(&bytes[..length]), None);
+            assert_eq!(Packet::decode(cluster(), &bytes[..length]), None);
         }
-        for wrong in [0, 2, 3, 20, 21] {
+        for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
-            bytes[wrong] = 77;
-            assert_eq!(Packet::decode(&bytes), None, "byte {wrong}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Packet::decode(cluster(), &bytes), None, "bit {bit}");
         }
     }
 
@@ -169,7 +183,7 @@ mod tests {
 
         #[test]
         fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            let _ = Packet::decode(&bytes);
+            let _ = Packet::decode(cluster(), &bytes);
         }
     }
 }

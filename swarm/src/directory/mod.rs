@@ -188,7 +188,7 @@ impl Directory {
     }
 
     /// What this node is to a partition.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn role(&self, partition: PartitionId) -> Role {
         self.partitions[usize::from(partition.0)].role()
     }

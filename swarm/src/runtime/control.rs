@@ -131,14 +131,24 @@ impl Control {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let now = Clock::now();
-            if now.instant.since(before) > sleep + self.node.config().stall_limit() {
-                self.stalled(now);
-            }
+            self.slept(before, sleep, now);
             if !self.turn(now, first) {
                 break;
             }
         }
         self.requests.stop();
+    }
+
+    /// Whether this node is the owner of a partition, and knows all of it.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn owns(&self, partition: PartitionId) -> bool {
+        self.directory.role(partition) == Role::Owner { complete: true }
+    }
+
+    /// What waits for a turn.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn inputs(&self) -> Receiver<Input> {
+        self.inputs.clone()
     }
 
     /// What comes before the first turn.
@@ -153,10 +163,12 @@ impl Control {
         self.next_timeout().map_or(longest, |at| at.since(now)).min(longest)
     }
 
-    /// The thread has slept far longer than it wanted: the world may have gone on without it.
-    fn stalled(&mut self, now: Now) {
-        tracing::warn!(node = %self.node.id(), "the control thread stood still: asking the others what I own");
-        self.feed(now, Event::Stalled);
+    /// Looks whether the thread has slept far longer than it wanted: then the world may have gone on without it.
+    pub(crate) fn slept(&mut self, since: Instant, wanted: Duration, now: Now) {
+        if now.instant.since(since) > wanted + self.node.config().stall_limit() {
+            tracing::warn!(node = %self.node.id(), "the control thread stood still: asking the others what I own");
+            self.feed(now, Event::Stalled);
+        }
     }
 
     /// Works off what waits, and does what is due. False at the end of the node.

@@ -1,10 +1,11 @@
 //! Owns which workers of this node are in which groups. The directory's records say so for the whole cluster; this is the
 //! part of them that publishes and multicalls look up here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::directory::GroupKey;
+use crate::hash::HashMap;
 use crate::name::Name;
 
 /// The groups of the workers of one node.

@@ -1,7 +1,7 @@
 //! Owns how a sealed worker's state travels to its successor: the successor asks for one piece after the other, on the
 //! connection for bulk, so that never more than a piece is under way and calls are not delayed by it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use swarm_net::node::NodeId;
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::call::frame::{kind, word};
 use crate::epoch::Epoch;
+use crate::hash::HashMap;
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch;

@@ -1,12 +1,12 @@
 //! Owns the talk by which two nodes keep calls in order: a flush asks what was sent before to be confirmed, and the answer
 //! lets what waits go on. Never keeps a letter itself.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use swarm_net::node::NodeId;
 
 use crate::call::frame::{Visits, answer_head, kind};
+use crate::hash::HashMap;
 use crate::runtime::Node;
 use crate::runtime::lane::LaneId;
 use crate::runtime::relays::{self, Confirmed};

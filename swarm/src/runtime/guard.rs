@@ -21,12 +21,18 @@ impl Drop for Guard {
 impl Guard {
     /// Of a node that has just been started: it is the process's default, if there is none.
     pub(crate) fn of(node: Arc<Node>) -> Arc<Self> {
-        let guard = Arc::new(Self(node));
-        guard.0.set_guard(Arc::downgrade(&guard));
+        let guard = Self::unnamed(node);
         let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
         if default.strong_count() == 0 {
             *default = Arc::downgrade(&guard);
         }
+        guard
+    }
+
+    /// Of a node that is meant only where it is named.
+    pub(crate) fn unnamed(node: Arc<Node>) -> Arc<Self> {
+        let guard = Arc::new(Self(node));
+        guard.0.set_guard(Arc::downgrade(&guard));
         guard
     }
 

@@ -1,7 +1,7 @@
 //! Owns what this node was told of names that live elsewhere than at their ring owner: pinned or moving ones. A hint saves
 //! a hop and the owner's thread; a stale one costs hops, and never leads to a wrong run. Never asked for correctness.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
+use crate::hash::HashMap;
 use crate::name::Name;
 
 /// How many hints a node keeps: some 100 bytes each. The oldest go first.

@@ -1,10 +1,10 @@
 //! Owns the workers that wait to be registered as they are (`register_local`) until the directory orders their start.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::epoch::Epoch;
+use crate::hash::HashMap;
 use crate::name::Name;
 use crate::worker::{AnyCell, Host};
 

@@ -58,10 +58,14 @@ mod waits;
 
 pub(crate) use answering::PART_MAX;
 pub(crate) use control::Left;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use control::{Control, Input};
 pub(crate) use guard::Guard;
 pub(crate) use kinds::Kinds;
 pub(crate) use local::{Begun, First};
 pub(crate) use node::Node;
 pub(crate) use registry::{GroupNames, spec};
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use start::assemble;
 pub(crate) use start::{Plan, leave, start};
 pub(crate) use survey::{Question, Whom};

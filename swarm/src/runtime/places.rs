@@ -2,7 +2,7 @@
 //! Sharded, so that names hardly ever wait for each other. Never decides where a name should be.
 
 use std::borrow::Borrow;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -10,6 +10,7 @@ use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
 use crate::epoch::Epoch;
+use crate::hash::{HashMap, HashSet};
 use crate::name::Name;
 use crate::runtime::letter::Letter;
 use crate::worker::{AnyCell, KindId};

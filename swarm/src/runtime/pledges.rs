@@ -17,8 +17,8 @@
 //! wait for, no clock to trust and nothing sent for groups that nobody asks: a pledge travels with an answer that was due
 //! anyway, and costs one small frame each way when it ends.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use swarm_net::time::{Clock, Instant};
 use tokio::sync::watch;
 
 use crate::call::frame::{answer_head, kind, word};
+use crate::hash::HashMap;
 use crate::name::Name;
 use crate::runtime::survey::{Findings, Whom};
 use crate::runtime::{Node, batch};

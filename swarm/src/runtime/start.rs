@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::discovery::Discovery;
+use swarm_net::error::NetError;
 use swarm_net::filter::NodeFilter;
 use swarm_net::member::Profile;
-use swarm_net::transport::{Setup, Transport};
+use swarm_net::transport::{Inbox, Setup, Transport};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -43,6 +44,25 @@ pub(crate) struct Plan {
 pub(crate) async fn start(plan: Plan) -> Result<Arc<Node>, StartError> {
     let tokio = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
     let timers = Timers::start()?;
+    let open = |setup, ear| Transport::start(setup, ear).map(|transport| (transport, ()));
+    let (node, control, ()) = assemble(plan, tokio, timers, open)?;
+    let spawned = std::thread::Builder::new().name("swarm-control".to_owned()).spawn(move || control.run());
+    if let Err(error) = spawned {
+        node.stop();
+        return Err(error.into());
+    }
+    node.until_joined().await?;
+    tracing::info!(node = %node.id(), "started");
+    Ok(node)
+}
+
+/// A node, and what its control thread will run. `open` makes its transport, and what else comes of that.
+pub(crate) fn assemble<T>(
+    plan: Plan,
+    tokio: Handle,
+    timers: Timers,
+    open: impl FnOnce(Setup, Arc<dyn Inbox>) -> Result<(Transport, T), NetError>,
+) -> Result<(Arc<Node>, Control, T), NetError> {
     let (control, inputs) = crossbeam_channel::unbounded();
     let ear = Arc::new(Ear::new(control.clone()));
     let ids: Vec<_> = plan.kinds.ids().collect();
@@ -53,33 +73,23 @@ pub(crate) async fn start(plan: Plan) -> Result<Arc<Node>, StartError> {
         abilities: ids.iter().map(|kind| kind.0).collect(),
         extra: Vec::new(),
     };
-    let transport = Transport::start(
-        Setup {
-            bind: plan.bind,
-            advertise: plan.advertise,
-            cluster: plan.cluster,
-            profile: profile.clone(),
-            discovery: plan.discovery,
-            nodes: plan.nodes,
-            rules: plan.config.rules(),
-            config: plan.config.net.clone(),
-        },
-        ear.clone(),
-    )?;
+    let setup = Setup {
+        bind: plan.bind,
+        advertise: plan.advertise,
+        cluster: plan.cluster,
+        profile: profile.clone(),
+        discovery: plan.discovery,
+        nodes: plan.nodes,
+        rules: plan.config.rules(),
+        config: plan.config.net.clone(),
+    };
+    let (transport, opened) = open(setup, ear.clone())?;
     let directory = Directory::new(transport.node(), ids.into_iter().collect(), DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
     let parts = Parts { config: plan.config, control, transport, tokio, timers, kinds: plan.kinds, profile };
     let node = Node::new(parts);
     ear.listen(node.clone());
-    let thread = Control::new(node.clone(), inputs, directory, routing);
-    let spawned = std::thread::Builder::new().name("swarm-control".to_owned()).spawn(move || thread.run());
-    if let Err(error) = spawned {
-        node.stop();
-        return Err(error.into());
-    }
-    node.until_joined().await?;
-    tracing::info!(node = %node.id(), "started");
-    Ok(node)
+    Ok((node.clone(), Control::new(node, inputs, directory, routing), opened))
 }
 
 /// Hands everything over, says goodbye, and stops the node. `None` if it had stopped before.

@@ -1,7 +1,7 @@
 //! Owns questions that go to all nodes at once that may have an answer, and the answers as they come in: lists, publishes,
 //! multicalls. Never leaves a node out that has not pledged that nobody of the group is there; and a node that is lost or late never holds back the others' answers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rkyv::rancor::Error;
@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::call::frame::{answer_head, kind};
 use crate::directory::GroupKey;
 use crate::error::{CallError, Location};
+use crate::hash::HashMap;
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::worker::Payload;

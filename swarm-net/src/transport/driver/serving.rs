@@ -38,13 +38,13 @@ impl Driver {
     }
 
     fn packet(&mut self, from: SocketAddr, bytes: &[u8]) {
-        let Some(packet) = Packet::decode(bytes) else { return };
+        let Some(packet) = Packet::decode(self.cluster_hash, bytes) else { return };
         let addr = packet.sender.addr();
         // Answers go to the claimed address. Unless that is where the packet came from, or the claim was proved by a
         // connection (as behind address translation), anybody could make us flood anybody.
         let direct = (from.ip().to_canonical(), from.port()) == (addr.ip().to_canonical(), addr.port());
         let proved = direct || self.pairs.get(packet.sender).is_some_and(|pair| pair.calls.open.is_some());
-        let ours = packet.cluster == self.cluster_hash && packet.sender != self.me;
+        let ours = packet.sender != self.me;
         match packet.kind {
             PacketKind::Gossip if ours && proved && self.filter.admits(addr) => {
                 self.tell(Input::Packet { from: addr, bytes: packet.body });
@@ -55,9 +55,9 @@ impl Driver {
     }
 
     pub(super) fn send_packet(&mut self, to: SocketAddr, body: &[u8]) {
-        let packet = Packet { kind: PacketKind::Gossip, cluster: self.cluster_hash, sender: self.me, body };
+        let packet = Packet { kind: PacketKind::Gossip, sender: self.me, body };
         self.packet.reserve(ENVELOPE_BYTES + body.len());
-        packet.encode(&mut self.packet);
+        packet.encode(self.cluster_hash, &mut self.packet);
         if let Err(error) = self.sockets.send(&self.packet, to) {
             // Gossip survives lost packets, whoever lost them.
             tracing::trace!(%to, %error, "a packet was not sent");

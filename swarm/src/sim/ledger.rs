@@ -1,0 +1,122 @@
+//! Owns the worker of simulated worlds: it keeps the numbers of all that it has done, and takes them along.
+
+use std::time::Duration;
+
+use crate::prelude::*;
+use crate::sim::fault::Fault;
+use crate::sim::journal::{self, Birth, Born, OpId, Run};
+
+/// What moves with a ledger.
+#[crate::message(crate = crate)]
+pub struct Pages {
+    applied: Vec<u64>,
+    ballast: Vec<u8>,
+}
+
+/// Keeps what it did, in order.
+pub struct Ledger {
+    applied: Vec<OpId>,
+}
+
+/// Those that were told to join it.
+#[derive(crate::Group)]
+#[group(worker = Ledger, crate = crate)]
+pub(super) struct Club;
+
+#[crate::worker(name = "sim.ledger", register = manual, crate = crate)]
+impl Ledger {
+    #[init]
+    fn init(ctx: &Context<Self>) -> Result<Self, String> {
+        match journal::with(|journal| journal.fail.remove(ctx.name().as_str())) {
+            Some(false) => {
+                journal::with(|journal| journal.fault(Fault::InitFailed));
+                return Err("the seed says so".to_owned());
+            }
+            Some(true) => {
+                journal::with(|journal| journal.fault(Fault::InitPanicked));
+                panic!("the seed says so");
+            }
+            None => {}
+        }
+        born(ctx, Birth::Init);
+        Ok(Self { applied: Vec::new() })
+    }
+
+    #[call]
+    fn apply(&mut self, ctx: &Context<Self>, op: u64) -> u64 {
+        self.ran(ctx, op)
+    }
+
+    #[call]
+    async fn slowly(&mut self, ctx: &Context<Self>, op: u64, ms: u64) -> u64 {
+        journal::with(|journal| journal.fault(Fault::SlowHandler));
+        let count = self.ran(ctx, op);
+        pause(ctx, Duration::from_millis(ms)).await;
+        count
+    }
+
+    #[call]
+    fn fall(&mut self, ctx: &Context<Self>, op: u64) -> u64 {
+        journal::with(|journal| journal.fault(Fault::Panic));
+        self.ran(ctx, op);
+        panic!("the seed says so");
+    }
+
+    #[cast]
+    fn told(&mut self, ctx: &Context<Self>, op: u64) {
+        self.ran(ctx, op);
+    }
+
+    #[call]
+    fn read(&self) -> Vec<u64> {
+        self.applied.clone()
+    }
+
+    #[begin_handoff]
+    async fn begin_handoff(&mut self, ctx: &Context<Self>) -> Handoff<Pages> {
+        if journal::with(|journal| journal.hang.contains(ctx.name().as_str())) {
+            journal::with(|journal| journal.fault(Fault::HandoffHung));
+            std::future::pending::<()>().await;
+        }
+        let ballast = journal::with(|journal| journal.ballast);
+        if ballast > 0 {
+            journal::with(|journal| journal.fault(Fault::LargeState));
+        }
+        Handoff::Resume(Pages { applied: self.applied.clone(), ballast: vec![0; ballast] })
+    }
+
+    #[end_handoff]
+    fn end_handoff(&mut self, ctx: &Context<Self>, pages: Pages) {
+        self.applied = pages.applied;
+        born(ctx, Birth::Arrived(self.applied.clone()));
+    }
+
+    #[resolve_conflict]
+    fn resolve_conflict(&mut self, ctx: &Context<Self>, other: Pages) {
+        born(ctx, Birth::Absorbed(other.applied.clone()));
+        let new: Vec<_> = other.applied.into_iter().filter(|op| !self.applied.contains(op)).collect();
+        self.applied.extend(new);
+    }
+}
+
+impl Ledger {
+    fn ran(&mut self, ctx: &Context<Self>, op: OpId) -> u64 {
+        self.applied.push(op);
+        let (name, epoch, node) = (ctx.name().to_string(), ctx.epoch(), ctx.swarm().node());
+        journal::note(|| format!("{name} at {epoch} runs {op}"));
+        journal::with(|journal| journal.runs.push(Run { op, name, epoch, node, at: journal.now }));
+        self.applied.len() as u64
+    }
+}
+
+fn born(ctx: &Context<Ledger>, birth: Birth) {
+    let (name, epoch, node) = (ctx.name().to_string(), ctx.epoch(), ctx.swarm().node());
+    journal::note(|| format!("{name} at {epoch} begins on {node}: {birth:?}"));
+    journal::with(|journal| journal.births.push(Born { name, epoch, node, birth }));
+}
+
+/// Waits on the worker's node.
+async fn pause(ctx: &Context<Ledger>, span: Duration) {
+    let node = ctx.swarm().inner().clone();
+    node.within(span, std::future::pending::<()>()).await;
+}

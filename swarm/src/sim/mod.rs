@@ -1,0 +1,26 @@
+//! A deterministic simulator: whole clusters on one thread, in virtual time, from a seed (in the manner of FoundationDB's
+//! simulation and of TigerBeetle's VOPR). Sockets, clocks and the executor are replaced; all else is what runs in production:
+//! the transport with its handshakes and queues, membership, ring, directory, handoff, groups, cells and calls, over the real
+//! encoding.
+//!
+//! ```
+//! let outcome = swarm::sim::run(7, &swarm::sim::Options::default());
+//! assert_eq!(outcome.violation, None);
+//! ```
+
+mod check;
+mod client;
+mod fault;
+mod journal;
+mod ledger;
+mod net;
+mod run;
+mod site;
+#[cfg(test)]
+mod tests;
+mod time;
+mod world;
+
+pub use check::Violation;
+pub use fault::{Counts, Fault};
+pub use run::{Options, Outcome, Trouble, run};

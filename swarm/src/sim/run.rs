@@ -1,0 +1,374 @@
+//! Owns one run of a simulated world from its beginning to the judgement: it forms, it is troubled, it calms down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::Config;
+use crate::sim::check::{Evidence, Violation, judge};
+use crate::sim::client::Manner;
+use crate::sim::fault::{Counts, Fault};
+use crate::sim::journal::{self, OpId, What};
+use crate::sim::ledger::Ledger;
+use crate::sim::net::Weather;
+use crate::sim::time::{MS, S, Time};
+use crate::sim::world::World;
+
+/// What a world is like, beside its seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// How many nodes there are at first.
+    pub nodes: usize,
+    /// How many names are registered at first.
+    pub names: usize,
+    /// How many things clients ask for while there is trouble.
+    pub requests: usize,
+    /// Keep a line for everything that happens.
+    pub trace: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { nodes: 5, names: 6, requests: 120, trace: false }
+    }
+}
+
+/// How a run went.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The seed that it came from.
+    pub seed: u64,
+    /// What may have gone wrong in it, in a word.
+    pub trouble: Trouble,
+    /// What did not hold, if anything.
+    pub violation: Option<Violation>,
+    /// How often which fault occurred.
+    pub faults: Counts,
+    /// Equal for equal runs.
+    pub fingerprint: u64,
+    /// How many messages ran, and how many workers arrived from another node.
+    pub messages: usize,
+    /// How many workers arrived with their state.
+    pub handoffs: usize,
+    /// How many workers began anew because their node was lost.
+    pub failovers: usize,
+    /// How many workers were given the state of another instance.
+    pub conflicts: usize,
+    /// Seconds of the world's time.
+    pub lasted: f64,
+    /// What happened, if that was to be kept.
+    pub trace: Vec<String>,
+}
+
+/// What kind of trouble a seed makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// Nodes join and leave in good order, and packets are lost, doubled, late and corrupted.
+    Graceful,
+    /// Processes and machines end without a word, too.
+    Crashes,
+    /// The network is cut in one way or another, too.
+    Splits,
+    /// Nodes stand still for a while, too.
+    Pauses,
+    /// Connections are reset, too.
+    Resets,
+    /// All of it.
+    Storm,
+}
+
+impl Trouble {
+    fn of(seed: u64) -> Self {
+        match seed % 8 {
+            0..=2 => Self::Graceful,
+            3 => Self::Crashes,
+            4 => Self::Splits,
+            5 => Self::Pauses,
+            6 => Self::Resets,
+            _ => Self::Storm,
+        }
+    }
+
+    /// What may happen beside joins and leaves.
+    fn faults(self) -> &'static [Fault] {
+        use Fault::{Bridge, Crash, HalfOpen, OneWay, Pause, PowerLoss, Reset, Split};
+        match self {
+            Self::Graceful => &[],
+            Self::Crashes => &[Crash, PowerLoss],
+            Self::Splits => &[Split, OneWay, Bridge],
+            Self::Pauses => &[Pause],
+            Self::Resets => &[Reset, HalfOpen],
+            Self::Storm => &[Crash, PowerLoss, Split, OneWay, Bridge, Pause, Reset, HalfOpen],
+        }
+    }
+}
+
+/// The longest that the nodes may take to agree when nothing goes wrong any more: a process that was cut off is noticed,
+/// announces itself, claims and hands over, each with its waits.
+const CALM: Time = 60 * S;
+
+/// Runs the world of a seed. The same seed, options and code give the same run, on every machine.
+pub fn run(seed: u64, options: &Options) -> Outcome {
+    journal::open(options.trace);
+    let trouble = Trouble::of(seed);
+    let mut play = Play::new(seed, options, trouble);
+    let violation = play.whole();
+    let lasted = play.world.now() as f64 / 1e9;
+    let mut faults = play.world.net.counts();
+    drop(play);
+    swarm_net::time::Clock::set(None);
+    let mut journal = journal::take();
+    faults.merge(&journal.counts);
+    let births = |wanted: fn(&journal::Birth) -> bool| journal.births.iter().filter(|born| wanted(&born.birth)).count();
+    let names: BTreeSet<_> = journal.births.iter().map(|born| &born.name).collect();
+    Outcome {
+        seed,
+        trouble,
+        violation,
+        faults,
+        fingerprint: journal.fingerprint(),
+        messages: journal.runs.len(),
+        handoffs: births(|birth| matches!(birth, journal::Birth::Arrived(_))),
+        failovers: journal.anew().count() - names.len(),
+        conflicts: births(|birth| matches!(birth, journal::Birth::Absorbed(_))),
+        lasted,
+        trace: journal.trace(),
+    }
+}
+
+struct Play<'a> {
+    world: World,
+    options: &'a Options,
+    trouble: Trouble,
+    /// Names that are registered in the midst of it, and maybe unregistered.
+    guests: Vec<String>,
+}
+
+impl<'a> Play<'a> {
+    fn new(seed: u64, options: &'a Options, trouble: Trouble) -> Self {
+        let mut config = Config { leave_timeout_ms: 10_000, start_timeout_ms: 5_000, ..Config::local() };
+        config.net.partitions = 8;
+        let drifts = seed & 8 != 0;
+        Self { world: World::new(seed, config, drifts), options, trouble, guests: Vec::new() }
+    }
+
+    fn whole(&mut self) -> Option<Violation> {
+        for _ in 0..self.options.nodes {
+            let slot = self.world.add_slot();
+            self.world.start(slot, true, 0);
+            let pause = self.world.dice.roll(100) as Time * MS;
+            self.world.pass(pause);
+        }
+        if let Err(found) = self.settle(20 * S) {
+            return Some(Violation::new("a cluster forms itself", found));
+        }
+        journal::note(|| "formed".to_owned());
+        for n in 0..self.options.names {
+            self.ask(What::Register, &name(n), Manner::Plain);
+        }
+        self.world.pass(2 * S);
+        journal::note(|| "trouble begins".to_owned());
+        self.trouble();
+        journal::note(|| "all is calm".to_owned());
+        self.world.net.set_weather(Weather::default());
+        self.world.mend();
+        journal::with(|journal| journal.hang.clear());
+        if let Err(found) = self.settle(CALM) {
+            return Some(Violation::new("the nodes agree when all is calm", found));
+        }
+        // What clients have asked for ends by its limit.
+        self.world.pass(7 * S);
+        if let Err(found) = self.settle(CALM) {
+            return Some(Violation::new("the nodes still agree", found));
+        }
+        journal::note(|| "settled".to_owned());
+        self.judge()
+    }
+
+    /// Waits until nothing is left to be done.
+    fn settle(&mut self, limit: Time) -> Result<(), String> {
+        let end = self.world.now() + limit;
+        loop {
+            match self.world.unsettled() {
+                None => return Ok(()),
+                Some(found) if self.world.now() >= end => return Err(found),
+                Some(_) => self.world.pass(50 * MS),
+            }
+        }
+    }
+
+    fn trouble(&mut self) {
+        let foul = |dice: &mut crate::dice::Dice, most: usize| if dice.roll(3) == 0 { 0 } else { dice.roll(most) };
+        let dice = &mut self.world.dice;
+        let weather = Weather {
+            lost: foul(dice, 500),
+            doubled: foul(dice, 500),
+            late: foul(dice, 1_000),
+            corrupted: foul(dice, 200),
+            latest: 30 * MS,
+        };
+        self.world.net.set_weather(weather);
+        if self.world.dice.roll(8) == 0 {
+            journal::with(|journal| journal.ballast = 9 << 20);
+        }
+        let mut asked = 0;
+        while asked < self.options.requests {
+            match self.world.dice.roll(12) {
+                0 => self.change(),
+                1 => self.fault(),
+                _ => {
+                    self.request();
+                    asked += 1;
+                }
+            }
+            let pause = self.world.dice.roll(150) as Time * MS;
+            self.world.pass(pause);
+        }
+    }
+
+    /// A client asks for something.
+    fn ask(&mut self, what: What, name: &str, manner: Manner) {
+        let working = self.world.working();
+        if let Some(slot) = self.world.dice.of(&working) {
+            self.world.ask(slot, what, name, manner);
+        }
+    }
+
+    fn request(&mut self) {
+        let dice = &mut self.world.dice;
+        let any = name(dice.roll(self.options.names));
+        let (kind, ms) = (dice.roll(100), dice.roll(300) as u64);
+        let panics = self.trouble == Trouble::Storm && dice.roll(20) == 0;
+        match kind {
+            0..50 => self.ask(What::Call, &any, if panics { Manner::Panics } else { Manner::Plain }),
+            50..55 => self.ask(What::Call, &any, Manner::Slow(ms)),
+            55..75 => self.ask(What::Cast, &any, Manner::Plain),
+            75..80 => self.ask(What::Join, &any, Manner::Plain),
+            80..83 => self.ask(What::Leave, &any, Manner::Plain),
+            83..86 => self.ask(What::Publish, "all", Manner::Plain),
+            86..90 => self.ask(What::Multicall, "all", Manner::Plain),
+            90..96 => {
+                let guest = format!("guest{}", self.guests.len());
+                if self.trouble == Trouble::Storm && self.world.dice.roll(4) == 0 {
+                    let panics = self.world.dice.roll(2) == 0;
+                    journal::with(|journal| journal.fail.insert(guest.clone(), panics));
+                }
+                self.ask(What::Register, &guest, Manner::Plain);
+                self.guests.push(guest);
+            }
+            _ => {
+                // Only what is certain to be there: to unregister what is being registered is a race without a winner.
+                let settled = self.guests.iter().find(|guest| {
+                    journal::with(|journal| {
+                        let mut of_it = journal.ops.values().filter(|op| op.name == **guest);
+                        of_it.clone().count() == 1 && of_it.all(|op| op.ended.is_some())
+                    })
+                });
+                if let Some(guest) = settled.cloned() {
+                    self.ask(What::Unregister, &guest, Manner::Plain);
+                }
+            }
+        }
+    }
+
+    /// A node joins or leaves in good order.
+    fn change(&mut self) {
+        let (working, free) = (self.world.working(), self.world.free());
+        if self.world.dice.roll(2) == 0 && working.len() > 2 {
+            if let Some(slot) = self.world.dice.of(&working) {
+                journal::with(|journal| journal.fault(Fault::Leave));
+                self.world.leave(slot);
+            }
+        } else if working.len() < self.options.nodes + 1 {
+            let slot = self.world.dice.of(&free).unwrap_or_else(|| self.world.add_slot());
+            journal::with(|journal| journal.fault(Fault::Join));
+            let knows = self.world.dice.roll(10) != 0;
+            self.world.start(slot, knows, 0);
+        }
+    }
+
+    fn fault(&mut self) {
+        let Some(fault) = self.world.dice.of(self.trouble.faults()) else { return };
+        let working = self.world.working();
+        let (Some(a), Some(b)) = (self.world.dice.of(&working), self.world.dice.of(&working)) else { return };
+        if a == b {
+            return;
+        }
+        let (at, to) = (self.world.addr(a), self.world.addr(b));
+        let span = 200 * MS + self.world.dice.roll(6_000) as Time * MS;
+        match fault {
+            Fault::Crash | Fault::PowerLoss => {
+                // One at a time, so that a name always has a copy left.
+                if working.len() < 3 || working.len() < self.options.nodes - 1 {
+                    return;
+                }
+                self.world.crash(a, fault == Fault::PowerLoss);
+                let behind = if self.world.dice.roll(3) == 0 { 60_000 } else { 0 };
+                self.world.restart_after(a, span, behind);
+            }
+            Fault::Split => {
+                let all: Vec<_> = self.world.sites().map(|(_, site)| site.addr).collect();
+                let (left, right): (Vec<_>, Vec<_>) = all.into_iter().partition(|_| self.world.dice.roll(2) == 0);
+                for (l, r) in left.iter().flat_map(|l| right.iter().map(move |r| (*l, *r))) {
+                    self.world.net.cut(l, r);
+                    self.world.net.cut(r, l);
+                }
+                self.world.heal_after(span);
+            }
+            Fault::OneWay => {
+                self.world.net.cut(at, to);
+                self.world.heal_after(span);
+            }
+            Fault::Bridge => {
+                self.world.net.cut(at, to);
+                self.world.net.cut(to, at);
+                self.world.heal_after(span);
+            }
+            Fault::Pause => self.world.pause(a, span),
+            Fault::Reset | Fault::HalfOpen => {
+                if !self.world.net.reset(at, to, fault == Fault::HalfOpen) {
+                    return;
+                }
+            }
+            other => unreachable!("{other} is none that is chosen here"),
+        }
+        journal::note(|| format!("{fault} of {at} and {to}"));
+        journal::with(|journal| journal.fault(fault));
+    }
+
+    /// Asks every worker for its state, and looks at all that is known.
+    fn judge(&mut self) -> Option<Violation> {
+        let names: Vec<String> = (0..self.options.names).map(name).chain(self.guests.clone()).collect();
+        let hosts: BTreeMap<_, _> = names.iter().map(|name| (name.clone(), self.world.hosts(name))).collect();
+        let states = self.states(&names);
+        let excused = self.world.excused().clone();
+        journal::with(|journal| {
+            let graceful = self.trouble == Trouble::Graceful;
+            judge(&Evidence { journal, graceful, excused: &excused, hosts, states })
+        })
+    }
+
+    fn states(&mut self, names: &[String]) -> BTreeMap<String, Vec<OpId>> {
+        let Some((slot, _)) = self.world.sites().next() else { return BTreeMap::new() };
+        let states = std::sync::Arc::new(std::sync::Mutex::new(BTreeMap::new()));
+        for name in names {
+            let Some(site) = self.world.site(slot) else { break };
+            let (swarm, name, states) = (site.swarm().clone(), name.clone(), states.clone());
+            site.spawn(async move {
+                let read = swarm.at::<Ledger>(name.as_str()).read().await;
+                if let (Ok(state), Ok(mut states)) = (read, states.lock()) {
+                    states.insert(name, state);
+                }
+            });
+        }
+        self.world.wake(slot);
+        self.world.pass(6 * S);
+        let states = states.lock().map(|mut states| std::mem::take(&mut *states));
+        states.unwrap_or_default()
+    }
+}
+
+fn name(n: usize) -> String {
+    format!("worker{n}")
+}

@@ -1,0 +1,230 @@
+//! Owns one simulated process: a whole node, with what its threads would run, its runtime and its clock.
+//! Never decides when something happens.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use swarm_net::filter::NodeFilter;
+use swarm_net::node::NodeId;
+use swarm_net::time::{Clock, Instant};
+use swarm_net::transport::{Driven, Place, Transport};
+
+use crate::config::Config;
+use crate::runtime::{Control, Input, Kinds, Node, Plan, assemble};
+use crate::sim::net::Net;
+use crate::sim::time::{LocalClock, Time};
+use crate::swarm::Swarm;
+use crate::timer::Timers;
+
+/// The name of every simulated cluster.
+const CLUSTER: &str = "sim";
+
+/// What of a node can have something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// The I/O thread.
+    Io,
+    /// The control thread.
+    Control,
+    /// Tasks of tokio.
+    Tasks,
+    /// The timer thread.
+    Timers,
+}
+
+/// When a part has something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// As soon as it is its turn.
+    Now,
+    At(Time),
+    /// Only if something happens.
+    Idle,
+}
+
+/// A process.
+pub(super) struct Site {
+    pub(super) addr: SocketAddr,
+    pub(super) clock: LocalClock,
+    node: Arc<Node>,
+    swarm: Swarm,
+    control: Control,
+    inputs: Receiver<Input>,
+    driven: Driven,
+    timers: Timers,
+    tokio: Option<tokio::runtime::Runtime>,
+    rest: Rest,
+    /// Since when the control thread sleeps, and until when it wants to.
+    sleeps: (Instant, Duration),
+}
+
+impl Site {
+    /// A process that starts now.
+    pub(super) fn start(
+        addr: SocketAddr,
+        clock: LocalClock,
+        now: Time,
+        seed: u64,
+        net: &Net,
+        config: Config,
+        kinds: Kinds,
+    ) -> Self {
+        let local = clock.now(now);
+        Clock::set(Some(local));
+        let rest = Rest::default();
+        let parked = rest.clone();
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .on_thread_park(move || parked.parks())
+            .build()
+            .expect("a runtime without drivers");
+        let timers = Timers::manual();
+        timers.advance(local.instant.since(Instant::START));
+        let plan = Plan {
+            cluster: CLUSTER.to_owned(),
+            bind: addr,
+            advertise: None,
+            discovery: Vec::new(),
+            nodes: NodeFilter::default(),
+            config,
+            kinds,
+        };
+        let sockets = Box::new(net.open(addr));
+        let place = Place { local_addr: addr, seed };
+        let open = |setup, inbox| Transport::driven(setup, inbox, place, sockets);
+        let (node, mut control, driven) =
+            assemble(plan, tokio.handle().clone(), timers.clone(), open).expect("the setup of a simulation is sound");
+        control.begin(local);
+        let sleeps = (local.instant, control.sleep(local.instant));
+        Self {
+            addr,
+            clock,
+            swarm: Swarm::unnamed(node.clone()),
+            node,
+            inputs: control.inputs(),
+            control,
+            driven,
+            timers,
+            tokio: Some(tokio),
+            rest,
+            sleeps,
+        }
+    }
+
+    pub(super) fn id(&self) -> NodeId {
+        self.node.id()
+    }
+
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    pub(super) fn swarm(&self) -> &Swarm {
+        &self.swarm
+    }
+
+    pub(super) fn driven(&self) -> &Driven {
+        &self.driven
+    }
+
+    pub(super) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Runs a client's future among the node's tasks.
+    pub(super) fn spawn(&self, client: impl Future<Output = ()> + Send + 'static) {
+        if let Some(tokio) = &self.tokio {
+            tokio.spawn(client);
+        }
+    }
+
+    /// When a part has something to do.
+    pub(super) fn wants(&self, part: Part, net: &Net) -> When {
+        match part {
+            Part::Io if net.has_work(self.addr) => When::Now,
+            Part::Io => match self.driven.next_due() {
+                Instant::START => When::Now,
+                due => When::At(self.clock.when(due)),
+            },
+            Part::Control if !self.inputs.is_empty() => When::Now,
+            Part::Control => When::At(self.clock.when(self.sleeps.0 + self.sleeps.1)),
+            Part::Tasks if self.tokio.as_ref().is_some_and(|tokio| tokio.metrics().global_queue_depth() > 0) => {
+                When::Now
+            }
+            Part::Tasks => When::Idle,
+            Part::Timers => self.timers.next_due().map_or(When::Idle, |due| When::At(self.clock.when(due))),
+        }
+    }
+
+    /// A part does what it has to do. False if the node has ended.
+    pub(super) fn run(&mut self, part: Part, at: Time) -> bool {
+        let now = self.clock.now(at);
+        Clock::set(Some(now));
+        // Waiting for the next ring would be of no use: who asks the timers for the time must be told this one.
+        self.timers.advance(now.instant.since(self.timers.now()));
+        match part {
+            Part::Io => return self.driven.turn(),
+            Part::Control => {
+                let (since, wanted) = self.sleeps;
+                self.control.slept(since, wanted, now);
+                let goes_on = self.control.turn(now, None);
+                self.sleeps = (now.instant, self.control.sleep(now.instant));
+                return goes_on;
+            }
+            Part::Tasks => {
+                if let Some(tokio) = &self.tokio {
+                    tokio.block_on(self.rest.clone());
+                }
+            }
+            Part::Timers => {}
+        }
+        true
+    }
+}
+
+impl Drop for Site {
+    /// The process is gone. Nothing of it remains, or the simulator would run out of memory.
+    fn drop(&mut self) {
+        self.node.stop();
+        self.driven.close();
+        if let Some(tokio) = self.tokio.take() {
+            tokio.shutdown_background();
+        }
+    }
+}
+
+/// Ready when every task of a runtime waits for something.
+#[derive(Clone, Default)]
+struct Rest(Arc<Parking>);
+
+#[derive(Default)]
+struct Parking {
+    parked: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Rest {
+    /// The runtime's thread has nothing to do.
+    fn parks(&self) {
+        self.0.parked.store(true, Ordering::SeqCst);
+        if let Some(waker) = self.0.waker.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Future for Rest {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0.parked.swap(false, Ordering::SeqCst) {
+            return Poll::Ready(());
+        }
+        *self.0.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}

@@ -1,0 +1,443 @@
+//! Owns a simulated world: its processes, their network, what happens in it, and when. One thread, one source of chance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use swarm_net::member::View;
+use swarm_net::node::NodeId;
+use swarm_net::time::Clock;
+
+use crate::config::Config;
+use crate::dice::Dice;
+use crate::registration::Entry;
+use crate::runtime::Kinds;
+use crate::sim::client::{Errand, Manner};
+use crate::sim::fault::Fault;
+use crate::sim::journal::{self, What};
+use crate::sim::ledger::Ledger;
+use crate::sim::net::Net;
+use crate::sim::site::{Part, Site, When};
+use crate::sim::time::{LocalClock, MS, Time, US};
+
+/// How often a node tells all that it is there.
+const BEACON: Time = 300 * MS;
+
+/// All parts of a node.
+const PARTS: [Part; 4] = [Part::Io, Part::Control, Part::Tasks, Part::Timers];
+
+/// Something that happens by the world's will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    /// A node says that it is there.
+    Beacon(usize, u32),
+    /// A node that stood still goes on.
+    Resume(usize, u32),
+    /// A process starts where one was, with its wall clock so many milliseconds behind.
+    Restart(usize, u32),
+    /// All ways are free again.
+    Heal,
+    /// Whoever runs the world wanted to be told.
+    Told,
+}
+
+/// An address at which processes come and go.
+struct Slot {
+    addr: SocketAddr,
+    site: Option<Site>,
+    life: u32,
+    due: [Option<Time>; 4],
+    paused: bool,
+    leaving: bool,
+    knows: bool,
+}
+
+pub(super) struct World {
+    pub(super) dice: Dice,
+    pub(super) net: Net,
+    config: Config,
+    seed: u64,
+    now: Time,
+    slots: Vec<Slot>,
+    queue: BTreeSet<(Time, usize, Part)>,
+    steps: BTreeMap<(Time, u64), Step>,
+    order: u64,
+    drifts: bool,
+    /// Nodes that were not able to do what they had to, so that nobody can expect it of them.
+    excused: BTreeSet<NodeId>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, config: Config, drifts: bool) -> Self {
+        Self {
+            dice: Dice::new(seed),
+            net: Net::new(seed.rotate_left(17)),
+            config,
+            seed,
+            now: 0,
+            slots: Vec::new(),
+            queue: BTreeSet::new(),
+            steps: BTreeMap::new(),
+            order: 0,
+            drifts,
+            excused: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.now
+    }
+
+    pub(super) fn excused(&self) -> &BTreeSet<NodeId> {
+        &self.excused
+    }
+
+    // --- who is there
+
+    /// The processes that run, with their slots.
+    pub(super) fn sites(&self) -> impl Iterator<Item = (usize, &Site)> {
+        self.slots.iter().enumerate().filter_map(|(i, slot)| Some((i, slot.site.as_ref()?)))
+    }
+
+    /// Those that do not leave or stand still.
+    pub(super) fn working(&self) -> Vec<usize> {
+        let works = |slot: &Slot| slot.site.is_some() && !slot.leaving && !slot.paused;
+        (0..self.slots.len()).filter(|slot| works(&self.slots[*slot])).collect()
+    }
+
+    /// Slots without a process.
+    pub(super) fn free(&self) -> Vec<usize> {
+        (0..self.slots.len()).filter(|slot| self.slots[*slot].site.is_none()).collect()
+    }
+
+    pub(super) fn site(&self, slot: usize) -> Option<&Site> {
+        self.slots[slot].site.as_ref()
+    }
+
+    pub(super) fn addr(&self, slot: usize) -> SocketAddr {
+        self.slots[slot].addr
+    }
+
+    /// Whether a process knows the worker type.
+    pub(super) fn knows(&self, slot: usize) -> bool {
+        self.slots[slot].knows
+    }
+
+    /// Room for one more process.
+    pub(super) fn add_slot(&mut self) -> usize {
+        let n = self.slots.len();
+        let host = u8::try_from(n + 1).expect("a world has fewer than 255 nodes");
+        let addr = ([10, 0, 0, host], 45_893).into();
+        self.slots.push(Slot { addr, site: None, life: 0, due: [None; 4], paused: false, leaving: false, knows: true });
+        n
+    }
+
+    /// A process starts. It does not know the worker type if `knows` is false.
+    pub(super) fn start(&mut self, slot: usize, knows: bool, behind_ms: i64) {
+        let drift = if self.drifts { self.dice.roll(40_001) as i64 - 20_000 } else { 0 };
+        if drift != 0 {
+            journal::with(|journal| journal.fault(Fault::ClockDrift));
+        }
+        let clock = LocalClock::new(self.now, drift, -behind_ms);
+        let mut kinds = Kinds::default();
+        if knows {
+            kinds.add(Entry::of::<Ledger>()).expect("it is the only one");
+        } else {
+            journal::with(|journal| journal.fault(Fault::NoKind));
+        }
+        let place = &mut self.slots[slot];
+        place.life += 1;
+        let life = place.life;
+        let seed = self.seed ^ ((slot as u64 + 1) << 32 | u64::from(life)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let site = Site::start(place.addr, clock, self.now, seed, &self.net, self.config.clone(), kinds);
+        let id = site.id();
+        journal::note(|| format!("{id} starts"));
+        (place.site, place.paused, place.leaving, place.knows) = (Some(site), false, false, knows);
+        self.plan(slot);
+        let first = self.dice.roll(50) as Time * MS;
+        self.after(first, Step::Beacon(slot, life));
+    }
+
+    /// The process at a slot is no more.
+    pub(super) fn end(&mut self, slot: usize) {
+        let place = &mut self.slots[slot];
+        if let Some(site) = place.site.take() {
+            let id = site.id();
+            journal::note(|| format!("{id} is gone"));
+            Clock::set(Some(site.clock.now(self.now)));
+            drop(site);
+        }
+        self.unplan(slot);
+    }
+
+    /// The process ends without a word, or its machine does.
+    pub(super) fn crash(&mut self, slot: usize, silent: bool) {
+        let Some(site) = &self.slots[slot].site else { return };
+        let id = site.id();
+        journal::note(|| format!("{id} crashes{}", if silent { " with its machine" } else { "" }));
+        self.excused.insert(id);
+        self.net.crash(self.slots[slot].addr, silent);
+        self.end(slot);
+    }
+
+    /// The process stands still for so long.
+    pub(super) fn pause(&mut self, slot: usize, span: Time) {
+        let Some(site) = &self.slots[slot].site else { return };
+        let id = site.id();
+        journal::note(|| format!("{id} stands still"));
+        self.excused.insert(id);
+        self.slots[slot].paused = true;
+        self.unplan(slot);
+        let life = self.slots[slot].life;
+        self.after(span, Step::Resume(slot, life));
+    }
+
+    /// The process leaves in good order.
+    pub(super) fn leave(&mut self, slot: usize) {
+        let Some(site) = &self.slots[slot].site else { return };
+        let (id, swarm) = (site.id(), site.swarm().clone());
+        journal::note(|| format!("{id} leaves"));
+        site.spawn(async move {
+            let left = swarm.leave().await;
+            journal::note(|| format!("{id} has left: {left:?}"));
+        });
+        self.slots[slot].leaving = true;
+        self.plan(slot);
+    }
+
+    /// A new process will start at the slot.
+    pub(super) fn restart_after(&mut self, slot: usize, span: Time, behind_ms: u32) {
+        self.after(span, Step::Restart(slot, behind_ms));
+    }
+
+    pub(super) fn heal_after(&mut self, span: Time) {
+        self.after(span, Step::Heal);
+    }
+
+    /// A process has been given something to do.
+    pub(super) fn wake(&mut self, slot: usize) {
+        self.plan(slot);
+    }
+
+    /// All processes go on, and all ways are free.
+    pub(super) fn mend(&mut self) {
+        self.net.heal();
+        for slot in 0..self.slots.len() {
+            let life = self.slots[slot].life;
+            self.resume(slot, life);
+        }
+    }
+
+    // --- what clients do
+
+    /// A client of a process asks for something.
+    pub(super) fn ask(&mut self, slot: usize, what: What, name: &str, manner: Manner) {
+        let Some(site) = &self.slots[slot].site else { return };
+        let (client, swarm) = (site.id(), site.swarm().clone());
+        let id = journal::with(|journal| journal.begin(what, name, client));
+        journal::note(|| format!("{id} begins on {client}: {what:?} {name} {manner:?}"));
+        let errand = Errand { swarm, id, what, name: name.to_owned(), manner };
+        site.spawn(errand.run());
+        self.plan(slot);
+    }
+
+    // --- time
+
+    fn after(&mut self, span: Time, step: Step) {
+        self.order += 1;
+        self.steps.insert((self.now + span, self.order), step);
+    }
+
+    /// Lets everything happen that happens in the next `span`.
+    pub(super) fn pass(&mut self, span: Time) {
+        self.after(span, Step::Told);
+        while self.advance() != Some(Step::Told) {}
+    }
+
+    /// The next thing happens.
+    fn advance(&mut self) -> Option<Step> {
+        let part = self.queue.first().map(|(at, ..)| *at);
+        let step = self.steps.first_key_value().map(|((at, _), _)| *at);
+        let net = self.net.next_due();
+        let next = [part, step, net].into_iter().flatten().min()?;
+        self.now = self.now.max(next);
+        journal::with(|journal| journal.now = self.now);
+        if net.is_some_and(|at| at <= self.now) {
+            self.net.advance(self.now);
+            for slot in 0..self.slots.len() {
+                if self.net.has_work(self.slots[slot].addr) {
+                    self.plan_part(slot, Part::Io);
+                }
+            }
+        } else if step == Some(next) {
+            let (_, step) = self.steps.pop_first()?;
+            self.take(step);
+            return Some(step);
+        } else if let Some((_, slot, part)) = self.queue.pop_first() {
+            self.slots[slot].due[part as usize] = None;
+            self.run(slot, part);
+        }
+        None
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Beacon(slot, life) if self.slots[slot].life == life => self.beacon(slot, life),
+            Step::Resume(slot, life) => self.resume(slot, life),
+            Step::Restart(slot, behind_ms) if self.slots[slot].site.is_none() => {
+                journal::with(|journal| {
+                    journal.fault(Fault::Restart);
+                    if behind_ms > 0 {
+                        journal.fault(Fault::ClockSetBack);
+                    }
+                });
+                self.start(slot, true, i64::from(behind_ms));
+            }
+            Step::Heal => {
+                journal::note(|| "all ways are free".to_owned());
+                self.net.heal();
+            }
+            Step::Beacon(..) | Step::Restart(..) | Step::Told => {}
+        }
+    }
+
+    fn beacon(&mut self, slot: usize, life: u32) {
+        let Some(site) = &self.slots[slot].site else { return };
+        let (id, addr, joined) = (site.id(), site.addr, site.driven().membership().joined());
+        if !self.slots[slot].paused {
+            for other in 0..self.slots.len() {
+                let heard = other != slot && !self.net.is_cut(addr, self.slots[other].addr);
+                if let Some(hearer) = self.slots[other].site.as_ref().filter(|_| heard) {
+                    hearer.driven().heard(id, joined);
+                    self.plan_part(other, Part::Io);
+                }
+            }
+        }
+        let next = BEACON + self.dice.roll(50) as Time * MS;
+        self.after(next, Step::Beacon(slot, life));
+    }
+
+    fn resume(&mut self, slot: usize, life: u32) {
+        let place = &mut self.slots[slot];
+        if place.life == life && place.paused {
+            place.paused = false;
+            if let Some(site) = &place.site {
+                let id = site.id();
+                journal::note(|| format!("{id} goes on"));
+            }
+            self.plan(slot);
+        }
+    }
+
+    fn run(&mut self, slot: usize, part: Part) {
+        let Some(site) = &mut self.slots[slot].site else { return };
+        let goes_on = site.run(part, self.now);
+        let over = site.node().is_stopped() && !goes_on;
+        if over {
+            // What its last tasks do is of no interest to anybody.
+            self.net.crash(self.slots[slot].addr, false);
+            self.end(slot);
+        } else {
+            self.plan(slot);
+        }
+    }
+
+    /// Plans what the parts of a process have to do.
+    fn plan(&mut self, slot: usize) {
+        for part in PARTS {
+            self.plan_part(slot, part);
+        }
+    }
+
+    fn plan_part(&mut self, slot: usize, part: Part) {
+        let place = &self.slots[slot];
+        let Some(site) = place.site.as_ref().filter(|_| !place.paused) else { return };
+        let due = place.due[part as usize];
+        let at = match site.wants(part, &self.net) {
+            When::Idle => None,
+            When::At(at) => Some(at.max(self.now)),
+            // Whose turn it was already keeps it.
+            When::Now if due.is_some_and(|due| due <= self.now + 5 * MS) => due,
+            When::Now => Some(self.now + self.turn()),
+        };
+        if due != at {
+            if let Some(due) = due {
+                self.queue.remove(&(due, slot, part));
+            }
+            if let Some(at) = at {
+                self.queue.insert((at, slot, part));
+            }
+            self.slots[slot].due[part as usize] = at;
+        }
+    }
+
+    /// How long a thread that is woken waits for its processor.
+    fn turn(&mut self) -> Time {
+        match self.dice.roll(100) {
+            0 => self.dice.roll(4_000) as Time * US,
+            _ => 2 * US + self.dice.roll(60) as Time * US,
+        }
+    }
+
+    fn unplan(&mut self, slot: usize) {
+        for (part, due) in PARTS.into_iter().zip(std::mem::take(&mut self.slots[slot].due)) {
+            if let Some(due) = due {
+                self.queue.remove(&(due, slot, part));
+            }
+        }
+    }
+
+    // --- what it comes to
+
+    /// The members, by each of those that run.
+    fn views(&self) -> Vec<(NodeId, Arc<View>)> {
+        self.sites().map(|(_, site)| (site.id(), site.node().routing().view().clone())).collect()
+    }
+
+    /// What is not yet as it is to be in the end, if anything.
+    pub(super) fn unsettled(&self) -> Option<String> {
+        let live: Vec<NodeId> = self.sites().map(|(_, site)| site.id()).collect();
+        for (me, view) in self.views() {
+            let missing = live.iter().find(|node| !view.contains_key(node));
+            let dead = view.keys().find(|node| !live.contains(node));
+            if let Some(node) = missing.or(dead) {
+                let what = if missing.is_some() { "does not see" } else { "still sees" };
+                return Some(format!("{me} {what} {node}"));
+            }
+        }
+        let (first, routing) = self.sites().next().map(|(_, site)| (site, site.node().routing().clone()))?;
+        for partition in 0..self.config.net.partitions {
+            let partition = swarm_net::ring::PartitionId(u16::try_from(partition).unwrap_or(0));
+            let owner = routing.owner(partition);
+            let complete: Vec<NodeId> =
+                self.sites().filter(|(_, site)| site.control().owns(partition)).map(|(_, site)| site.id()).collect();
+            if complete.len() != 1 || owner != complete.first().copied() {
+                return Some(format!(
+                    "{} takes {owner:?} for the owner of {partition:?}; owners are {complete:?}",
+                    first.id()
+                ));
+            }
+        }
+        let cells: Vec<_> = self
+            .sites()
+            .flat_map(|(_, site)| site.node().places.cells().map(move |cell| (cell.name().clone(), site.id())))
+            .collect();
+        for (name, node) in &cells {
+            let owner = routing.owner(routing.partition_of(name));
+            let able =
+                owner.is_some_and(|owner| self.sites().any(|(slot, site)| site.id() == owner && self.knows(slot)));
+            if able && owner != Some(*node) {
+                return Some(format!("{name} is on {node}, and belongs to {owner:?}"));
+            }
+        }
+        let mut names: Vec<_> = cells.iter().map(|(name, _)| name).collect();
+        names.sort();
+        names.windows(2).find(|two| two[0] == two[1]).map(|two| format!("{} runs twice", two[0]))
+    }
+
+    /// Where a name runs.
+    pub(super) fn hosts(&self, name: &str) -> Vec<NodeId> {
+        let runs = |site: &Site| site.node().places.cells().any(|cell| cell.name().as_str() == name);
+        self.sites().filter(|(_, site)| runs(site)).map(|(_, site)| site.id()).collect()
+    }
+}
