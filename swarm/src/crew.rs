@@ -121,7 +121,7 @@ impl<G: Group> Crew<G> {
     {
         let whom = self.whom();
         Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
-            if node.is_stopped() {
+            if node.is_closed() {
                 return Err(RegistryError::Stopping { node: node.id() });
             }
             let payload = node.for_a_group(encode(&message))?;
@@ -208,7 +208,7 @@ impl Node {
         payload: &Payload,
         limit: Duration,
     ) -> Result<usize, RegistryError> {
-        if self.is_stopped() {
+        if self.is_closed() {
             return Err(RegistryError::Stopping { node: self.id() });
         }
         let due = Clock::instant() + limit;

@@ -1,48 +1,206 @@
-//! Runs simulated clusters from their seeds: `sim --seed N --trace`, `sim --seeds A..B`.
+//! Runs simulated clusters from their seeds: all of a range with progress, or one with everything that happens in it.
 
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::ops::Range;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use swarm::sim::{Options, run};
+use swarm::sim::{self, Counts, Options, Outcome, Trouble};
+
+const USAGE: &str = "usage: sim [--seed N | --seeds A..B] [--nodes N] [--names N] [--requests N] [--trace]
+  --seed N       run this seed
+  --seeds A..B   run the seeds from A to B - 1 on all processors (default 0..1000)
+  --nodes N      how many nodes there are at first (default 5)
+  --names N      how many names are registered at first (default 6)
+  --requests N   how many things clients ask for while there is trouble (default 120)
+  --trace        print everything that happens";
+
+/// How much of a failed run is shown when it was not asked for.
+const LINES_SHOWN: usize = 40;
+
+struct Args {
+    seeds: Range<u64>,
+    options: Options,
+}
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args = match read(std::env::args().skip(1)) {
+        Ok(args) => args,
+        Err(problem) => {
+            eprintln!("{problem}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    be_quiet_about_wanted_panics();
+    let bad = if args.seeds.end - args.seeds.start == 1 { one(&args) } else { sweep(&args) };
+    ExitCode::from(u8::from(bad > 0))
+}
+
+fn read(args: impl Iterator<Item = String>) -> Result<Args, String> {
     let mut options = Options::default();
-    let (mut from, mut to) = (0u64, 100u64);
-    let mut it = args.iter();
-    while let Some(arg) = it.next() {
+    let mut seeds = 0..1_000;
+    let mut args = args.peekable();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("`{arg}` needs a value"));
         match arg.as_str() {
             "--seed" => {
-                from = it.next().unwrap().parse().unwrap();
-                to = from + 1;
+                let seed: u64 = number(&value()?)?;
+                seeds = seed..seed.saturating_add(1);
             }
             "--seeds" => {
-                let (a, b) = it.next().unwrap().split_once("..").unwrap();
-                from = a.parse().unwrap();
-                to = b.parse().unwrap();
+                let text = value()?;
+                let (from, to) = text.split_once("..").ok_or_else(|| format!("`{text}` is not like 0..1000"))?;
+                seeds = number(from)?..number(to)?;
             }
+            "--nodes" => options.nodes = number(&value()?)?,
+            "--names" => options.names = number(&value()?)?,
+            "--requests" => options.requests = number(&value()?)?,
             "--trace" => options.trace = true,
-            _ => {}
+            _ => return Err(format!("`{arg}` is not known")),
         }
     }
+    if seeds.is_empty() {
+        return Err(format!("there is no seed in {seeds:?}"));
+    }
+    if !(2..=100).contains(&options.nodes) || options.names == 0 {
+        return Err("a world needs 2 to 100 nodes, and a name".to_owned());
+    }
+    Ok(Args { seeds, options })
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a number that can be used here"))
+}
+
+/// Workers of the simulation panic because their seed says so; what else panics is told.
+fn be_quiet_about_wanted_panics() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if info.payload_as_str() != Some("the seed says so") {
+        if info.payload_as_str() != Some(sim::WANTED_PANIC) {
             report(info);
         }
     }));
-    let begun = Instant::now();
-    let mut bad = 0;
-    for seed in from..to {
-        let outcome = run(seed, &options);
-        for line in &outcome.trace {
-            println!("{line}");
-        }
-        if let Some(violation) = &outcome.violation {
-            bad += 1;
-            println!("seed {seed} ({:?}): {violation}", outcome.trouble);
+}
+
+/// Runs one seed and tells all of it. Says how many were bad.
+fn one(args: &Args) -> u64 {
+    let outcome = sim::run(args.seeds.start, &args.options);
+    let mut out = std::io::stdout().lock();
+    for line in &outcome.trace {
+        // Whoever reads may have seen enough.
+        if writeln!(out, "{line}").is_err() {
+            break;
         }
     }
-    println!("{} runs, {bad} bad, {:?} each", to - from, begun.elapsed() / (to - from) as u32);
-    if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    drop(out);
+    println!("{}", told(&outcome));
+    u64::from(outcome.violation.is_some())
+}
+
+fn told(outcome: &Outcome) -> String {
+    let Outcome { seed, trouble, messages, handoffs, failovers, conflicts, lasted, fingerprint, .. } = outcome;
+    let mut text = format!(
+        "seed {seed} ({trouble:?}): {lasted:.1} s, {messages} messages, {handoffs} handoffs, {failovers} begun anew, \
+         {conflicts} conflicts, fingerprint {fingerprint:016x}"
+    );
+    match &outcome.violation {
+        Some(violation) => write!(text, "\nVIOLATED {violation}"),
+        None => write!(text, "; all holds"),
+    }
+    .expect("a string takes everything");
+    text
+}
+
+#[derive(Default)]
+struct Sum {
+    runs: u64,
+    bad: Vec<u64>,
+    faults: Counts,
+    messages: usize,
+    handoffs: usize,
+    failovers: usize,
+    conflicts: usize,
+    by_trouble: std::collections::BTreeMap<Trouble, (u64, u64)>,
+}
+
+/// Runs all seeds on all processors. Says how many were bad.
+fn sweep(args: &Args) -> u64 {
+    let begun = Instant::now();
+    let (next, sum) = (AtomicU64::new(args.seeds.start), Mutex::new(Sum::default()));
+    let total = args.seeds.end - args.seeds.start;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let shown = std::io::stderr().is_terminal();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= args.seeds.end {
+                        break;
+                    }
+                    let outcome = sim::run(seed, &args.options);
+                    let mut sum = sum.lock().expect("nobody panics with it");
+                    sum.add(&outcome);
+                    if outcome.violation.is_some() {
+                        println!("{}{}", told(&outcome), last_words(&outcome, &args.options));
+                    }
+                    if shown && sum.runs % 10 == 0 {
+                        eprint!("\r{} of {total}, {} bad, {:.0?}  ", sum.runs, sum.bad.len(), begun.elapsed());
+                    }
+                }
+            });
+        }
+    });
+    if shown {
+        eprintln!();
+    }
+    let sum = sum.into_inner().expect("nobody panicked with it");
+    sum.tell(begun.elapsed());
+    sum.bad.len() as u64
+}
+
+/// The end of what happened to the names and nodes that a violation tells of.
+fn last_words(outcome: &Outcome, options: &Options) -> String {
+    let Some(violation) = &outcome.violation else { return String::new() };
+    // Another run tells it: the same seed gives the same.
+    let mut traced = options.clone();
+    traced.trace = true;
+    let again = sim::run(outcome.seed, &traced);
+    let concerned: Vec<&str> = violation
+        .found
+        .split([' ', ','])
+        .filter(|word| word.len() > 4 && word.contains(|c: char| c.is_ascii_digit()))
+        .collect();
+    let lines: Vec<_> = again.trace.iter().filter(|line| concerned.iter().any(|word| line.contains(word))).collect();
+    let shown = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
+    shown.iter().fold(String::new(), |text, line| text + "\n" + line)
+}
+
+impl Sum {
+    fn add(&mut self, outcome: &Outcome) {
+        self.runs += 1;
+        let bad = outcome.violation.is_some();
+        self.bad.extend(bad.then_some(outcome.seed));
+        self.faults.merge(&outcome.faults);
+        self.messages += outcome.messages;
+        self.handoffs += outcome.handoffs;
+        self.failovers += outcome.failovers;
+        self.conflicts += outcome.conflicts;
+        let of_it = self.by_trouble.entry(outcome.trouble).or_default();
+        *of_it = (of_it.0 + 1, of_it.1 + u64::from(bad));
+    }
+
+    fn tell(&self, took: Duration) {
+        let Self { runs, bad, messages, handoffs, failovers, conflicts, .. } = self;
+        let a_minute = *runs as f64 / took.as_secs_f64() * 60.0;
+        println!("{runs} runs in {took:.1?} ({a_minute:.0} a minute), {} bad: {bad:?}", bad.len());
+        println!("{messages} messages, {handoffs} handoffs, {failovers} begun anew, {conflicts} conflicts");
+        println!("faults: {}", self.faults);
+        for (trouble, (runs, bad)) in &self.by_trouble {
+            println!("{trouble:?}: {runs} runs, {bad} bad");
+        }
+    }
 }

@@ -211,6 +211,11 @@ impl Pending {
         }
     }
 
+    /// Whether any call has no answer yet.
+    pub fn is_waited_on(&self) -> bool {
+        self.slots.indices().any(|index| self.slots.due(index).load(Ordering::SeqCst) != NEVER)
+    }
+
     /// How many calls wait or have not fetched their answer.
     pub fn len(&self) -> usize {
         self.taken.load(Ordering::Relaxed)

@@ -1,7 +1,9 @@
 //! Owns how a leaving node makes sure that nothing more comes and that nothing stays behind: every other node says that
-//! it sends no more calls by it, and what they had sent before is passed on to the end. Never waits without a limit.
+//! it sends no more calls by it, what they had sent before is passed on to the end, and what this node's own users have
+//! asked for is answered. Never waits without a limit.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +16,24 @@ use crate::worker::Host;
 /// How often a leaving node looks whether all is done; it takes a few round trips.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Who has not let this node go yet.
+/// Who has not let this node go yet, and whom it cannot leave alone.
 #[derive(Debug, Default)]
-pub(crate) struct Farewell(Mutex<BTreeSet<NodeId>>);
+pub(crate) struct Farewell {
+    others: Mutex<BTreeSet<NodeId>>,
+    /// Nothing new is begun for users of this node.
+    closed: AtomicBool,
+    /// Requests of users that are under way, beside calls.
+    requests: AtomicUsize,
+}
+
+/// A request of a user that is under way.
+pub(crate) struct UnderWay(Arc<Node>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.farewell.requests.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Farewell {
     /// `node` sends nothing more by this node, or is lost itself.
@@ -29,11 +46,30 @@ impl Farewell {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<NodeId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Node {
+    /// A request of a user begins. It is waited for before this node goes.
+    pub(crate) fn under_way(self: &Arc<Self>) -> UnderWay {
+        self.farewell.requests.fetch_add(1, Ordering::SeqCst);
+        UnderWay(self.clone())
+    }
+
+    /// Whether users may begin nothing more here.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_stopped() || self.farewell.closed.load(Ordering::SeqCst)
+    }
+
+    /// Begins nothing more for users, and waits until all that was begun is answered.
+    pub(crate) async fn answer_users(&self) {
+        self.farewell.closed.store(true, Ordering::SeqCst);
+        while self.pending.is_waited_on() || self.farewell.requests.load(Ordering::SeqCst) > 0 {
+            self.timers().delay(LOOK).await;
+        }
+    }
+
     /// Waits until no other node sends calls by this one, and every letter that was here has found its place.
     pub(crate) async fn bid_farewell(self: &Arc<Self>) {
         let others: BTreeSet<NodeId> =

@@ -105,7 +105,7 @@ impl Node {
         W: Call<M>,
         M: Message,
     {
-        if self.is_stopped() {
+        if self.is_closed() {
             return Err(CallError::Stopping { name: name.clone(), node: self.id() });
         }
         let payload = encode(message);
@@ -158,7 +158,7 @@ impl Node {
                 Err((back, Undelivered::Moved)) => message = back,
             }
         }
-        if self.is_stopped() {
+        if self.is_closed() {
             return Err(CastError::Stopping { name: name.clone(), node: self.id() });
         }
         let payload = encode(&message);

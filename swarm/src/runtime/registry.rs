@@ -156,7 +156,7 @@ impl Node {
         whom: Whom,
         limit: Duration,
     ) -> Result<Vec<(Name, Location)>, RegistryError> {
-        if self.is_stopped() {
+        if self.is_closed() {
             return Err(RegistryError::Stopping { node: self.id() });
         }
         let due = Clock::instant() + limit;
@@ -179,7 +179,7 @@ impl Node {
         size: usize,
         limit: Duration,
     ) -> Result<(Vec<(Name, Location)>, Option<Name>), RegistryError> {
-        if self.is_stopped() {
+        if self.is_closed() {
             return Err(RegistryError::Stopping { node: self.id() });
         }
         let due = Clock::instant() + limit;
@@ -223,6 +223,9 @@ impl Node {
     }
 
     async fn ask(&self, name: Name, ask: Ask, limit: Duration) -> Outcome {
+        if self.is_closed() {
+            return Outcome::Stopping;
+        }
         let (done, outcome) = oneshot::channel();
         self.control(Input::Ask(Request { name, ask, due: Clock::instant() + limit, done }));
         outcome.await.unwrap_or(Outcome::Stopping)

@@ -100,8 +100,13 @@ pub(crate) async fn leave(node: &Arc<Node>, limit: Option<Duration>) -> Option<L
     tracing::info!(node = %node.id(), "leaving: handing workers over");
     node.announce_leaving();
     let (done, handed_over) = oneshot::channel();
-    node.control(Input::Leave(limit.unwrap_or_else(|| node.config().leave_timeout()), done));
+    let limit = limit.unwrap_or_else(|| node.config().leave_timeout());
+    let until = node.now() + limit;
+    node.control(Input::Leave(limit, done));
     let left = handed_over.await.ok()?;
+    if node.within(until.since(node.now()).max(FAREWELL_WAIT), node.answer_users()).await.is_none() {
+        tracing::warn!(node = %node.id(), "left though calls of its own users were still under way");
+    }
     if node.within(FAREWELL_WAIT, node.bid_farewell()).await.is_none() {
         tracing::warn!(node = %node.id(), "left with calls that were not passed on to the end");
     }

@@ -40,12 +40,23 @@ pub(super) struct Evidence<'a> {
     pub(super) journal: &'a Journal,
     /// Nothing happened that may cost a call or a state: no crash, no split, no node that stood still.
     pub(super) graceful: bool,
+    /// Nobody was cut off from others or stood still: whoever took somebody for dead was right. Else each side of a split
+    /// goes on with what it knows, so that a name can be unregistered where it is unknown, and leave with the last of a side.
+    pub(super) together: bool,
     /// Nodes that crashed or stood still: their clients cannot keep time.
     pub(super) excused: &'a BTreeSet<NodeId>,
     /// Where each name runs in the end.
     pub(super) hosts: BTreeMap<String, Vec<NodeId>>,
     /// What each name that answered has applied.
     pub(super) states: BTreeMap<String, Vec<OpId>>,
+}
+
+impl Evidence<'_> {
+    /// Whether a name may do this only once. What goes to all reaches both instances of a name that has two.
+    fn runs_once(&self, op: OpId) -> bool {
+        let single = |op: &Op| matches!(op.what, What::Call | What::Cast);
+        self.graceful || self.journal.ops.get(&op).is_some_and(single)
+    }
 }
 
 /// One thing that must hold.
@@ -102,10 +113,7 @@ impl Check for AtMostOnce {
 
     fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
         let mut seen = BTreeMap::new();
-        let ops = &evidence.journal.ops;
-        // What goes to all reaches both instances of a name that has two.
-        let single = |op: &OpId| ops.get(op).is_some_and(|op| matches!(op.what, What::Call | What::Cast));
-        evidence.journal.runs.iter().filter(|run| evidence.graceful || single(&run.op)).find_map(|run| {
+        evidence.journal.runs.iter().filter(|run| evidence.runs_once(run.op)).find_map(|run| {
             let before = seen.insert((run.op, &run.name), run.node)?;
             Some(format!("{} ran for {} on {before} and again on {}", run.op, run.name, run.node))
         })
@@ -234,7 +242,9 @@ impl Check for NoInventedState {
         let ran: BTreeSet<(&str, OpId)> = evidence.journal.runs.iter().map(|run| (run.name.as_str(), run.op)).collect();
         evidence.states.iter().find_map(|(name, state)| {
             let mut once = BTreeSet::new();
-            let strange = state.iter().find(|op| !ran.contains(&(name.as_str(), **op)) || !once.insert(**op))?;
+            let twice = |op: OpId, again: bool| again && evidence.runs_once(op);
+            let strange =
+                state.iter().find(|op| !ran.contains(&(name.as_str(), **op)) || twice(**op, !once.insert(**op)))?;
             Some(format!("{name} has {strange} in {state:?}"))
         })
     }
@@ -259,7 +269,7 @@ impl Check for RegistrationsStay {
     }
 
     fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
-        evidence.hosts.iter().find_map(|(name, hosts)| {
+        evidence.hosts.iter().filter(|_| evidence.together).find_map(|(name, hosts)| {
             let history = of_name(evidence, name);
             let registered = history.iter().any(|op| op.what == What::Register && done(op));
             let touched = history.iter().any(|op| op.what == What::Unregister);
@@ -277,7 +287,7 @@ impl Check for NoResurrection {
     }
 
     fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
-        evidence.hosts.iter().find_map(|(name, hosts)| {
+        evidence.hosts.iter().filter(|_| evidence.together).find_map(|(name, hosts)| {
             let last = of_name(evidence, name).into_iter().next_back()?;
             (last.what == What::Unregister && done(last) && !hosts.is_empty())
                 .then(|| format!("{name} runs on {hosts:?}"))

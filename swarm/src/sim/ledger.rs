@@ -6,6 +6,9 @@ use crate::prelude::*;
 use crate::sim::fault::Fault;
 use crate::sim::journal::{self, Birth, Born, OpId, Run};
 
+/// What a worker says that panics because its seed wants it to.
+pub const WANTED_PANIC: &str = "the seed says so";
+
 /// What moves with a ledger.
 #[crate::message(crate = crate)]
 pub struct Pages {
@@ -30,11 +33,11 @@ impl Ledger {
         match journal::with(|journal| journal.fail.remove(ctx.name().as_str())) {
             Some(false) => {
                 journal::with(|journal| journal.fault(Fault::InitFailed));
-                return Err("the seed says so".to_owned());
+                return Err(WANTED_PANIC.to_owned());
             }
             Some(true) => {
                 journal::with(|journal| journal.fault(Fault::InitPanicked));
-                panic!("the seed says so");
+                panic!("{WANTED_PANIC}");
             }
             None => {}
         }
@@ -59,7 +62,7 @@ impl Ledger {
     fn fall(&mut self, ctx: &Context<Self>, op: u64) -> u64 {
         journal::with(|journal| journal.fault(Fault::Panic));
         self.ran(ctx, op);
-        panic!("the seed says so");
+        panic!("{WANTED_PANIC}");
     }
 
     #[cast]

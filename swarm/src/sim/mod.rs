@@ -23,4 +23,5 @@ mod world;
 
 pub use check::Violation;
 pub use fault::{Counts, Fault};
+pub use ledger::WANTED_PANIC;
 pub use run::{Options, Outcome, Trouble, run};

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::sim::check::{Evidence, Violation, judge};
 use crate::sim::client::Manner;
 use crate::sim::fault::{Counts, Fault};
-use crate::sim::journal::{self, OpId, What};
+use crate::sim::journal::{self, OpId, Told, What};
 use crate::sim::ledger::Ledger;
 use crate::sim::net::Weather;
 use crate::sim::time::{MS, S, Time};
@@ -262,7 +262,7 @@ impl<'a> Play<'a> {
                 let settled = self.guests.iter().find(|guest| {
                     journal::with(|journal| {
                         let mut of_it = journal.ops.values().filter(|op| op.name == **guest);
-                        of_it.clone().count() == 1 && of_it.all(|op| op.ended.is_some())
+                        of_it.clone().count() == 1 && of_it.all(|op| matches!(op.ended, Some((_, Told::Done))))
                     })
                 });
                 if let Some(guest) = settled.cloned() {
@@ -276,7 +276,10 @@ impl<'a> Play<'a> {
     fn change(&mut self) {
         let (working, free) = (self.world.working(), self.world.free());
         if self.world.dice.roll(2) == 0 && working.len() > 2 {
-            if let Some(slot) = self.world.dice.of(&working) {
+            let able = working.iter().filter(|slot| self.world.knows(**slot)).count();
+            if let Some(slot) = self.world.dice.of(&working)
+                && (able > 2 || !self.world.knows(slot))
+            {
                 journal::with(|journal| journal.fault(Fault::Leave));
                 self.world.leave(slot);
             }
@@ -295,12 +298,16 @@ impl<'a> Play<'a> {
         if a == b {
             return;
         }
+        // What every copy is lost of is lost.
+        let copies = usize::from(Config::default().replicas);
+        if matches!(fault, Fault::Crash | Fault::PowerLoss | Fault::Pause) && self.world.missing() + 1 >= copies {
+            return;
+        }
         let (at, to) = (self.world.addr(a), self.world.addr(b));
         let span = 200 * MS + self.world.dice.roll(6_000) as Time * MS;
         match fault {
             Fault::Crash | Fault::PowerLoss => {
-                // One at a time, so that a name always has a copy left.
-                if working.len() < 3 || working.len() < self.options.nodes - 1 {
+                if working.len() < 3 {
                     return;
                 }
                 self.world.crash(a, fault == Fault::PowerLoss);
@@ -345,7 +352,8 @@ impl<'a> Play<'a> {
         let excused = self.world.excused().clone();
         journal::with(|journal| {
             let graceful = self.trouble == Trouble::Graceful;
-            judge(&Evidence { journal, graceful, excused: &excused, hosts, states })
+            let together = matches!(self.trouble, Trouble::Graceful | Trouble::Crashes | Trouble::Resets);
+            judge(&Evidence { journal, graceful, together, excused: &excused, hosts, states })
         })
     }
 

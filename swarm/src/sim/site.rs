@@ -59,6 +59,8 @@ pub(super) struct Site {
     timers: Timers,
     tokio: Option<tokio::runtime::Runtime>,
     rest: Rest,
+    /// It takes part: before that nobody has a handle on it.
+    joined: Arc<AtomicBool>,
     /// Since when the control thread sleeps, and until when it wants to.
     sleeps: (Instant, Duration),
 }
@@ -100,9 +102,17 @@ impl Site {
             assemble(plan, tokio.handle().clone(), timers.clone(), open).expect("the setup of a simulation is sound");
         control.begin(local);
         let sleeps = (local.instant, control.sleep(local.instant));
+        let joined = Arc::new(AtomicBool::new(false));
+        let (starting, takes_part) = (node.clone(), joined.clone());
+        tokio.spawn(async move {
+            if starting.until_joined().await.is_ok() {
+                takes_part.store(true, Ordering::SeqCst);
+            }
+        });
         Self {
             addr,
             clock,
+            joined,
             swarm: Swarm::unnamed(node.clone()),
             node,
             inputs: control.inputs(),
@@ -125,6 +135,11 @@ impl Site {
 
     pub(super) fn swarm(&self) -> &Swarm {
         &self.swarm
+    }
+
+    /// Whether it takes part, and so has clients.
+    pub(super) fn has_joined(&self) -> bool {
+        self.joined.load(Ordering::SeqCst)
     }
 
     pub(super) fn driven(&self) -> &Driven {

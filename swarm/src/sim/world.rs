@@ -18,10 +18,13 @@ use crate::sim::journal::{self, What};
 use crate::sim::ledger::Ledger;
 use crate::sim::net::Net;
 use crate::sim::site::{Part, Site, When};
-use crate::sim::time::{LocalClock, MS, Time, US};
+use crate::sim::time::{LocalClock, MS, S, Time, US};
 
 /// How often a node tells all that it is there.
 const BEACON: Time = 300 * MS;
+
+/// How long the others take to make new copies of what a lost node had: to notice it, to claim, to install.
+const RECOVERY: Time = 3 * S;
 
 /// All parts of a node.
 const PARTS: [Part; 4] = [Part::Io, Part::Control, Part::Tasks, Part::Timers];
@@ -63,6 +66,8 @@ pub(super) struct World {
     steps: BTreeMap<(Time, u64), Step>,
     order: u64,
     drifts: bool,
+    /// Until when which copies are missing, or may be: nodes that crashed or stand still.
+    missing: Vec<Time>,
     /// Nodes that were not able to do what they had to, so that nobody can expect it of them.
     excused: BTreeSet<NodeId>,
 }
@@ -80,6 +85,7 @@ impl World {
             steps: BTreeMap::new(),
             order: 0,
             drifts,
+            missing: Vec::new(),
             excused: BTreeSet::new(),
         }
     }
@@ -99,10 +105,18 @@ impl World {
         self.slots.iter().enumerate().filter_map(|(i, slot)| Some((i, slot.site.as_ref()?)))
     }
 
-    /// Those that do not leave or stand still.
+    /// Those that take part, and do not leave or stand still.
     pub(super) fn working(&self) -> Vec<usize> {
-        let works = |slot: &Slot| slot.site.is_some() && !slot.leaving && !slot.paused;
+        let joined = |slot: &Slot| slot.site.as_ref().is_some_and(Site::has_joined);
+        let works = |slot: &Slot| joined(slot) && !slot.leaving && !slot.paused;
         (0..self.slots.len()).filter(|slot| works(&self.slots[*slot])).collect()
+    }
+
+    /// How many nodes are missing that had copies.
+    pub(super) fn missing(&mut self) -> usize {
+        let now = self.now;
+        self.missing.retain(|until| *until > now);
+        self.missing.len()
     }
 
     /// Slots without a process.
@@ -176,6 +190,7 @@ impl World {
         let id = site.id();
         journal::note(|| format!("{id} crashes{}", if silent { " with its machine" } else { "" }));
         self.excused.insert(id);
+        self.missing.push(self.now + RECOVERY);
         self.net.crash(self.slots[slot].addr, silent);
         self.end(slot);
     }
@@ -186,6 +201,7 @@ impl World {
         let id = site.id();
         journal::note(|| format!("{id} stands still"));
         self.excused.insert(id);
+        self.missing.push(self.now + span + RECOVERY);
         self.slots[slot].paused = true;
         self.unplan(slot);
         let life = self.slots[slot].life;
@@ -334,7 +350,9 @@ impl World {
         let goes_on = site.run(part, self.now);
         let over = site.node().is_stopped() && !goes_on;
         if over {
-            // What its last tasks do is of no interest to anybody.
+            // Whoever waited for it is told.
+            let now = self.now;
+            self.slots[slot].site.as_mut().map(|site| site.run(Part::Tasks, now));
             self.net.crash(self.slots[slot].addr, false);
             self.end(slot);
         } else {
@@ -397,6 +415,9 @@ impl World {
     /// What is not yet as it is to be in the end, if anything.
     pub(super) fn unsettled(&self) -> Option<String> {
         let live: Vec<NodeId> = self.sites().map(|(_, site)| site.id()).collect();
+        if let Some((_, site)) = self.sites().find(|(_, site)| !site.has_joined()) {
+            return Some(format!("{} has not joined", site.id()));
+        }
         for (me, view) in self.views() {
             let missing = live.iter().find(|node| !view.contains_key(node));
             let dead = view.keys().find(|node| !live.contains(node));
