@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::worker::Host;
 use crate::worker::core::Core;
+use crate::worker::{AnyCell, Host};
 
 /// So many handlers may run nested on one thread's stack; further calls are queued and run on tokio.
 pub(crate) const DEPTH_MAX: usize = 16;
@@ -13,7 +13,7 @@ pub(crate) const DEPTH_MAX: usize = 16;
 thread_local!(static STACK: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) });
 
 struct Frame {
-    core: Arc<Core>,
+    cell: Arc<dyn AnyCell>,
     awaited: Awaited,
 }
 
@@ -30,15 +30,15 @@ pub(crate) enum Awaited {
 #[must_use]
 pub(crate) struct Entered(());
 
-/// Notes that this thread runs the worker of `core` until the guard is dropped.
-pub(crate) fn enter(core: &Arc<Core>, awaited: Awaited) -> Entered {
-    STACK.with_borrow_mut(|stack| stack.push(Frame { core: core.clone(), awaited }));
+/// Notes that this thread runs the worker of `cell` until the guard is dropped.
+pub(crate) fn enter(cell: Arc<dyn AnyCell>, awaited: Awaited) -> Entered {
+    STACK.with_borrow_mut(|stack| stack.push(Frame { cell, awaited }));
     Entered(())
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // The frame is dropped after the borrow: its core may be the last one.
+        // The frame is dropped after the borrow: its cell may be the last one.
         let frame = STACK.with_borrow_mut(Vec::pop);
         drop(frame);
     }
@@ -49,11 +49,11 @@ pub(crate) fn depth() -> usize {
     STACK.with_borrow(Vec::len)
 }
 
-/// Whether a call to the worker of `core`, made now, would wait for a handler that waits for this call.
-pub(crate) fn waits_for(core: &Arc<Core>) -> bool {
+/// Whether a call to the worker of the cell of `core`, made now, would wait for a handler that waits for this call.
+pub(crate) fn waits_for(core: &Core) -> bool {
     STACK.with_borrow(|stack| {
         for frame in stack.iter().rev() {
-            if Arc::ptr_eq(&frame.core, core) {
+            if std::ptr::eq(frame.cell.core(), core) {
                 return true;
             }
             if frame.awaited == Awaited::Nobody {
@@ -66,5 +66,5 @@ pub(crate) fn waits_for(core: &Arc<Core>) -> bool {
 
 /// The node whose worker this thread runs, if it runs one.
 pub fn host() -> Option<Arc<dyn Host>> {
-    STACK.with_borrow(|stack| stack.last().map(|frame| frame.core.host.clone()))
+    STACK.with_borrow(|stack| stack.last().map(|frame| frame.cell.core().home.host.clone()))
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::guard::{Guarded, discard, guarded};
 use super::state::SealId;
-use super::{Cell, Phase, Sealing, Underway};
+use super::{AnyCell, Cell, Phase, Sealing, Underway};
 use crate::epoch::Epoch;
 use crate::message::Fingerprint;
 use crate::worker::running::Awaited;
@@ -57,7 +57,7 @@ impl<W: Worker> Cell<W> {
                     };
                     if phase == Phase::Dead {
                         // It was given up meanwhile, and must not tick on.
-                        cell.core.alarms().clear(cell.core.host.timers());
+                        cell.core.alarms().clear(cell.core.host().timers());
                     }
                     if let Some((at, entry)) = cell.check_in(at) {
                         cell.spawn(cell.clone().drain_from(at, entry));
@@ -65,7 +65,7 @@ impl<W: Worker> Cell<W> {
                     Ok(())
                 }
                 Err(text) => {
-                    cell.core.alarms().clear(cell.core.host.timers());
+                    cell.core.alarms().clear(cell.core.host().timers());
                     let mut state = cell.lock();
                     state.phase = Phase::Dead;
                     state.lose();
@@ -87,31 +87,32 @@ impl<W: Worker> Cell<W> {
         match bundle.state {
             Some(_) if bundle.schema != state_schema::<W>() => return Err(OTHER_STATE.into()),
             Some(state) => {
-                self.core.alarms().replace(bundle.timers, now, &self.core);
+                self.core.alarms().replace(bundle.timers, now, &self.any());
                 at = match self.hook(at, |at| W::end_handoff(at, state)).await {
                     Hooked::Done(at, ()) => at,
                     Hooked::Refused(_, text) | Hooked::Panicked(text) => return Err(text),
                 };
             }
-            None => self.core.alarms().merge(bundle.timers, now, &self.core),
+            None => self.core.alarms().merge(bundle.timers, now, &self.any()),
         }
         Ok(at)
     }
 
     /// Runs `init`.
-    pub(super) async fn init(&self, args: Args) -> Result<Active<W>, String> {
-        let (core, args) = (&self.core, Payload::copy_of(&args));
-        if !core.may_run() {
+    pub(super) async fn init(self: &Arc<Self>, args: Args) -> Result<Active<W>, String> {
+        let args = Payload::copy_of(&args);
+        if !self.core.may_run() {
             return Err(Die::NoQuorum.to_string());
         }
-        let context = Context::new(core.clone());
-        let started = guarded(core, Awaited::Nobody, || W::boot(context.clone(), args))?;
+        // A clone, since it is the worker's to keep.
+        let context = Context::of(self.clone()).clone();
+        let started = guarded(self.clone(), Awaited::Nobody, || W::boot(context, args))?;
         let worker = match started {
             Boot::Done(result) => result?,
             Boot::Refused(malformed) => return Err(malformed.into()),
-            Boot::Later(later) => Guarded::new(core, later).await??,
+            Boot::Later(later) => Guarded::new(self.clone(), later).await??,
         };
-        Ok(Active { worker: Box::new(worker), context })
+        Ok(self.active(Box::new(worker)))
     }
 
     pub(super) fn begin_seal(self: Arc<Self>, forced: bool) -> Underway<Sealing> {
@@ -126,7 +127,7 @@ impl<W: Worker> Cell<W> {
             let (begun, begins) = oneshot::channel();
             let mut hook =
                 pin!(cell.clone().underway(Sealing::Ended, move |cell| { cell.hand_off(forced, seal, begun) }));
-            let timers = cell.core.host.timers().clone();
+            let timers = cell.core.host().timers().clone();
             // The hook's end closes the channel as well, so this wait is over in each case.
             if within(timers.delay(HAND_WAIT), begins).await.is_none() && cell.give_up_sealing(seal) {
                 return Sealing::TimedOut;
@@ -177,13 +178,13 @@ impl<W: Worker> Cell<W> {
                 Sealing::Ignored
             }
             true => {
-                let timers = self.core.alarms().save(self.core.now(), self.core.host.timers());
+                let timers = self.core.alarms().save(self.core.now(), self.core.host().timers());
                 let given = match answer {
                     Handoff::Resume(given) => Some(given),
                     Handoff::Restart | Handoff::Ignore => None,
                 };
                 let publishes = state.publishes();
-                state.seal(at, Bundle { state: given, schema: state_schema::<W>(), timers, publishes });
+                state.seal(at.worker, Bundle { state: given, schema: state_schema::<W>(), timers, publishes });
                 return Sealing::Sealed;
             }
         };
@@ -209,11 +210,11 @@ impl<W: Worker> Cell<W> {
         }
         let bundle = state.take_bundle().expect("a sealed cell has a bundle");
         self.core.set_epoch(epoch);
-        self.core.alarms().replace(bundle.timers, self.core.now(), &self.core);
+        self.core.alarms().replace(bundle.timers, self.core.now(), &self.any());
         state.phase = Phase::Running;
-        if let Some(at) = state.worker.take() {
+        if let Some(worker) = state.worker.take() {
             drop(state);
-            self.spawn(self.clone().drain(at));
+            self.spawn(self.clone().drain(self.active(worker)));
         }
         true
     }
@@ -228,7 +229,7 @@ impl<W: Worker> Cell<W> {
                 return Err(Die::NoQuorum.to_string());
             }
             if cell.phase() == Phase::Sealed {
-                cell.lock().worker = Some(at);
+                cell.lock().worker = Some(at.worker);
                 return Err("the worker is sealed".into());
             }
             for publish in other.publishes {
@@ -258,13 +259,13 @@ impl<W: Worker> Cell<W> {
 
     pub(super) fn end_with(self: Arc<Self>, reason: Die) -> Underway<()> {
         let waiting = self.lock().shut();
-        self.core.alarms().clear(self.core.host.timers());
+        self.core.alarms().clear(self.core.host().timers());
         let why = reason.to_string();
         for entry in waiting {
             entry.end(&self.core, &why);
         }
         self.underway((), move |cell| async move {
-            let limit = cell.core.host.timers().delay(DIE_LIMIT);
+            let limit = cell.core.host().timers().delay(DIE_LIMIT);
             let words = cell.underway((), move |cell| async move {
                 if let Some(at) = cell.claim().await {
                     cell.lock().lose();
@@ -277,12 +278,12 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Runs `die`, within its limit, and drops the worker.
-    pub(super) async fn last_words(&self, at: Active<W>, reason: Die) {
-        let limit = self.core.host.timers().delay(DIE_LIMIT);
+    pub(super) async fn last_words(self: &Arc<Self>, at: Active<W>, reason: Die) {
+        let limit = self.core.host().timers().delay(DIE_LIMIT);
         let words = pin!(self.hook(at, |at| W::die(at, reason)));
         match within(limit, words).await {
-            Some(Hooked::Done(at, ())) => discard(&self.core, at),
-            Some(Hooked::Refused(at, _)) => discard(&self.core, at),
+            Some(Hooked::Done(at, ())) => discard(self.clone(), at),
+            Some(Hooked::Refused(at, _)) => discard(self.clone(), at),
             Some(Hooked::Panicked(text)) => {
                 tracing::warn!(name = %self.core.name, text, "a worker panicked in `die`")
             }
@@ -294,20 +295,25 @@ impl<W: Worker> Cell<W> {
 
     /// The worker itself, before the next message; `None` if there will be none. Must not be dropped while it waits,
     /// for the worker may be on its way: it is only awaited in tasks that run to their end.
-    async fn claim(&self) -> Option<Active<W>> {
+    async fn claim(self: &Arc<Self>) -> Option<Active<W>> {
         let claim = self.lock().claim();
-        match claim {
-            Ok(at) => Some(at),
-            Err(receiver) => receiver.await.ok(),
-        }
+        let worker = match claim {
+            Ok(worker) => worker,
+            Err(receiver) => receiver.await.ok()?,
+        };
+        Some(self.active(worker))
     }
 
-    async fn hook<R: Send + 'static>(&self, at: Active<W>, hook: impl FnOnce(Active<W>) -> Step<W, R>) -> Hooked<W, R> {
+    async fn hook<R: Send + 'static>(
+        self: &Arc<Self>,
+        at: Active<W>,
+        hook: impl FnOnce(Active<W>) -> Step<W, R>,
+    ) -> Hooked<W, R> {
         self.core.set_due(Deadline::NEVER.due);
-        match guarded(&self.core, Awaited::Nobody, || hook(at)) {
+        match guarded(self.clone(), Awaited::Nobody, || hook(at)) {
             Ok(Step::Done(at, answer)) => Hooked::Done(at, answer),
             Ok(Step::Refused(at, malformed)) => Hooked::Refused(at, malformed.into()),
-            Ok(Step::Later(later)) => match Guarded::new(&self.core, later).await {
+            Ok(Step::Later(later)) => match Guarded::new(self.clone(), later).await {
                 Ok((at, answer)) => Hooked::Done(at, answer),
                 Err(text) => Hooked::Panicked(text),
             },
@@ -321,7 +327,7 @@ impl<W: Worker> Cell<W> {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let runtime = self.core.host.runtime().clone();
+        let runtime = self.core.host().runtime().clone();
         let mut task = Box::pin(task(self));
         if let Poll::Ready(output) = task.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())) {
             return Box::pin(std::future::ready(output));
@@ -336,9 +342,13 @@ impl<W: Worker> Cell<W> {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let runtime = self.core.host.runtime().clone();
+        let runtime = self.core.host().runtime().clone();
         let task = runtime.spawn(task(self));
         Box::pin(async move { task.await.unwrap_or(lost) })
+    }
+
+    fn any(self: &Arc<Self>) -> Arc<dyn AnyCell> {
+        self.clone()
     }
 
     fn phase(&self) -> Phase {

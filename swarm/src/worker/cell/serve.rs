@@ -53,10 +53,10 @@ impl<W: Worker> Cell<W> {
         let Entry { work, reply, deadline } = entry;
         self.core.set_due(deadline.due);
         let step = match work {
-            Work::Value(message, row) => guarded(&self.core, Awaited::Nobody, || (row.run)(at, message)),
+            Work::Value(message, row) => guarded(self.clone(), Awaited::Nobody, || (row.run)(at, message)),
             Work::Bytes { method, fingerprint, payload, publish: _ } => {
                 match self.method(method, fingerprint, &reply) {
-                    Ok(run) => guarded(&self.core, Awaited::Nobody, || answer(run(at, payload), Answer::Payload)),
+                    Ok(run) => guarded(self.clone(), Awaited::Nobody, || answer(run(at, payload), Answer::Payload)),
                     Err(error) => {
                         reply.send(&self.core, Err(error));
                         return Some(at);
@@ -79,7 +79,7 @@ impl<W: Worker> Cell<W> {
     }
 
     async fn complete(self: &Arc<Self>, later: Later<W, Answer>, reply: Reply) -> Option<Active<W>> {
-        match Guarded::new(&self.core, later).await {
+        match Guarded::new(self.clone(), later).await {
             Ok((at, answer)) => {
                 reply.send(&self.core, Ok(answer));
                 Some(at)
@@ -102,7 +102,7 @@ impl<W: Worker> Cell<W> {
             return false;
         }
         match entry.reply {
-            Reply::Slot(request) => self.core.host.pending().begin(request) || self.core.now() < due,
+            Reply::Slot(request) => self.core.host().pending().begin(request) || self.core.now() < due,
             Reply::Nobody | Reply::To(_) => true,
         }
     }
@@ -117,7 +117,7 @@ impl<W: Worker> Cell<W> {
         let Some(method) = W::METHODS.iter().find(|method| method.id == id) else {
             return Err(CallError::Unhandled {
                 name: self.core.name.clone(),
-                node: self.core.host.node(),
+                node: self.core.host().node(),
                 worker: W::NAME.to_owned(),
                 message: id,
             });

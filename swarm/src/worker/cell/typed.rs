@@ -8,16 +8,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use swarm_net::node::NodeId;
 use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::coop;
 
-use super::Cell;
 use super::entry::{Entry, Reply, Rows, Work, forget, typed, value};
 use super::guard::{discard, guarded};
-use super::state::CheckedOut;
+use super::{Cell, CheckedOut};
 use crate::call::pending::{Answer, Place, Ticket, Waiting};
 use crate::error::{CallError, Executed};
 use crate::message::{Message, decode};
+use crate::name::Name;
 use crate::worker::running::{self, Awaited, DEPTH_MAX};
 use crate::worker::{Active, Call, Cast, Deadline, Input, Later, Step, Undelivered, Worker};
 
@@ -42,7 +43,8 @@ pub enum Called<M, R> {
 #[must_use = "dropping this gives up the answer"]
 pub struct Answered<R> {
     ticket: Ticket,
-    core: Arc<crate::worker::core::Core>,
+    name: Name,
+    node: NodeId,
     reply: PhantomData<fn() -> R>,
 }
 
@@ -55,8 +57,8 @@ impl<R: crate::message::Wire> Future for Answered<R> {
         Pin::new(&mut self.ticket).poll(cx).map(|result| match result? {
             Answer::Value(reply) => Ok(typed(reply)),
             Answer::Payload(payload) => decode(&payload).map_err(|malformed| CallError::SchemaMismatch {
-                name: self.core.name.clone(),
-                node: self.core.host.node(),
+                name: self.name.clone(),
+                node: self.node,
                 what: format!("its reply: {malformed}"),
                 executed: Executed::Yes,
             }),
@@ -85,7 +87,7 @@ impl<W: Worker> Cell<W> {
         if running::waits_for(&self.core) {
             return Called::Done(Err(CallError::SelfCall {
                 name: self.core.name.clone(),
-                node: self.core.host.node(),
+                node: self.core.host().node(),
             }));
         }
         if !self.core.may_run() {
@@ -162,7 +164,7 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Takes the worker out, waiting a moment for a caller who has it.
-    fn check_out_soon(&self) -> CheckedOut<W> {
+    fn check_out_soon(self: &Arc<Self>) -> CheckedOut<W> {
         let mut spins = 0;
         loop {
             match self.check_out() {
@@ -188,15 +190,15 @@ impl<W: Worker> Cell<W> {
     ) -> Polled<W, R> {
         let _runtime = self.runtime_if_none();
         self.core.set_due(deadline.due);
-        let step = match guarded(&self.core, awaited, move || run(at)) {
-            Ok(Step::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
+        let step = match guarded(self.clone(), awaited, move || run(at)) {
+            Ok(Step::Later(mut later)) => match guarded(self.clone(), awaited, || later.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => {
                     self.core.give_back();
                     return Polled::Later(later);
                 }
                 Ok(Poll::Ready((at, reply))) => Ok(Step::Done(at, reply)),
                 Err(text) => {
-                    discard(&self.core, later);
+                    discard(self.clone(), later);
                     Err(text)
                 }
             },
@@ -228,14 +230,14 @@ impl<W: Worker> Cell<W> {
     /// A handler that waits goes on as a task, whatever becomes of its caller.
     fn move_to_task(self: &Arc<Self>, later: Later<W, Answer>, deadline: Deadline) -> Result<Ticket, CallError> {
         let name = self.core.name.clone();
-        match self.core.host.pending().take_begun(Waiting { name, deadline, place: Place::Begun }) {
+        match self.core.host().pending().take_begun(Waiting { name, deadline, place: Place::Begun }) {
             Ok(ticket) => {
                 self.spawn(self.clone().finish(later, Reply::Slot(ticket.request())));
                 Ok(ticket)
             }
             Err(_) => {
                 self.spawn(self.clone().finish(later, Reply::Nobody));
-                let (name, node, after) = (self.core.name.clone(), self.core.host.node(), deadline.limit);
+                let (name, node, after) = (self.core.name.clone(), self.core.host().node(), deadline.limit);
                 Err(CallError::Timeout { name, node, after, executed: Executed::Yes })
             }
         }
@@ -248,10 +250,10 @@ impl<W: Worker> Cell<W> {
         deadline: Deadline,
     ) -> Result<Result<Ticket, CallError>, (Entry<W>, Undelivered)> {
         let name = self.core.name.clone();
-        let ticket = match self.core.host.pending().take(Waiting { name, deadline, place: Place::Here }) {
+        let ticket = match self.core.host().pending().take(Waiting { name, deadline, place: Place::Here }) {
             Ok(ticket) => ticket,
             Err(exhausted) => {
-                let (name, node) = (self.core.name.clone(), self.core.host.node());
+                let (name, node) = (self.core.name.clone(), self.core.host().node());
                 let what = format!("the table of waiting calls ({exhausted})");
                 return Ok(Err(CallError::Overloaded { name, node, what }));
             }
@@ -261,12 +263,12 @@ impl<W: Worker> Cell<W> {
     }
 
     fn answered<R>(&self, ticket: Ticket) -> Answered<R> {
-        Answered { ticket, core: self.core.clone(), reply: PhantomData }
+        Answered { ticket, name: self.core.name.clone(), node: self.core.host().node(), reply: PhantomData }
     }
 
     /// Handlers find a tokio runtime around them, also when a plain thread calls.
     fn runtime_if_none(&self) -> Option<EnterGuard<'_>> {
-        Handle::try_current().is_err().then(|| self.core.host.runtime().enter())
+        Handle::try_current().is_err().then(|| self.core.host().runtime().enter())
     }
 }
 
