@@ -8,6 +8,7 @@
 //! | `entry` | one waiting message |
 //! | `typed` | calls and casts from this node |
 //! | `serve` | running what waits, on tokio |
+//! | `ran` | how far a run got |
 //! | `guard` | user code, its panics |
 //! | `life` | start, seal, unseal, absorb, close, die |
 //! | `supervision` | panics and restarts |
@@ -16,6 +17,7 @@ mod any;
 mod entry;
 mod guard;
 mod life;
+mod ran;
 mod serve;
 mod state;
 mod supervision;
@@ -35,7 +37,7 @@ use crate::timer::Alarm;
 use crate::worker::core::Core;
 use crate::worker::{Active, Context, Home, KindId, Parcel, Undelivered, Worker};
 use entry::{Entry, Reply, Work};
-use state::{CheckedIn, State};
+use state::{CheckedIn, CheckedOut, State};
 
 /// The holder of one worker.
 pub struct Cell<W: 'static> {
@@ -64,37 +66,32 @@ impl<W: Worker> Cell<W> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The worker as its handlers get it. Only while it runs it has a handle that keeps its cell: at rest that would keep
+    /// The worker as its handlers get it. It has a handle that keeps its cell only while it runs: at rest it would keep
     /// itself.
     fn active(self: &Arc<Self>, worker: Box<W>) -> Active<W> {
         Active { worker, context: Context::of(self.clone()) }
     }
 
     /// Takes the worker out for a caller who runs it on the spot.
-    fn check_out(self: &Arc<Self>) -> CheckedOut<W> {
+    fn check_out(&self) -> CheckedOut<W> {
         let out = self.lock().check_out();
-        match out {
-            state::CheckedOut::Worker(worker) => {
-                self.core.lend();
-                CheckedOut::Worker(self.active(worker))
-            }
-            state::CheckedOut::Busy => CheckedOut::Busy,
-            state::CheckedOut::Dead => CheckedOut::Dead,
+        if matches!(out, CheckedOut::Worker(_)) {
+            self.core.lend();
         }
+        out
     }
 
     /// Brings the worker back after a message. `None` if nothing is to be run next.
-    fn check_in(self: &Arc<Self>, at: Active<W>) -> Option<(Active<W>, Entry<W>)> {
+    fn check_in(self: &Arc<Self>, worker: Box<W>) -> Option<(Box<W>, Entry<W>)> {
         if self.core.stop_requested() {
-            self.stop(at);
+            self.stop(worker);
             return None;
         }
-        let Active { worker, context } = at;
         let checked = self.lock().check_in(worker);
         self.core.give_back();
         match checked {
             CheckedIn::Idle => None,
-            CheckedIn::Next(worker, entry) => Some((Active { worker, context }, entry)),
+            CheckedIn::Next(worker, entry) => Some((worker, entry)),
         }
     }
 
@@ -103,7 +100,7 @@ impl<W: Worker> Cell<W> {
     fn push(self: &Arc<Self>, entry: Entry<W>) -> Result<(), (Entry<W>, Undelivered)> {
         let idle = self.lock().push(entry)?;
         if let Some(worker) = idle {
-            self.spawn(self.clone().drain(self.active(worker)));
+            self.spawn(self.clone().drain(worker));
         }
         Ok(())
     }
@@ -115,13 +112,6 @@ impl<W: Worker> Cell<W> {
     pub(super) fn name(&self) -> &Name {
         &self.core.name
     }
-}
-
-/// What comes of asking for the worker.
-enum CheckedOut<W> {
-    Worker(Active<W>),
-    Busy,
-    Dead,
 }
 
 /// A timer of the worker is due: its message goes into the queue.

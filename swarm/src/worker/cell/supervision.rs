@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cell, CheckedOut};
-use crate::worker::{Active, Die, End, Phase, Restart, Worker};
+use super::Cell;
+use super::state::CheckedOut;
+use crate::worker::{Die, End, Phase, Restart, Worker};
 
 /// OTP's default is one restart in five seconds; three let a worker outlive a short fault of what it depends on.
 pub(super) const RESTARTS_MAX: usize = 3;
@@ -52,25 +53,25 @@ impl<W: Worker> Cell<W> {
             }
         };
         match self.init(args).await {
-            Ok(at) => self.drain(at).await,
+            Ok(worker) => self.drain(worker).await,
             Err(text) => self.crashed(&text),
         }
     }
 
     /// The worker asked to end: its last words, then the end of the cell.
-    pub(super) fn stop(self: &Arc<Self>, at: Active<W>) {
+    pub(super) fn stop(self: &Arc<Self>, worker: Box<W>) {
         {
             let mut state = self.lock();
             if state.phase == Phase::Dead {
                 // It was ended from outside meanwhile: whoever did that takes it from here for its last words.
-                drop(state.check_in(at.worker));
+                drop(state.check_in(worker));
                 return;
             }
         }
         self.refuse_all(&End::Stopped);
         let cell = self.clone();
         self.spawn(async move {
-            cell.last_words(at, Die::Stopped).await;
+            cell.last_words(worker, Die::Stopped).await;
             cell.tell(End::Stopped);
         });
     }
@@ -78,8 +79,8 @@ impl<W: Worker> Cell<W> {
     /// The worker asks to end: after the message in hand, or now if there is none.
     pub(crate) fn request_stop(self: &Arc<Self>) {
         self.core.request_stop();
-        if let CheckedOut::Worker(at) = self.check_out() {
-            self.bring_back(at);
+        if let CheckedOut::Worker(worker) = self.check_out() {
+            self.bring_back(worker);
         }
     }
 

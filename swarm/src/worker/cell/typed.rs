@@ -12,9 +12,11 @@ use swarm_net::node::NodeId;
 use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::coop;
 
+use super::Cell;
 use super::entry::{Entry, Reply, Rows, Work, forget, typed, value};
 use super::guard::{discard, guarded};
-use super::{Cell, CheckedOut};
+use super::ran::Ran;
+use super::state::CheckedOut;
 use crate::call::pending::{Answer, Place, Ticket, Waiting};
 use crate::error::{CallError, Executed};
 use crate::message::{Message, decode};
@@ -100,9 +102,9 @@ impl<W: Worker> Cell<W> {
                 Poll::Ready(budget) => budget.made_progress(),
             }
             match self.check_out_soon() {
-                CheckedOut::Worker(at) => {
+                CheckedOut::Worker(worker) => {
                     let run = move |at| <W as Call<M>>::run(at, Input::Value(message));
-                    return match self.run_here(at, deadline, Awaited::Below, cx, run) {
+                    return match self.run_here(worker, deadline, Awaited::Below, cx, run) {
                         Polled::Done(reply) => Called::Done(self.core.in_time(Ok(reply))),
                         Polled::Failed(error) => Called::Done(Err(error)),
                         Polled::Later(later) => match self.move_to_task(forget(later, value), deadline) {
@@ -132,10 +134,10 @@ impl<W: Worker> Cell<W> {
     {
         if self.core.may_run() && runs_here::<W>() && coop::has_budget_remaining() {
             match self.check_out_soon() {
-                CheckedOut::Worker(at) => {
+                CheckedOut::Worker(worker) => {
                     let mut cx = TaskContext::from_waker(Waker::noop());
                     let run = move |at| <W as Cast<M>>::run(at, Input::Value(message));
-                    match self.run_here(at, Deadline::NEVER, Awaited::Nobody, &mut cx, run) {
+                    match self.run_here(worker, Deadline::NEVER, Awaited::Nobody, &mut cx, run) {
                         Polled::Done(()) => {}
                         Polled::Failed(error) => {
                             tracing::debug!(name = %self.core.name, %error, "a cast was not run to its end");
@@ -164,7 +166,7 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Takes the worker out, waiting a moment for a caller who has it.
-    fn check_out_soon(self: &Arc<Self>) -> CheckedOut<W> {
+    fn check_out_soon(&self) -> CheckedOut<W> {
         let mut spins = 0;
         loop {
             match self.check_out() {
@@ -182,7 +184,7 @@ impl<W: Worker> Cell<W> {
     /// Runs a handler on this stack, as far as one poll gets. Unless it waits, the worker is back in its cell.
     fn run_here<R>(
         self: &Arc<Self>,
-        at: Active<W>,
+        worker: Box<W>,
         deadline: Deadline,
         awaited: Awaited,
         cx: &mut TaskContext<'_>,
@@ -190,30 +192,30 @@ impl<W: Worker> Cell<W> {
     ) -> Polled<W, R> {
         let _runtime = self.runtime_if_none();
         self.core.set_due(deadline.due);
-        let step = match guarded(self.clone(), awaited, move || run(at)) {
-            Ok(Step::Later(mut later)) => match guarded(self.clone(), awaited, || later.as_mut().poll(cx)) {
+        let ran = match guarded(&self.core, awaited, || Ran::from(run(self.active(worker)))) {
+            Ok(Ran::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => {
                     self.core.give_back();
                     return Polled::Later(later);
                 }
-                Ok(Poll::Ready((at, reply))) => Ok(Step::Done(at, reply)),
+                Ok(Poll::Ready((at, reply))) => Ok(Ran::Done(at.worker, reply)),
                 Err(text) => {
-                    discard(self.clone(), later);
+                    discard(&self.core, later);
                     Err(text)
                 }
             },
-            step => step,
+            ran => ran,
         };
-        match step {
-            Ok(Step::Done(at, reply)) => {
-                self.bring_back(at);
+        match ran {
+            Ok(Ran::Done(worker, reply)) => {
+                self.bring_back(worker);
                 Polled::Done(reply)
             }
-            Ok(Step::Refused(at, malformed)) => {
-                self.bring_back(at);
+            Ok(Ran::Refused(worker, malformed)) => {
+                self.bring_back(worker);
                 Polled::Failed(self.core.mismatch(malformed.to_string()))
             }
-            Ok(Step::Later(_)) => unreachable!("a handler that waits was polled above"),
+            Ok(Ran::Later(_)) => unreachable!("a handler that waits was polled above"),
             Err(text) => {
                 self.crashed(&text);
                 Polled::Failed(self.core.panicked(text))
@@ -221,9 +223,9 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    pub(super) fn bring_back(self: &Arc<Self>, at: Active<W>) {
-        if let Some((at, entry)) = self.check_in(at) {
-            self.spawn(self.clone().drain_from(at, entry));
+    pub(super) fn bring_back(self: &Arc<Self>, worker: Box<W>) {
+        if let Some((worker, entry)) = self.check_in(worker) {
+            self.spawn(self.clone().drain_from(worker, entry));
         }
     }
 

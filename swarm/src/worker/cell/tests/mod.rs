@@ -1,5 +1,6 @@
 //! The cell, tried from outside: a node that records, and a worker whose handlers do what a test asks for.
 
+mod context;
 mod lease;
 mod life;
 mod order;
