@@ -34,6 +34,16 @@ impl Epoch {
         Self { counter: term.counter, tag: term.tag, n }
     }
 
+    /// The term in which it began.
+    pub(crate) fn term(self) -> Term {
+        Term { counter: self.counter, tag: self.tag }
+    }
+
+    /// Its number in that term.
+    pub(crate) fn number(self) -> u32 {
+        self.n
+    }
+
     /// Sixteen bytes whose order as bytes is the order of epochs.
     pub fn to_be_bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];
@@ -58,7 +68,6 @@ impl fmt::Display for Term {
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { counter, tag, n } = *self;
-        write!(f, "{}/{n}", Term { counter, tag })
+        write!(f, "{}/{}", self.term(), self.n)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::epoch::Epoch;
 use crate::message::Fingerprint;
 use crate::name::Name;
-use crate::worker::{AnyCell, Cell, Host, KindId, Method, Options, Worker};
+use crate::worker::{AnyCell, Cell, Home, KindId, Method, Options, Worker};
 
 /// The worker types of this program: each `#[swarm::worker]` adds one, but for generic ones and `register = manual`.
 /// Every node of the program knows them; a worker type of a crate that is not linked in is not among them, so name such a
@@ -31,7 +31,7 @@ pub struct Entry {
     /// Tells two worker types of one name apart, which a node refuses at its start.
     pub rust_type: fn() -> (TypeId, &'static str),
     /// Makes an empty cell for one, which then starts it.
-    pub(crate) make: fn(Name, Epoch, Arc<dyn Host>) -> Arc<dyn AnyCell>,
+    pub(crate) make: fn(Name, Epoch, Arc<Home>) -> Arc<dyn AnyCell>,
     /// Its methods, in the order of its source.
     pub methods: fn() -> Vec<MethodInfo>,
 }
@@ -61,7 +61,7 @@ impl Entry {
             args: W::ARGS,
             state: W::STATE,
             rust_type: || (TypeId::of::<W>(), std::any::type_name::<W>()),
-            make: |name, epoch, host| Cell::<W>::starting(name, epoch, host),
+            make: |name, epoch, home| Cell::<W>::starting(name, epoch, home),
             methods: || W::METHODS.iter().map(MethodInfo::of).collect(),
         }
     }

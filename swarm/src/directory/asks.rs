@@ -9,8 +9,9 @@ use crate::directory::office::Work;
 use crate::directory::owner;
 use crate::directory::partition::Partition;
 use crate::directory::quorum::Standing;
-use crate::directory::record::{GroupKey, Record, Registration, Rid, Spec};
+use crate::directory::record::{GroupKey, Record, Registration, Spec};
 use crate::directory::request::{Answer, Ask, Refusal, RequestId};
+use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
 use crate::name::Name;
 use crate::worker::KindId;
@@ -93,7 +94,7 @@ impl Partition {
                 let answer = if local { Answer::Refused(Refusal::NotAMember) } else { Answer::NoCapableNode };
                 return turn.answer(from, answer);
             };
-            let record = Record::new(name.clone(), Rid(ver), Registration::new(spec, from, host, ver));
+            let record = Record::new(name.clone(), Registration::new(Rid(ver), spec, from, host, ver));
             self.commit(turn, Op::Put { record });
         }
         let Some(office) = &mut self.office else {
@@ -123,8 +124,8 @@ impl Partition {
 
     /// The wire name of a name's worker type, if that is not `kind`.
     fn stranger(&self, name: &Name, kind: Option<KindId>) -> Option<String> {
-        let spec = &self.record(name)?.head().spec;
-        kind.filter(|kind| spec.class.kind != *kind).map(|_| spec.class.worker.as_str().to_owned())
+        let class = self.record(name)?.head().class();
+        kind.filter(|kind| class.kind != *kind).map(|_| class.worker.as_str().to_owned())
     }
 
     fn ask_group(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name, group: GroupKey, joined: bool) {
@@ -162,7 +163,7 @@ impl Partition {
         let mut waits = work.waits.take();
         let record = copy.records.get(name);
         let head = record.map(Record::head);
-        let host = head.and_then(|head| work.cell(head.host()).filter(|cell| cell.epoch == head.epoch));
+        let host = head.and_then(|head| work.cell(head.host()).filter(|cell| cell.epoch == head.epoch()));
         let running = host.filter(|cell| cell.phase == Phase::Running);
         let mut missing = Vec::new();
         let mut ready = |seq: u64| {

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rkyv::{Archive, Deserialize, Serialize};
 
 use crate::directory::pool::Pool;
-use crate::directory::record::{Record, Registration, Rid, Stamp};
+use crate::directory::record::{Record, Registration};
+use crate::directory::stamp::{Rid, Stamp};
 use crate::directory::table::{AsList, Table};
 use crate::epoch::Term;
 use crate::name::Name;
@@ -164,21 +165,23 @@ impl Copy {
         if ours == theirs {
             return ours.cloned();
         }
-        for (rid, registration) in ours.into_iter().flat_map(Record::siblings) {
-            if theirs.is_some_and(|record| record.has(*rid)) || !other.covers(*rid) {
-                siblings.insert(*rid, registration.clone());
+        for registration in ours.into_iter().flat_map(Record::siblings) {
+            let rid = registration.rid();
+            if theirs.is_some_and(|record| record.has(rid)) || !other.covers(rid) {
+                siblings.insert(rid, registration.clone());
             }
         }
-        for (rid, registration) in theirs.into_iter().flat_map(Record::siblings) {
-            match siblings.get_mut(rid) {
+        for registration in theirs.into_iter().flat_map(Record::siblings) {
+            let rid = registration.rid();
+            match siblings.get_mut(&rid) {
                 Some(same) => same.merge(registration),
-                None if !self.covers(*rid) => {
-                    siblings.insert(*rid, registration.clone());
+                None if !self.covers(rid) => {
+                    siblings.insert(rid, registration.clone());
                 }
                 None => {}
             }
         }
-        Record::of(name, siblings)
+        Record::of(name, siblings.into_values())
     }
 
     /// Forgets what is too old to matter: data that comes back later than this may resurrect a name.

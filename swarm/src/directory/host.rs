@@ -8,7 +8,8 @@ use crate::directory::Happened;
 use crate::directory::action::{Action, Order};
 use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start};
 use crate::directory::partition::Partition;
-use crate::directory::record::{self, Record, Registration, Rid};
+use crate::directory::record::{self, Record, Registration};
+use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
@@ -87,7 +88,7 @@ impl Cell {
 
     /// Whether it remembers the same registration. (Whether it knows the same groups its mark says.)
     pub(super) fn is_from(&self, head: &Registration) -> bool {
-        self.origin.spec == head.spec && self.origin.registrar == head.registrar()
+        head.is_of(&self.origin.spec, self.origin.registrar)
     }
 
     /// The epochs whose state it contains.

@@ -12,8 +12,9 @@ use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
 
 use crate::directory::copy::{Copy, Op};
-use crate::directory::record::{GroupKey, Rid, Spec};
+use crate::directory::record::{GroupKey, Spec};
 use crate::directory::request::RequestId;
+use crate::directory::stamp::Rid;
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::worker::KindId;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `event`, `action`, `message` | what comes in, what goes out, what nodes say to each other |
 //! | `record`, `table`, `copy` | what is registered, how it is found, and how two copies become one |
+//! | `stamp` | the numbers of changes and registrations |
 //! | `pool` | what many records have in common |
 //! | `world`, `turn` | the cluster as this node sees it; what a turn carries along |
 //! | `partition` | one slice of the names: whom this node follows there, its copy, cells and office |
@@ -36,6 +37,7 @@ mod record;
 mod replica;
 mod request;
 mod rest;
+mod stamp;
 mod sweep;
 mod table;
 mod takeover;
@@ -49,13 +51,15 @@ pub use action::{Action, Notice, Order, Role, Route, Tenure};
 pub use config::DirectoryConfig;
 pub use event::{Event, Happened};
 pub use message::Message;
-pub use record::{Class, GroupKey, Spec, Stamp};
+pub use record::{Class, GroupKey, Spec};
 pub use request::{Answer, Ask, Refusal, RequestId};
+pub use stamp::Stamp;
 
 #[cfg(test)]
 use {
     copy::{Copy, Op},
-    record::{Record, Registration, Rid},
+    record::{Record, Registration},
+    stamp::Rid,
     sweep::Stats,
 };
 

@@ -9,8 +9,9 @@ use swarm_net::time::Instant;
 use crate::directory::claim::Claim;
 use crate::directory::copy::Op;
 use crate::directory::message::{CellReport, DirectiveId};
-use crate::directory::record::{Registration, Rid, Stamp};
+use crate::directory::record::Registration;
 use crate::directory::request::{Ask, RequestId};
+use crate::directory::stamp::{Rid, Stamp};
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::worker::KindId;
@@ -250,7 +251,7 @@ impl Office {
     /// The first start of a registration has not ended, so that it may yet leave no trace.
     pub(super) fn unborn(&self, name: &Name, head: &Registration) -> bool {
         let waits = |work: &Work| work.waits.starts().iter().any(|(to, _)| *to == head.registrar());
-        head.epoch == Epoch::default() || self.names.get(name).is_some_and(|work| waits(work))
+        head.epoch() == Epoch::default() || self.names.get(name).is_some_and(|work| waits(work))
     }
 
     /// Notes what a host says about a name.

@@ -9,8 +9,9 @@ use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Me
 use crate::directory::office::{Office, Plan, Told, Trouble};
 use crate::directory::partition::Partition;
 use crate::directory::reconcile::{Case, Trial, Verdict};
-use crate::directory::record::{self, Class, Record, Registration, Rid};
+use crate::directory::record::{self, Class, Record, Registration};
 use crate::directory::request::{Answer, Refusal};
+use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
 use crate::name::Name;
@@ -194,11 +195,14 @@ impl Partition {
             return Next::Wait;
         };
         let ver = office.next_stamp();
-        let mut registration = Registration::new(origin.spec.clone(), origin.registrar, at, ver);
-        registration.epoch = cell.epoch;
-        registration.groups = origin.groups.iter().map(|group| (group.clone(), (true, ver))).collect();
         let fresh = cell.ids.iter().filter(|rid| !copy.covers(**rid));
-        let Some(record) = Record::of(name, fresh.map(|rid| (*rid, registration.clone())).collect()) else {
+        let adopted = fresh.map(|rid| {
+            let mut registration = Registration::new(*rid, origin.spec.clone(), origin.registrar, at, ver);
+            registration.place(at, cell.epoch);
+            registration.groups = origin.groups.iter().map(|group| (group.clone(), (true, ver))).collect();
+            registration
+        });
+        let Some(record) = Record::of(name, adopted) else {
             return Next::Wait;
         };
         turn.notice(Notice::Adopted { name: name.clone(), host: at });
@@ -266,7 +270,7 @@ impl Partition {
         let head = record.head();
         let start = Start {
             ids: record.ids().collect(),
-            spec: head.spec.clone(),
+            spec: head.spec(),
             registrar: head.registrar(),
             epoch: plan.epoch,
             groups: record::active(&record.groups()),

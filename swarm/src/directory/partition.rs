@@ -12,9 +12,9 @@ use crate::directory::host::Cell;
 use crate::directory::message::Message;
 use crate::directory::office::{Office, Told};
 use crate::directory::quorum::Standing;
-use crate::directory::record::Stamp;
 use crate::directory::request::{Answer, Ask, RequestId};
 use crate::directory::rest::Absorbed;
+use crate::directory::stamp::Stamp;
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
 use crate::name::Name;
@@ -256,7 +256,7 @@ impl Partition {
             }
         }
         if !moved.is_empty() {
-            let concerned = copy.records.iter().filter(|record| moved.contains(&record.head().spec.class.kind));
+            let concerned = copy.records.iter().filter(|record| moved.contains(&record.head().class().kind));
             office.dirty.extend(concerned.map(|record| record.name().clone()));
         }
         for node in turn.world.view.keys().filter(|node| turn.world.is_leaving(node)) {

@@ -1,18 +1,17 @@
-//! Owns the values that many records have in common, nodes and classes of workers, so that each stands in memory once.
+//! Owns the values that many records have in common, so that each stands in memory once.
 //! Never decides anything: a value is the same whether it is shared or not.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use swarm_net::node::NodeId;
-
-use crate::directory::record::Class;
+use crate::directory::record::Setting;
+use crate::directory::stamp::Lead;
 
 /// What the records of one node share.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    nodes: Shared<NodeId>,
-    classes: Shared<Class>,
+    settings: Shared<Setting>,
+    leads: Shared<Lead>,
 }
 
 /// Equal values, each once.
@@ -24,19 +23,19 @@ struct Shared<T> {
 }
 
 impl Pool {
-    /// The one of these nodes that all share.
-    pub(super) fn node(&mut self, node: &Arc<NodeId>) -> Arc<NodeId> {
-        self.nodes.get(node)
+    /// The one of these settings that all share.
+    pub(super) fn setting(&mut self, setting: &Arc<Setting>) -> Arc<Setting> {
+        self.settings.get(setting)
     }
 
-    /// The one of these classes that all share.
-    pub(super) fn class(&mut self, class: &Arc<Class>) -> Arc<Class> {
-        self.classes.get(class)
+    /// The one of these beginnings of numbers that all share.
+    pub(super) fn lead(&mut self, lead: &Arc<Lead>) -> Arc<Lead> {
+        self.leads.get(lead)
     }
 }
 
 impl<T: Ord> Shared<T> {
-    /// So many are kept without a look at who has them: a cluster has about as many nodes and classes of workers.
+    /// So many are kept without a look at who has them: a cluster has about as many nodes and classes of workers, and few of them make a term at a time.
     const FEW: usize = 64;
 
     fn get(&mut self, value: &Arc<T>) -> Arc<T> {

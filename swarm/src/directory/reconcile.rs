@@ -6,7 +6,8 @@ use swarm_net::node::NodeId;
 use crate::directory::copy::Copy;
 use crate::directory::message::{CellReport, Farewell, Phase};
 use crate::directory::office::Plan;
-use crate::directory::record::{Record, Rid};
+use crate::directory::record::Record;
+use crate::directory::stamp::Rid;
 use crate::directory::world::World;
 use crate::epoch::Epoch;
 
@@ -166,7 +167,7 @@ impl Case<'_> {
 
     /// A cell is told its groups also while it does not run: what is published to them waits in its queue.
     fn decide_groups(&self, record: &Record) -> Option<Verdict> {
-        let (at, epoch) = (record.head().host(), record.head().epoch);
+        let (at, epoch) = (record.head().host(), record.head().epoch());
         let (_, cell) = self.cells.iter().find(|(node, cell)| (*node, cell.epoch) == (at, epoch))?;
         let told = match cell.phase {
             Phase::Starting | Phase::Sealing | Phase::Sealed | Phase::Absorbing => {
@@ -186,7 +187,7 @@ impl Case<'_> {
             }
         };
         let target = self.world.is_member(&plan.to) && (plan.unseal || self.desired == Some(plan.to));
-        if !grounds || !target || record.head().epoch != plan.epoch {
+        if !grounds || !target || record.head().epoch() != plan.epoch {
             return Verdict::Void;
         }
         if plan.seq > self.stable { Verdict::AwaitStable(plan.seq) } else { Verdict::Carry }
@@ -205,7 +206,7 @@ impl Case<'_> {
             return Verdict::GiveUp;
         }
         // A local one is started once, by its registrar's owner: its first epoch is the null one until then.
-        if head.spec.class.local && (head.epoch != Epoch::default() || self.desired.is_none()) {
+        if head.class().local && (head.epoch() != Epoch::default() || self.desired.is_none()) {
             return Verdict::Unregister;
         }
         match self.desired {
@@ -216,7 +217,7 @@ impl Case<'_> {
 
     fn decide_running(&self, record: &Record, at: NodeId, cell: &CellReport) -> Verdict {
         let head = record.head();
-        if (head.host(), head.epoch) != (at, cell.epoch) {
+        if (head.host(), head.epoch()) != (at, cell.epoch) {
             return Verdict::Amend { host: at, epoch: cell.epoch };
         }
         if let Some(verdict) = self.decide_others(at, cell) {
@@ -227,7 +228,7 @@ impl Case<'_> {
             return Verdict::Groups { at, epoch };
         }
         let leaving = self.world.is_leaving(&at);
-        if head.spec.class.local {
+        if head.class().local {
             return if leaving { Verdict::Unregister } else { Verdict::Rest };
         }
         let elsewhere = self.desired.is_some_and(|desired| desired != at);

@@ -12,25 +12,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::directory::message::Origin;
 use crate::directory::pool::Pool;
 use crate::directory::request::RequestId;
-use crate::epoch::{Epoch, Term};
+use crate::directory::stamp::{Numbers, Rid, Stamp};
+use crate::epoch::Epoch;
 use crate::error::Location;
 use crate::name::Name;
 use crate::worker::{Args, KindId};
-
-/// One change of a partition: the term in which it was made, and which of that term's changes it was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
-#[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
-pub struct Stamp {
-    /// Whose change.
-    pub term: Term,
-    /// Counts the changes of the term, from 1.
-    pub seq: u64,
-}
-
-/// The identity of one registration. Moves and restarts keep it; to register again after an unregister makes a new one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
-#[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
-pub struct Rid(pub Stamp);
 
 /// A group that workers can be in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
@@ -45,7 +31,7 @@ pub struct GroupKey {
 /// What was registered: enough to start it anywhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 pub struct Spec {
-    /// Of what class it is; shared by all records of one node.
+    /// Of what class it is.
     #[rkyv(with = Unshare)]
     pub class: Arc<Class>,
     /// The encoded init arguments.
@@ -82,21 +68,26 @@ pub struct Groups(
 /// One registration of a name.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Registration {
-    /// What runs.
-    pub spec: Spec,
-    /// Who asked for it: the node, and the number of its request. Nodes are shared by all records of one node.
+    /// The encoded init arguments.
+    args: Args,
+    /// Shared by all records of one node.
     #[rkyv(with = Unshare)]
-    registrar: Arc<NodeId>,
-    request: u64,
-    /// Where it runs, or is about to.
-    #[rkyv(with = Unshare)]
-    host: Arc<NodeId>,
-    /// The number of that activation.
-    pub epoch: Epoch,
-    /// When the fields above were written.
-    pub ver: Stamp,
+    setting: Arc<Setting>,
+    numbers: Numbers,
     /// Its groups, each with its own stamp.
     pub groups: Groups,
+}
+
+/// What many registrations of a cluster have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize, Deserialize)]
+pub(super) struct Setting {
+    /// What runs.
+    #[rkyv(with = Unshare)]
+    class: Arc<Class>,
+    /// Whose request it was.
+    registrar: NodeId,
+    /// Where it runs, or is about to.
+    host: NodeId,
 }
 
 /// All registrations of one name: one, but after a healed split in which both sides registered it.
@@ -107,31 +98,55 @@ pub struct Registration {
 pub struct Record {
     /// Shared, since a record stands in the copy, in the log and in messages under way.
     #[rkyv(with = Unshare)]
-    siblings: Arc<Siblings>,
+    named: Arc<Named>,
 }
 
-/// Registrations in the order of their ids.
+/// A name and its registrations.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
-struct Siblings {
+struct Named {
     name: Name,
-    first: Sibling,
-    others: Box<[Sibling]>,
+    siblings: Siblings,
 }
 
-type Sibling = (Rid, Registration);
+/// Registrations in the order of their ids. The usual form costs no pointer for the other.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+enum Siblings {
+    One(Registration),
+    More(Box<(Registration, Box<[Registration]>)>),
+}
 
 impl Siblings {
-    fn of(name: &Name, siblings: impl IntoIterator<Item = Sibling>) -> Option<Self> {
+    fn of(siblings: impl IntoIterator<Item = Registration>) -> Option<Self> {
         let mut siblings = siblings.into_iter();
-        Some(Self { name: name.clone(), first: siblings.next()?, others: siblings.collect() })
+        let first = siblings.next()?;
+        let others: Box<[Registration]> = siblings.collect();
+        Some(if others.is_empty() { Self::One(first) } else { Self::More(Box::new((first, others))) })
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Sibling> {
-        std::iter::once(&self.first).chain(&self.others)
+    fn first(&self) -> &Registration {
+        match self {
+            Self::One(first) => first,
+            Self::More(all) => &all.0,
+        }
     }
 
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Sibling> {
-        std::iter::once(&mut self.first).chain(&mut self.others)
+    fn others(&self) -> &[Registration] {
+        match self {
+            Self::One(_) => &[],
+            Self::More(all) => &all.1,
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Registration> {
+        std::iter::once(self.first()).chain(self.others())
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Registration> {
+        let (first, others) = match self {
+            Self::One(first) => (first, &mut [][..]),
+            Self::More(all) => (&mut all.0, &mut *all.1),
+        };
+        std::iter::once(first).chain(others)
     }
 }
 
@@ -171,61 +186,96 @@ impl FromIterator<(GroupKey, (bool, Stamp))> for Groups {
 
 impl Registration {
     /// A registration that has not been started, and whose worker is in no group.
-    pub(super) fn new(spec: Spec, registrar: RequestId, host: NodeId, ver: Stamp) -> Self {
+    pub(super) fn new(rid: Rid, spec: Spec, registrar: RequestId, host: NodeId, ver: Stamp) -> Self {
+        let Spec { class, args } = spec;
         Self {
-            spec,
-            registrar: Arc::new(registrar.node),
-            request: registrar.seq,
-            host: Arc::new(host),
-            epoch: Epoch::default(),
-            ver,
+            args,
+            setting: Arc::new(Setting { class, registrar: registrar.node, host }),
+            numbers: Numbers::new(rid, registrar.seq, ver),
             groups: Groups::default(),
         }
     }
 
+    /// Which registration it is.
+    pub fn rid(&self) -> Rid {
+        self.numbers.rid()
+    }
+
+    /// What runs.
+    pub fn spec(&self) -> Spec {
+        Spec { class: self.setting.class.clone(), args: self.args.clone() }
+    }
+
+    /// Of what class that is.
+    pub fn class(&self) -> &Class {
+        &self.setting.class
+    }
+
     /// Where it runs, or is about to.
     pub fn host(&self) -> NodeId {
-        *self.host
+        self.setting.host
+    }
+
+    /// The number of that activation.
+    pub fn epoch(&self) -> Epoch {
+        self.numbers.epoch()
     }
 
     /// Who asked for it.
     pub fn registrar(&self) -> RequestId {
-        RequestId { node: *self.registrar, seq: self.request }
+        RequestId { node: self.setting.registrar, seq: self.numbers.request() }
+    }
+
+    /// When all but the groups was last written.
+    fn ver(&self) -> Stamp {
+        self.numbers.ver()
     }
 
     /// What decides where it should live: its class, and its registrar's node.
     pub(super) fn whose(&self) -> (&Class, NodeId) {
-        (&self.spec.class, *self.registrar)
+        (self.class(), self.setting.registrar)
+    }
+
+    /// Whether it is of this request for this.
+    pub(super) fn is_of(&self, spec: &Spec, registrar: RequestId) -> bool {
+        self.setting.class == spec.class && self.args == spec.args && self.registrar() == registrar
+    }
+
+    /// The same registration of another id.
+    pub(super) fn with_id(&self, rid: Rid) -> Self {
+        let mut same = self.clone();
+        same.numbers.set_rid(rid);
+        same
     }
 
     /// It runs there now, or is about to, as this activation.
     pub(super) fn place(&mut self, host: NodeId, epoch: Epoch) {
-        self.host = Arc::new(host);
-        self.epoch = epoch;
+        if self.setting.host != host {
+            Arc::make_mut(&mut self.setting).host = host;
+        }
+        self.numbers.set_epoch(epoch);
     }
 
     /// Where the name is, for users.
     pub fn location(&self) -> Location {
-        Location { node: *self.host, worker: self.spec.class.worker.as_str().to_owned(), epoch: self.epoch }
+        Location { node: self.host(), worker: self.class().worker.as_str().to_owned(), epoch: self.epoch() }
     }
 
     fn is_shared(&self, pool: &mut Pool) -> bool {
-        Arc::ptr_eq(&self.spec.class, &pool.class(&self.spec.class))
-            && Arc::ptr_eq(&self.registrar, &pool.node(&self.registrar))
-            && Arc::ptr_eq(&self.host, &pool.node(&self.host))
+        Arc::ptr_eq(&self.setting, &pool.setting(&self.setting))
+            && Arc::ptr_eq(&self.numbers.lead, &pool.lead(&self.numbers.lead))
     }
 
     fn share(&mut self, pool: &mut Pool) {
-        self.spec.class = pool.class(&self.spec.class);
-        self.registrar = pool.node(&self.registrar);
-        self.host = pool.node(&self.host);
+        self.setting = pool.setting(&self.setting);
+        self.numbers.lead = pool.lead(&self.numbers.lead);
     }
 
     /// Takes over what `other`, the same registration in another copy, knows better.
     pub(super) fn merge(&mut self, other: &Self) {
         let mut groups = std::mem::take(&mut self.groups);
         groups.merge(&other.groups);
-        if self.ver < other.ver {
+        if self.ver() < other.ver() {
             *self = other.clone();
         }
         self.groups = groups;
@@ -234,97 +284,103 @@ impl Registration {
 
 impl Record {
     /// A record of one registration.
-    pub fn new(name: Name, rid: Rid, registration: Registration) -> Self {
-        Self::from(Siblings { name, first: (rid, registration), others: Box::default() })
+    pub fn new(name: Name, registration: Registration) -> Self {
+        Self::from(Named { name, siblings: Siblings::One(registration) })
     }
 
-    /// A record of these registrations; `None` if there are none.
-    pub(super) fn of(name: &Name, siblings: BTreeMap<Rid, Registration>) -> Option<Self> {
-        Siblings::of(name, siblings).map(Self::from)
+    /// A record of these registrations; `None` if there are none. If two are of one id the later counts.
+    pub(super) fn of(name: &Name, siblings: impl IntoIterator<Item = Registration>) -> Option<Self> {
+        let siblings: BTreeMap<Rid, Registration> =
+            siblings.into_iter().map(|registration| (registration.rid(), registration)).collect();
+        Some(Self::from(Named { name: name.clone(), siblings: Siblings::of(siblings.into_values())? }))
     }
 
     /// Whose record it is.
     pub fn name(&self) -> &Name {
-        &self.siblings.name
+        &self.named.name
     }
 
     /// The ids of its registrations.
     pub fn ids(&self) -> impl Iterator<Item = Rid> + '_ {
-        self.siblings.iter().map(|(rid, _)| *rid)
+        self.siblings().map(Registration::rid)
     }
 
     /// Its registrations, in the order of their ids.
-    pub(super) fn siblings(&self) -> impl Iterator<Item = &(Rid, Registration)> {
-        self.siblings.iter()
+    pub(super) fn siblings(&self) -> impl Iterator<Item = &Registration> {
+        self.named.siblings.iter()
     }
 
     /// Whether this registration is one of its own.
     pub fn has(&self, rid: Rid) -> bool {
-        self.siblings.iter().any(|(own, _)| *own == rid)
+        self.ids().any(|own| own == rid)
     }
 
     /// The registration that speaks for the name: the one written last.
     pub fn head(&self) -> &Registration {
-        let Siblings { name: _, first, others } = &*self.siblings;
-        let later = |a, b| std::cmp::max_by_key(a, b, |(rid, registration): &&Sibling| (registration.ver, *rid));
-        &others.iter().fold(first, later).1
+        let siblings = &self.named.siblings;
+        let later =
+            |a, b| std::cmp::max_by_key(a, b, |registration: &&Registration| (registration.ver(), registration.rid()));
+        siblings.others().iter().fold(siblings.first(), later)
     }
 
     /// The groups of all its registrations together.
     pub fn groups(&self) -> Groups {
-        let mut groups = self.siblings.first.1.groups.clone();
-        self.siblings.others.iter().for_each(|(_, sibling)| groups.merge(&sibling.groups));
+        let mut groups = self.named.siblings.first().groups.clone();
+        self.named.siblings.others().iter().for_each(|sibling| groups.merge(&sibling.groups));
         groups
     }
 
     /// The same with these registrations as siblings of the others.
     pub(super) fn unite(&self, ids: &[Rid]) -> Self {
-        let own = self.siblings.iter().cloned();
-        let more = ids.iter().map(|rid| (*rid, self.head().clone()));
-        let siblings: BTreeMap<Rid, Registration> = own.chain(more).collect();
-        Self::of(self.name(), siblings).unwrap_or_else(|| self.clone())
+        let more = ids.iter().map(|rid| self.head().with_id(*rid));
+        Self::of(self.name(), self.siblings().cloned().chain(more)).unwrap_or_else(|| self.clone())
     }
 
     /// Writes all registrations alike: the present fields, changed by `change`, with this stamp.
     pub(super) fn write(&mut self, ver: Stamp, change: impl FnOnce(&mut Registration)) {
         let mut next = self.head().clone();
-        if !self.siblings.others.is_empty() {
+        if !self.named.siblings.others().is_empty() {
             next.groups = self.groups();
         }
-        next.ver = ver;
+        next.numbers.set_ver(ver);
         change(&mut next);
-        let Siblings { name, first, others } = &*self.siblings;
-        let others = others.iter().map(|(rid, _)| (*rid, next.clone())).collect();
-        *self = Self::from(Siblings { name: name.clone(), first: (first.0, next), others });
+        let siblings = match &self.named.siblings {
+            Siblings::One(_) => Siblings::One(next),
+            Siblings::More(all) => {
+                let others = all.1.iter().map(|sibling| next.with_id(sibling.rid())).collect();
+                Siblings::More(Box::new((next.with_id(all.0.rid()), others)))
+            }
+        };
+        *self = Self::from(Named { name: self.name().clone(), siblings });
     }
 
     /// Shares what it has in common with other records, so that a million of them do not have it a million times.
     pub(super) fn share(&mut self, pool: &mut Pool) {
-        if self.siblings.iter().all(|(_, registration)| registration.is_shared(pool)) {
+        if self.siblings().all(|registration| registration.is_shared(pool)) {
             return;
         }
-        Arc::make_mut(&mut self.siblings).iter_mut().for_each(|(_, registration)| registration.share(pool));
+        Arc::make_mut(&mut self.named).siblings.iter_mut().for_each(|registration| registration.share(pool));
     }
 
     /// The fingerprint of the groups that it is in, by which an owner sees whether a cell knows them.
     pub(super) fn groups_mark(&self) -> u64 {
-        if self.siblings.iter().all(|(_, sibling)| sibling.groups.0.is_none()) {
+        if self.siblings().all(|sibling| sibling.groups.0.is_none()) {
             return 0;
         }
         groups_mark(&active(&self.groups()))
     }
 }
 
-impl From<Siblings> for Record {
-    fn from(siblings: Siblings) -> Self {
-        Self { siblings: Arc::new(siblings) }
+impl From<Named> for Record {
+    fn from(named: Named) -> Self {
+        Self { named: Arc::new(named) }
     }
 }
 
 /// What a cell that is started from a record remembers of it.
 pub(super) fn origin(record: &Record) -> Origin {
     let head = record.head();
-    Origin { spec: head.spec.clone(), registrar: head.registrar(), groups: active(&record.groups()) }
+    Origin { spec: head.spec(), registrar: head.registrar(), groups: active(&record.groups()) }
 }
 
 /// The groups that one is in.
@@ -335,4 +391,15 @@ pub(super) fn active(groups: &Groups) -> Vec<GroupKey> {
 /// The fingerprint of a sorted list of groups; 0 for none.
 pub(super) fn groups_mark(groups: &[GroupKey]) -> u64 {
     groups.iter().fold(0, |mark, group| xxh3_64_with_seed(group.key.as_str().as_bytes(), mark ^ group.tag).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_record_is_eleven_words_beside_its_counts() {
+        assert_eq!(size_of::<Siblings>(), size_of::<Registration>());
+        assert_eq!(size_of::<Named>(), 88);
+    }
 }

@@ -8,7 +8,7 @@ use swarm_net::node::NodeId;
 use crate::directory::copy::{Copy, Op};
 use crate::directory::message::Message;
 use crate::directory::partition::Partition;
-use crate::directory::record::Stamp;
+use crate::directory::stamp::Stamp;
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
 

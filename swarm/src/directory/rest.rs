@@ -55,7 +55,7 @@ impl Record {
     fn describes(&self, cell: &CellReport) -> bool {
         let CellReport { ids, kind, epoch, phase, pinned, absorbed: _, groups_mark, indexed, origin: _ } = cell;
         let head = self.head();
-        (*phase, *epoch, *kind) == (Phase::Running, head.epoch, head.spec.class.kind)
+        (*phase, *epoch, *kind) == (Phase::Running, head.epoch(), head.class().kind)
             && !pinned
             && *indexed
             && self.ids().eq(ids.iter().copied())
@@ -67,8 +67,8 @@ impl Record {
         let head = self.head();
         CellReport {
             ids: self.ids().collect(),
-            kind: head.spec.class.kind,
-            epoch: head.epoch,
+            kind: head.class().kind,
+            epoch: head.epoch(),
             phase: Phase::Running,
             pinned: false,
             absorbed: absorbed.unwrap_or_default().to_vec(),
@@ -79,7 +79,7 @@ impl Record {
     }
 
     fn mark(&self) -> u64 {
-        cell_mark(self.name(), self.head().epoch, Phase::Running, (self.groups_mark(), true))
+        cell_mark(self.name(), self.head().epoch(), Phase::Running, (self.groups_mark(), true))
     }
 }
 

@@ -189,7 +189,7 @@ mod tests {
 
     fn record(name: &Name, seq: u64) -> Record {
         let ver = Stamp { seq, ..Stamp::default() };
-        Record::new(name.clone(), Rid(ver), registration(ver))
+        Record::new(name.clone(), registration(Rid(ver), ver))
     }
 
     fn by_hash(records: &BTreeMap<Name, Record>) -> Vec<&Record> {

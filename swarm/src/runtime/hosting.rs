@@ -73,14 +73,14 @@ impl Node {
             Some(_) if spec.class.local => self
                 .instances
                 .take(&spec.args)
-                .map(|make| make(name.clone(), epoch, self.clone()))
+                .map(|make| make(name.clone(), epoch, self.home()))
                 .ok_or_else(|| format!("the instance that {} wanted to register is gone", self.id())),
             Some(entry) if entry.args.low() != spec.class.schema => Err(format!(
                 "{} has another version of the init arguments of `{}`: deploy the same one on both nodes",
                 self.id(),
                 spec.class.worker
             )),
-            Some(entry) => Ok((entry.make)(name.clone(), epoch, self.clone())),
+            Some(entry) => Ok((entry.make)(name.clone(), epoch, self.home())),
         };
         let cell = match made {
             Ok(cell) => cell,

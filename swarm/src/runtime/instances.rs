@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::epoch::Epoch;
 use crate::hash::HashMap;
 use crate::name::Name;
-use crate::worker::{AnyCell, Host};
+use crate::worker::{AnyCell, Home};
 
 /// Makes the cell of a waiting worker.
-pub(crate) type Make = Box<dyn FnOnce(Name, Epoch, Arc<dyn Host>) -> Arc<dyn AnyCell> + Send>;
+pub(crate) type Make = Box<dyn FnOnce(Name, Epoch, Arc<Home>) -> Arc<dyn AnyCell> + Send>;
 
 /// The waiting workers of one node. The key of one stands where a record has init arguments.
 #[derive(Default)]

@@ -190,9 +190,14 @@ impl Node {
     }
 }
 
+/// The cell as its own type, without counting it twice on the way.
 fn downcast<W: Worker>(cell: Arc<dyn AnyCell>) -> Result<Arc<Cell<W>>, Arc<dyn AnyCell>> {
-    let any: Arc<dyn Any + Send + Sync> = cell.clone();
-    any.downcast::<Cell<W>>().map_err(|_| cell)
+    let any: &dyn Any = &*cell;
+    if !any.is::<Cell<W>>() {
+        return Err(cell);
+    }
+    let any: Arc<dyn Any + Send + Sync> = cell;
+    Ok(any.downcast().expect("its type was looked at above"))
 }
 
 fn cast_error(error: CallError, node: &Node) -> CastError {

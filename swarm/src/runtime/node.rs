@@ -47,7 +47,7 @@ use crate::runtime::tenancy::Tenancy;
 use crate::runtime::waits::Waits;
 use crate::stats::Counters;
 use crate::timer::Timers;
-use crate::worker::{AnyCell, End, Host, KindId, Lease, Outlet, ReplyTo};
+use crate::worker::{AnyCell, End, Host, KindId, Outlet, ReplyTo};
 
 /// Keeps a letter unconfirmed to the node that sent it here.
 type Token = Box<dyn Any + Send + Sync>;
@@ -309,10 +309,6 @@ impl Host for Node {
 
     fn pending(&self) -> &Arc<Pending> {
         &self.pending
-    }
-
-    fn lease(&self) -> Lease {
-        self.tenancy.lease()
     }
 
     fn outlet(&self) -> Arc<dyn Outlet> {

@@ -58,7 +58,7 @@ impl Node {
         worker: W,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
-        let key = self.instances.keep(Box::new(move |name, epoch, host| Cell::with_worker(name, epoch, host, worker)));
+        let key = self.instances.keep(Box::new(move |name, epoch, home| Cell::with_worker(name, epoch, home, worker)));
         let spec = spec::<W>(&key).local();
         let registered = self.clone().register(name, spec, Ask::Register, limit).await;
         // If it was not started by now it never will be.

@@ -1,7 +1,7 @@
 //! Owns the lease of a node as its threads see it: what was started under it asks it before it runs or answers. Never
 //! decides how long it lasts; the directory does.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use swarm_net::time::{Clock, Instant};
 use tokio::sync::watch;
@@ -10,12 +10,18 @@ use crate::directory::Tenure;
 use crate::event::Event;
 use crate::placement::Placement;
 use crate::runtime::Node;
-use crate::worker::Lease;
+use crate::worker::{Home, Host, Lease};
 
 /// The lease of a node.
 pub(crate) struct Tenancy {
-    lease: Mutex<Lease>,
+    now: Mutex<Now>,
     settled: watch::Sender<bool>,
+}
+
+struct Now {
+    lease: Lease,
+    /// Of the cells that were started under it. They keep it, and it keeps the node.
+    home: Weak<Home>,
 }
 
 impl Tenancy {
@@ -24,17 +30,23 @@ impl Tenancy {
             Placement::Ring => (Lease::FOREVER, true),
             Placement::Quorum { .. } => (Lease::until(Instant::START), false),
         };
-        Self { lease: Mutex::new(lease), settled: watch::Sender::new(settled) }
+        let now = Mutex::new(Now { lease, home: Weak::new() });
+        Self { now, settled: watch::Sender::new(settled) }
     }
 
-    /// The lease for what starts now.
-    pub(crate) fn lease(&self) -> Lease {
-        self.lease.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The home of what starts now on the node that is `host`.
+    fn home(&self, host: impl FnOnce() -> Arc<dyn Host>) -> Arc<Home> {
+        let mut now = self.now();
+        now.home.upgrade().unwrap_or_else(|| {
+            let home = Home::new(host(), now.lease.clone());
+            now.home = Arc::downgrade(&home);
+            home
+        })
     }
 
     /// Ends it: nothing runs or answers any more.
     pub(crate) fn end(&self) {
-        self.lease().end();
+        self.now().lease.end();
     }
 
     /// Waits until it is known whether there is a quorum.
@@ -49,11 +61,20 @@ impl Tenancy {
     }
 
     fn begin(&self, until: Instant) {
-        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = Lease::until(until);
+        *self.now() = Now { lease: Lease::until(until), home: Weak::new() };
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Node {
+    /// Where what starts now lives.
+    pub(crate) fn home(self: &Arc<Self>) -> Arc<Home> {
+        self.tenancy.home(|| self.clone())
+    }
+
     /// What this node may run has changed. Says whether that came in time.
     pub(crate) fn tenure(&self, change: Tenure) -> bool {
         match change {
@@ -62,7 +83,7 @@ impl Node {
                 tracing::info!(node = %self.id(), "has a quorum: it registers and runs workers");
                 self.tell(|| Event::QuorumGained);
             }
-            Tenure::Extended(until) => return self.tenancy.lease().extend(until, Clock::instant),
+            Tenure::Extended(until) => return self.tenancy.now().lease.extend(until, Clock::instant),
             Tenure::Ended => {
                 self.tenancy.end();
                 self.counters.quorums_lost.add(1);

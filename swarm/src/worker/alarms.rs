@@ -8,9 +8,8 @@ use std::time::Duration;
 use swarm_net::time::Instant;
 
 use crate::message::{Fingerprint, Schema};
-use crate::timer::{Alarm, Key, Timers};
-use crate::worker::core::Core;
-use crate::worker::{Deadline, Parcel, Payload, SavedTimer};
+use crate::timer::{Key, Timers};
+use crate::worker::{AnyCell, Deadline, Parcel, Payload, SavedTimer};
 
 /// How many timers one worker may have: they travel with it when it moves.
 pub const WORKER_TIMERS_MAX: usize = 4096;
@@ -24,6 +23,11 @@ const RETRY: Duration = Duration::from_millis(20);
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
 )]
 pub struct TimerId(pub(crate) u64);
+
+impl TimerId {
+    /// Of a timer that was armed for a worker which has ended: timers are counted from 1.
+    pub(crate) const NEVER: Self = Self(0);
+}
 
 impl Schema for TimerId {
     const FINGERPRINT: Fingerprint = Fingerprint::of("swarm.TimerId");
@@ -73,21 +77,27 @@ impl Alarms {
     ///
     /// # Panics
     /// If the worker, or the node, has as many as it may have.
-    pub(crate) fn arm(&mut self, message: Message, due: Instant, every: Option<Duration>, core: &Arc<Core>) -> TimerId {
+    pub(crate) fn arm(
+        &mut self,
+        message: Message,
+        due: Instant,
+        every: Option<Duration>,
+        cell: &Arc<dyn AnyCell>,
+    ) -> TimerId {
         let own = self.0.get_or_insert_default();
         assert!(
             own.armed.len() < WORKER_TIMERS_MAX,
             "`{}` has {WORKER_TIMERS_MAX} timers armed, the limit of a worker: cancel those that are not needed",
-            core.name
+            cell.name()
         );
         own.last += 1;
         let id = own.last;
-        self.insert(id, message, due, every, core);
+        self.insert(id, message, due, every, cell);
         TimerId(id)
     }
 
-    fn insert(&mut self, id: u64, message: Message, due: Instant, every: Option<Duration>, core: &Arc<Core>) {
-        let key = set(due, id, core);
+    fn insert(&mut self, id: u64, message: Message, due: Instant, every: Option<Duration>, cell: &Arc<dyn AnyCell>) {
+        let key = set(due, id, cell);
         self.0.get_or_insert_default().armed.insert(id, Armed { message, due, every, key });
     }
 
@@ -115,21 +125,21 @@ impl Alarms {
 
     /// The message of a timer that is due now. From here on the timer stands at its next tick, or is none any more, so
     /// that a worker which seals meanwhile takes along either the message or the timer.
-    pub(crate) fn fall_due(&mut self, id: u64, now: Instant, core: &Arc<Core>) -> Option<Message> {
+    pub(crate) fn fall_due(&mut self, id: u64, now: Instant, cell: &Arc<dyn AnyCell>) -> Option<Message> {
         let own = self.0.as_mut()?;
         let armed = own.armed.get_mut(&id)?;
         let Some(every) = armed.every else {
             return own.armed.remove(&id).map(|armed| armed.message);
         };
         armed.due = (armed.due + every).max(now);
-        armed.key = set(armed.due, id, core);
+        armed.key = set(armed.due, id, cell);
         Some(armed.message.clone())
     }
 
     /// The message of `id` found no room. A tick is skipped, so ticks never pile up; a single message tries again.
-    pub(crate) fn no_room(&mut self, id: u64, message: Message, now: Instant, core: &Arc<Core>) {
+    pub(crate) fn no_room(&mut self, id: u64, message: Message, now: Instant, cell: &Arc<dyn AnyCell>) {
         if !self.0.as_ref().is_some_and(|own| own.armed.contains_key(&id)) {
-            self.insert(id, message, now + RETRY, None, core);
+            self.insert(id, message, now + RETRY, None, cell);
         }
     }
 
@@ -155,25 +165,25 @@ impl Alarms {
     }
 
     /// Arms what travelled, in place of what is armed: a worker that resumes has the timers that it had.
-    pub(crate) fn replace(&mut self, saved: Vec<SavedTimer>, now: Instant, core: &Arc<Core>) {
-        self.clear(core.host.timers());
+    pub(crate) fn replace(&mut self, saved: Vec<SavedTimer>, now: Instant, cell: &Arc<dyn AnyCell>) {
+        self.clear(cell.core().host().timers());
         for timer in saved {
             let due = now + timer.remaining;
             let (id, every, message) = timer.into_message();
             let own = self.0.get_or_insert_default();
             own.last = own.last.max(id.0);
-            self.insert(id.0, message, due, every, core);
+            self.insert(id.0, message, due, every, cell);
         }
     }
 
     /// Arms what travelled beside what is armed, except what `init` has armed anew: a worker that starts afresh.
-    pub(crate) fn merge(&mut self, saved: Vec<SavedTimer>, now: Instant, core: &Arc<Core>) {
+    pub(crate) fn merge(&mut self, saved: Vec<SavedTimer>, now: Instant, cell: &Arc<dyn AnyCell>) {
         for timer in saved {
             let due = now + timer.remaining;
             let (_, every, message) = timer.into_message();
             let same = |armed: &Armed| armed.message == message && armed.every == every;
             if !self.0.as_ref().is_some_and(|own| own.armed.values().any(same)) {
-                self.arm(message, due, every, core);
+                self.arm(message, due, every, cell);
             }
         }
     }
@@ -188,12 +198,12 @@ impl SavedTimer {
 
 /// A timer beyond the node's limit is not armed, and said so; the worker's own limit makes that a matter of thousands
 /// of workers.
-fn set(due: Instant, id: u64, core: &Arc<Core>) -> Option<Key> {
-    let alarm: Weak<dyn Alarm> = Arc::downgrade(&(core.clone() as Arc<dyn Alarm>));
-    match core.host.timers().arm(due, alarm, id) {
+fn set(due: Instant, id: u64, cell: &Arc<dyn AnyCell>) -> Option<Key> {
+    let alarm: Weak<dyn AnyCell> = Arc::downgrade(cell);
+    match cell.core().host().timers().arm(due, alarm, id) {
         Ok(key) => Some(key),
         Err(error) => {
-            tracing::error!(name = %core.name, %error, "a worker's timer is not armed");
+            tracing::error!(name = %cell.name(), %error, "a worker's timer is not armed");
             None
         }
     }

@@ -1,9 +1,10 @@
 //! Owns the handle that a worker's handlers get: what the worker knows of itself and may ask of its node.
 //! Never gives access to the worker's value.
 
+use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::epoch::Epoch;
@@ -11,8 +12,7 @@ use crate::error::CastError;
 use crate::message::{Message, encode};
 use crate::name::Name;
 use crate::worker::cell::Cell;
-use crate::worker::core::Core;
-use crate::worker::{Cast, Host, TimerId, Undelivered, Worker, alarms};
+use crate::worker::{AnyCell, Cast, Deadline, Home, Host, TimerId, Undelivered, Worker, alarms};
 
 /// What a worker knows of itself and may ask of its node. Cheap to clone; a clone that outlives the worker is harmless.
 ///
@@ -48,44 +48,78 @@ use crate::worker::{Cast, Host, TimerId, Undelivered, Worker, alarms};
 /// }
 /// ```
 pub struct Context<W> {
-    pub(super) core: Arc<Core>,
+    of: Of,
     worker: PhantomData<fn() -> Box<W>>,
 }
 
+/// How a context knows its worker.
+enum Of {
+    /// A handler's own: the cell exists as long as it runs.
+    Running(Arc<dyn AnyCell>),
+    /// A clone's, which the worker itself may keep. So it must not keep the cell.
+    Kept(Arc<Kept>),
+}
+
+struct Kept {
+    name: Name,
+    /// When this was made.
+    epoch: Epoch,
+    home: Arc<Home>,
+    cell: Weak<dyn AnyCell>,
+}
+
 impl<W> Context<W> {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, worker: PhantomData }
+    pub(super) fn of(cell: Arc<dyn AnyCell>) -> Self {
+        Self { of: Of::Running(cell), worker: PhantomData }
     }
 
     /// The name that this worker is registered under.
     pub fn name(&self) -> &Name {
-        &self.core.name
+        match &self.of {
+            Of::Running(cell) => cell.name(),
+            Of::Kept(kept) => &kept.name,
+        }
     }
 
     /// The fencing token of this activation: strictly larger for every later one of the name. A worker that starts again in
     /// its place after a panic is the same activation: nobody else has had the name meanwhile.
     pub fn epoch(&self) -> Epoch {
-        self.core.epoch()
+        match &self.of {
+            Of::Running(cell) => cell.epoch(),
+            Of::Kept(kept) => kept.cell.upgrade().map_or(kept.epoch, |cell| cell.epoch()),
+        }
     }
 
     /// When the caller of the message in hand gives up; `None` for casts and outside of handlers. A handler that takes
     /// long may look whether anybody still waits.
     pub fn deadline(&self) -> Option<std::time::Instant> {
-        let due = self.core.due();
-        if due == crate::worker::Deadline::NEVER.due {
+        let cell = self.cell()?;
+        let due = cell.core().due();
+        if due == Deadline::NEVER.due {
             return None;
         }
-        std::time::Instant::now().checked_add(due.since(self.core.now()))
+        std::time::Instant::now().checked_add(due.since(cell.core().now()))
     }
 
     /// Takes a timer back. `false` if its message was sent already, or it is not one of this worker's.
     pub fn cancel(&self, timer: TimerId) -> bool {
-        self.core.alarms().cancel(timer, self.core.host.timers())
+        self.cell().is_some_and(|cell| cell.core().alarms().cancel(timer, self.host().timers()))
     }
 
     /// The node, for the layers above.
-    pub(crate) fn host(&self) -> &Arc<dyn Host> {
-        &self.core.host
+    pub(crate) fn host(&self) -> &dyn Host {
+        match &self.of {
+            Of::Running(cell) => cell.core().host(),
+            Of::Kept(kept) => &*kept.home.host,
+        }
+    }
+
+    /// The cell, if it still exists.
+    fn cell(&self) -> Option<Arc<dyn AnyCell>> {
+        match &self.of {
+            Of::Running(cell) => Some(cell.clone()),
+            Of::Kept(kept) => kept.cell.upgrade(),
+        }
     }
 }
 
@@ -93,9 +127,8 @@ impl<W: Worker> Context<W> {
     /// Ends this worker cleanly, after the message in hand if there is one: `die(Die::Stopped)` runs, and its name is
     /// free again.
     pub fn stop(&self) {
-        self.core.request_stop();
-        if let Some(cell) = self.core.cell_as::<Cell<W>>() {
-            cell.stop_if_idle();
+        if let Some(cell) = self.typed() {
+            cell.request_stop();
         }
     }
 
@@ -107,10 +140,9 @@ impl<W: Worker> Context<W> {
     where
         W: Cast<M>,
     {
-        let name = self.core.name.clone();
-        let node = self.core.host.node();
+        let (name, node) = (self.name().clone(), self.host().node());
         let ended = || CastError::Ended { name: name.clone(), node, text: "it has moved or stopped".into() };
-        let cell = self.core.cell_as::<Cell<W>>().ok_or_else(ended)?;
+        let cell = self.typed().ok_or_else(ended)?;
         cell.enqueue_cast(message).map_err(|(_, why)| match why {
             Undelivered::Full => CastError::Overloaded { name: name.clone(), node, what: "the worker's queue".into() },
             Undelivered::Moved => ended(),
@@ -143,14 +175,29 @@ impl<W: Worker> Context<W> {
 
     fn arm<M: Message>(&self, span: Duration, every: Option<Duration>, message: &M) -> TimerId {
         let message = alarms::Message { method: M::ID, fingerprint: M::FINGERPRINT.cast(), payload: encode(message) };
-        let due = self.core.now() + span;
-        self.core.alarms().arm(message, due, every, &self.core)
+        let Some(cell) = self.cell() else { return TimerId::NEVER };
+        let due = cell.core().now() + span;
+        cell.core().alarms().arm(message, due, every, &cell)
+    }
+
+    pub(super) fn typed(&self) -> Option<Arc<Cell<W>>> {
+        let cell: Arc<dyn Any + Send + Sync> = self.cell()?;
+        cell.downcast().ok()
     }
 }
 
 impl<W> Clone for Context<W> {
     fn clone(&self) -> Self {
-        Self { core: self.core.clone(), worker: PhantomData }
+        let kept = match &self.of {
+            Of::Kept(kept) => kept.clone(),
+            Of::Running(cell) => Arc::new(Kept {
+                name: cell.name().clone(),
+                epoch: cell.epoch(),
+                home: cell.core().home.clone(),
+                cell: Arc::downgrade(cell),
+            }),
+        };
+        Self { of: Of::Kept(kept), worker: PhantomData }
     }
 }
 

@@ -1,32 +1,26 @@
-//! Owns what a cell and the contexts of its worker share, without naming the worker's type.
-//! Never holds the worker itself.
+//! Owns the part of a cell that does not depend on its worker's type. Never holds the worker itself.
 
-use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use swarm_net::time::Instant;
 
 use crate::epoch::Epoch;
 use crate::error::{CallError, Executed};
 use crate::name::Name;
-use crate::timer::Alarm;
 use crate::worker::alarms::Alarms;
-use crate::worker::cell::AnyCell;
-use crate::worker::{Deadline, Host, Lease, Undelivered};
+use crate::worker::{Deadline, Home, Host};
 
-/// The part of a cell that contexts hold.
+/// What contexts, timers and the frames of running handlers need of a cell.
 pub(crate) struct Core {
     pub(crate) name: Name,
-    pub(crate) host: Arc<dyn Host>,
-    pub(crate) cell: Weak<dyn AnyCell>,
-    lease: Lease,
+    /// One pointer for all that does not differ from cell to cell: there are very many of these.
+    pub(crate) home: Arc<Home>,
     /// The due time of the message in hand, in nanoseconds of the node's clock.
     due: AtomicU64,
     stop: AtomicBool,
-    /// The worker is out with a caller, who will be back in a moment. Only a hint: it is worth spinning for. It stands here
-    /// since there is room beside `stop`, and none in the cell.
+    /// The worker is out with a caller, who will be back in a moment. Only a hint: it is worth spinning for.
     lent: AtomicBool,
     /// One lock for both, since neither is ever held for long.
     own: Mutex<Own>,
@@ -55,12 +49,10 @@ impl DerefMut for AlarmsGuard<'_> {
 }
 
 impl Core {
-    pub(crate) fn new(name: Name, epoch: Epoch, host: Arc<dyn Host>, cell: Weak<dyn AnyCell>) -> Self {
+    pub(crate) fn new(name: Name, epoch: Epoch, home: Arc<Home>) -> Self {
         Self {
             name,
-            lease: host.lease(),
-            host,
-            cell,
+            home,
             due: AtomicU64::new(Deadline::NEVER.due.as_nanos()),
             stop: AtomicBool::new(false),
             lent: AtomicBool::new(false),
@@ -68,8 +60,13 @@ impl Core {
         }
     }
 
+    /// The node that it lives on.
+    pub(crate) fn host(&self) -> &dyn Host {
+        &*self.home.host
+    }
+
     pub(crate) fn now(&self) -> Instant {
-        self.host.timers().now()
+        self.host().timers().now()
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
@@ -90,7 +87,7 @@ impl Core {
 
     /// Whether the worker may run and answer now.
     pub(crate) fn may_run(&self) -> bool {
-        self.lease.holds(|| self.now())
+        self.home.lease.holds(|| self.now())
     }
 
     /// An answer, unless it comes too late: elsewhere others may answer by now.
@@ -100,7 +97,7 @@ impl Core {
 
     /// The error of a call to a worker whose node has lost the quorum.
     pub(crate) fn no_quorum(&self, executed: Executed) -> CallError {
-        CallError::NoQuorum { name: self.name.clone(), node: self.host.node(), executed }
+        CallError::NoQuorum { name: self.name.clone(), node: self.host().node(), executed }
     }
 
     pub(crate) fn request_stop(&self) {
@@ -133,41 +130,17 @@ impl Core {
 
     /// The error of a call that waited in the queue of a cell that ended.
     pub(crate) fn ended(&self, why: &str) -> CallError {
-        CallError::Ended { name: self.name.clone(), node: self.host.node(), text: why.to_owned() }
+        CallError::Ended { name: self.name.clone(), node: self.host().node(), text: why.to_owned() }
     }
 
     /// The error of a call whose handler panicked.
     pub(crate) fn panicked(&self, text: String) -> CallError {
-        CallError::Panicked { name: self.name.clone(), node: self.host.node(), text }
+        CallError::Panicked { name: self.name.clone(), node: self.host().node(), text }
     }
 
     /// The error of a call whose message the cell cannot read, so that it did not run.
     pub(crate) fn mismatch(&self, what: String) -> CallError {
-        let (name, node) = (self.name.clone(), self.host.node());
+        let (name, node) = (self.name.clone(), self.host().node());
         CallError::SchemaMismatch { name, node, what, executed: Executed::No }
-    }
-
-    /// The cell as its own type, if that is `C` and it still exists.
-    pub(crate) fn cell_as<C: Any + Send + Sync>(&self) -> Option<Arc<C>> {
-        let cell: Arc<dyn Any + Send + Sync> = self.cell.upgrade()?;
-        cell.downcast().ok()
-    }
-}
-
-/// A timer of the worker is due: its message goes into the cell's queue.
-impl Alarm for Core {
-    fn ring(self: Arc<Self>, id: u64) {
-        let now = self.now();
-        let Some(message) = self.alarms().fall_due(id, now, &self) else {
-            return;
-        };
-        let Some(cell) = self.cell.upgrade() else {
-            return;
-        };
-        match cell.deliver(message.clone().into_parcel()) {
-            Ok(()) => {}
-            Err((_, Undelivered::Full)) => self.alarms().no_room(id, message, now, &self),
-            Err((_, Undelivered::Moved)) => self.alarms().clear(self.host.timers()),
-        }
     }
 }

@@ -12,7 +12,7 @@ use crate::epoch::Epoch;
 use crate::error::CallError;
 use crate::name::Name;
 use crate::timer::Timers;
-use crate::worker::{KindId, Lease, Payload};
+use crate::worker::{KindId, Payload};
 
 /// The node, as its cells see it.
 pub trait Host: Send + Sync + 'static {
@@ -24,10 +24,6 @@ pub trait Host: Send + Sync + 'static {
     fn timers(&self) -> &Timers;
     /// The calls of this node that wait for an answer.
     fn pending(&self) -> &Arc<Pending>;
-    /// Until when what starts now may run.
-    fn lease(&self) -> Lease {
-        Lease::FOREVER
-    }
     /// The way of replies. One addressed to this node itself completes a slot of [`Host::pending`].
     fn outlet(&self) -> Arc<dyn Outlet>;
     /// A cell ended by itself; called once for a cell, outside of its locks, after its last words. The cell is

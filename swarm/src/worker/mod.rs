@@ -70,6 +70,8 @@ mod context;
 mod core;
 mod handoff;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
+mod home;
+#[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod host;
 mod kind;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
@@ -84,6 +86,7 @@ pub(crate) use crate::call::deadline::Deadline;
 pub(crate) use args::Args;
 pub(crate) use bundle::{Bundle, SavedTimer, Start};
 pub(crate) use cell::{AnyCell, Called, Cell, Phase, Sealing};
+pub(crate) use home::Home;
 pub(crate) use host::{End, Host, Outlet, ReplyTo};
 pub(crate) use lease::Lease;
 pub(crate) use parcel::{Parcel, Undelivered};

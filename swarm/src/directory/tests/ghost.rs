@@ -144,7 +144,10 @@ impl Cluster {
                 let name = record.name();
                 let cell = self.nodes[n].cells.get(name);
                 let rests = cell.is_some_and(|cell| {
-                    cell.running && cell.job.is_none() && cell.epoch == record.head().epoch && cell.indexing.is_empty()
+                    cell.running
+                        && cell.job.is_none()
+                        && cell.epoch == record.head().epoch()
+                        && cell.indexing.is_empty()
                 });
                 if !rests {
                     return Err(format!("n{n} takes {name} for a name at rest, as {record:?}, and it is {cell:?}"));

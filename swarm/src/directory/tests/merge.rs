@@ -43,9 +43,9 @@ fn node() -> NodeId {
 }
 
 /// A registration that was made by this change.
-pub(in crate::directory) fn registration(ver: Stamp) -> Registration {
+pub(in crate::directory) fn registration(rid: Rid, ver: Stamp) -> Registration {
     let registrar = RequestId { node: node(), seq: ver.seq };
-    let mut registration = Registration::new(spec(false), registrar, node(), ver);
+    let mut registration = Registration::new(rid, spec(false), registrar, node(), ver);
     registration.place(node(), Epoch::new(ver.term, ver.seq as u32));
     registration
 }
@@ -67,7 +67,7 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
                 let rid = if let Step::Adopt(.., seq) = step { lost(*seq) } else { ver };
                 let name = Name::from(NAMES[*n]);
                 if copies[*o].record(&name).is_none() && !copies[*o].covers(Rid(rid)) {
-                    copies[*o].apply(&Op::Put { record: Record::new(name, Rid(rid), registration(ver)) });
+                    copies[*o].apply(&Op::Put { record: Record::new(name, registration(Rid(rid), ver)) });
                     copies[*o].reach(ver);
                 }
             }
@@ -78,7 +78,7 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
                         if let Step::Group(.., joined) = step {
                             registration.groups.insert(GroupKey { tag: 1, key: Name::from("g") }, (*joined, ver));
                         } else {
-                            registration.epoch = Epoch::new(ver.term, ver.seq as u32);
+                            registration.place(registration.host(), Epoch::new(ver.term, ver.seq as u32));
                         }
                     });
                     copies[*o].apply(&Op::Put { record });

@@ -201,11 +201,11 @@ impl Cluster {
         let [(at, cell)] = cells.as_slice() else {
             return Err(format!("{name} has {} instances at rest: {cells:?}", cells.len()));
         };
-        let local = record.head().spec.class.local;
+        let local = record.head().class().local;
         if !cell.running || (*at != host && !cell.pin && !local) {
             return Err(format!("{name} is stuck at n{at}, not at n{host}: {cell:?}"));
         }
-        if (record.head().host(), record.head().epoch) != (self.ids[*at], cell.epoch) {
+        if (record.head().host(), record.head().epoch()) != (self.ids[*at], cell.epoch) {
             return Err(format!("the record of {name} is not its cell: {record:?} / {cell:?}"));
         }
         let groups: Vec<_> =

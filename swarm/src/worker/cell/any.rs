@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use crate::epoch::Epoch;
 use crate::name::Name;
+use crate::timer::Alarm;
+use crate::worker::core::Core;
 use crate::worker::{Bundle, Die, KindId, Parcel, Start, Undelivered};
 
 /// Something under way in a cell. It goes on, whether this is polled or dropped.
@@ -44,7 +46,9 @@ pub enum Sealing {
 }
 
 /// A cell of any worker type.
-pub trait AnyCell: Any + Send + Sync {
+pub trait AnyCell: Any + Alarm + Send + Sync {
+    /// The part of it that does not depend on its type.
+    fn core(&self) -> &Core;
     /// The name it serves.
     fn name(&self) -> &Name;
     /// Its worker type.

@@ -111,7 +111,7 @@ impl Reply {
                 }
             }
             Self::Slot(request) => {
-                core.host.pending().complete(request, result);
+                core.host().pending().complete(request, result);
             }
             Self::To(reply) => reply.reply(result.map(|answer| match answer {
                 Answer::Payload(payload) => payload,
@@ -140,9 +140,9 @@ impl<W: Worker> Entry<W> {
             Reply::Nobody => None,
             Reply::To(reply) => Some(reply),
             Reply::Slot(request) => {
-                core.host.pending().retarget(request, Place::Away);
-                let outlet = core.host.outlet();
-                Some(ReplyTo { outlet, node: core.host.node(), request: request.0 })
+                core.host().pending().retarget(request, Place::Away);
+                let outlet = core.host().outlet();
+                Some(ReplyTo { outlet, node: core.host().node(), request: request.0 })
             }
         };
         Parcel { method, fingerprint, payload, deadline: self.deadline, reply, publish, unconfirmed: None }
@@ -151,7 +151,7 @@ impl<W: Worker> Entry<W> {
     /// Answers it unrun, since it is due.
     pub(super) fn expire(self, core: &Core) {
         let after = self.deadline.limit;
-        let (name, node) = (core.name.clone(), core.host.node());
+        let (name, node) = (core.name.clone(), core.host().node());
         self.reply.send(core, Err(CallError::Timeout { name, node, after, executed: Executed::No }));
     }
 

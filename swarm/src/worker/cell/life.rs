@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::guard::{Guarded, discard, guarded};
+use super::ran::Ran;
 use super::state::SealId;
-use super::{Cell, Phase, Sealing, Underway};
+use super::{AnyCell, Cell, Phase, Sealing, Underway};
 use crate::epoch::Epoch;
 use crate::message::Fingerprint;
 use crate::worker::running::Awaited;
@@ -34,9 +35,9 @@ fn state_schema<W: Worker>() -> u32 {
 
 /// How a hook ended.
 enum Hooked<W, R> {
-    Done(Active<W>, R),
+    Done(Box<W>, R),
     /// It did not start, since what it was to read is malformed.
-    Refused(Active<W>, String),
+    Refused(Box<W>, String),
     /// It panicked; the worker is lost.
     Panicked(String),
 }
@@ -46,7 +47,7 @@ impl<W: Worker> Cell<W> {
         self.begun(Err("the node's runtime has stopped".into()), |cell| async move {
             let args = start.args.clone();
             match cell.bring_up(start).await {
-                Ok(at) => {
+                Ok(worker) => {
                     let phase = {
                         let mut state = cell.lock();
                         state.args = Some(args);
@@ -57,15 +58,15 @@ impl<W: Worker> Cell<W> {
                     };
                     if phase == Phase::Dead {
                         // It was given up meanwhile, and must not tick on.
-                        cell.core.alarms().clear(cell.core.host.timers());
+                        cell.core.alarms().clear(cell.core.host().timers());
                     }
-                    if let Some((at, entry)) = cell.check_in(at) {
-                        cell.spawn(cell.clone().drain_from(at, entry));
+                    if let Some((worker, entry)) = cell.check_in(worker) {
+                        cell.spawn(cell.clone().drain_from(worker, entry));
                     }
                     Ok(())
                 }
                 Err(text) => {
-                    cell.core.alarms().clear(cell.core.host.timers());
+                    cell.core.alarms().clear(cell.core.host().timers());
                     let mut state = cell.lock();
                     state.phase = Phase::Dead;
                     state.lose();
@@ -75,10 +76,10 @@ impl<W: Worker> Cell<W> {
         })
     }
 
-    async fn bring_up(self: &Arc<Self>, start: Start) -> Result<Active<W>, String> {
-        let mut at = self.init(start.args).await?;
+    async fn bring_up(self: &Arc<Self>, start: Start) -> Result<Box<W>, String> {
+        let mut worker = self.init(start.args).await?;
         let Some(bundle) = start.bundle else {
-            return Ok(at);
+            return Ok(worker);
         };
         for publish in bundle.publishes {
             self.lock().seen(publish);
@@ -87,31 +88,32 @@ impl<W: Worker> Cell<W> {
         match bundle.state {
             Some(_) if bundle.schema != state_schema::<W>() => return Err(OTHER_STATE.into()),
             Some(state) => {
-                self.core.alarms().replace(bundle.timers, now, &self.core);
-                at = match self.hook(at, |at| W::end_handoff(at, state)).await {
-                    Hooked::Done(at, ()) => at,
+                self.core.alarms().replace(bundle.timers, now, &self.any());
+                worker = match self.hook(worker, |at| W::end_handoff(at, state)).await {
+                    Hooked::Done(worker, ()) => worker,
                     Hooked::Refused(_, text) | Hooked::Panicked(text) => return Err(text),
                 };
             }
-            None => self.core.alarms().merge(bundle.timers, now, &self.core),
+            None => self.core.alarms().merge(bundle.timers, now, &self.any()),
         }
-        Ok(at)
+        Ok(worker)
     }
 
     /// Runs `init`.
-    pub(super) async fn init(&self, args: Args) -> Result<Active<W>, String> {
-        let (core, args) = (&self.core, Payload::copy_of(&args));
-        if !core.may_run() {
+    pub(super) async fn init(self: &Arc<Self>, args: Args) -> Result<Box<W>, String> {
+        let args = Payload::copy_of(&args);
+        if !self.core.may_run() {
             return Err(Die::NoQuorum.to_string());
         }
-        let context = Context::new(core.clone());
-        let started = guarded(core, Awaited::Nobody, || W::boot(context.clone(), args))?;
+        // A clone, since it is the worker's to keep.
+        let context = Context::of(self.clone()).clone();
+        let started = guarded(&self.core, Awaited::Nobody, || W::boot(context, args))?;
         let worker = match started {
             Boot::Done(result) => result?,
             Boot::Refused(malformed) => return Err(malformed.into()),
-            Boot::Later(later) => Guarded::new(core, later).await??,
+            Boot::Later(later) => Guarded::new(self.clone(), later).await??,
         };
-        Ok(Active { worker: Box::new(worker), context })
+        Ok(Box::new(worker))
     }
 
     pub(super) fn begin_seal(self: Arc<Self>, forced: bool) -> Underway<Sealing> {
@@ -126,7 +128,7 @@ impl<W: Worker> Cell<W> {
             let (begun, begins) = oneshot::channel();
             let mut hook =
                 pin!(cell.clone().underway(Sealing::Ended, move |cell| { cell.hand_off(forced, seal, begun) }));
-            let timers = cell.core.host.timers().clone();
+            let timers = cell.core.host().timers().clone();
             // The hook's end closes the channel as well, so this wait is over in each case.
             if within(timers.delay(HAND_WAIT), begins).await.is_none() && cell.give_up_sealing(seal) {
                 return Sealing::TimedOut;
@@ -141,20 +143,20 @@ impl<W: Worker> Cell<W> {
 
     /// Waits for the worker, asks it, and seals.
     async fn hand_off(self: Arc<Self>, forced: bool, seal: SealId, begun: oneshot::Sender<()>) -> Sealing {
-        let Some(at) = self.claim().await else {
+        let Some(worker) = self.claim().await else {
             return Sealing::Ended;
         };
         if !self.lock().is_sealing(seal) {
-            self.spawn(self.clone().drain(at));
+            self.spawn(self.clone().drain(worker));
             return Sealing::TimedOut;
         }
         // Whoever waits for this may have gone; the seal goes on.
         begun.send(()).ok();
-        match self.hook(at, W::begin_handoff).await {
-            Hooked::Done(at, answer) => self.handed_off(at, answer, forced, seal),
-            Hooked::Refused(at, text) => {
+        match self.hook(worker, W::begin_handoff).await {
+            Hooked::Done(worker, answer) => self.handed_off(worker, answer, forced, seal),
+            Hooked::Refused(worker, text) => {
                 tracing::error!(name = %self.core.name, text, "begin_handoff refused to start");
-                self.handed_off(at, Handoff::Restart, forced, seal)
+                self.handed_off(worker, Handoff::Restart, forced, seal)
             }
             Hooked::Panicked(text) => {
                 self.give_up_sealing(seal);
@@ -164,7 +166,7 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    fn handed_off(self: &Arc<Self>, at: Active<W>, answer: Handoff<Payload>, forced: bool, seal: SealId) -> Sealing {
+    fn handed_off(self: &Arc<Self>, worker: Box<W>, answer: Handoff<Payload>, forced: bool, seal: SealId) -> Sealing {
         let mut state = self.lock();
         let stays = matches!(answer, Handoff::Ignore) && !forced;
         let sealing = match state.is_sealing(seal) {
@@ -177,18 +179,18 @@ impl<W: Worker> Cell<W> {
                 Sealing::Ignored
             }
             true => {
-                let timers = self.core.alarms().save(self.core.now(), self.core.host.timers());
+                let timers = self.core.alarms().save(self.core.now(), self.core.host().timers());
                 let given = match answer {
                     Handoff::Resume(given) => Some(given),
                     Handoff::Restart | Handoff::Ignore => None,
                 };
                 let publishes = state.publishes();
-                state.seal(at, Bundle { state: given, schema: state_schema::<W>(), timers, publishes });
+                state.seal(worker, Bundle { state: given, schema: state_schema::<W>(), timers, publishes });
                 return Sealing::Sealed;
             }
         };
         drop(state);
-        self.spawn(self.clone().drain(at));
+        self.spawn(self.clone().drain(worker));
         sealing
     }
 
@@ -209,26 +211,26 @@ impl<W: Worker> Cell<W> {
         }
         let bundle = state.take_bundle().expect("a sealed cell has a bundle");
         self.core.set_epoch(epoch);
-        self.core.alarms().replace(bundle.timers, self.core.now(), &self.core);
+        self.core.alarms().replace(bundle.timers, self.core.now(), &self.any());
         state.phase = Phase::Running;
-        if let Some(at) = state.worker.take() {
+        if let Some(worker) = state.worker.take() {
             drop(state);
-            self.spawn(self.clone().drain(at));
+            self.spawn(self.clone().drain(worker));
         }
         true
     }
 
     pub(super) fn resolve(self: Arc<Self>, other: Bundle) -> Underway<Result<(), String>> {
         self.underway(Err("the node's runtime has stopped".into()), |cell| async move {
-            let Some(at) = cell.claim().await else {
+            let Some(worker) = cell.claim().await else {
                 return Err("the worker has ended".into());
             };
             if !cell.core.may_run() {
-                cell.spawn(cell.clone().drain(at));
+                cell.spawn(cell.clone().drain(worker));
                 return Err(Die::NoQuorum.to_string());
             }
             if cell.phase() == Phase::Sealed {
-                cell.lock().worker = Some(at);
+                cell.lock().worker = Some(worker);
                 return Err("the worker is sealed".into());
             }
             for publish in other.publishes {
@@ -236,16 +238,16 @@ impl<W: Worker> Cell<W> {
             }
             let readable = other.state.is_none() || other.schema == state_schema::<W>();
             let Some(state) = other.state.filter(|_| readable) else {
-                cell.spawn(cell.clone().drain(at));
+                cell.spawn(cell.clone().drain(worker));
                 return if readable { Ok(()) } else { Err(OTHER_STATE.into()) };
             };
-            match cell.hook(at, |at| W::resolve_conflict(at, state)).await {
-                Hooked::Done(at, ()) => {
-                    cell.spawn(cell.clone().drain(at));
+            match cell.hook(worker, |at| W::resolve_conflict(at, state)).await {
+                Hooked::Done(worker, ()) => {
+                    cell.spawn(cell.clone().drain(worker));
                     Ok(())
                 }
-                Hooked::Refused(at, text) => {
-                    cell.spawn(cell.clone().drain(at));
+                Hooked::Refused(worker, text) => {
+                    cell.spawn(cell.clone().drain(worker));
                     Err(text)
                 }
                 Hooked::Panicked(text) => {
@@ -258,17 +260,17 @@ impl<W: Worker> Cell<W> {
 
     pub(super) fn end_with(self: Arc<Self>, reason: Die) -> Underway<()> {
         let waiting = self.lock().shut();
-        self.core.alarms().clear(self.core.host.timers());
+        self.core.alarms().clear(self.core.host().timers());
         let why = reason.to_string();
         for entry in waiting {
             entry.end(&self.core, &why);
         }
         self.underway((), move |cell| async move {
-            let limit = cell.core.host.timers().delay(DIE_LIMIT);
+            let limit = cell.core.host().timers().delay(DIE_LIMIT);
             let words = cell.underway((), move |cell| async move {
-                if let Some(at) = cell.claim().await {
+                if let Some(worker) = cell.claim().await {
                     cell.lock().lose();
-                    cell.last_words(at, reason).await;
+                    cell.last_words(worker, reason).await;
                 }
             });
             // A handler that never ends keeps its worker; nobody waits longer for it than this.
@@ -277,12 +279,12 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Runs `die`, within its limit, and drops the worker.
-    pub(super) async fn last_words(&self, at: Active<W>, reason: Die) {
-        let limit = self.core.host.timers().delay(DIE_LIMIT);
-        let words = pin!(self.hook(at, |at| W::die(at, reason)));
+    pub(super) async fn last_words(self: &Arc<Self>, worker: Box<W>, reason: Die) {
+        let limit = self.core.host().timers().delay(DIE_LIMIT);
+        let words = pin!(self.hook(worker, |at| W::die(at, reason)));
         match within(limit, words).await {
-            Some(Hooked::Done(at, ())) => discard(&self.core, at),
-            Some(Hooked::Refused(at, _)) => discard(&self.core, at),
+            Some(Hooked::Done(worker, ())) => discard(&self.core, worker),
+            Some(Hooked::Refused(worker, _)) => discard(&self.core, worker),
             Some(Hooked::Panicked(text)) => {
                 tracing::warn!(name = %self.core.name, text, "a worker panicked in `die`")
             }
@@ -294,21 +296,25 @@ impl<W: Worker> Cell<W> {
 
     /// The worker itself, before the next message; `None` if there will be none. Must not be dropped while it waits,
     /// for the worker may be on its way: it is only awaited in tasks that run to their end.
-    async fn claim(&self) -> Option<Active<W>> {
+    async fn claim(&self) -> Option<Box<W>> {
         let claim = self.lock().claim();
         match claim {
-            Ok(at) => Some(at),
+            Ok(worker) => Some(worker),
             Err(receiver) => receiver.await.ok(),
         }
     }
 
-    async fn hook<R: Send + 'static>(&self, at: Active<W>, hook: impl FnOnce(Active<W>) -> Step<W, R>) -> Hooked<W, R> {
+    async fn hook<R: Send + 'static>(
+        self: &Arc<Self>,
+        worker: Box<W>,
+        hook: impl FnOnce(Active<W>) -> Step<W, R>,
+    ) -> Hooked<W, R> {
         self.core.set_due(Deadline::NEVER.due);
-        match guarded(&self.core, Awaited::Nobody, || hook(at)) {
-            Ok(Step::Done(at, answer)) => Hooked::Done(at, answer),
-            Ok(Step::Refused(at, malformed)) => Hooked::Refused(at, malformed.into()),
-            Ok(Step::Later(later)) => match Guarded::new(&self.core, later).await {
-                Ok((at, answer)) => Hooked::Done(at, answer),
+        match guarded(&self.core, Awaited::Nobody, || Ran::from(hook(self.active(worker)))) {
+            Ok(Ran::Done(worker, answer)) => Hooked::Done(worker, answer),
+            Ok(Ran::Refused(worker, malformed)) => Hooked::Refused(worker, malformed.into()),
+            Ok(Ran::Later(later)) => match Guarded::new(self.clone(), later).await {
+                Ok((at, answer)) => Hooked::Done(at.worker, answer),
                 Err(text) => Hooked::Panicked(text),
             },
             Err(text) => Hooked::Panicked(text),
@@ -321,7 +327,7 @@ impl<W: Worker> Cell<W> {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let runtime = self.core.host.runtime().clone();
+        let runtime = self.core.host().runtime().clone();
         let mut task = Box::pin(task(self));
         if let Poll::Ready(output) = task.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())) {
             return Box::pin(std::future::ready(output));
@@ -336,9 +342,13 @@ impl<W: Worker> Cell<W> {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let runtime = self.core.host.runtime().clone();
+        let runtime = self.core.host().runtime().clone();
         let task = runtime.spawn(task(self));
         Box::pin(async move { task.await.unwrap_or(lost) })
+    }
+
+    fn any(self: &Arc<Self>) -> Arc<dyn AnyCell> {
+        self.clone()
     }
 
     fn phase(&self) -> Phase {

@@ -8,6 +8,7 @@
 //! | `entry` | one waiting message |
 //! | `typed` | calls and casts from this node |
 //! | `serve` | running what waits, on tokio |
+//! | `ran` | how far a run got |
 //! | `guard` | user code, its panics |
 //! | `life` | start, seal, unseal, absorb, close, die |
 //! | `supervision` | panics and restarts |
@@ -16,6 +17,7 @@ mod any;
 mod entry;
 mod guard;
 mod life;
+mod ran;
 mod serve;
 mod state;
 mod supervision;
@@ -23,7 +25,7 @@ mod supervision;
 mod tests;
 mod typed;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use any::{AnyCell, Phase, Sealing, Underway};
 pub use typed::{Answered, Called};
@@ -31,40 +33,43 @@ pub use typed::{Answered, Called};
 use crate::call::pending::RequestId;
 use crate::epoch::Epoch;
 use crate::name::Name;
+use crate::timer::Alarm;
 use crate::worker::core::Core;
-use crate::worker::{Active, Context, Host, KindId, Parcel, Undelivered, Worker};
+use crate::worker::{Active, Context, Home, KindId, Parcel, Undelivered, Worker};
 use entry::{Entry, Reply, Work};
 use state::{CheckedIn, CheckedOut, State};
 
 /// The holder of one worker.
 pub struct Cell<W: 'static> {
-    core: Arc<Core>,
+    core: Core,
     state: Mutex<State<W>>,
 }
 
 impl<W: Worker> Cell<W> {
     /// A cell that waits for [`AnyCell::boot`].
-    pub fn starting(name: Name, epoch: Epoch, host: Arc<dyn Host>) -> Arc<Self> {
-        Self::new(name, epoch, host, Phase::Starting)
+    pub fn starting(name: Name, epoch: Epoch, home: Arc<Home>) -> Arc<Self> {
+        Self::new(name, epoch, home, Phase::Starting)
     }
 
     /// A running cell around an existing worker. Nothing can start it again: a panic ends it.
-    pub fn with_worker(name: Name, epoch: Epoch, host: Arc<dyn Host>, worker: W) -> Arc<Self> {
-        let cell = Self::new(name, epoch, host, Phase::Running);
-        let at = Active { worker: Box::new(worker), context: Context::new(cell.core.clone()) };
-        cell.lock().worker = Some(at);
+    pub fn with_worker(name: Name, epoch: Epoch, home: Arc<Home>, worker: W) -> Arc<Self> {
+        let cell = Self::new(name, epoch, home, Phase::Running);
+        cell.lock().worker = Some(Box::new(worker));
         cell
     }
 
-    fn new(name: Name, epoch: Epoch, host: Arc<dyn Host>, phase: Phase) -> Arc<Self> {
-        Arc::new_cyclic(|weak: &Weak<Self>| Self {
-            core: Arc::new(Core::new(name, epoch, host, weak.clone())),
-            state: Mutex::new(State::new(phase)),
-        })
+    fn new(name: Name, epoch: Epoch, home: Arc<Home>, phase: Phase) -> Arc<Self> {
+        Arc::new(Self { core: Core::new(name, epoch, home), state: Mutex::new(State::new(phase)) })
     }
 
     fn lock(&self) -> MutexGuard<'_, State<W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The worker as its handlers get it. It has a handle that keeps its cell only while it runs: at rest it would keep
+    /// itself.
+    fn active(self: &Arc<Self>, worker: Box<W>) -> Active<W> {
+        Active { worker, context: Context::of(self.clone()) }
     }
 
     /// Takes the worker out for a caller who runs it on the spot.
@@ -77,30 +82,31 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Brings the worker back after a message. `None` if nothing is to be run next.
-    fn check_in(self: &Arc<Self>, at: Active<W>) -> Option<(Active<W>, Entry<W>)> {
+    fn check_in(self: &Arc<Self>, worker: Box<W>) -> Option<(Box<W>, Entry<W>)> {
         if self.core.stop_requested() {
-            self.stop(at);
+            self.stop(worker);
             return None;
         }
-        let checked = self.lock().check_in(at);
+        let checked = self.lock().check_in(worker);
         self.core.give_back();
         match checked {
             CheckedIn::Idle => None,
-            CheckedIn::Next(at, entry) => Some((at, entry)),
+            CheckedIn::Next(worker, entry) => Some((worker, entry)),
         }
     }
 
     /// Queues a message. If the worker was idle, tokio runs it.
     #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
     fn push(self: &Arc<Self>, entry: Entry<W>) -> Result<(), (Entry<W>, Undelivered)> {
-        if let Some(at) = self.lock().push(entry)? {
-            self.spawn(self.clone().drain(at));
+        let idle = self.lock().push(entry)?;
+        if let Some(worker) = idle {
+            self.spawn(self.clone().drain(worker));
         }
         Ok(())
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.core.host.runtime().spawn(future);
+        self.core.host().runtime().spawn(future);
     }
 
     pub(super) fn name(&self) -> &Name {
@@ -108,7 +114,27 @@ impl<W: Worker> Cell<W> {
     }
 }
 
+/// A timer of the worker is due: its message goes into the queue.
+impl<W: Worker> Alarm for Cell<W> {
+    fn ring(self: Arc<Self>, id: u64) {
+        let now = self.core.now();
+        let cell: Arc<dyn AnyCell> = self;
+        let Some(message) = cell.core().alarms().fall_due(id, now, &cell) else {
+            return;
+        };
+        match cell.clone().deliver(message.clone().into_parcel()) {
+            Ok(()) => {}
+            Err((_, Undelivered::Full)) => cell.core().alarms().no_room(id, message, now, &cell),
+            Err((_, Undelivered::Moved)) => cell.core().alarms().clear(cell.core().host().timers()),
+        }
+    }
+}
+
 impl<W: Worker> AnyCell for Cell<W> {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
     fn name(&self) -> &Name {
         Self::name(self)
     }
@@ -144,7 +170,7 @@ impl<W: Worker> AnyCell for Cell<W> {
         // A caller of this node waits in a slot, where the cell notes whether the handler has begun.
         let reply = match reply {
             None => Reply::Nobody,
-            Some(reply) if reply.node == self.core.host.node() => Reply::Slot(RequestId(reply.request)),
+            Some(reply) if reply.node == self.core.host().node() => Reply::Slot(RequestId(reply.request)),
             Some(reply) => Reply::To(reply),
         };
         match self.push(Entry { work, reply, deadline }) {
@@ -179,7 +205,7 @@ impl<W: Worker> AnyCell for Cell<W> {
 
     fn close(&self) -> Vec<Parcel> {
         let waiting = self.lock().shut();
-        self.core.alarms().clear(self.core.host.timers());
+        self.core.alarms().clear(self.core.host().timers());
         waiting.into_iter().map(|entry| entry.into_parcel(&self.core)).collect()
     }
 

@@ -8,6 +8,7 @@ use tokio::task::coop;
 use super::Cell;
 use super::entry::{Entry, Reply, Work, answer};
 use super::guard::{Guarded, guarded};
+use super::ran::Ran;
 use crate::call::pending::Answer;
 use crate::error::CallError;
 use crate::worker::running::Awaited;
@@ -15,80 +16,84 @@ use crate::worker::{Active, Later, Payload, Step, Worker};
 
 impl<W: Worker> Cell<W> {
     /// Brings the worker back and runs whatever waits for it.
-    pub(super) async fn drain(self: Arc<Self>, at: Active<W>) {
-        if let Some((at, entry)) = self.check_in(at) {
-            self.drain_from(at, entry).await;
+    pub(super) async fn drain(self: Arc<Self>, worker: Box<W>) {
+        if let Some((worker, entry)) = self.check_in(worker) {
+            self.drain_from(worker, entry).await;
         }
     }
 
     /// Runs a message, then whatever waits.
-    pub(super) async fn drain_from(self: Arc<Self>, at: Active<W>, entry: Entry<W>) {
-        let mut next = Some((at, entry));
-        while let Some((at, entry)) = next {
-            let Some(at) = self.serve(at, entry).await else {
+    pub(super) async fn drain_from(self: Arc<Self>, worker: Box<W>, entry: Entry<W>) {
+        let mut next = Some((worker, entry));
+        while let Some((worker, entry)) = next {
+            let Some(worker) = self.serve(worker, entry).await else {
                 return;
             };
-            next = self.check_in(at);
+            next = self.check_in(worker);
             coop::consume_budget().await;
         }
     }
 
     /// Goes on with a handler that has begun, then with whatever waits.
     pub(super) async fn finish(self: Arc<Self>, later: Later<W, Answer>, reply: Reply) {
-        if let Some(at) = self.complete(later, reply).await {
-            self.drain(at).await;
+        if let Some(worker) = self.complete(later, reply).await {
+            self.drain(worker).await;
         }
     }
 
     /// Runs one message. Gives the worker back unless it panicked.
-    async fn serve(self: &Arc<Self>, at: Active<W>, entry: Entry<W>) -> Option<Active<W>> {
+    async fn serve(self: &Arc<Self>, worker: Box<W>, entry: Entry<W>) -> Option<Box<W>> {
         if !self.core.may_run() {
             entry.bar(&self.core);
-            return Some(at);
+            return Some(worker);
         }
         if !self.may_begin(&entry) {
             entry.expire(&self.core);
-            return Some(at);
+            return Some(worker);
         }
         let Entry { work, reply, deadline } = entry;
         self.core.set_due(deadline.due);
-        let step = match work {
-            Work::Value(message, row) => guarded(&self.core, Awaited::Nobody, || (row.run)(at, message)),
+        let ran = match work {
+            Work::Value(message, row) => {
+                guarded(&self.core, Awaited::Nobody, || Ran::from((row.run)(self.active(worker), message)))
+            }
             Work::Bytes { method, fingerprint, payload, publish: _ } => {
                 match self.method(method, fingerprint, &reply) {
-                    Ok(run) => guarded(&self.core, Awaited::Nobody, || answer(run(at, payload), Answer::Payload)),
+                    Ok(run) => guarded(&self.core, Awaited::Nobody, || {
+                        Ran::from(answer(run(self.active(worker), payload), Answer::Payload))
+                    }),
                     Err(error) => {
                         reply.send(&self.core, Err(error));
-                        return Some(at);
+                        return Some(worker);
                     }
                 }
             }
         };
-        match step {
-            Ok(Step::Done(at, answer)) => {
+        match ran {
+            Ok(Ran::Done(worker, answer)) => {
                 reply.send(&self.core, Ok(answer));
-                Some(at)
+                Some(worker)
             }
-            Ok(Step::Refused(at, malformed)) => {
+            Ok(Ran::Refused(worker, malformed)) => {
                 reply.send(&self.core, Err(self.core.mismatch(malformed.to_string())));
-                Some(at)
+                Some(worker)
             }
-            Ok(Step::Later(later)) => self.complete(later, reply).await,
+            Ok(Ran::Later(later)) => self.complete(later, reply).await,
             Err(text) => self.fail(text, reply),
         }
     }
 
-    async fn complete(self: &Arc<Self>, later: Later<W, Answer>, reply: Reply) -> Option<Active<W>> {
-        match Guarded::new(&self.core, later).await {
+    async fn complete(self: &Arc<Self>, later: Later<W, Answer>, reply: Reply) -> Option<Box<W>> {
+        match Guarded::new(self.clone(), later).await {
             Ok((at, answer)) => {
                 reply.send(&self.core, Ok(answer));
-                Some(at)
+                Some(at.worker)
             }
             Err(text) => self.fail(text, reply),
         }
     }
 
-    fn fail(self: &Arc<Self>, text: String, reply: Reply) -> Option<Active<W>> {
+    fn fail(self: &Arc<Self>, text: String, reply: Reply) -> Option<Box<W>> {
         self.crashed(&text);
         reply.send(&self.core, Err(self.core.panicked(text)));
         None
@@ -102,7 +107,7 @@ impl<W: Worker> Cell<W> {
             return false;
         }
         match entry.reply {
-            Reply::Slot(request) => self.core.host.pending().begin(request) || self.core.now() < due,
+            Reply::Slot(request) => self.core.host().pending().begin(request) || self.core.now() < due,
             Reply::Nobody | Reply::To(_) => true,
         }
     }
@@ -117,7 +122,7 @@ impl<W: Worker> Cell<W> {
         let Some(method) = W::METHODS.iter().find(|method| method.id == id) else {
             return Err(CallError::Unhandled {
                 name: self.core.name.clone(),
-                node: self.core.host.node(),
+                node: self.core.host().node(),
                 worker: W::NAME.to_owned(),
                 message: id,
             });

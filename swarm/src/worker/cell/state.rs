@@ -8,7 +8,7 @@ use swarm_net::time::Instant;
 use tokio::sync::oneshot;
 
 use super::entry::Entry;
-use crate::worker::{Active, Args, Bundle, Phase, Undelivered, Worker};
+use crate::worker::{Args, Bundle, Phase, Undelivered, Worker};
 
 /// A publish is recognised among so many before it: a member that moves gets one twice only within moments.
 const PUBLISHES_KEPT: usize = 64;
@@ -17,7 +17,7 @@ const PUBLISHES_KEPT: usize = 64;
 pub(super) struct State<W: 'static> {
     pub(super) phase: Phase,
     /// The worker, while nobody has it. While the phase is Running, that is only when the queue is empty.
-    pub(super) worker: Option<Active<W>>,
+    pub(super) worker: Option<Box<W>>,
     /// There is no worker and will be none.
     pub(super) gone: bool,
     pub(super) pinned: bool,
@@ -35,7 +35,7 @@ pub(super) struct State<W: 'static> {
 struct Extras<W: 'static> {
     queue: VecDeque<Entry<W>>,
     /// Those who want the worker for themselves before the next message.
-    claims: VecDeque<oneshot::Sender<Active<W>>>,
+    claims: VecDeque<oneshot::Sender<Box<W>>>,
     bundle: Option<Bundle>,
     /// When it panicked lately.
     crashes: Vec<Instant>,
@@ -51,12 +51,12 @@ pub(super) enum CheckedIn<W: 'static> {
     /// Nothing waits for it.
     Idle,
     /// The next message for it.
-    Next(Active<W>, Entry<W>),
+    Next(Box<W>, Entry<W>),
 }
 
 /// What comes of asking for the worker.
 pub(super) enum CheckedOut<W> {
-    Worker(Active<W>),
+    Worker(Box<W>),
     Busy,
     Dead,
 }
@@ -84,30 +84,30 @@ impl<W: Worker> State<W> {
         }
     }
 
-    pub(super) fn check_in(&mut self, mut at: Active<W>) -> CheckedIn<W> {
+    pub(super) fn check_in(&mut self, mut worker: Box<W>) -> CheckedIn<W> {
         let Some(extras) = &mut self.extras else {
-            self.worker = Some(at);
+            self.worker = Some(worker);
             return CheckedIn::Idle;
         };
         while let Some(claim) = extras.claims.pop_front() {
-            match claim.send(at) {
+            match claim.send(worker) {
                 Ok(()) => return CheckedIn::Idle,
-                Err(back) => at = back,
+                Err(back) => worker = back,
             }
         }
         if self.phase == Phase::Running
             && let Some(entry) = extras.queue.pop_front()
         {
-            return CheckedIn::Next(at, entry);
+            return CheckedIn::Next(worker, entry);
         }
         self.tidy();
-        self.worker = Some(at);
+        self.worker = Some(worker);
         CheckedIn::Idle
     }
 
     /// Queues a message. If the worker was idle it comes back, to be run with the queue.
     #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
-    pub(super) fn push(&mut self, entry: Entry<W>) -> Result<Option<Active<W>>, (Entry<W>, Undelivered)> {
+    pub(super) fn push(&mut self, entry: Entry<W>) -> Result<Option<Box<W>>, (Entry<W>, Undelivered)> {
         if self.phase == Phase::Dead {
             return Err((entry, Undelivered::Moved));
         }
@@ -123,10 +123,10 @@ impl<W: Worker> State<W> {
     }
 
     /// Asks for the worker before the next message. At once, or by the channel, which closes if there will be none.
-    pub(super) fn claim(&mut self) -> Result<Active<W>, oneshot::Receiver<Active<W>>> {
+    pub(super) fn claim(&mut self) -> Result<Box<W>, oneshot::Receiver<Box<W>>> {
         let (sender, receiver) = oneshot::channel();
         match self.worker.take() {
-            Some(at) => return Ok(at),
+            Some(worker) => return Ok(worker),
             None if self.gone => drop(sender),
             None => self.extras().claims.push_back(sender),
         }
@@ -168,12 +168,12 @@ impl<W: Worker> State<W> {
     }
 
     /// The seal under way is done.
-    pub(super) fn seal(&mut self, at: Active<W>, bundle: Bundle) {
+    pub(super) fn seal(&mut self, worker: Box<W>, bundle: Bundle) {
         self.extras().bundle = Some(bundle);
         self.phase = Phase::Sealed;
         self.sealing = false;
         self.pinned = false;
-        self.worker = Some(at);
+        self.worker = Some(worker);
     }
 
     /// What a successor starts from; `None` unless sealed.

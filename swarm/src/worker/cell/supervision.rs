@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Cell;
 use super::state::CheckedOut;
-use crate::worker::{Active, Die, End, Phase, Restart, Worker};
+use crate::worker::{Die, End, Phase, Restart, Worker};
 
 /// OTP's default is one restart in five seconds; three let a worker outlive a short fault of what it depends on.
 pub(super) const RESTARTS_MAX: usize = 3;
@@ -19,7 +19,7 @@ const BACKOFF: Duration = Duration::from_millis(100);
 impl<W: Worker> Cell<W> {
     /// The worker is lost to a panic, or could not be started again. Decides what now.
     pub(super) fn crashed(self: &Arc<Self>, text: &str) {
-        self.core.alarms().clear(self.core.host.timers());
+        self.core.alarms().clear(self.core.host().timers());
         let now = self.core.now();
         let mut state = self.lock();
         self.core.give_back();
@@ -43,7 +43,7 @@ impl<W: Worker> Cell<W> {
     /// Starts the worker again from its init arguments, after `wait`.
     async fn restart(self: Arc<Self>, wait: Duration) {
         if !wait.is_zero() {
-            self.core.host.timers().delay(wait).await;
+            self.core.host().timers().delay(wait).await;
         }
         let args = {
             let mut state = self.lock();
@@ -53,33 +53,34 @@ impl<W: Worker> Cell<W> {
             }
         };
         match self.init(args).await {
-            Ok(at) => self.drain(at).await,
+            Ok(worker) => self.drain(worker).await,
             Err(text) => self.crashed(&text),
         }
     }
 
     /// The worker asked to end: its last words, then the end of the cell.
-    pub(super) fn stop(self: &Arc<Self>, at: Active<W>) {
+    pub(super) fn stop(self: &Arc<Self>, worker: Box<W>) {
         {
             let mut state = self.lock();
             if state.phase == Phase::Dead {
                 // It was ended from outside meanwhile: whoever did that takes it from here for its last words.
-                drop(state.check_in(at));
+                drop(state.check_in(worker));
                 return;
             }
         }
         self.refuse_all(&End::Stopped);
         let cell = self.clone();
         self.spawn(async move {
-            cell.last_words(at, Die::Stopped).await;
+            cell.last_words(worker, Die::Stopped).await;
             cell.tell(End::Stopped);
         });
     }
 
-    /// Ends a worker that asked for it while no message was in hand.
-    pub(crate) fn stop_if_idle(self: &Arc<Self>) {
-        if let CheckedOut::Worker(at) = self.check_out() {
-            self.bring_back(at);
+    /// The worker asks to end: after the message in hand, or now if there is none.
+    pub(crate) fn request_stop(self: &Arc<Self>) {
+        self.core.request_stop();
+        if let CheckedOut::Worker(worker) = self.check_out() {
+            self.bring_back(worker);
         }
     }
 
@@ -95,7 +96,7 @@ impl<W: Worker> Cell<W> {
             state.lose();
             state.shut()
         };
-        self.core.alarms().clear(self.core.host.timers());
+        self.core.alarms().clear(self.core.host().timers());
         let why = why.to_string();
         for entry in waiting {
             entry.end(&self.core, &why);
@@ -103,7 +104,7 @@ impl<W: Worker> Cell<W> {
     }
 
     fn tell(&self, why: End) {
-        self.core.host.ended(self.name(), W::KIND, self.core.epoch(), why);
+        self.core.host().ended(self.name(), W::KIND, self.core.epoch(), why);
     }
 }
 

@@ -8,16 +8,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use swarm_net::node::NodeId;
 use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::coop;
 
 use super::Cell;
 use super::entry::{Entry, Reply, Rows, Work, forget, typed, value};
 use super::guard::{discard, guarded};
+use super::ran::Ran;
 use super::state::CheckedOut;
 use crate::call::pending::{Answer, Place, Ticket, Waiting};
 use crate::error::{CallError, Executed};
 use crate::message::{Message, decode};
+use crate::name::Name;
 use crate::worker::running::{self, Awaited, DEPTH_MAX};
 use crate::worker::{Active, Call, Cast, Deadline, Input, Later, Step, Undelivered, Worker};
 
@@ -42,7 +45,8 @@ pub enum Called<M, R> {
 #[must_use = "dropping this gives up the answer"]
 pub struct Answered<R> {
     ticket: Ticket,
-    core: Arc<crate::worker::core::Core>,
+    name: Name,
+    node: NodeId,
     reply: PhantomData<fn() -> R>,
 }
 
@@ -55,8 +59,8 @@ impl<R: crate::message::Wire> Future for Answered<R> {
         Pin::new(&mut self.ticket).poll(cx).map(|result| match result? {
             Answer::Value(reply) => Ok(typed(reply)),
             Answer::Payload(payload) => decode(&payload).map_err(|malformed| CallError::SchemaMismatch {
-                name: self.core.name.clone(),
-                node: self.core.host.node(),
+                name: self.name.clone(),
+                node: self.node,
                 what: format!("its reply: {malformed}"),
                 executed: Executed::Yes,
             }),
@@ -85,7 +89,7 @@ impl<W: Worker> Cell<W> {
         if running::waits_for(&self.core) {
             return Called::Done(Err(CallError::SelfCall {
                 name: self.core.name.clone(),
-                node: self.core.host.node(),
+                node: self.core.host().node(),
             }));
         }
         if !self.core.may_run() {
@@ -98,9 +102,9 @@ impl<W: Worker> Cell<W> {
                 Poll::Ready(budget) => budget.made_progress(),
             }
             match self.check_out_soon() {
-                CheckedOut::Worker(at) => {
+                CheckedOut::Worker(worker) => {
                     let run = move |at| <W as Call<M>>::run(at, Input::Value(message));
-                    return match self.run_here(at, deadline, Awaited::Below, cx, run) {
+                    return match self.run_here(worker, deadline, Awaited::Below, cx, run) {
                         Polled::Done(reply) => Called::Done(self.core.in_time(Ok(reply))),
                         Polled::Failed(error) => Called::Done(Err(error)),
                         Polled::Later(later) => match self.move_to_task(forget(later, value), deadline) {
@@ -130,10 +134,10 @@ impl<W: Worker> Cell<W> {
     {
         if self.core.may_run() && runs_here::<W>() && coop::has_budget_remaining() {
             match self.check_out_soon() {
-                CheckedOut::Worker(at) => {
+                CheckedOut::Worker(worker) => {
                     let mut cx = TaskContext::from_waker(Waker::noop());
                     let run = move |at| <W as Cast<M>>::run(at, Input::Value(message));
-                    match self.run_here(at, Deadline::NEVER, Awaited::Nobody, &mut cx, run) {
+                    match self.run_here(worker, Deadline::NEVER, Awaited::Nobody, &mut cx, run) {
                         Polled::Done(()) => {}
                         Polled::Failed(error) => {
                             tracing::debug!(name = %self.core.name, %error, "a cast was not run to its end");
@@ -180,7 +184,7 @@ impl<W: Worker> Cell<W> {
     /// Runs a handler on this stack, as far as one poll gets. Unless it waits, the worker is back in its cell.
     fn run_here<R>(
         self: &Arc<Self>,
-        at: Active<W>,
+        worker: Box<W>,
         deadline: Deadline,
         awaited: Awaited,
         cx: &mut TaskContext<'_>,
@@ -188,30 +192,30 @@ impl<W: Worker> Cell<W> {
     ) -> Polled<W, R> {
         let _runtime = self.runtime_if_none();
         self.core.set_due(deadline.due);
-        let step = match guarded(&self.core, awaited, move || run(at)) {
-            Ok(Step::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
+        let ran = match guarded(&self.core, awaited, || Ran::from(run(self.active(worker)))) {
+            Ok(Ran::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => {
                     self.core.give_back();
                     return Polled::Later(later);
                 }
-                Ok(Poll::Ready((at, reply))) => Ok(Step::Done(at, reply)),
+                Ok(Poll::Ready((at, reply))) => Ok(Ran::Done(at.worker, reply)),
                 Err(text) => {
                     discard(&self.core, later);
                     Err(text)
                 }
             },
-            step => step,
+            ran => ran,
         };
-        match step {
-            Ok(Step::Done(at, reply)) => {
-                self.bring_back(at);
+        match ran {
+            Ok(Ran::Done(worker, reply)) => {
+                self.bring_back(worker);
                 Polled::Done(reply)
             }
-            Ok(Step::Refused(at, malformed)) => {
-                self.bring_back(at);
+            Ok(Ran::Refused(worker, malformed)) => {
+                self.bring_back(worker);
                 Polled::Failed(self.core.mismatch(malformed.to_string()))
             }
-            Ok(Step::Later(_)) => unreachable!("a handler that waits was polled above"),
+            Ok(Ran::Later(_)) => unreachable!("a handler that waits was polled above"),
             Err(text) => {
                 self.crashed(&text);
                 Polled::Failed(self.core.panicked(text))
@@ -219,23 +223,23 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    pub(super) fn bring_back(self: &Arc<Self>, at: Active<W>) {
-        if let Some((at, entry)) = self.check_in(at) {
-            self.spawn(self.clone().drain_from(at, entry));
+    pub(super) fn bring_back(self: &Arc<Self>, worker: Box<W>) {
+        if let Some((worker, entry)) = self.check_in(worker) {
+            self.spawn(self.clone().drain_from(worker, entry));
         }
     }
 
     /// A handler that waits goes on as a task, whatever becomes of its caller.
     fn move_to_task(self: &Arc<Self>, later: Later<W, Answer>, deadline: Deadline) -> Result<Ticket, CallError> {
         let name = self.core.name.clone();
-        match self.core.host.pending().take_begun(Waiting { name, deadline, place: Place::Begun }) {
+        match self.core.host().pending().take_begun(Waiting { name, deadline, place: Place::Begun }) {
             Ok(ticket) => {
                 self.spawn(self.clone().finish(later, Reply::Slot(ticket.request())));
                 Ok(ticket)
             }
             Err(_) => {
                 self.spawn(self.clone().finish(later, Reply::Nobody));
-                let (name, node, after) = (self.core.name.clone(), self.core.host.node(), deadline.limit);
+                let (name, node, after) = (self.core.name.clone(), self.core.host().node(), deadline.limit);
                 Err(CallError::Timeout { name, node, after, executed: Executed::Yes })
             }
         }
@@ -248,10 +252,10 @@ impl<W: Worker> Cell<W> {
         deadline: Deadline,
     ) -> Result<Result<Ticket, CallError>, (Entry<W>, Undelivered)> {
         let name = self.core.name.clone();
-        let ticket = match self.core.host.pending().take(Waiting { name, deadline, place: Place::Here }) {
+        let ticket = match self.core.host().pending().take(Waiting { name, deadline, place: Place::Here }) {
             Ok(ticket) => ticket,
             Err(exhausted) => {
-                let (name, node) = (self.core.name.clone(), self.core.host.node());
+                let (name, node) = (self.core.name.clone(), self.core.host().node());
                 let what = format!("the table of waiting calls ({exhausted})");
                 return Ok(Err(CallError::Overloaded { name, node, what }));
             }
@@ -261,12 +265,12 @@ impl<W: Worker> Cell<W> {
     }
 
     fn answered<R>(&self, ticket: Ticket) -> Answered<R> {
-        Answered { ticket, core: self.core.clone(), reply: PhantomData }
+        Answered { ticket, name: self.core.name.clone(), node: self.core.host().node(), reply: PhantomData }
     }
 
     /// Handlers find a tokio runtime around them, also when a plain thread calls.
     fn runtime_if_none(&self) -> Option<EnterGuard<'_>> {
-        Handle::try_current().is_err().then(|| self.core.host.runtime().enter())
+        Handle::try_current().is_err().then(|| self.core.host().runtime().enter())
     }
 }
 

@@ -46,7 +46,7 @@ async fn no_worker_starts_once_the_lease_is_over_and_the_last_words_are_heard() 
     let (bench, _lease) = leased();
     let shared = Shared::new();
     let running = bench.booted(&shared).await;
-    let late = Cell::<Probe>::starting("late".into(), epoch(1), bench.host());
+    let late = Cell::<Probe>::starting("late".into(), epoch(1), bench.home());
     bench.advance(LEASE);
     let start = crate::worker::Start { args: shared.args()[..].into(), bundle: None };
     let failed = AnyCell::boot(late, start).await.expect_err("it is too late");

@@ -32,7 +32,7 @@ async fn a_move_takes_state_timers_and_queue_along_in_order() {
     let bundle = Bundle::decode(&bundle.encode()).expect("it is well formed");
     assert_eq!(Some(&bundle), old.bundle().as_ref());
 
-    let new: Arc<Cell<Probe>> = Cell::starting("probe".into(), epoch(2), bench.host());
+    let new: Arc<Cell<Probe>> = Cell::starting("probe".into(), epoch(2), bench.home());
     let start = Start { args: shared.args()[..].into(), bundle: Some(bundle) };
     AnyCell::boot(new.clone(), start).await.expect("it starts");
     for parcel in old.close() {
@@ -139,10 +139,10 @@ async fn a_state_of_another_version_is_not_read() {
     assert!(absorbed.is_err_and(|text| text.contains("another version")));
     assert_eq!(call(&bench, &cell, Count(2)).await.expect("it runs on").0, 2);
 
-    let target = Cell::<Probe>::starting("probe".into(), epoch(2), bench.host());
+    let target = Cell::<Probe>::starting("probe".into(), epoch(2), bench.home());
     let started = AnyCell::boot(target, Start { args: shared.args()[..].into(), bundle: Some(left(strange)) }).await;
     assert!(started.is_err_and(|text| text.contains("another version")));
-    let target = Cell::<Probe>::starting("probe".into(), epoch(3), bench.host());
+    let target = Cell::<Probe>::starting("probe".into(), epoch(3), bench.home());
     let bundle = Some(left(Count::FINGERPRINT.low()));
     assert_eq!(AnyCell::boot(target.clone(), Start { args: shared.args()[..].into(), bundle }).await, Ok(()));
     assert_eq!(call(&bench, &target, Count(2)).await.expect("it runs").0, 42);

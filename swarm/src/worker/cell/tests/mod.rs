@@ -1,5 +1,6 @@
 //! The cell, tried from outside: a node that records, and a worker whose handlers do what a test asks for.
 
+mod context;
 mod lease;
 mod life;
 mod order;
@@ -26,8 +27,8 @@ use crate::message::{Fingerprint, Message, Schema, decode, encode};
 use crate::name::Name;
 use crate::timer::Timers;
 use crate::worker::{
-    Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Host, Input, KindId, Lease,
-    Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
+    Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Home, Host, Input, KindId,
+    Lease, Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
 };
 
 /// A node that notes what its cells tell it.
@@ -36,7 +37,6 @@ struct Node {
     timers: Timers,
     pending: Arc<Pending>,
     replies: Arc<Replies>,
-    lease: Lease,
     ended: mpsc::UnboundedSender<(Name, End)>,
 }
 
@@ -73,9 +73,6 @@ impl Host for Node {
     fn outlet(&self) -> Arc<dyn Outlet> {
         self.replies.clone()
     }
-    fn lease(&self) -> Lease {
-        self.lease.clone()
-    }
     fn ended(&self, name: &Name, _: KindId, _: Epoch, end: End) {
         self.ended.send((name.clone(), end)).ok();
     }
@@ -87,6 +84,7 @@ impl Host for Node {
 /// A node with what it tells.
 struct Bench {
     node: Arc<Node>,
+    lease: Lease,
     replies: mpsc::UnboundedReceiver<(u64, Result<Payload, CallError>)>,
     ended: mpsc::UnboundedReceiver<(Name, End)>,
 }
@@ -105,22 +103,22 @@ impl Bench {
         let address = "127.0.0.1:1".parse().expect("an address");
         let replier = Arc::new(Replies { node: NodeId::new(address, 7), pending: pending.clone(), sent });
         let runtime = tokio::runtime::Handle::current();
-        let node = Node { runtime, timers: Timers::manual(), pending, replies: replier, lease, ended: ends };
-        Self { node: Arc::new(node), replies, ended }
+        let node = Node { runtime, timers: Timers::manual(), pending, replies: replier, ended: ends };
+        Self { node: Arc::new(node), lease, replies, ended }
     }
 
-    fn host(&self) -> Arc<dyn Host> {
-        self.node.clone()
+    fn home(&self) -> Arc<Home> {
+        Home::new(self.node.clone(), self.lease.clone())
     }
 
     /// A running cell that nothing can start again.
     fn cell(&self, shared: &Arc<Shared>) -> Arc<Cell<Probe>> {
-        Cell::with_worker("probe".into(), epoch(1), self.host(), Probe { shared: shared.clone(), total: 0 })
+        Cell::with_worker("probe".into(), epoch(1), self.home(), Probe { shared: shared.clone(), total: 0 })
     }
 
     /// A cell that was started from init arguments.
     async fn booted(&self, shared: &Arc<Shared>) -> Arc<Cell<Probe>> {
-        let cell = Cell::starting("probe".into(), epoch(1), self.host());
+        let cell = Cell::starting("probe".into(), epoch(1), self.home());
         let start = crate::worker::Start { args: shared.args()[..].into(), bundle: None };
         AnyCell::boot(cell.clone(), start).await.expect("it starts");
         cell
@@ -139,7 +137,7 @@ impl Bench {
     /// A parcel from another node.
     fn parcel<M: Message>(&self, message: &M, request: Option<u64>) -> Parcel {
         let elsewhere = NodeId::new("127.0.0.1:2".parse().expect("an address"), 8);
-        let outlet = self.host().outlet();
+        let outlet = self.node.outlet();
         Parcel {
             method: M::ID,
             fingerprint: match Probe::METHODS.iter().find(|method| method.id == M::ID) {
@@ -441,7 +439,7 @@ handler!(Call, BoomLater, Count, async |at, m| {
     if m.0 < u64::MAX { panic!("later {}", m.0) } else { Count(at.worker.total) }
 });
 handler!(Call, Own, Count, async |at, m| {
-    let own = at.context.core.cell_as::<Cell<Probe>>().expect("it lives");
+    let own = at.context.typed().expect("it lives");
     match call_within(&own, Count(m.0), Deadline::NEVER).await {
         Err(CallError::SelfCall { .. }) => Count(1),
         Ok(_) | Err(_) => Count(0),

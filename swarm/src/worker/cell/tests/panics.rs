@@ -103,7 +103,7 @@ async fn a_failing_first_start_leaves_the_queue_to_close() {
     let bench = Bench::new();
     let shared = Shared::new();
     shared.failures.store(1, Ordering::SeqCst);
-    let cell: Arc<Cell<Probe>> = Cell::starting("probe".into(), epoch(1), bench.host());
+    let cell: Arc<Cell<Probe>> = Cell::starting("probe".into(), epoch(1), bench.home());
     cell.cast(Note(1, 1)).expect("there is room");
     let start = crate::worker::Start { args: shared.args()[..].into(), bundle: None };
     assert_eq!(AnyCell::boot(cell.clone(), start).await, Err("not today".into()));
