@@ -69,10 +69,11 @@ impl Driven {
         }
     }
 
-    /// When to turn it next, though nothing happens to its sockets; at once if something waits.
-    pub fn next_due(&self) -> Instant {
+    /// When to turn it next, though nothing happens to its sockets: at once if something waits, never if it is over.
+    pub fn next_due(&self) -> Option<Instant> {
         let waits = self.driver.is_busy() || !self.driver.queue.is_empty();
-        if waits { Instant::START } else { self.driver.next_due() }
+        let due = if waits { Instant::START } else { self.driver.next_due() };
+        (!self.over).then_some(due)
     }
 
     /// A node of the cluster was found, as by a beacon of it.

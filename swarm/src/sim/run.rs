@@ -114,6 +114,8 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
     let trouble = Trouble::of(seed);
     let mut play = Play::new(seed, options, trouble);
     let violation = play.whole();
+    let spun = play.world.spun().map(|found| Violation::new("threads come to rest", found.to_owned()));
+    let violation = spun.or(violation);
     let lasted = play.world.now() as f64 / 1e9;
     let mut faults = play.world.net.counts();
     drop(play);
@@ -192,7 +194,7 @@ impl<'a> Play<'a> {
         loop {
             match self.world.unsettled() {
                 None => return Ok(()),
-                Some(found) if self.world.now() >= end => return Err(found),
+                Some(found) if self.world.now() >= end || self.world.spun().is_some() => return Err(found),
                 Some(_) => self.world.pass(50 * MS),
             }
         }
@@ -213,7 +215,7 @@ impl<'a> Play<'a> {
             journal::with(|journal| journal.ballast = 9 << 20);
         }
         let mut asked = 0;
-        while asked < self.options.requests {
+        while asked < self.options.requests && self.world.spun().is_none() {
             match self.world.dice.roll(12) {
                 0 => self.change(),
                 1 => self.fault(),
@@ -338,7 +340,23 @@ impl<'a> Play<'a> {
                     return;
                 }
             }
-            other => unreachable!("{other} is none that is chosen here"),
+            // Those of the weather, of workers and of single nodes.
+            Fault::Lost
+            | Fault::Doubled
+            | Fault::Late
+            | Fault::Corrupted
+            | Fault::Restart
+            | Fault::ClockSetBack
+            | Fault::ClockDrift
+            | Fault::Join
+            | Fault::Leave
+            | Fault::SlowHandler
+            | Fault::Panic
+            | Fault::InitFailed
+            | Fault::InitPanicked
+            | Fault::HandoffHung
+            | Fault::LargeState
+            | Fault::NoKind => return,
         }
         journal::note(|| format!("{fault} of {at} and {to}"));
         journal::with(|journal| journal.fault(fault));

@@ -162,8 +162,9 @@ impl Site {
         match part {
             Part::Io if net.has_work(self.addr) => When::Now,
             Part::Io => match self.driven.next_due() {
-                Instant::START => When::Now,
-                due => When::At(self.clock.when(due)),
+                None => When::Idle,
+                Some(Instant::START) => When::Now,
+                Some(due) => When::At(self.clock.when(due)),
             },
             Part::Control if !self.inputs.is_empty() => When::Now,
             Part::Control => When::At(self.clock.when(self.sleeps.0 + self.sleeps.1)),

@@ -26,6 +26,9 @@ const BEACON: Time = 300 * MS;
 /// How long the others take to make new copies of what a lost node had: to notice it, to claim, to install.
 const RECOVERY: Time = 3 * S;
 
+/// How often parts of nodes may run without any time passing.
+const SPINS_MAX: u32 = 100_000;
+
 /// All parts of a node.
 const PARTS: [Part; 4] = [Part::Io, Part::Control, Part::Tasks, Part::Timers];
 
@@ -66,6 +69,9 @@ pub(super) struct World {
     steps: BTreeMap<(Time, u64), Step>,
     order: u64,
     drifts: bool,
+    /// How often a part has run since it had last let time pass, and what became too much.
+    spins: u32,
+    spun: Option<String>,
     /// Until when which copies are missing, or may be: nodes that crashed or stand still.
     missing: Vec<Time>,
     /// Nodes that were not able to do what they had to, so that nobody can expect it of them.
@@ -85,6 +91,8 @@ impl World {
             steps: BTreeMap::new(),
             order: 0,
             drifts,
+            spins: 0,
+            spun: None,
             missing: Vec::new(),
             excused: BTreeSet::new(),
         }
@@ -92,6 +100,11 @@ impl World {
 
     pub(super) fn now(&self) -> Time {
         self.now
+    }
+
+    /// A thread that never sleeps again, if there is one.
+    pub(super) fn spun(&self) -> Option<&str> {
+        self.spun.as_deref()
     }
 
     pub(super) fn excused(&self) -> &BTreeSet<NodeId> {
@@ -267,7 +280,7 @@ impl World {
     /// Lets everything happen that happens in the next `span`.
     pub(super) fn pass(&mut self, span: Time) {
         self.after(span, Step::Told);
-        while self.advance() != Some(Step::Told) {}
+        while self.spun.is_none() && self.advance() != Some(Step::Told) {}
     }
 
     /// The next thing happens.
@@ -276,6 +289,7 @@ impl World {
         let step = self.steps.first_key_value().map(|((at, _), _)| *at);
         let net = self.net.next_due();
         let next = [part, step, net].into_iter().flatten().min()?;
+        self.spins = if next > self.now { 0 } else { self.spins + 1 };
         self.now = self.now.max(next);
         journal::with(|journal| journal.now = self.now);
         if net.is_some_and(|at| at <= self.now) {
@@ -291,6 +305,9 @@ impl World {
             return Some(step);
         } else if let Some((_, slot, part)) = self.queue.pop_first() {
             self.slots[slot].due[part as usize] = None;
+            if self.spins > SPINS_MAX {
+                self.spun = Some(format!("the {part:?} of slot {slot} runs for ever at {} ns", self.now));
+            }
             self.run(slot, part);
         }
         None
