@@ -108,6 +108,12 @@ impl Trouble {
 /// announces itself, claims and hands over, each with its waits.
 const CALM: Time = 60 * S;
 
+/// The longest message: far shorter than usual, so that large states need not be large.
+const MESSAGE_BYTES_MAX: u32 = 64 << 10;
+
+/// What makes a state large: it travels in several pieces.
+const BALLAST: usize = 300 << 10;
+
 /// Runs the world of a seed. The same seed, options and code give the same run, on every machine.
 pub fn run(seed: u64, options: &Options) -> Outcome {
     journal::open(options.trace);
@@ -151,6 +157,7 @@ impl<'a> Play<'a> {
     fn new(seed: u64, options: &'a Options, trouble: Trouble) -> Self {
         let mut config = Config { leave_timeout_ms: 10_000, start_timeout_ms: 5_000, ..Config::local() };
         config.net.partitions = 8;
+        config.message_bytes_max = MESSAGE_BYTES_MAX;
         let drifts = seed & 8 != 0;
         Self { world: World::new(seed, config, drifts), options, trouble, guests: Vec::new() }
     }
@@ -212,7 +219,7 @@ impl<'a> Play<'a> {
         };
         self.world.net.set_weather(weather);
         if self.world.dice.roll(8) == 0 {
-            journal::with(|journal| journal.ballast = 9 << 20);
+            journal::with(|journal| journal.ballast = BALLAST);
         }
         let mut asked = 0;
         while asked < self.options.requests && self.world.spun().is_none() {
@@ -242,6 +249,9 @@ impl<'a> Play<'a> {
         let any = name(dice.roll(self.options.names));
         let (kind, ms) = (dice.roll(100), dice.roll(300) as u64);
         let panics = self.trouble == Trouble::Storm && dice.roll(20) == 0;
+        if self.trouble == Trouble::Storm && dice.roll(30) == 0 {
+            journal::with(|journal| journal.hang.insert(any.clone()));
+        }
         match kind {
             0..50 => self.ask(What::Call, &any, if panics { Manner::Panics } else { Manner::Plain }),
             50..55 => self.ask(What::Call, &any, Manner::Slow(ms)),
