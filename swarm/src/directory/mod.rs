@@ -6,6 +6,7 @@
 //! | `event`, `action`, `message` | what comes in, what goes out, what nodes say to each other |
 //! | `record`, `table`, `copy` | what is registered, how it is found, and how two copies become one |
 //! | `pool` | what many records have in common |
+//! | `few` | maps that nearly always have one entry |
 //! | `world`, `turn` | the cluster as this node sees it; what a turn carries along |
 //! | `partition` | one slice of the names: whom this node follows there, its copy, cells and office |
 //! | `claim`, `office`, `takeover` | how a partition changes hands |
@@ -23,6 +24,7 @@ mod claim;
 mod config;
 mod copy;
 mod event;
+mod few;
 mod host;
 mod leave;
 mod message;
@@ -240,7 +242,7 @@ impl Directory {
     /// Has a name reconciled at the end of the turn.
     fn mark(&mut self, id: PartitionId, name: Name) {
         if let Some(office) = &mut self.partitions[usize::from(id.0)].office {
-            office.dirty.insert(name);
+            office.dirty.insert(name, ());
             self.touched.insert(id);
         }
     }

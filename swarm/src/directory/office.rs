@@ -8,6 +8,7 @@ use swarm_net::time::Instant;
 
 use crate::directory::claim::Claim;
 use crate::directory::copy::Op;
+use crate::directory::few::Few;
 use crate::directory::message::{CellReport, DirectiveId};
 use crate::directory::record::{Registration, Rid, Stamp};
 use crate::directory::request::{Ask, RequestId};
@@ -33,11 +34,11 @@ pub(super) struct Office {
     /// Whose cells are known.
     pub(super) hosts: BTreeMap<NodeId, Told>,
     /// The names that something is to be kept of beside their records; see `rest`.
-    pub(super) names: BTreeMap<Name, Box<Work>>,
+    pub(super) names: Few<Name, Box<Work>>,
     /// Names to be reconciled.
-    pub(super) dirty: BTreeSet<Name>,
+    pub(super) dirty: Few<Name, ()>,
     /// Names that wait until a change is stable.
-    pub(super) waiting: BTreeSet<(u64, Name)>,
+    pub(super) waiting: Few<(u64, Name), ()>,
     /// Where each kind should live, as of the last look at the ring.
     pub(super) desired: BTreeMap<KindId, Option<NodeId>>,
     /// The changes since `log_base`, to be shipped at the end of the turn.
@@ -156,20 +157,22 @@ impl Waits {
         self.0.take().map_or_else(Lists::default, |lists| *lists)
     }
 
-    /// Those who wait for how another's start ends.
+    /// Those who wait for how another's start ends; they do not afterwards.
     pub(super) fn take_rivals(&mut self) -> Vec<(RequestId, Ask)> {
-        let mut lists = self.take();
-        let rivals = std::mem::take(&mut lists.rivals);
-        self.put(lists);
-        rivals
+        self.change(|lists| std::mem::take(&mut lists.rivals))
     }
 
-    /// Puts back those who wait on.
-    pub(super) fn put(&mut self, lists: Lists) {
-        let Lists { starts, rivals, ends, groups } = &lists;
-        if !(starts.is_empty() && rivals.is_empty() && ends.is_empty() && groups.is_empty()) {
-            self.0 = Some(Box::new(lists));
+    /// Changes who waits, if anybody does.
+    pub(super) fn change<R: Default>(&mut self, change: impl FnOnce(&mut Lists) -> R) -> R {
+        let Some(lists) = &mut self.0 else {
+            return R::default();
+        };
+        let result = change(lists);
+        let Lists { starts, rivals, ends, groups } = &**lists;
+        if starts.is_empty() && rivals.is_empty() && ends.is_empty() && groups.is_empty() {
+            self.0 = None;
         }
+        result
     }
 }
 
@@ -210,9 +213,9 @@ impl Office {
             epochs: 0,
             directives: 0,
             hosts: BTreeMap::new(),
-            names: BTreeMap::new(),
-            dirty: BTreeSet::new(),
-            waiting: BTreeSet::new(),
+            names: Few::default(),
+            dirty: Few::default(),
+            waiting: Few::default(),
             desired: BTreeMap::new(),
             log: Vec::new(),
             log_base: 0,
@@ -276,7 +279,7 @@ impl Office {
             }
             (None, None) => {}
         }
-        self.dirty.insert(name.clone());
+        self.dirty.insert(name.clone(), ());
     }
 
     /// A host told all its cells. What a directive is out for is newer than that.
@@ -303,11 +306,11 @@ impl Office {
         self.hosts.remove(&host);
         self.ships.remove(&host);
         self.retired.remove(&host);
-        for (name, work) in &mut self.names {
+        for (name, work) in self.names.iter_mut() {
             let before = work.seen.len();
             work.seen.retain(|(node, _)| *node != host);
             if work.seen.len() < before {
-                self.dirty.insert(name.clone());
+                self.dirty.insert(name.clone(), ());
             }
         }
         self.recall(host);
@@ -328,10 +331,10 @@ impl Office {
     }
 
     fn recall(&mut self, host: NodeId) {
-        for (name, work) in &mut self.names {
+        for (name, work) in self.names.iter_mut() {
             if work.out.is_some_and(|(node, _)| node == host) {
                 work.out = None;
-                self.dirty.insert(name.clone());
+                self.dirty.insert(name.clone(), ());
             }
         }
     }
@@ -345,9 +348,9 @@ impl Office {
     /// Wakes the names whose change is stable now.
     pub(super) fn wake_stable(&mut self) {
         let stable = self.stable();
-        while self.waiting.first().is_some_and(|(seq, _)| *seq <= stable) {
-            if let Some((_, name)) = self.waiting.pop_first() {
-                self.dirty.insert(name);
+        while self.waiting.first().is_some_and(|((seq, _), ())| *seq <= stable) {
+            if let Some(((_, name), ())) = self.waiting.pop_first() {
+                self.dirty.insert(name, ());
             }
         }
     }

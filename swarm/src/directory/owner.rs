@@ -87,7 +87,7 @@ impl Partition {
             }
             Verdict::AwaitStable(seq) => {
                 if let Some(office) = &mut self.office {
-                    office.waiting.insert((seq, name.clone()));
+                    office.waiting.insert((seq, name.clone()), ());
                 }
                 return Next::Wait;
             }
@@ -290,15 +290,15 @@ impl Partition {
             work.plan = None;
             work.trouble = None;
             work.sealing = None;
-            let mut waits = work.waits.take();
-            for (to, _) in waits.starts.drain(..) {
-                turn.answer(to, answer.clone());
-            }
-            for (to, _) in waits.groups.drain(..) {
-                turn.answer(to, Answer::NotRegistered);
-            }
-            work.waits.put(waits);
-            office.dirty.insert(name.clone());
+            work.waits.change(|lists| {
+                for (to, _) in lists.starts.drain(..) {
+                    turn.answer(to, answer.clone());
+                }
+                for (to, _) in lists.groups.drain(..) {
+                    turn.answer(to, Answer::NotRegistered);
+                }
+            });
+            office.dirty.insert(name.clone(), ());
         }
         (seq, ids)
     }

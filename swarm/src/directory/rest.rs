@@ -202,7 +202,7 @@ impl Partition {
     /// Owner: the fingerprint of all cells that it knows on a node.
     pub(super) fn mark_of(&self, host: NodeId) -> u64 {
         let resting = self.resting().filter(|record| record.head().host() == host).map(Record::mark);
-        let works = self.office.iter().flat_map(|office| &office.names).filter_map(|(name, work)| {
+        let works = self.office.iter().flat_map(|office| office.names.iter()).filter_map(|(name, work)| {
             let cell = work.cell(host)?;
             Some(cell_mark(name, cell.epoch, cell.phase, (cell.groups_mark, cell.indexed)))
         });
