@@ -93,8 +93,13 @@ impl Partition {
                 let answer = if local { Answer::Refused(Refusal::NotAMember) } else { Answer::NoCapableNode };
                 return turn.answer(from, answer);
             };
-            let record = Record::new(name.clone(), Rid(ver), Registration::new(spec, from, host, ver));
-            self.commit(turn, Op::Put { record });
+            let mut registration = Registration::new(spec, from, host, ver);
+            let plan = office.first_plan(&name, host);
+            if let Some(plan) = &plan {
+                registration.place(host, plan.epoch);
+            }
+            self.commit(turn, Op::Put { record: Record::new(name.clone(), Rid(ver), registration) });
+            self.with_work(&name, |work| work.plan = plan);
         }
         let Some(office) = &mut self.office else {
             return;

@@ -233,6 +233,15 @@ impl Office {
         Epoch::new(self.term, self.epochs)
     }
 
+    /// The activation with which a name is registered. None if anything is known about the name, or not known yet: then it
+    /// is for `reconcile` to say what is next; else it could say nothing but this.
+    pub(super) fn first_plan(&mut self, name: &Name, to: NodeId) -> Option<Box<Plan>> {
+        if self.blocked || self.names.contains_key(name) {
+            return None;
+        }
+        Some(Box::new(Plan { epoch: self.next_epoch(), to, from: None, unseal: false, seq: self.seq + 1 }))
+    }
+
     pub(super) fn next_directive(&mut self) -> DirectiveId {
         self.directives += 1;
         DirectiveId(self.directives)

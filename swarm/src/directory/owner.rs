@@ -147,7 +147,7 @@ impl Partition {
         self.copy.as_ref()?.records.get(name)
     }
 
-    fn with_work(&mut self, name: &Name, change: impl FnOnce(&mut crate::directory::office::Work)) {
+    pub(super) fn with_work(&mut self, name: &Name, change: impl FnOnce(&mut crate::directory::office::Work)) {
         if let Some(office) = &mut self.office {
             change(office.work(name));
         }

@@ -75,6 +75,8 @@ pub(crate) struct Left {
 pub(crate) struct Control {
     node: Arc<Node>,
     inputs: Receiver<Input>,
+    /// The inputs of one turn; empty between turns.
+    taken: Vec<Input>,
     directory: Directory,
     requests: Requests,
     view: View,
@@ -101,6 +103,7 @@ impl Control {
         Self {
             node,
             inputs,
+            taken: Vec::new(),
             directory,
             requests: Requests::starting_at(first_request),
             view,
@@ -162,11 +165,13 @@ impl Control {
     /// Works off what waits, and does what is due. False at the end of the node.
     pub(crate) fn turn(&mut self, now: Now, first: Option<Input>) -> bool {
         let mut goes_on = true;
-        let more: Vec<Input> = self.inputs.try_iter().take(TURN_MAX).collect();
-        for input in first.into_iter().chain(more) {
+        let mut taken = std::mem::take(&mut self.taken);
+        taken.extend(first.into_iter().chain(self.inputs.try_iter().take(TURN_MAX)));
+        for input in taken.drain(..) {
             goes_on &= !matches!(input, Input::Stop);
             self.take(now, input);
         }
+        self.taken = taken;
         self.timeouts(now);
         self.count(now.instant);
         self.send();
