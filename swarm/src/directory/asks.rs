@@ -107,6 +107,8 @@ impl Partition {
         let seq = office.seq;
         let starts = &mut office.work(&name).waits.lists().starts;
         if !starts.iter().any(|(to, _)| *to == from) {
+            // There is one, unless the name is registered again while its worker starts.
+            starts.reserve_exact(1);
             starts.push((from, seq));
         }
         office.dirty.insert(name, ());
@@ -252,7 +254,7 @@ impl Partition {
         let work = office.names.get(name);
         let host = match work.and_then(|work| work.plan.as_ref()) {
             // Its target has not been told yet; the source queues, and forwards when it is dropped.
-            Some(plan) => plan.from?.0,
+            Some(plan) => plan.from.as_ref()?.0,
             None => head.host(),
         };
         let there = self.rests(name)

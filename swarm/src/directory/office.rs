@@ -89,7 +89,7 @@ pub(super) struct Work {
     pub(super) waits: Waits,
     pub(super) trouble: Option<Box<Trouble>>,
     /// The cell that was told to seal for a move.
-    pub(super) sealing: Option<Epoch>,
+    pub(super) sealing: Option<Box<Epoch>>,
 }
 
 /// An activation that is written in the record and not yet ordered.
@@ -97,8 +97,8 @@ pub(super) struct Work {
 pub(super) struct Plan {
     pub(super) epoch: Epoch,
     pub(super) to: NodeId,
-    /// The sealed cell that it continues.
-    pub(super) from: Option<(NodeId, Epoch)>,
+    /// The sealed cell that it continues. Boxed, since most activations are the first.
+    pub(super) from: Option<Box<(NodeId, Epoch)>>,
     /// It continues where it is.
     pub(super) unseal: bool,
     /// To be stable before it is ordered.

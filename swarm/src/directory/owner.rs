@@ -74,7 +74,7 @@ impl Partition {
             seq: office.seq,
             stable: office.stable(),
             trial,
-            sealing: work.and_then(|work| work.sealing),
+            sealing: work.and_then(|work| work.sealing.as_deref().copied()),
         };
         Some(case.decide())
     }
@@ -122,7 +122,7 @@ impl Partition {
                     if !turn.moves.begin(self.id, name, turn.world.config.move_rate) {
                         return Next::Wait;
                     }
-                    self.with_work(name, |work| work.sealing = Some(epoch));
+                    self.with_work(name, |work| work.sealing = Some(Box::new(epoch)));
                 }
                 self.direct_to(turn, name, at, Directive::Seal { epoch, forced });
             }
@@ -239,7 +239,7 @@ impl Partition {
         };
         let seq = self.amend(turn, name, |registration| registration.place(to, epoch));
         self.with_work(name, |work| {
-            work.plan = Some(Box::new(Plan { epoch, to, from, unseal, seq }));
+            work.plan = Some(Box::new(Plan { epoch, to, from: from.map(Box::new), unseal, seq }));
             if let Some(trouble) = &mut work.trouble {
                 trouble.failed = false;
             }
@@ -251,11 +251,12 @@ impl Partition {
             return;
         };
         let Some(plan) = work.plan.take() else { return };
-        if let (true, Some((_, epoch))) = (plan.unseal, plan.from) {
+        let source = plan.from.map(|from| *from);
+        if let (true, Some((_, epoch))) = (plan.unseal, source) {
             return self.direct_to(turn, name, plan.to, Directive::Unseal { epoch, new: plan.epoch });
         }
         let mut absorbed = Vec::new();
-        if let Some((source, _)) = plan.from {
+        if let Some((source, _)) = source {
             absorbed = work.cell(source).map(|cell| cell.absorbed.clone()).unwrap_or_default();
         } else if work.waits.starts().is_empty() {
             turn.notice(Notice::FailedOver { name: name.clone(), to: plan.to });
@@ -270,7 +271,7 @@ impl Partition {
             registrar: head.registrar(),
             epoch: plan.epoch,
             groups: record::active(&record.groups()),
-            source: plan.from,
+            source,
             absorbed,
         };
         self.direct_to(turn, name, plan.to, Directive::Start(Box::new(start)));

@@ -135,7 +135,7 @@ impl Partition {
         let rests = match (work.seen.as_slice(), copy.records.noted(name)) {
             ([], _) => true,
             ([(at, cell)], Some((record, note))) if record.head().host() == *at && record.describes(cell) => {
-                let sealing = work.sealing == Some(cell.epoch);
+                let sealing = work.sealing.as_deref() == Some(&cell.epoch);
                 note.seen = !sealing && self.absorbed.keep(name, &cell.absorbed, note);
                 note.seen
             }
