@@ -318,6 +318,10 @@ impl Partition {
         office.seq += 1;
         copy.apply(&op);
         copy.reach(Stamp { term: office.term, seq: office.seq });
+        if office.log.is_empty() {
+            // Nearly always it is the only one of its turn.
+            office.log.reserve_exact(1);
+        }
         office.log.push(op);
         office.seq
     }

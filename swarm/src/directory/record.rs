@@ -200,7 +200,9 @@ impl Registration {
 
     /// It runs there now, or is about to, as this activation.
     pub(super) fn place(&mut self, host: NodeId, epoch: Epoch) {
-        self.host = Arc::new(host);
+        if *self.host != host {
+            self.host = Arc::new(host);
+        }
         self.epoch = epoch;
     }
 
@@ -300,10 +302,11 @@ impl Record {
 
     /// Shares what it has in common with other records, so that a million of them do not have it a million times.
     pub(super) fn share(&mut self, pool: &mut Pool) {
-        if self.siblings.iter().all(|(_, registration)| registration.is_shared(pool)) {
-            return;
+        // What nobody else has is new, and what others have is nearly always shared already.
+        let new = Arc::get_mut(&mut self.siblings).is_some();
+        if new || !self.siblings.iter().all(|(_, registration)| registration.is_shared(pool)) {
+            Arc::make_mut(&mut self.siblings).iter_mut().for_each(|(_, registration)| registration.share(pool));
         }
-        Arc::make_mut(&mut self.siblings).iter_mut().for_each(|(_, registration)| registration.share(pool));
     }
 
     /// The fingerprint of the groups that it is in, by which an owner sees whether a cell knows them.

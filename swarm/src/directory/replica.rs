@@ -22,8 +22,7 @@ impl Partition {
             return;
         }
         let (base, seq) = (office.log_base, office.seq);
-        let mut whole: Option<Arc<Copy>> = None;
-        let ops = Arc::new(std::mem::take(&mut office.log));
+        let (mut whole, mut changes): (Option<Arc<Copy>>, Option<Arc<Vec<Op>>>) = (None, None);
         office.log_base = seq;
         for node in &office.replicas {
             // What an uncovered node knows is not merged yet: an install would destroy it.
@@ -34,7 +33,10 @@ impl Partition {
             let term = office.term;
             let message = match ship.sent {
                 Some(sent) if sent == seq => continue,
-                Some(sent) if sent == base => Message::Update { term, after: base, seq, ops: ops.clone() },
+                Some(sent) if sent == base => {
+                    let ops = changes.get_or_insert_with(|| Arc::new(std::mem::take(&mut office.log))).clone();
+                    Message::Update { term, after: base, seq, ops }
+                }
                 Some(_) | None => {
                     let copy = whole.get_or_insert_with(|| Arc::new(copy.clone())).clone();
                     Message::Install { term, seq, copy }
@@ -44,6 +46,7 @@ impl Partition {
             office.retired.remove(node);
             turn.send(*node, self.id, message);
         }
+        office.log = Vec::new();
     }
 
     /// Owner: tells covered nodes that are no replicas to forget their copies, once the replicas hold everything.
