@@ -67,6 +67,7 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::{Instant, Now};
 
+use crate::directory::few::Few;
 use crate::directory::leave::Departure;
 use crate::directory::partition::Partition;
 use crate::directory::pool::Pool;
@@ -88,7 +89,7 @@ pub struct Directory {
     world: World,
     partitions: Vec<Partition>,
     /// Partitions that an event touched, to be settled before the turn ends.
-    touched: BTreeSet<PartitionId>,
+    touched: Few<PartitionId, ()>,
     inbox: VecDeque<(PartitionId, Message)>,
     timers: Timers,
     moves: Moves,
@@ -112,7 +113,7 @@ impl Directory {
         Self {
             partitions: ids.map(Partition::new).collect(),
             world: World::new(me, kinds, config),
-            touched: BTreeSet::new(),
+            touched: Few::default(),
             inbox: VecDeque::new(),
             timers: Timers::default(),
             moves: Moves::default(),
@@ -200,8 +201,13 @@ impl Directory {
         self.world.ring.partition_of(name.hash64().0)
     }
 
+    /// A partition that is to be settled before the turn ends.
     fn enter<'a>(&'a mut self, now: Now, out: &'a mut Vec<Action>, id: PartitionId) -> (&'a mut Partition, Turn<'a>) {
-        self.touched.insert(id);
+        self.touched.insert(id, ());
+        self.open(now, out, id)
+    }
+
+    fn open<'a>(&'a mut self, now: Now, out: &'a mut Vec<Action>, id: PartitionId) -> (&'a mut Partition, Turn<'a>) {
         let turn = Turn {
             now,
             world: &self.world,
@@ -224,10 +230,9 @@ impl Directory {
     /// Ends the turn: every touched partition is brought up to date, and what this node says to itself is heard.
     fn settle(&mut self, now: Now, out: &mut Vec<Action>) {
         loop {
-            while let Some(id) = self.touched.pop_first() {
-                let (partition, mut turn) = self.enter(now, out, id);
+            while let Some((id, ())) = self.touched.pop_first() {
+                let (partition, mut turn) = self.open(now, out, id);
                 partition.settle(&mut turn);
-                self.touched.remove(&id);
             }
             if let Some((id, message)) = self.inbox.pop_front() {
                 self.receive(now, out, self.world.me, id, message);
@@ -243,7 +248,7 @@ impl Directory {
     fn mark(&mut self, id: PartitionId, name: Name) {
         if let Some(office) = &mut self.partitions[usize::from(id.0)].office {
             office.dirty.insert(name, ());
-            self.touched.insert(id);
+            self.touched.insert(id, ());
         }
     }
 
@@ -292,7 +297,7 @@ impl Directory {
                 Some(name) => self.mark(id, name),
                 None => {
                     self.partitions[usize::from(id.0)].stale = true;
-                    self.touched.insert(id);
+                    self.touched.insert(id, ());
                 }
             }
         }

@@ -25,6 +25,9 @@ use crate::worker::Payload;
 /// How many inputs are worked off before what they caused is sent: enough to fill frames, few enough not to delay them.
 const TURN_MAX: usize = 512;
 
+/// How much of what others have sent is worked off in one turn, or little more: a millisecond's work.
+const TURN_BYTES_MAX: usize = 64 << 10;
+
 /// The longest sleep of the control thread; it then only looks at its clocks.
 pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
 
@@ -62,6 +65,17 @@ pub(crate) enum Input {
     Stop,
 }
 
+impl Input {
+    /// How much of it others have sent.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Directory(_, payload) | Self::Asks(_, payload) | Self::Answers(_, payload) => payload.len(),
+            Self::Member(_) | Self::Reset(_) | Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) => 0,
+            Self::Leave(..) | Self::LetGo(_) | Self::Look | Self::Stop => 0,
+        }
+    }
+}
+
 /// How a leave went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Left {
@@ -75,8 +89,6 @@ pub(crate) struct Left {
 pub(crate) struct Control {
     node: Arc<Node>,
     inputs: Receiver<Input>,
-    /// The inputs of one turn; empty between turns.
-    taken: Vec<Input>,
     directory: Directory,
     requests: Requests,
     view: View,
@@ -103,7 +115,6 @@ impl Control {
         Self {
             node,
             inputs,
-            taken: Vec::new(),
             directory,
             requests: Requests::starting_at(first_request),
             view,
@@ -162,16 +173,18 @@ impl Control {
         self.feed(now, Event::Stalled);
     }
 
-    /// Works off what waits, and does what is due. False at the end of the node.
+    /// Works off what waits, also what comes meanwhile, and does what is due. False at the end of the node.
     pub(crate) fn turn(&mut self, now: Now, first: Option<Input>) -> bool {
-        let mut goes_on = true;
-        let mut taken = std::mem::take(&mut self.taken);
-        taken.extend(first.into_iter().chain(self.inputs.try_iter().take(TURN_MAX)));
-        for input in taken.drain(..) {
+        let (mut goes_on, mut next, mut bytes) = (true, first, 0);
+        for _ in 0..TURN_MAX {
+            let Some(input) = next.take().or_else(|| self.inputs.try_recv().ok()) else { break };
             goes_on &= !matches!(input, Input::Stop);
+            bytes += input.bytes();
             self.take(now, input);
+            if bytes >= TURN_BYTES_MAX {
+                break;
+            }
         }
-        self.taken = taken;
         self.timeouts(now);
         self.count(now.instant);
         self.send();
@@ -383,9 +396,9 @@ impl Control {
     fn send(&mut self) {
         self.publish();
         self.node.errands.launch(self.node.runtime());
-        self.outbox.add_all(kind::DIRECTORY, &mut self.messages);
-        self.outbox.add_all(kind::ASK, &mut self.asks);
-        self.outbox.add_all(kind::ANSWER, &mut self.answers);
+        self.outbox.add_all(kind::DIRECTORY, &mut self.messages, &self.view);
+        self.outbox.add_all(kind::ASK, &mut self.asks, &self.view);
+        self.outbox.add_all(kind::ANSWER, &mut self.answers, &self.view);
         self.outbox.flush_all(&self.node);
     }
 
