@@ -40,7 +40,7 @@ pub(super) struct Office {
     /// Names that wait until a change is stable.
     pub(super) waiting: Few<(u64, Name), ()>,
     /// Where each kind should live, as of the last look at the ring.
-    pub(super) desired: BTreeMap<KindId, Option<NodeId>>,
+    pub(super) desired: Few<KindId, Option<NodeId>>,
     /// The changes since `log_base`, to be shipped at the end of the turn.
     pub(super) log: Vec<Op>,
     pub(super) log_base: u64,
@@ -216,7 +216,7 @@ impl Office {
             names: Few::default(),
             dirty: Few::default(),
             waiting: Few::default(),
-            desired: BTreeMap::new(),
+            desired: Few::default(),
             log: Vec::new(),
             log_base: 0,
             replicas: Vec::new(),
@@ -356,6 +356,9 @@ impl Office {
 
     /// Wakes the names whose change is stable now.
     pub(super) fn wake_stable(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
         let stable = self.stable();
         while self.waiting.first().is_some_and(|((seq, _), ())| *seq <= stable) {
             if let Some(((_, name), ())) = self.waiting.pop_first() {

@@ -395,5 +395,10 @@ pub(super) fn desired(
     if class.local {
         return (turn.world.is_member(&home) && !turn.world.is_leaving(&home)).then_some(home);
     }
-    *office.desired.entry(class.kind).or_insert_with(|| turn.world.desired(partition, class.kind))
+    if let Some(place) = office.desired.get(&class.kind) {
+        return *place;
+    }
+    let place = turn.world.desired(partition, class.kind);
+    office.desired.insert(class.kind, place);
+    place
 }

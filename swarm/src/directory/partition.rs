@@ -248,7 +248,7 @@ impl Partition {
             office.dirty.extend(all);
         }
         let mut moved = Vec::new();
-        for (kind, place) in &mut office.desired {
+        for (kind, place) in office.desired.iter_mut() {
             let now = turn.world.desired(self.id, *kind);
             if *place != now {
                 *place = now;

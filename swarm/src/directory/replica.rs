@@ -25,6 +25,9 @@ impl Partition {
         let (mut whole, mut changes): (Option<Arc<Copy>>, Option<Arc<Vec<Op>>>) = (None, None);
         office.log_base = seq;
         for node in &office.replicas {
+            if office.ships.get(node).is_some_and(|ship| ship.sent == Some(seq)) {
+                continue;
+            }
             // What an uncovered node knows is not merged yet: an install would destroy it.
             if !office.claim.covered.contains(node) {
                 continue;
@@ -32,7 +35,6 @@ impl Partition {
             let ship = office.ships.entry(*node).or_default();
             let term = office.term;
             let message = match ship.sent {
-                Some(sent) if sent == seq => continue,
                 Some(sent) if sent == base => {
                     let ops = changes.get_or_insert_with(|| Arc::new(std::mem::take(&mut office.log))).clone();
                     Message::Update { term, after: base, seq, ops }
@@ -51,11 +53,11 @@ impl Partition {
 
     /// Owner: tells covered nodes that are no replicas to forget their copies, once the replicas hold everything.
     pub(super) fn retire(&mut self, turn: &mut Turn<'_>) {
-        let mine = turn.world.owner(self.id) == Some(turn.world.me);
-        let Some(office) = self.office.as_mut().filter(|office| office.owner && office.complete && mine) else {
+        let Some(office) = self.office.as_mut().filter(|office| office.owner && office.complete) else {
             return;
         };
-        if office.retiring.is_empty() || office.stable() < office.seq {
+        let mine = || turn.world.owner(self.id) == Some(turn.world.me);
+        if office.retiring.is_empty() || office.stable() < office.seq || !mine() {
             return;
         }
         for node in std::mem::take(&mut office.retiring) {
