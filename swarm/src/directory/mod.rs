@@ -10,7 +10,7 @@
 //! | `world`, `turn` | the cluster as this node sees it; what a turn carries along |
 //! | `partition` | one slice of the names: whom this node follows there, its copy, cells and office |
 //! | `claim`, `office`, `takeover` | how a partition changes hands |
-//! | `replica` | how changes reach the replicas |
+//! | `replica`, `ship` | how changes reach the replicas, and what is known of these |
 //! | `reconcile`, `owner` | the one decision about a name, and how it is carried out |
 //! | `host` | the cells of this node |
 //! | `rest` | names of which the record says everything |
@@ -38,6 +38,7 @@ mod record;
 mod replica;
 mod request;
 mod rest;
+mod ship;
 mod sweep;
 mod table;
 mod takeover;

@@ -12,6 +12,7 @@ use crate::directory::few::Few;
 use crate::directory::message::{CellReport, DirectiveId};
 use crate::directory::record::{Registration, Rid, Stamp};
 use crate::directory::request::{Ask, RequestId};
+use crate::directory::ship::Ships;
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::worker::KindId;
@@ -45,7 +46,7 @@ pub(super) struct Office {
     pub(super) log: Vec<Op>,
     pub(super) log_base: u64,
     pub(super) replicas: Vec<NodeId>,
-    pub(super) ships: BTreeMap<NodeId, Ship>,
+    pub(super) ships: Ships,
     /// Covered nodes that hold no copy.
     pub(super) retired: BTreeSet<NodeId>,
     /// Covered nodes whose copies are to be retired.
@@ -63,17 +64,6 @@ pub(super) enum Told {
     Unknown,
     /// It is asked.
     Asked(DirectiveId),
-}
-
-/// What a replica was sent and has.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ship {
-    /// Everything up to this change is on its way, if anything is.
-    pub(super) sent: Option<u64>,
-    /// Everything up to this change is there.
-    pub(super) acked: u64,
-    /// What was there at the last sweep.
-    pub(super) swept: u64,
 }
 
 /// What an owner is doing about one name.
@@ -220,7 +210,7 @@ impl Office {
             log: Vec::new(),
             log_base: 0,
             replicas: Vec::new(),
-            ships: BTreeMap::new(),
+            ships: Ships::default(),
             retired: BTreeSet::new(),
             retiring: BTreeSet::new(),
             copies_told: usize::MAX,

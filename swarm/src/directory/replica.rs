@@ -32,7 +32,7 @@ impl Partition {
             if !office.claim.covered.contains(node) {
                 continue;
             }
-            let ship = office.ships.entry(*node).or_default();
+            let ship = office.ships.of(*node);
             let term = office.term;
             let message = match ship.sent {
                 Some(sent) if sent == base => {
