@@ -22,11 +22,9 @@ use crate::runtime::requests::{Request, Requests};
 use crate::runtime::routing::Routing;
 use crate::worker::Payload;
 
-/// How many inputs are worked off before what they caused is sent: enough to fill frames, few enough not to delay them.
-const TURN_MAX: usize = 512;
-
-/// How much of what others have sent is worked off in one turn, or little more: a millisecond's work.
-const TURN_BYTES_MAX: usize = 64 << 10;
+/// How much is worked off before what it caused is sent: enough to fill frames, little enough not to delay them. About a
+/// millisecond's work; in bytes that others have sent, by which other inputs are weighed, too.
+const TURN_WEIGHT_MAX: usize = 64 << 10;
 
 /// The longest sleep of the control thread; it then only looks at its clocks.
 pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -66,12 +64,15 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    /// How much of it others have sent.
-    fn bytes(&self) -> usize {
+    /// Its part of a turn.
+    fn weight(&self) -> usize {
+        /// What concerns one name is about one message of others.
+        const NAME: usize = 128;
         match self {
-            Self::Directory(_, payload) | Self::Asks(_, payload) | Self::Answers(_, payload) => payload.len(),
-            Self::Member(_) | Self::Reset(_) | Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) => 0,
-            Self::Leave(..) | Self::LetGo(_) | Self::Look | Self::Stop => 0,
+            Self::Directory(_, payload) | Self::Asks(_, payload) | Self::Answers(_, payload) => payload.len().max(NAME),
+            Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::LetGo(_) | Self::Look | Self::Stop => NAME,
+            // They concern every partition.
+            Self::Member(_) | Self::Reset(_) | Self::Leave(..) => TURN_WEIGHT_MAX,
         }
     }
 }
@@ -175,15 +176,13 @@ impl Control {
 
     /// Works off what waits, also what comes meanwhile, and does what is due. False at the end of the node.
     pub(crate) fn turn(&mut self, now: Now, first: Option<Input>) -> bool {
-        let (mut goes_on, mut next, mut bytes) = (true, first, 0);
-        for _ in 0..TURN_MAX {
-            let Some(input) = next.take().or_else(|| self.inputs.try_recv().ok()) else { break };
+        let (mut goes_on, mut next, mut weight) = (true, first, 0);
+        while weight < TURN_WEIGHT_MAX
+            && let Some(input) = next.take().or_else(|| self.inputs.try_recv().ok())
+        {
             goes_on &= !matches!(input, Input::Stop);
-            bytes += input.bytes();
+            weight += input.weight();
             self.take(now, input);
-            if bytes >= TURN_BYTES_MAX {
-                break;
-            }
         }
         self.timeouts(now);
         self.count(now.instant);
@@ -231,6 +230,8 @@ impl Control {
                 None => self.malformed(from, "answers"),
             },
             Input::Ask(request) => {
+                // It may have been made after the turn has begun.
+                let now = Clock::now();
                 if let Some(number) = self.requests.take(now.instant, request) {
                     self.ask(now, number);
                 }
