@@ -74,7 +74,7 @@ impl Timers {
 
     /// A future that is ready after `span`. It needs no runtime.
     pub fn delay(&self, span: Duration) -> Delay {
-        Delay { timers: self.clone(), due: self.now() + span, bell: Arc::default(), key: None }
+        Delay { timers: self.clone(), due: self.now() + span, armed: None }
     }
 
     /// When the next timer is due, on a manual clock.
@@ -206,11 +206,10 @@ impl Shared {
 pub struct Delay {
     timers: Timers,
     due: Instant,
-    bell: Arc<Bell>,
-    key: Option<Key>,
+    /// Set at the first look: most of what is limited in time ends before one is needed.
+    armed: Option<(Arc<Bell>, Key)>,
 }
 
-#[derive(Default)]
 struct Bell(Mutex<(bool, Option<Waker>)>);
 
 impl Bell {
@@ -235,28 +234,33 @@ impl Future for Delay {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        {
-            let mut bell = self.bell.lock();
-            if bell.0 || self.timers.now() >= self.due {
+        if self.timers.now() >= self.due {
+            return Poll::Ready(());
+        }
+        if let Some((bell, _)) = &self.armed {
+            let mut bell = bell.lock();
+            if bell.0 {
                 return Poll::Ready(());
             }
             bell.1 = Some(cx.waker().clone());
+            return Poll::Pending;
         }
-        if self.key.is_none() {
-            let alarm: Arc<dyn Alarm> = self.bell.clone();
-            match self.timers.arm(self.due, Arc::downgrade(&alarm), 0) {
-                Ok(key) => self.key = Some(key),
-                // Without room for another timer the wait ends at once rather than never.
-                Err(TooMany) => return Poll::Ready(()),
+        let bell = Arc::new(Bell(Mutex::new((false, Some(cx.waker().clone())))));
+        let alarm: Arc<dyn Alarm> = bell.clone();
+        match self.timers.arm(self.due, Arc::downgrade(&alarm), 0) {
+            Ok(key) => {
+                self.armed = Some((bell, key));
+                Poll::Pending
             }
+            // Without room for another timer the wait ends at once rather than never.
+            Err(TooMany) => Poll::Ready(()),
         }
-        Poll::Pending
     }
 }
 
 impl Drop for Delay {
     fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
+        if let Some((_, key)) = self.armed.take() {
             self.timers.cancel(key);
         }
     }

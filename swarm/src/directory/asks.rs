@@ -94,8 +94,13 @@ impl Partition {
                 let answer = if local { Answer::Refused(Refusal::NotAMember) } else { Answer::NoCapableNode };
                 return turn.answer(from, answer);
             };
-            let record = Record::new(name.clone(), Registration::new(Rid(ver), spec, from, host, ver));
-            self.commit(turn, Op::Put { record });
+            let mut registration = Registration::new(Rid(ver), spec, from, host, ver);
+            let plan = office.first_plan(&name, host);
+            if let Some(plan) = &plan {
+                registration.place(host, plan.epoch);
+            }
+            self.commit(turn, Op::Put { record: Record::new(name.clone(), registration) });
+            self.with_work(&name, |work| work.plan = plan);
         }
         let Some(office) = &mut self.office else {
             return;
@@ -103,9 +108,11 @@ impl Partition {
         let seq = office.seq;
         let starts = &mut office.work(&name).waits.lists().starts;
         if !starts.iter().any(|(to, _)| *to == from) {
+            // There is one, unless the name is registered again while its worker starts.
+            starts.reserve_exact(1);
             starts.push((from, seq));
         }
-        office.dirty.insert(name);
+        office.dirty.insert(name, ());
     }
 
     fn ask_unregister(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name) {
@@ -147,7 +154,7 @@ impl Partition {
             if !groups.iter().any(|(to, _)| *to == from) {
                 groups.push((from, seq));
             }
-            office.dirty.insert(name.clone());
+            office.dirty.insert(name.clone(), ());
         }
     }
 
@@ -160,33 +167,20 @@ impl Partition {
         let Some(work) = office.names.get_mut(name).filter(|work| !work.waits.is_empty()) else {
             return;
         };
-        let mut waits = work.waits.take();
+        let mut waits = std::mem::take(&mut work.waits);
         let record = copy.records.get(name);
         let head = record.map(Record::head);
         let host = head.and_then(|head| work.cell(head.host()).filter(|cell| cell.epoch == head.epoch()));
         let running = host.filter(|cell| cell.phase == Phase::Running);
-        let mut missing = Vec::new();
+        let waiting = &mut office.waiting;
         let mut ready = |seq: u64| {
             if seq > stable {
-                missing.push(seq);
+                waiting.insert((seq, name.clone()), ());
             }
             seq <= stable
         };
-        let mut answers = Vec::new();
-        if let (Some(head), Some(_)) = (head, running) {
-            let told = head.location();
-            take(
-                &mut waits.starts,
-                |(_, seq)| ready(*seq),
-                |(to, _)| {
-                    answers.push((to, Answer::Registered(told.clone())));
-                },
-            );
-        }
         let (seen, known) = (&work.seen, !blocked && work.out.is_none());
         let gone = |ids: &[Rid]| !seen.iter().any(|(_, cell)| cell.ids.iter().all(|rid| ids.contains(rid)));
-        let over = |(_, seq, ids): &(RequestId, u64, Vec<Rid>)| known && gone(ids) && ready(*seq);
-        take(&mut waits.ends, over, |(to, ..)| answers.push((to, Answer::Unregistered)));
         // A worker may wait for this in a hook: it hears as soon as it is found, even if it does not run yet or any more.
         let lives = |cell: &CellReport| !matches!(cell.phase, Phase::Dropping | Phase::Ended);
         let found = match host.filter(|cell| lives(cell)) {
@@ -194,14 +188,22 @@ impl Partition {
             // Only where none is being made is there nobody to be found.
             None => known && work.plan.is_none() && !seen.iter().any(|(_, cell)| lives(cell)),
         };
-        if found {
-            take(&mut waits.groups, |(_, seq)| ready(*seq), |(to, _)| answers.push((to, Answer::Done)));
-        }
-        work.waits.put(waits);
-        office.waiting.extend(missing.into_iter().map(|seq| (seq, name.clone())));
-        for (to, answer) in answers {
-            turn.answer(to, answer);
-        }
+        waits.change(|lists| {
+            if let (Some(head), Some(_)) = (head, running) {
+                for (to, _) in lists.starts.extract_if(.., |(_, seq)| ready(*seq)) {
+                    turn.answer(to, Answer::Registered(head.location()));
+                }
+            }
+            for (to, ..) in lists.ends.extract_if(.., |(_, seq, ids)| known && gone(ids) && ready(*seq)) {
+                turn.answer(to, Answer::Unregistered);
+            }
+            if found {
+                for (to, _) in lists.groups.extract_if(.., |(_, seq)| ready(*seq)) {
+                    turn.answer(to, Answer::Done);
+                }
+            }
+        });
+        work.waits = waits;
     }
 
     /// Registers that came while another's start was under way go on when it has ended, well or badly.
@@ -253,7 +255,7 @@ impl Partition {
         let work = office.names.get(name);
         let host = match work.and_then(|work| work.plan.as_ref()) {
             // Its target has not been told yet; the source queues, and forwards when it is dropped.
-            Some(plan) => plan.from?.0,
+            Some(plan) => plan.from.as_ref()?.0,
             None => head.host(),
         };
         let there = self.rests(name)
@@ -263,16 +265,5 @@ impl Partition {
             });
         // While the hosts are not known the record is the best guess.
         (host != me && (there || office.blocked) && turn.world.is_member(&host)).then_some(Route::Host(host))
-    }
-}
-
-/// Moves the entries that are ready out of a list, in order.
-fn take<T>(list: &mut Vec<T>, mut ready: impl FnMut(&T) -> bool, mut done: impl FnMut(T)) {
-    for entry in std::mem::take(list) {
-        if ready(&entry) {
-            done(entry);
-        } else {
-            list.push(entry);
-        }
     }
 }

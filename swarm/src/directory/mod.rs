@@ -7,10 +7,11 @@
 //! | `record`, `table`, `copy` | what is registered, how it is found, and how two copies become one |
 //! | `stamp` | the numbers of changes and registrations |
 //! | `pool` | what many records have in common |
+//! | `few` | maps that nearly always have one entry |
 //! | `world`, `turn` | the cluster as this node sees it; what a turn carries along |
 //! | `partition` | one slice of the names: whom this node follows there, its copy, cells and office |
 //! | `claim`, `office`, `takeover` | how a partition changes hands |
-//! | `replica` | how changes reach the replicas |
+//! | `replica`, `ship` | how changes reach the replicas, and what is known of these |
 //! | `reconcile`, `owner` | the one decision about a name, and how it is carried out |
 //! | `host` | the cells of this node |
 //! | `rest` | names of which the record says everything |
@@ -24,6 +25,7 @@ mod claim;
 mod config;
 mod copy;
 mod event;
+mod few;
 mod host;
 mod leave;
 mod message;
@@ -37,6 +39,7 @@ mod record;
 mod replica;
 mod request;
 mod rest;
+mod ship;
 mod stamp;
 mod sweep;
 mod table;
@@ -69,6 +72,7 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::{Instant, Now};
 
+use crate::directory::few::Few;
 use crate::directory::leave::Departure;
 use crate::directory::partition::Partition;
 use crate::directory::pool::Pool;
@@ -90,7 +94,7 @@ pub struct Directory {
     world: World,
     partitions: Vec<Partition>,
     /// Partitions that an event touched, to be settled before the turn ends.
-    touched: BTreeSet<PartitionId>,
+    touched: Few<PartitionId, ()>,
     inbox: VecDeque<(PartitionId, Message)>,
     timers: Timers,
     moves: Moves,
@@ -114,7 +118,7 @@ impl Directory {
         Self {
             partitions: ids.map(Partition::new).collect(),
             world: World::new(me, kinds, config),
-            touched: BTreeSet::new(),
+            touched: Few::default(),
             inbox: VecDeque::new(),
             timers: Timers::default(),
             moves: Moves::default(),
@@ -202,8 +206,13 @@ impl Directory {
         self.world.ring.partition_of(name.hash64().0)
     }
 
+    /// A partition that is to be settled before the turn ends.
     fn enter<'a>(&'a mut self, now: Now, out: &'a mut Vec<Action>, id: PartitionId) -> (&'a mut Partition, Turn<'a>) {
-        self.touched.insert(id);
+        self.touched.insert(id, ());
+        self.open(now, out, id)
+    }
+
+    fn open<'a>(&'a mut self, now: Now, out: &'a mut Vec<Action>, id: PartitionId) -> (&'a mut Partition, Turn<'a>) {
         let turn = Turn {
             now,
             world: &self.world,
@@ -226,10 +235,9 @@ impl Directory {
     /// Ends the turn: every touched partition is brought up to date, and what this node says to itself is heard.
     fn settle(&mut self, now: Now, out: &mut Vec<Action>) {
         loop {
-            while let Some(id) = self.touched.pop_first() {
-                let (partition, mut turn) = self.enter(now, out, id);
+            while let Some((id, ())) = self.touched.pop_first() {
+                let (partition, mut turn) = self.open(now, out, id);
                 partition.settle(&mut turn);
-                self.touched.remove(&id);
             }
             if let Some((id, message)) = self.inbox.pop_front() {
                 self.receive(now, out, self.world.me, id, message);
@@ -244,8 +252,8 @@ impl Directory {
     /// Has a name reconciled at the end of the turn.
     fn mark(&mut self, id: PartitionId, name: Name) {
         if let Some(office) = &mut self.partitions[usize::from(id.0)].office {
-            office.dirty.insert(name);
-            self.touched.insert(id);
+            office.dirty.insert(name, ());
+            self.touched.insert(id, ());
         }
     }
 
@@ -294,7 +302,7 @@ impl Directory {
                 Some(name) => self.mark(id, name),
                 None => {
                     self.partitions[usize::from(id.0)].stale = true;
-                    self.touched.insert(id);
+                    self.touched.insert(id, ());
                 }
             }
         }

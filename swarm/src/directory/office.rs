@@ -8,9 +8,11 @@ use swarm_net::time::Instant;
 
 use crate::directory::claim::Claim;
 use crate::directory::copy::Op;
+use crate::directory::few::Few;
 use crate::directory::message::{CellReport, DirectiveId};
 use crate::directory::record::Registration;
 use crate::directory::request::{Ask, RequestId};
+use crate::directory::ship::Ships;
 use crate::directory::stamp::{Rid, Stamp};
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
@@ -34,18 +36,18 @@ pub(super) struct Office {
     /// Whose cells are known.
     pub(super) hosts: BTreeMap<NodeId, Told>,
     /// The names that something is to be kept of beside their records; see `rest`.
-    pub(super) names: BTreeMap<Name, Box<Work>>,
+    pub(super) names: Few<Name, Box<Work>>,
     /// Names to be reconciled.
-    pub(super) dirty: BTreeSet<Name>,
+    pub(super) dirty: Few<Name, ()>,
     /// Names that wait until a change is stable.
-    pub(super) waiting: BTreeSet<(u64, Name)>,
+    pub(super) waiting: Few<(u64, Name), ()>,
     /// Where each kind should live, as of the last look at the ring.
-    pub(super) desired: BTreeMap<KindId, Option<NodeId>>,
+    pub(super) desired: Few<KindId, Option<NodeId>>,
     /// The changes since `log_base`, to be shipped at the end of the turn.
     pub(super) log: Vec<Op>,
     pub(super) log_base: u64,
     pub(super) replicas: Vec<NodeId>,
-    pub(super) ships: BTreeMap<NodeId, Ship>,
+    pub(super) ships: Ships,
     /// Covered nodes that hold no copy.
     pub(super) retired: BTreeSet<NodeId>,
     /// Covered nodes whose copies are to be retired.
@@ -65,17 +67,6 @@ pub(super) enum Told {
     Asked(DirectiveId),
 }
 
-/// What a replica was sent and has.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ship {
-    /// Everything up to this change is on its way, if anything is.
-    pub(super) sent: Option<u64>,
-    /// Everything up to this change is there.
-    pub(super) acked: u64,
-    /// What was there at the last sweep.
-    pub(super) swept: u64,
-}
-
 /// What an owner is doing about one name.
 #[derive(Debug, Default)]
 pub(super) struct Work {
@@ -89,7 +80,7 @@ pub(super) struct Work {
     pub(super) waits: Waits,
     pub(super) trouble: Option<Box<Trouble>>,
     /// The cell that was told to seal for a move.
-    pub(super) sealing: Option<Epoch>,
+    pub(super) sealing: Option<Box<Epoch>>,
 }
 
 /// An activation that is written in the record and not yet ordered.
@@ -97,8 +88,8 @@ pub(super) struct Work {
 pub(super) struct Plan {
     pub(super) epoch: Epoch,
     pub(super) to: NodeId,
-    /// The sealed cell that it continues.
-    pub(super) from: Option<(NodeId, Epoch)>,
+    /// The sealed cell that it continues. Boxed, since most activations are the first.
+    pub(super) from: Option<Box<(NodeId, Epoch)>>,
     /// It continues where it is.
     pub(super) unseal: bool,
     /// To be stable before it is ordered.
@@ -157,20 +148,22 @@ impl Waits {
         self.0.take().map_or_else(Lists::default, |lists| *lists)
     }
 
-    /// Those who wait for how another's start ends.
+    /// Those who wait for how another's start ends; they do not afterwards.
     pub(super) fn take_rivals(&mut self) -> Vec<(RequestId, Ask)> {
-        let mut lists = self.take();
-        let rivals = std::mem::take(&mut lists.rivals);
-        self.put(lists);
-        rivals
+        self.change(|lists| std::mem::take(&mut lists.rivals))
     }
 
-    /// Puts back those who wait on.
-    pub(super) fn put(&mut self, lists: Lists) {
-        let Lists { starts, rivals, ends, groups } = &lists;
-        if !(starts.is_empty() && rivals.is_empty() && ends.is_empty() && groups.is_empty()) {
-            self.0 = Some(Box::new(lists));
+    /// Changes who waits, if anybody does.
+    pub(super) fn change<R: Default>(&mut self, change: impl FnOnce(&mut Lists) -> R) -> R {
+        let Some(lists) = &mut self.0 else {
+            return R::default();
+        };
+        let result = change(lists);
+        let Lists { starts, rivals, ends, groups } = &**lists;
+        if starts.is_empty() && rivals.is_empty() && ends.is_empty() && groups.is_empty() {
+            self.0 = None;
         }
+        result
     }
 }
 
@@ -211,14 +204,14 @@ impl Office {
             epochs: 0,
             directives: 0,
             hosts: BTreeMap::new(),
-            names: BTreeMap::new(),
-            dirty: BTreeSet::new(),
-            waiting: BTreeSet::new(),
-            desired: BTreeMap::new(),
+            names: Few::default(),
+            dirty: Few::default(),
+            waiting: Few::default(),
+            desired: Few::default(),
             log: Vec::new(),
             log_base: 0,
             replicas: Vec::new(),
-            ships: BTreeMap::new(),
+            ships: Ships::default(),
             retired: BTreeSet::new(),
             retiring: BTreeSet::new(),
             copies_told: usize::MAX,
@@ -229,6 +222,15 @@ impl Office {
     pub(super) fn next_epoch(&mut self) -> Epoch {
         self.epochs += 1;
         Epoch::new(self.term, self.epochs)
+    }
+
+    /// The activation with which a name is registered. None if anything is known about the name, or not known yet: then it
+    /// is for `reconcile` to say what is next; else it could say nothing but this.
+    pub(super) fn first_plan(&mut self, name: &Name, to: NodeId) -> Option<Box<Plan>> {
+        if self.blocked || self.names.contains_key(name) {
+            return None;
+        }
+        Some(Box::new(Plan { epoch: self.next_epoch(), to, from: None, unseal: false, seq: self.seq + 1 }))
     }
 
     pub(super) fn next_directive(&mut self) -> DirectiveId {
@@ -277,7 +279,7 @@ impl Office {
             }
             (None, None) => {}
         }
-        self.dirty.insert(name.clone());
+        self.dirty.insert(name.clone(), ());
     }
 
     /// A host told all its cells. What a directive is out for is newer than that.
@@ -304,11 +306,11 @@ impl Office {
         self.hosts.remove(&host);
         self.ships.remove(&host);
         self.retired.remove(&host);
-        for (name, work) in &mut self.names {
+        for (name, work) in self.names.iter_mut() {
             let before = work.seen.len();
             work.seen.retain(|(node, _)| *node != host);
             if work.seen.len() < before {
-                self.dirty.insert(name.clone());
+                self.dirty.insert(name.clone(), ());
             }
         }
         self.recall(host);
@@ -329,10 +331,10 @@ impl Office {
     }
 
     fn recall(&mut self, host: NodeId) {
-        for (name, work) in &mut self.names {
+        for (name, work) in self.names.iter_mut() {
             if work.out.is_some_and(|(node, _)| node == host) {
                 work.out = None;
-                self.dirty.insert(name.clone());
+                self.dirty.insert(name.clone(), ());
             }
         }
     }
@@ -345,10 +347,13 @@ impl Office {
 
     /// Wakes the names whose change is stable now.
     pub(super) fn wake_stable(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
         let stable = self.stable();
-        while self.waiting.first().is_some_and(|(seq, _)| *seq <= stable) {
-            if let Some((_, name)) = self.waiting.pop_first() {
-                self.dirty.insert(name);
+        while self.waiting.first().is_some_and(|((seq, _), ())| *seq <= stable) {
+            if let Some(((_, name), ())) = self.waiting.pop_first() {
+                self.dirty.insert(name, ());
             }
         }
     }

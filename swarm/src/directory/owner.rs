@@ -75,7 +75,7 @@ impl Partition {
             seq: office.seq,
             stable: office.stable(),
             trial,
-            sealing: work.and_then(|work| work.sealing),
+            sealing: work.and_then(|work| work.sealing.as_deref().copied()),
         };
         Some(case.decide())
     }
@@ -88,7 +88,7 @@ impl Partition {
             }
             Verdict::AwaitStable(seq) => {
                 if let Some(office) = &mut self.office {
-                    office.waiting.insert((seq, name.clone()));
+                    office.waiting.insert((seq, name.clone()), ());
                 }
                 return Next::Wait;
             }
@@ -123,7 +123,7 @@ impl Partition {
                     if !turn.moves.begin(self.id, name, turn.world.config.move_rate) {
                         return Next::Wait;
                     }
-                    self.with_work(name, |work| work.sealing = Some(epoch));
+                    self.with_work(name, |work| work.sealing = Some(Box::new(epoch)));
                 }
                 self.direct_to(turn, name, at, Directive::Seal { epoch, forced });
             }
@@ -148,7 +148,7 @@ impl Partition {
         self.copy.as_ref()?.records.get(name)
     }
 
-    fn with_work(&mut self, name: &Name, change: impl FnOnce(&mut crate::directory::office::Work)) {
+    pub(super) fn with_work(&mut self, name: &Name, change: impl FnOnce(&mut crate::directory::office::Work)) {
         if let Some(office) = &mut self.office {
             change(office.work(name));
         }
@@ -243,7 +243,7 @@ impl Partition {
         };
         let seq = self.amend(turn, name, |registration| registration.place(to, epoch));
         self.with_work(name, |work| {
-            work.plan = Some(Box::new(Plan { epoch, to, from, unseal, seq }));
+            work.plan = Some(Box::new(Plan { epoch, to, from: from.map(Box::new), unseal, seq }));
             if let Some(trouble) = &mut work.trouble {
                 trouble.failed = false;
             }
@@ -255,11 +255,12 @@ impl Partition {
             return;
         };
         let Some(plan) = work.plan.take() else { return };
-        if let (true, Some((_, epoch))) = (plan.unseal, plan.from) {
+        let source = plan.from.map(|from| *from);
+        if let (true, Some((_, epoch))) = (plan.unseal, source) {
             return self.direct_to(turn, name, plan.to, Directive::Unseal { epoch, new: plan.epoch });
         }
         let mut absorbed = Vec::new();
-        if let Some((source, _)) = plan.from {
+        if let Some((source, _)) = source {
             absorbed = work.cell(source).map(|cell| cell.absorbed.clone()).unwrap_or_default();
         } else if work.waits.starts().is_empty() {
             turn.notice(Notice::FailedOver { name: name.clone(), to: plan.to });
@@ -274,7 +275,7 @@ impl Partition {
             registrar: head.registrar(),
             epoch: plan.epoch,
             groups: record::active(&record.groups()),
-            source: plan.from,
+            source,
             absorbed,
         };
         self.direct_to(turn, name, plan.to, Directive::Start(Box::new(start)));
@@ -294,15 +295,15 @@ impl Partition {
             work.plan = None;
             work.trouble = None;
             work.sealing = None;
-            let mut waits = work.waits.take();
-            for (to, _) in waits.starts.drain(..) {
-                turn.answer(to, answer.clone());
-            }
-            for (to, _) in waits.groups.drain(..) {
-                turn.answer(to, Answer::NotRegistered);
-            }
-            work.waits.put(waits);
-            office.dirty.insert(name.clone());
+            work.waits.change(|lists| {
+                for (to, _) in lists.starts.drain(..) {
+                    turn.answer(to, answer.clone());
+                }
+                for (to, _) in lists.groups.drain(..) {
+                    turn.answer(to, Answer::NotRegistered);
+                }
+            });
+            office.dirty.insert(name.clone(), ());
         }
         (seq, ids)
     }
@@ -398,5 +399,10 @@ pub(super) fn desired(
     if class.local {
         return (turn.world.is_member(&home) && !turn.world.is_leaving(&home)).then_some(home);
     }
-    *office.desired.entry(class.kind).or_insert_with(|| turn.world.desired(partition, class.kind))
+    if let Some(place) = office.desired.get(&class.kind) {
+        return *place;
+    }
+    let place = turn.world.desired(partition, class.kind);
+    office.desired.insert(class.kind, place);
+    place
 }

@@ -1,13 +1,14 @@
 //! Owns one partition as this node sees it: whom it follows, its copy, its cells, and its office if it holds one.
 //! Never touches another partition.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 
 use crate::directory::action::{Notice, Role, Route};
 use crate::directory::copy::{Copy, Op};
+use crate::directory::few::Few;
 use crate::directory::host::Cell;
 use crate::directory::message::Message;
 use crate::directory::office::{Office, Told};
@@ -32,8 +33,7 @@ pub(super) struct Partition {
     /// Whom this node answered that it sees another owner.
     pub(super) disagreed: BTreeSet<NodeId>,
     pub(super) copy: Option<Copy>,
-    /// Boxed, since the leaves of a map have room for eleven, and partitions have few names.
-    pub(super) cells: BTreeMap<Name, Box<Cell>>,
+    pub(super) cells: Few<Name, Box<Cell>>,
     /// How many cells the records of the copy describe; these do not stand in `cells`.
     pub(super) hosted: usize,
     /// How often cells of this node were told their groups. What comes of an earlier time is not taken for a later one's.
@@ -59,7 +59,7 @@ impl Partition {
             told: None,
             disagreed: BTreeSet::new(),
             copy: None,
-            cells: BTreeMap::new(),
+            cells: Few::default(),
             hosted: 0,
             turns: 0,
             absorbed: Absorbed::default(),
@@ -95,7 +95,7 @@ impl Partition {
             }
             let office = self.office.as_mut().filter(|office| office.owner);
             match office.and_then(|office| office.dirty.pop_first()) {
-                Some(name) => self.reconcile(turn, &name),
+                Some((name, ())) => self.reconcile(turn, &name),
                 None => break,
             }
         }
@@ -248,7 +248,7 @@ impl Partition {
             office.dirty.extend(all);
         }
         let mut moved = Vec::new();
-        for (kind, place) in &mut office.desired {
+        for (kind, place) in office.desired.iter_mut() {
             let now = turn.world.desired(self.id, *kind);
             if *place != now {
                 *place = now;
@@ -318,6 +318,10 @@ impl Partition {
         office.seq += 1;
         copy.apply(&op);
         copy.reach(Stamp { term: office.term, seq: office.seq });
+        if office.log.is_empty() {
+            // Nearly always it is the only one of its turn.
+            office.log.reserve_exact(1);
+        }
         office.log.push(op);
         office.seq
     }

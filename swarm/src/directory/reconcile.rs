@@ -180,10 +180,10 @@ impl Case<'_> {
     }
 
     fn decide_plan(&self, record: &Record, plan: &Plan) -> Verdict {
-        let grounds = match plan.from {
+        let grounds = match plan.from.as_deref() {
             None => self.cells.is_empty(),
             Some((node, epoch)) => {
-                self.cells.iter().any(|(at, cell)| *at == node && cell.epoch == epoch && cell.phase == Phase::Sealed)
+                self.cells.iter().any(|(at, cell)| at == node && cell.epoch == *epoch && cell.phase == Phase::Sealed)
             }
         };
         let target = self.world.is_member(&plan.to) && (plan.unseal || self.desired == Some(plan.to));

@@ -356,10 +356,11 @@ impl Record {
 
     /// Shares what it has in common with other records, so that a million of them do not have it a million times.
     pub(super) fn share(&mut self, pool: &mut Pool) {
-        if self.siblings().all(|registration| registration.is_shared(pool)) {
-            return;
+        // What nobody else has is new, and what others have is nearly always shared already.
+        let new = Arc::get_mut(&mut self.named).is_some();
+        if new || !self.siblings().all(|registration| registration.is_shared(pool)) {
+            Arc::make_mut(&mut self.named).siblings.iter_mut().for_each(|registration| registration.share(pool));
         }
-        Arc::make_mut(&mut self.named).siblings.iter_mut().for_each(|registration| registration.share(pool));
     }
 
     /// The fingerprint of the groups that it is in, by which an owner sees whether a cell knows them.

@@ -22,19 +22,23 @@ impl Partition {
             return;
         }
         let (base, seq) = (office.log_base, office.seq);
-        let mut whole: Option<Arc<Copy>> = None;
-        let ops = Arc::new(std::mem::take(&mut office.log));
+        let (mut whole, mut changes): (Option<Arc<Copy>>, Option<Arc<Vec<Op>>>) = (None, None);
         office.log_base = seq;
         for node in &office.replicas {
+            if office.ships.get(node).is_some_and(|ship| ship.sent == Some(seq)) {
+                continue;
+            }
             // What an uncovered node knows is not merged yet: an install would destroy it.
             if !office.claim.covered.contains(node) {
                 continue;
             }
-            let ship = office.ships.entry(*node).or_default();
+            let ship = office.ships.of(*node);
             let term = office.term;
             let message = match ship.sent {
-                Some(sent) if sent == seq => continue,
-                Some(sent) if sent == base => Message::Update { term, after: base, seq, ops: ops.clone() },
+                Some(sent) if sent == base => {
+                    let ops = changes.get_or_insert_with(|| Arc::new(std::mem::take(&mut office.log))).clone();
+                    Message::Update { term, after: base, seq, ops }
+                }
                 Some(_) | None => {
                     let copy = whole.get_or_insert_with(|| Arc::new(copy.clone())).clone();
                     Message::Install { term, seq, copy }
@@ -44,15 +48,16 @@ impl Partition {
             office.retired.remove(node);
             turn.send(*node, self.id, message);
         }
+        office.log = Vec::new();
     }
 
     /// Owner: tells covered nodes that are no replicas to forget their copies, once the replicas hold everything.
     pub(super) fn retire(&mut self, turn: &mut Turn<'_>) {
-        let mine = turn.world.owner(self.id) == Some(turn.world.me);
-        let Some(office) = self.office.as_mut().filter(|office| office.owner && office.complete && mine) else {
+        let Some(office) = self.office.as_mut().filter(|office| office.owner && office.complete) else {
             return;
         };
-        if office.retiring.is_empty() || office.stable() < office.seq {
+        let mine = || turn.world.owner(self.id) == Some(turn.world.me);
+        if office.retiring.is_empty() || office.stable() < office.seq || !mine() {
             return;
         }
         for node in std::mem::take(&mut office.retiring) {

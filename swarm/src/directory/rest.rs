@@ -135,7 +135,7 @@ impl Partition {
         let rests = match (work.seen.as_slice(), copy.records.noted(name)) {
             ([], _) => true,
             ([(at, cell)], Some((record, note))) if record.head().host() == *at && record.describes(cell) => {
-                let sealing = work.sealing == Some(cell.epoch);
+                let sealing = work.sealing.as_deref() == Some(&cell.epoch);
                 note.seen = !sealing && self.absorbed.keep(name, &cell.absorbed, note);
                 note.seen
             }
@@ -202,7 +202,7 @@ impl Partition {
     /// Owner: the fingerprint of all cells that it knows on a node.
     pub(super) fn mark_of(&self, host: NodeId) -> u64 {
         let resting = self.resting().filter(|record| record.head().host() == host).map(Record::mark);
-        let works = self.office.iter().flat_map(|office| &office.names).filter_map(|(name, work)| {
+        let works = self.office.iter().flat_map(|office| office.names.iter()).filter_map(|(name, work)| {
             let cell = work.cell(host)?;
             Some(cell_mark(name, cell.epoch, cell.phase, (cell.groups_mark, cell.indexed)))
         });

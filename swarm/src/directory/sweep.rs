@@ -82,7 +82,7 @@ impl Partition {
         if !office.owner {
             return;
         }
-        for ship in office.ships.values_mut() {
+        for (_, ship) in office.ships.iter_mut() {
             if ship.acked < office.seq && ship.acked == ship.swept {
                 ship.sent = None;
             }

@@ -102,7 +102,7 @@ impl Partition {
             if let Some(work) = office.names.get_mut(&name) {
                 work.plan = None;
             }
-            office.dirty.insert(name);
+            office.dirty.insert(name, ());
         }
     }
 

@@ -134,7 +134,7 @@ impl Partition {
         self.boss = None;
         self.wake_cells();
         self.cells.retain(|_, cell| cell.phase != Phase::Ended);
-        for (name, cell) in &mut self.cells {
+        for (name, cell) in self.cells.iter_mut() {
             if cell.phase != Phase::Dropping {
                 cell.phase = Phase::Dropping;
                 let order = Order::Drop { epoch: cell.epoch, why: Die::NoQuorum, successor: None };

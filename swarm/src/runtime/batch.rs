@@ -10,6 +10,7 @@ use rkyv::rancor::Error;
 use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Serialize};
+use swarm_net::member::View;
 use swarm_net::node::NodeId;
 use swarm_net::transport::{Lane, Why};
 use swarm_net::wire::Frame;
@@ -25,6 +26,9 @@ const PIECE_BYTES_MAX: usize = 64 << 10;
 /// the cluster's number of partitions.
 const BATCH_BYTES_MAX: u64 = 256 << 20;
 
+/// How many messages a batch keeps room for between turns.
+const BATCH_ROOM_KEPT: usize = 512;
+
 /// A buffer that has grown beyond this for one batch is not kept for the next ones.
 const BUFFER_BYTES_KEPT: usize = 1 << 20;
 
@@ -39,16 +43,19 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Queues what a turn has gathered for the peers, for each in order after everything that still waits for it, and
     /// empties it. [`Self::flush_all`] sends it.
-    pub(crate) fn add_all<T>(&mut self, kind: u8, batches: &mut BTreeMap<NodeId, Vec<T>>)
+    pub(crate) fn add_all<T>(&mut self, kind: u8, batches: &mut BTreeMap<NodeId, Vec<T>>, view: &View)
     where
         Vec<T>: for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>,
     {
-        // The room of a batch is used again as long as each turn has something for the peer.
-        batches.retain(|_, batch| !batch.is_empty());
-        for (to, batch) in batches {
-            self.add(*to, kind, batch);
-            batch.clear();
-        }
+        // The room of a batch is used again as long as the peer is a member.
+        batches.retain(|to, batch| {
+            if !batch.is_empty() {
+                self.add(*to, kind, batch);
+                batch.clear();
+                batch.shrink_to(BATCH_ROOM_KEPT);
+            }
+            view.contains_key(to)
+        });
     }
 
     fn add<T>(&mut self, to: NodeId, kind: u8, batch: &Vec<T>)

@@ -22,8 +22,9 @@ use crate::runtime::requests::{Request, Requests};
 use crate::runtime::routing::Routing;
 use crate::worker::Payload;
 
-/// How many inputs are worked off before what they caused is sent: enough to fill frames, few enough not to delay them.
-const TURN_MAX: usize = 512;
+/// How much is worked off before what it caused is sent: enough to fill frames, little enough not to delay them. About a
+/// millisecond's work; in bytes that others have sent, by which other inputs are weighed, too.
+const TURN_WEIGHT_MAX: usize = 64 << 10;
 
 /// The longest sleep of the control thread; it then only looks at its clocks.
 pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -60,6 +61,20 @@ pub(crate) enum Input {
     Look,
     /// The end.
     Stop,
+}
+
+impl Input {
+    /// Its part of a turn.
+    fn weight(&self) -> usize {
+        /// What concerns one name is about one message of others.
+        const NAME: usize = 128;
+        match self {
+            Self::Directory(_, payload) | Self::Asks(_, payload) | Self::Answers(_, payload) => payload.len().max(NAME),
+            Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::LetGo(_) | Self::Look | Self::Stop => NAME,
+            // They concern every partition.
+            Self::Member(_) | Self::Reset(_) | Self::Leave(..) => TURN_WEIGHT_MAX,
+        }
+    }
 }
 
 /// How a leave went.
@@ -171,12 +186,14 @@ impl Control {
         }
     }
 
-    /// Works off what waits, and does what is due. False at the end of the node.
+    /// Works off what waits, also what comes meanwhile, and does what is due. False at the end of the node.
     pub(crate) fn turn(&mut self, now: Now, first: Option<Input>) -> bool {
-        let mut goes_on = true;
-        let more: Vec<Input> = self.inputs.try_iter().take(TURN_MAX).collect();
-        for input in first.into_iter().chain(more) {
+        let (mut goes_on, mut next, mut weight) = (true, first, 0);
+        while weight < TURN_WEIGHT_MAX
+            && let Some(input) = next.take().or_else(|| self.inputs.try_recv().ok())
+        {
             goes_on &= !matches!(input, Input::Stop);
+            weight += input.weight();
             self.take(now, input);
         }
         self.timeouts(now);
@@ -225,6 +242,8 @@ impl Control {
                 None => self.malformed(from, "answers"),
             },
             Input::Ask(request) => {
+                // It may have been made after the turn has begun.
+                let now = Clock::now();
                 if let Some(number) = self.requests.take(now.instant, request) {
                     self.ask(now, number);
                 }
@@ -390,9 +409,9 @@ impl Control {
     fn send(&mut self) {
         self.publish();
         self.node.errands.launch(self.node.runtime());
-        self.outbox.add_all(kind::DIRECTORY, &mut self.messages);
-        self.outbox.add_all(kind::ASK, &mut self.asks);
-        self.outbox.add_all(kind::ANSWER, &mut self.answers);
+        self.outbox.add_all(kind::DIRECTORY, &mut self.messages, &self.view);
+        self.outbox.add_all(kind::ASK, &mut self.asks, &self.view);
+        self.outbox.add_all(kind::ANSWER, &mut self.answers, &self.view);
         self.outbox.flush_all(&self.node);
     }
 

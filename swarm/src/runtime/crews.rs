@@ -57,6 +57,9 @@ impl Crews {
 
 impl Index {
     fn forget(&mut self, name: &Name) {
+        if self.names.is_empty() {
+            return;
+        }
         for group in self.names.remove(name).unwrap_or_default() {
             if let Some(members) = self.groups.get_mut(&group) {
                 members.remove(name);

@@ -19,7 +19,7 @@ use crate::runtime::letter::Letter;
 use crate::runtime::places::{Found, Gate, Place};
 use crate::runtime::rules::Rule;
 use crate::runtime::survey::Whom;
-use crate::worker::{AnyCell, Die, End, Parcel, Payload, Sealing, Start};
+use crate::worker::{AnyCell, Args, Die, End, Parcel, Payload, Sealing, Start, Underway};
 
 impl Node {
     /// Does what the directory orders.
@@ -100,21 +100,18 @@ impl Node {
         }
         let (node, args, local) = (self.clone(), spec.args.clone(), spec.class.local);
         self.errands.add(async move {
-            let booting = async {
-                if local {
-                    return Ok(());
-                }
-                let bundle = match source {
-                    None => None,
-                    Some((from, predecessor)) => Some(node.fetch(from, &name, predecessor).await?),
-                };
-                cell.clone().boot(Start { args, bundle }).await
-            };
             let limit = node.config().start_timeout();
+            let booting = match source {
+                _ if local => Box::pin(std::future::ready(Ok(()))),
+                None => cell.clone().boot(Start { args, bundle: None }),
+                Some((from, predecessor)) => node.clone().boot_from(cell.clone(), args, from, predecessor),
+            };
             let booted = node.within(limit, booting).await;
             match booted.unwrap_or_else(|| Err(format!("it did not start within {limit:?}"))) {
                 Ok(()) => {
-                    node.recalled(recall).await;
+                    if !recall.is_over() {
+                        Box::pin(node.recalled(recall)).await;
+                    }
                     // Who waited may have been given up meanwhile, which was reported then.
                     if node.places.cell(&name, epoch).is_some() {
                         node.started(&name, &cell, source.is_some());
@@ -123,6 +120,20 @@ impl Node {
                 Err(text) => node.start_failed(&name, &cell, text),
             }
         });
+    }
+
+    /// Starts a worker with what its predecessor has handed over.
+    fn boot_from(
+        self: Arc<Self>,
+        cell: Arc<dyn AnyCell>,
+        args: Args,
+        from: NodeId,
+        predecessor: Epoch,
+    ) -> Underway<Result<(), String>> {
+        Box::pin(async move {
+            let bundle = Some(self.fetch(from, cell.name(), predecessor).await?);
+            cell.boot(Start { args, bundle }).await
+        })
     }
 
     /// Makes a cell the place of its name. What was held goes into its queue, or behind its gate.

@@ -144,6 +144,7 @@ impl Shard {
     pub(crate) fn remove(&mut self, name: &Name) -> Option<Place> {
         match self.cells.take(name) {
             Some(ByName(cell)) => Some(Place::Cell(cell)),
+            None if self.others.is_empty() => None,
             None => self.others.remove(name),
         }
     }

@@ -46,9 +46,9 @@ impl Node {
         if bytes > Name::BYTES_MAX {
             return Err(RegisterError::NameTooLong { bytes, limit: Name::BYTES_MAX });
         }
-        let worker = spec.class.worker.as_str().to_owned();
+        let class = spec.class.clone();
         let outcome = self.ask(name.clone(), ask(spec), limit).await;
-        self.registered(name, worker, outcome, limit)
+        self.registered(name, &class, outcome, limit)
     }
 
     /// Registers `name` with this instance, on this node.
@@ -70,7 +70,7 @@ impl Node {
     fn registered(
         &self,
         name: Name,
-        worker: String,
+        class: &Class,
         outcome: Outcome,
         limit: Duration,
     ) -> Result<Location, RegisterError> {
@@ -81,7 +81,9 @@ impl Node {
                 Err(RegisterError::AlreadyRegistered { name, location })
             }
             Outcome::Answered(Answer::InitFailed(node, text)) => Err(RegisterError::Init { name, node, text }),
-            Outcome::Answered(Answer::NoCapableNode) => Err(RegisterError::NoCapableNode { name, node, worker }),
+            Outcome::Answered(Answer::NoCapableNode) => {
+                Err(RegisterError::NoCapableNode { name, node, worker: class.worker.as_str().to_owned() })
+            }
             Outcome::Answered(Answer::Refused(refusal)) => Err(match refusal {
                 Refusal::NotAMember => RegisterError::Stopping { node },
                 Refusal::Ended => {

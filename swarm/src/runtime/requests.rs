@@ -47,7 +47,8 @@ pub(crate) type Outgoing = (u64, Name, Ask);
 #[derive(Default)]
 pub(crate) struct Requests {
     next: u64,
-    open: BTreeMap<u64, Open>,
+    /// Boxed, since what stands beside it in a leaf is moved whenever one comes or goes.
+    open: BTreeMap<u64, Box<Open>>,
     /// When to look at a request again: its deadline or its next attempt.
     clock: BTreeSet<(Instant, u64)>,
 }
@@ -71,7 +72,7 @@ impl Requests {
         }
         self.next += 1;
         self.clock.insert((request.due, self.next));
-        self.open.insert(self.next, Open { request, sent_to: None, retry_at: None });
+        self.open.insert(self.next, Box::new(Open { request, sent_to: None, retry_at: None }));
         Some(self.next)
     }
 

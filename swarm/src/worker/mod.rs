@@ -85,7 +85,7 @@ mod step;
 pub(crate) use crate::call::deadline::Deadline;
 pub(crate) use args::Args;
 pub(crate) use bundle::{Bundle, SavedTimer, Start};
-pub(crate) use cell::{AnyCell, Called, Cell, Phase, Sealing};
+pub(crate) use cell::{AnyCell, Called, Cell, Phase, Sealing, Underway};
 pub(crate) use home::Home;
 pub(crate) use host::{End, Host, Outlet, ReplyTo};
 pub(crate) use lease::Lease;

@@ -13,13 +13,13 @@ const NAMES: u64 = 6_000;
 
 /// Three nodes; each name is registered at its owner, in batches of one frame per pair.
 #[test]
-fn a_registration_costs_two_messages_a_replica() -> Check {
+fn a_registration_costs_two_messages_and_one_record_a_replica() -> Check {
     let claim_wait = Duration::from_secs(86_400);
     let setup =
         Setup { nodes: 3, formed: 3, partitions: 64, replicas: 3, capable: 7, claim_wait, wall: true, quorum: 0 };
     let mut all = Cluster::new(setup);
     let now = Now { instant: Instant::from_nanos(2_000_000_000), unix_ms: 1_700_000_100_000 };
-    let (mut sends, mut registered) = (0, 0);
+    let (mut sends, mut records, mut registered) = (0, 0, 0);
     let begun = std::time::Instant::now();
     let mut frames: Vec<Vec<Vec<(PartitionId, Message)>>> = vec![vec![Vec::new(); 3]; 3];
     let mut out = Vec::new();
@@ -37,6 +37,9 @@ fn a_registration_costs_two_messages_a_replica() -> Check {
                     match action {
                         Action::Send { to, partition, message } => {
                             sends += 1;
+                            if let Message::Update { ops, .. } = &message {
+                                records += ops.len() as u64;
+                            }
                             frames[n][all.ids.iter().position(|id| *id == to).ok_or("nobody")?]
                                 .push((partition, message));
                         }
@@ -66,7 +69,7 @@ fn a_registration_costs_two_messages_a_replica() -> Check {
     }
     let took = begun.elapsed();
     println!("{NAMES} registrations in {took:?}: {:?} each, over three nodes", took / NAMES as u32);
-    assert_eq!((registered, sends), (NAMES, NAMES * 4));
+    assert_eq!((registered, sends, records), (NAMES, NAMES * 4, NAMES * 2));
     let partitions = all.nodes.iter().flat_map(|node| &node.dir.partitions);
     let kept = partitions.clone().map(|partition| {
         let works = partition.office.as_ref().map_or(0, |office| office.names.len());

@@ -51,7 +51,7 @@ impl Cluster {
 
     pub(super) fn watch_ends(&mut self, n: usize) {
         for partition in &self.nodes[n].dir.partitions {
-            let names = partition.office.iter().flat_map(|office| &office.names);
+            let names = partition.office.iter().flat_map(|office| office.names.iter());
             for (name, (to, _, ids)) in
                 names.flat_map(|(name, work)| work.waits.ends().iter().map(move |end| (name, end)))
             {

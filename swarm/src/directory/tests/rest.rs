@@ -131,7 +131,9 @@ impl Cluster {
     /// For how many names of this node something is ordered or planned, and for how many a request waits.
     pub(super) fn unfinished(&self, n: usize) -> (usize, usize) {
         let offices = self.nodes[n].dir.partitions.iter().filter_map(|partition| partition.office.as_ref());
-        let works = || offices.clone().filter(|office| office.owner).flat_map(|office| office.names.values());
+        let works = || {
+            offices.clone().filter(|office| office.owner).flat_map(|office| office.names.iter().map(|(_, work)| work))
+        };
         let under_way = works().filter(|work| work.out.is_some() || work.plan.is_some()).count();
         (under_way, works().filter(|work| !work.waits.is_empty()).count())
     }
