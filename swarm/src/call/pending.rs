@@ -175,6 +175,15 @@ impl Pending {
         })
     }
 
+    /// `by` says that it has lost `node`, to which it had sent the call on. By now the call may be elsewhere.
+    pub fn lost_away(&self, request: RequestId, error: CallError, by: NodeId, node: NodeId) -> bool {
+        self.complete_if(request, Err(error), |place| match place {
+            Place::Sent { peer, .. } => peer == node || peer == by,
+            Place::Away => true,
+            Place::Here | Place::Begun => false,
+        })
+    }
+
     /// The node that the message was sent to has sent it on: the call now stands and falls with the next one.
     pub fn handed_on(&self, request: RequestId, by: NodeId, to: NodeId) {
         if let Some(mut slot) = self.find(request)

@@ -83,6 +83,8 @@ impl Node {
         while !self.farewell.is_over() || !self.all_passed_on() {
             Host::timers(&**self).delay(LOOK).await;
         }
+        // Its connections are about to end, and nobody is lost by that.
+        self.relays.forget_calls();
     }
 
     fn all_passed_on(&self) -> bool {

@@ -154,7 +154,7 @@ fn answered(node: &Arc<Node>, from: &Arc<Peer>, head: &[u8; 24], body: &[u8]) {
     match word(head, 1) {
         verdict::REPLY => node.answered(request, Ok(Payload::copy_of(body))),
         verdict::ERROR => match batch::read::<CallError>(&Payload::copy_of(body)) {
-            Some(error) => node.answered(request, Err(error)),
+            Some(error) => node.failed_away(from.node(), request, error),
             None => malformed(node, from, "an error"),
         },
         verdict::TOO_LARGE => node.reply_too_large(request, word(head, 2)),

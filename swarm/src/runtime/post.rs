@@ -30,6 +30,11 @@ enum Undeliverable {
 impl Node {
     /// Posts a letter and answers its caller if nobody takes it.
     pub(crate) fn post(self: &Arc<Self>, letter: Letter) {
+        // A queue does not remember over which nodes its letters came.
+        let may_have_been_here = letter.from_queue || letter.visits(self.id()) > Visits(0);
+        if let Some(reply) = letter.parcel.reply.as_ref().filter(|_| may_have_been_here) {
+            self.relays.came_back(|(_, call)| (call.node, call.request) == (reply.node, reply.request));
+        }
         if let Err((letter, error)) = self.route(letter) {
             self.refuse(letter, error);
         }

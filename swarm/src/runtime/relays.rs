@@ -115,6 +115,15 @@ impl<T, C> Relays<T, C> {
         lane.ask(flushes_made)
     }
 
+    /// A call that went on from here before has come round: whatever happens to the nodes that it went by, it is here.
+    pub(crate) fn came_back(&self, same: impl Fn(&C) -> bool) {
+        for onward in self.lock().onward.values_mut() {
+            if let Some(at) = onward.calls.iter().rposition(|(_, _, call)| same(call)) {
+                onward.calls.remove(at);
+            }
+        }
+    }
+
     /// The next hop has confirmed everything of a lane before this flush.
     pub(crate) fn confirmed(&self, to: NodeId, lane: LaneId, flush: u64) -> Confirmed<T> {
         let mut open = self.lock();
@@ -190,6 +199,11 @@ impl<T, C> Relays<T, C> {
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.lock().onward.is_empty()
+    }
+
+    /// This node goes: what it has passed on stands and falls with others from now on, who have confirmed that they have it.
+    pub(crate) fn forget_calls(&self) {
+        self.lock().onward.values_mut().for_each(|onward| onward.calls.clear());
     }
 
     /// Whether everything that was passed on is confirmed.

@@ -27,6 +27,16 @@ impl Node {
         self.pending.complete_away(RequestId(request), result.map(Answer::Payload));
     }
 
+    /// `by` says why a call of this node has failed.
+    pub(crate) fn failed_away(&self, by: NodeId, request: u64, error: CallError) {
+        match error {
+            CallError::NodeDown { node, .. } if node != by => {
+                self.pending.lost_away(RequestId(request), error, by, node);
+            }
+            error => self.answered(request, Err(error)),
+        }
+    }
+
     /// The reply to a call of this node is too large to travel.
     pub(crate) fn reply_too_large(&self, request: u64, bytes: u64) {
         let Some(name) = self.pending.name(RequestId(request)) else { return };

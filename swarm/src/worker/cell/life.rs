@@ -20,8 +20,11 @@ use crate::worker::{Active, Args, Boot, Bundle, Context, Deadline, Die, Handoff,
 
 /// A move waits so long for the message in hand; then the worker goes on and the owner of the name tries again later.
 const HAND_WAIT: Duration = Duration::from_secs(30);
-/// `begin_handoff` may take so long: what it holds up is its own worker's queue.
+/// `begin_handoff` may take so long, or the move is put off: until then it holds up its own worker's queue, and the leave
+/// of its node.
 const HANDOFF_LIMIT: Duration = Duration::from_secs(5);
+/// After so long it will not end any more: its worker has failed, since it would never do anything again.
+const HANDOFF_END: Duration = Duration::from_secs(30);
 /// The last words may take so long; the name's next activation does not wait for them.
 const DIE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -152,7 +155,10 @@ impl<W: Worker> Cell<W> {
         }
         // Whoever waits for this may have gone; the seal goes on.
         begun.send(()).ok();
-        match self.hook(worker, W::begin_handoff).await {
+        let timers = self.core.host().timers().clone();
+        let hook = pin!(self.hook(worker, W::begin_handoff));
+        let hooked = within(timers.delay(HANDOFF_END), hook).await;
+        match hooked.unwrap_or_else(|| Hooked::Panicked(format!("begin_handoff did not end within {HANDOFF_END:?}"))) {
             Hooked::Done(worker, answer) => self.handed_off(worker, answer, forced, seal),
             Hooked::Refused(worker, text) => {
                 tracing::error!(name = %self.core.name, text, "begin_handoff refused to start");
