@@ -33,6 +33,8 @@ pub(super) struct Office {
     pub(super) seq: u64,
     epochs: u32,
     directives: u32,
+    /// How many directives there were at the last sweep.
+    swept: u32,
     /// Whose cells are known.
     pub(super) hosts: BTreeMap<NodeId, Told>,
     /// The names that something is to be kept of beside their records; see `rest`.
@@ -203,6 +205,7 @@ impl Office {
             seq: 0,
             epochs: 0,
             directives: 0,
+            swept: 0,
             hosts: BTreeMap::new(),
             names: Few::default(),
             dirty: Few::default(),
@@ -236,6 +239,20 @@ impl Office {
     pub(super) fn next_directive(&mut self) -> DirectiveId {
         self.directives += 1;
         DirectiveId(self.directives)
+    }
+
+    /// Whoever was asked for its cells before the last sweep and has not told them will be asked again: it took this node for
+    /// dead when the question came. Says whether there is one.
+    pub(super) fn forget_unanswered(&mut self) -> bool {
+        let swept = std::mem::replace(&mut self.swept, self.directives);
+        let mut any = false;
+        for told in self.hosts.values_mut() {
+            if matches!(told, Told::Asked(id) if id.0 <= swept) {
+                *told = Told::Unknown;
+                any = true;
+            }
+        }
+        any
     }
 
     /// The stamp of the change that is made next.

@@ -82,6 +82,10 @@ impl Partition {
         if !office.owner {
             return;
         }
+        if office.forget_unanswered() {
+            self.stale = true;
+        }
+        let Some(office) = &mut self.office else { return };
         for (_, ship) in office.ships.iter_mut() {
             if ship.acked < office.seq && ship.acked == ship.swept {
                 ship.sent = None;
