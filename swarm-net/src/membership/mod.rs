@@ -244,6 +244,12 @@ impl Membership {
         self.profiles.learn(self.me, profile);
         if let Some(profile) = self.profiles.get(self.me).map(Arc::clone) {
             out.extend(self.roster.changed(self.me, &profile).map(Output::Event));
+            if profile.leaving && self.joining.joined() {
+                // Nobody is held back from one who looks for heirs.
+                let mut events = Vec::new();
+                self.roster.report_all(&self.profiles, &mut events);
+                out.extend(events.into_iter().map(Output::Event));
+            }
         }
         self.push_to_all(out);
     }

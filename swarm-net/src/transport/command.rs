@@ -17,18 +17,18 @@ pub(crate) enum Command {
     /// A beacon of this node was heard.
     Heard { node: NodeId, joined: bool },
     /// Our own profile becomes this.
-    Profile(Profile),
-    /// Say goodbye, then end. This is called, or dropped, at the end.
-    Leave(Farewell),
+    Profile(Profile, Done),
+    /// Say goodbye, then end.
+    Leave(Done),
     /// End at once.
     Stop,
 }
 
-/// What is to be done when the sockets are closed.
-pub(crate) struct Farewell(pub(crate) Box<dyn FnOnce() + Send>);
+/// What is called when a command is carried out, or dropped if it never will be.
+pub(crate) struct Done(pub(crate) Box<dyn FnOnce() + Send>);
 
-impl fmt::Debug for Farewell {
+impl fmt::Debug for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Farewell")
+        f.write_str("Done")
     }
 }

@@ -24,7 +24,7 @@ use crate::error::NetError;
 use crate::filter::NodeFilter;
 use crate::member::Profile;
 use crate::node::NodeId;
-use command::{Command, Farewell};
+use command::{Command, Done};
 use pairs::Published;
 use wake::Commands;
 
@@ -96,15 +96,17 @@ impl Transport {
         self.handle.peers.load().get(&node).cloned()
     }
 
-    /// Tells everybody that our profile is now this one. Its version is set by membership.
-    pub fn set_profile(&self, profile: Profile) {
-        self.handle.commands.send(Command::Profile(profile));
+    /// Tells everybody that our profile is now this one. Its version is set by membership. `done` is called, or dropped,
+    /// when the inbox has been told of all who are known to live, if the profile says that we leave: whoever has joined
+    /// by now is a member to hand things over to.
+    pub fn set_profile(&self, profile: Profile, done: impl FnOnce() + Send + 'static) {
+        self.handle.commands.send(Command::Profile(profile, Done(Box::new(done))));
     }
 
     /// Says goodbye to everybody, writes out what is queued (for at most `goodbye_ms`), then stops. `done` is called, or
     /// dropped, when the sockets are closed.
     pub fn leave(&self, done: impl FnOnce() + Send + 'static) {
-        self.handle.commands.send(Command::Leave(Farewell(Box::new(done))));
+        self.handle.commands.send(Command::Leave(Done(Box::new(done))));
     }
 
     /// Closes all sockets at once, as a crash would.

@@ -15,7 +15,7 @@ use swarm_net::member::{Member, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 use swarm_net::transport::{Peer, Transport};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::call::pending::Pending;
 use crate::config::Config;
@@ -271,9 +271,16 @@ impl Node {
         Member { id: self.me, profile: Arc::new(self.profile.clone()) }
     }
 
-    /// Tells everybody that this node begins to leave.
-    pub(crate) fn announce_leaving(&self) {
-        self.transport.set_profile(Profile { leaving: true, ..self.profile.clone() });
+    /// Tells everybody that this node begins to leave. After it, all who may take its workers over are known.
+    pub(crate) async fn announce_leaving(&self) {
+        let (done, told) = oneshot::channel();
+        let leaving = Profile { leaving: true, ..self.profile.clone() };
+        self.transport.set_profile(leaving, move || {
+            // It fails if nobody waits any more.
+            let _ = done.send(());
+        });
+        // It is dropped if the network has ended before.
+        let _ = told.await;
     }
 
     pub(crate) fn joined(&self) {

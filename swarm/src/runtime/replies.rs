@@ -29,11 +29,12 @@ impl Node {
 
     /// `by` says why a call of this node has failed.
     pub(crate) fn failed_away(&self, by: NodeId, request: u64, error: CallError) {
-        match error {
-            CallError::NodeDown { node, .. } if node != by => {
-                self.pending.lost_away(RequestId(request), error, by, node);
-            }
-            error => self.answered(request, Err(error)),
+        if let CallError::NodeDown { node, .. } = error
+            && node != by
+        {
+            self.pending.lost_away(RequestId(request), error, by, node);
+        } else {
+            self.answered(request, Err(error));
         }
     }
 

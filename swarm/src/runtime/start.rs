@@ -98,7 +98,7 @@ pub(crate) async fn leave(node: &Arc<Node>, limit: Option<Duration>) -> Option<L
         return None;
     }
     tracing::info!(node = %node.id(), "leaving: handing workers over");
-    node.announce_leaving();
+    node.announce_leaving().await;
     let (done, handed_over) = oneshot::channel();
     let limit = limit.unwrap_or_else(|| node.config().leave_timeout());
     let until = node.now() + limit;

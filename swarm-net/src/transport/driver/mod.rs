@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::command::{Command, Farewell};
+use super::command::{Command, Done};
 use super::dials::Dials;
 use super::inbox::Inbox;
 use super::links::Links;
@@ -73,7 +73,7 @@ pub(crate) struct Driver {
 /// The node says goodbye.
 pub(crate) struct Leaving {
     until: Instant,
-    done: Vec<Farewell>,
+    done: Vec<Done>,
 }
 
 /// Whether the loop goes on.
@@ -163,7 +163,11 @@ impl Driver {
                 }
                 Command::Found(addr) => self.found(addr),
                 Command::Heard { node, joined } => self.heard_beacon(node, joined),
-                Command::Profile(profile) => self.tell(Input::Profile(profile)),
+                Command::Profile(profile, Done(done)) => {
+                    self.tell(Input::Profile(profile));
+                    self.perform();
+                    done();
+                }
                 Command::Leave(done) => self.leave(done),
                 Command::Stop => return Flow::End,
             }
@@ -201,7 +205,7 @@ impl Driver {
         self.dials.forget_old(now);
     }
 
-    fn leave(&mut self, done: Farewell) {
+    fn leave(&mut self, done: Done) {
         if let Some(leaving) = &mut self.leaving {
             leaving.done.push(done);
             return;
@@ -230,7 +234,7 @@ impl Driver {
         for node in self.pairs.nodes() {
             self.drop_pair(node);
         }
-        for Farewell(done) in self.leaving.take().into_iter().flat_map(|leaving| leaving.done) {
+        for Done(done) in self.leaving.take().into_iter().flat_map(|leaving| leaving.done) {
             done();
         }
     }
