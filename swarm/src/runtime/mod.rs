@@ -67,6 +67,8 @@ pub(crate) use local::{Begun, First};
 pub(crate) use node::Node;
 pub(crate) use registry::{GroupNames, spec};
 #[cfg(any(test, feature = "sim"))]
+pub use rules::Rule;
+#[cfg(any(test, feature = "sim"))]
 pub(crate) use start::assemble;
 pub(crate) use start::{Plan, leave, start};
 pub(crate) use survey::{Question, Whom};

@@ -1,9 +1,11 @@
-//! Owns the rules of the order of calls that tests switch off, to see that what looks for violations finds them.
-//! Outside of tests every rule holds, and nothing is looked up.
+//! Owns the rules of the order of calls that tests and simulations switch off, to see that what looks for violations finds
+//! them. Elsewhere every rule holds, and nothing is looked up.
 
 /// A rule of protocol §8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rule {
+#[cfg_attr(not(any(test, feature = "sim")), expect(unreachable_pub, reason = "the simulator shows it"))]
+#[non_exhaustive]
+pub enum Rule {
     /// L: a new next hop is taken only when what went by the old one is confirmed.
     Flush,
     /// L: what waits on a node is not confirmed to the node that it came from.
@@ -15,19 +17,22 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    #[cfg(not(test))]
+    #[cfg(not(any(test, feature = "sim")))]
     pub(crate) const fn holds(self) -> bool {
         true
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn holds(self) -> bool {
         OFF.get() != Some(self)
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "sim"))]
 impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Flush, Self::Confirmation, Self::Gate, Self::Round];
+
     /// Does something on this thread without this rule.
     pub(crate) fn without<T>(self, what: impl FnOnce() -> T) -> T {
         OFF.set(Some(self));
@@ -37,5 +42,5 @@ impl Rule {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "sim"))]
 thread_local!(static OFF: std::cell::Cell<Option<Rule>> = const { std::cell::Cell::new(None) });

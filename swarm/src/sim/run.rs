@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
+use crate::runtime::Rule;
 use crate::sim::check::{Evidence, Violation, judge};
 use crate::sim::client::Manner;
 use crate::sim::fault::{Counts, Fault};
 use crate::sim::journal::{self, OpId, Told, What};
 use crate::sim::ledger::Ledger;
 use crate::sim::net::Weather;
-use crate::sim::time::{MS, S, Time};
+use crate::sim::time::{MS, S, Time, US};
 use crate::sim::world::World;
 
 /// What a world is like, beside its seed.
@@ -24,11 +25,13 @@ pub struct Options {
     pub requests: usize,
     /// Keep a line for everything that happens.
     pub trace: bool,
+    /// Do without a rule, to see that its absence is noticed.
+    pub without: Option<Rule>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { nodes: 5, names: 6, requests: 120, trace: false }
+        Self { nodes: 5, names: 6, requests: 120, trace: false, without: None }
     }
 }
 
@@ -116,6 +119,13 @@ const BALLAST: usize = 300 << 10;
 
 /// Runs the world of a seed. The same seed, options and code give the same run, on every machine.
 pub fn run(seed: u64, options: &Options) -> Outcome {
+    match options.without {
+        Some(rule) => rule.without(|| play(seed, options)),
+        None => play(seed, options),
+    }
+}
+
+fn play(seed: u64, options: &Options) -> Outcome {
     journal::open(options.trace);
     let trouble = Trouble::of(seed);
     let mut play = Play::new(seed, options, trouble);
@@ -244,6 +254,18 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// A client sends several messages to one name at once: it is for them that there is an order.
+    fn burst(&mut self, name: &str) {
+        let working = self.world.working();
+        let Some(slot) = self.world.dice.of(&working) else { return };
+        for _ in 0..=self.world.dice.roll(6) {
+            let what = if self.world.dice.roll(4) == 0 { What::Call } else { What::Cast };
+            self.world.ask(slot, what, name, Manner::Plain);
+            let pause = self.world.dice.roll(400) as Time * US;
+            self.world.pass(pause);
+        }
+    }
+
     fn request(&mut self) {
         let dice = &mut self.world.dice;
         let any = name(dice.roll(self.options.names));
@@ -255,7 +277,7 @@ impl<'a> Play<'a> {
         match kind {
             0..50 => self.ask(What::Call, &any, if panics { Manner::Panics } else { Manner::Plain }),
             50..55 => self.ask(What::Call, &any, Manner::Slow(ms)),
-            55..75 => self.ask(What::Cast, &any, Manner::Plain),
+            55..75 => self.burst(&any),
             75..80 => self.ask(What::Join, &any, Manner::Plain),
             80..83 => self.ask(What::Leave, &any, Manner::Plain),
             83..86 => self.ask(What::Publish, "all", Manner::Plain),
