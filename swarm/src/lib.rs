@@ -80,7 +80,7 @@
 //! # Features
 //!
 //! None is on by default: `dns` (`Dns`, discovery by a host name), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
-//! and messages).
+//! and messages), `sim` (the simulator, for those who work on Swarm itself).
 //!
 //! # For readers of the source
 //!
@@ -95,7 +95,9 @@
 //! | calls under way: frames, slots of those that wait | `call` |
 //! | what users are told and may set | `event`, `error`, `config`, `placement`, `stats` |
 //! | what travels, and when something is due | `message`, `timer` |
-//! | words | `name`, `epoch` |
+//! | words | `name`, `epoch`; how maps hash: `hash` |
+//!
+//! Beside the floors stands `sim`, which drives whole nodes and sees everything.
 
 #[doc(hidden)]
 #[path = "expansion.rs"]
