@@ -86,7 +86,8 @@ pub fn cast(_: TokenStream, item: TokenStream) -> TokenStream {
     misplaced::misplaced("cast", item.into()).into()
 }
 
-/// Marks the method that decides about a move, and gives the state that moves.
+/// Marks the method that decides about a move, and gives the state that moves. If it takes more than 5 s the move is put off;
+/// one that takes more than 30 s will not end any more, and its worker fails as by a panic.
 #[proc_macro_attribute]
 pub fn begin_handoff(_: TokenStream, item: TokenStream) -> TokenStream {
     misplaced::misplaced("begin_handoff", item.into()).into()

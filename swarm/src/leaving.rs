@@ -23,7 +23,8 @@ pub struct Leaving {
 }
 
 impl Swarm {
-    /// Leaves the cluster: hands every worker over with its state, tells the others, then stops.
+    /// Leaves the cluster: hands every worker over with its state, answers what users of this node have asked for by then,
+    /// tells the others, then stops. What users begin after the handover is refused with `Stopping`.
     ///
     /// # Errors
     /// [`LeaveError::Incomplete`](crate::LeaveError::Incomplete) if not everything could be handed over in `Config::leave_timeout_ms`; the node has

@@ -75,7 +75,8 @@ pub trait Worker: Sized + Send + 'static {
     /// Starts one from its encoded init arguments.
     fn boot(context: Context<Self>, args: Payload) -> Boot<Self>;
 
-    /// Asks it what to do about a move. Without the hook it restarts.
+    /// Asks it what to do about a move. Without the hook it restarts. After 5 s the move is put off, after 30 s the worker
+    /// fails.
     fn begin_handoff(at: Active<Self>) -> Step<Self, Handoff<Payload>> {
         Step::Done(at, Handoff::Restart)
     }
