@@ -100,17 +100,26 @@ async fn a_hook_that_takes_too_long_seals_nothing() {
     }
     let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
     waits(&mut waiting).await;
-    let sealing = loop {
-        tokio::select! {
-            biased;
-            sealing = &mut sealing => break sealing,
-            () = tokio::task::yield_now() => bench.node.timers.advance(Duration::from_millis(500)),
-        }
-    };
-    assert_eq!((sealing, cell.phase()), (Sealing::TimedOut, Phase::Running));
+    assert_eq!((settle(&bench, &mut sealing).await, cell.phase()), (Sealing::TimedOut, Phase::Running));
     shared.gate.add_permits(1);
     assert_eq!(waiting.await.expect("it runs on").0, 1);
     assert_eq!(cell.epoch(), epoch(1));
+}
+
+/// Else its worker would never do anything again, and a conflict that it lost would never end.
+#[tokio::test]
+async fn a_hook_that_never_ends_fails_its_worker() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell = bench.booted(&shared).await;
+    call(&bench, &cell, Count(5)).await.expect("it answers");
+    shared.moves(Moves::Wait);
+    let mut sealing = AnyCell::seal(cell.clone(), false);
+    let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
+    waits(&mut waiting).await;
+    assert_eq!(settle(&bench, &mut sealing).await, Sealing::TimedOut);
+    assert_eq!(settle(&bench, &mut waiting).await.expect("it runs again").0, 1, "from its init arguments");
+    assert_eq!((cell.epoch(), shared.boots.load(Ordering::SeqCst)), (epoch(1), 2));
 }
 
 #[tokio::test]

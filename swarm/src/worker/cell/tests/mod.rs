@@ -306,6 +306,17 @@ messages! {
     Unknown(u64);
 }
 
+/// Moves the clock in steps until `future` is ready.
+async fn settle<T>(bench: &Bench, future: &mut (impl Future<Output = T> + Unpin)) -> T {
+    loop {
+        tokio::select! {
+            biased;
+            output = &mut *future => return output,
+            () = tokio::task::yield_now() => bench.advance(Duration::from_millis(10)),
+        }
+    }
+}
+
 impl Worker for Probe {
     const NAME: &'static str = "Probe";
     const OPTIONS: Options = Options { mailbox: 400_000, ..Options::DEFAULT };

@@ -49,17 +49,6 @@ async fn too_many_panics_end_the_cell() {
     assert!(matches!(cell.cast(Note(0, 0)), Err((_, crate::worker::Undelivered::Moved))));
 }
 
-/// Moves the clock in steps until `future` is ready.
-async fn settle<T>(bench: &Bench, future: &mut (impl Future<Output = T> + Unpin)) -> T {
-    loop {
-        tokio::select! {
-            biased;
-            output = &mut *future => return output,
-            () = tokio::task::yield_now() => bench.advance(Duration::from_millis(10)),
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_start_that_fails_is_tried_again_until_the_limit() {
     let mut bench = Bench::new();
