@@ -271,12 +271,14 @@ impl Control {
     }
 
     fn member(&mut self, now: Now, event: MemberEvent) {
+        let mut noteworthy = true;
         match event.clone() {
             MemberEvent::Up(member) | MemberEvent::Changed(member) => {
                 self.view.insert(member.id, member);
             }
             MemberEvent::Down(node, why) => {
-                self.view.remove(&node);
+                // Who never was a member may have been heard of by others, whom the directory has asked.
+                noteworthy = self.view.remove(&node).is_some();
                 self.outbox.lost(node);
                 self.node.gone(node);
                 self.feed(now, if why == Gone::Left { Event::Left(node) } else { Event::Down(node) });
@@ -293,7 +295,9 @@ impl Control {
             self.node.pledges.gone(node);
         }
         self.answer_leavers();
-        self.node.tell_member(&event);
+        if noteworthy {
+            self.node.tell_member(&event);
+        }
         if event == MemberEvent::Joined {
             self.node.joined();
         }
