@@ -53,7 +53,7 @@ impl Directory {
         };
         quorum.miss(node);
         self.world.missing.insert(node);
-        self.each(now, out, |partition, _| partition.doubt(node));
+        self.each(now, out, |partition, turn| partition.doubt(turn, node));
     }
 
     /// A node is dead, and whatever it ran.
