@@ -271,17 +271,19 @@ impl Control {
     }
 
     fn member(&mut self, now: Now, event: MemberEvent) {
-        let mut noteworthy = true;
         match event.clone() {
             MemberEvent::Up(member) | MemberEvent::Changed(member) => {
                 self.view.insert(member.id, member);
             }
             MemberEvent::Down(node, why) => {
-                // Who never was a member may have been heard of by others, whom the directory has asked.
-                noteworthy = self.view.remove(&node).is_some();
+                let was_member = self.view.remove(&node).is_some();
                 self.outbox.lost(node);
                 self.node.gone(node);
                 self.feed(now, if why == Gone::Left { Event::Left(node) } else { Event::Down(node) });
+                if !was_member {
+                    // Only the directory may have heard of it, from others.
+                    return self.node.pledges.gone(node);
+                }
             }
             MemberEvent::Joined => {
                 self.feed(now, Event::Joined);
@@ -295,9 +297,7 @@ impl Control {
             self.node.pledges.gone(node);
         }
         self.answer_leavers();
-        if noteworthy {
-            self.node.tell_member(&event);
-        }
+        self.node.tell_member(&event);
         if event == MemberEvent::Joined {
             self.node.joined();
         }
