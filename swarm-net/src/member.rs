@@ -54,7 +54,7 @@ pub enum MemberEvent {
     Up(Member),
     /// A member's profile changed.
     Changed(Member),
-    /// A node is no longer a member.
+    /// A node is no longer a member. It may never have been reported as one: others may have told of it all the same.
     Down(NodeId, Gone),
     /// This node has the whole member list of the cluster, or has formed one alone: it may own partitions.
     Joined,

@@ -110,8 +110,8 @@ impl<G: Group> Crew<G> {
         })
     }
 
-    /// Calls all members. There is one deadline: what has not come by then is [`CallError::Timeout`], so one slow
-    /// member never hides the others.
+    /// Calls all members, and none of them twice, also if it moves meanwhile. There is one deadline: what has not come by then is
+    /// [`CallError::Timeout`], so one slow member never hides the others.
     #[expect(clippy::type_complexity, reason = "the contract's own type, spelled out for its reader")]
     pub fn multicall<M, R>(&self, message: M) -> Op<Vec<(Name, Result<R, CallError>)>, RegistryError>
     where
@@ -200,6 +200,12 @@ impl Node {
         if bytes > limit { Err(RegistryError::TooLarge { node, bytes, limit }) } else { Ok(payload) }
     }
 
+    /// A number for one publish or multicall: unique in the cluster, and never zero. The node's own numbers, spread by its
+    /// boot id.
+    fn crew_id(&self) -> u64 {
+        (self.id().boot().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.number()) | 1 << 63
+    }
+
     async fn publish(
         self: Arc<Self>,
         whom: Whom,
@@ -212,9 +218,7 @@ impl Node {
             return Err(RegistryError::Stopping { node: self.id() });
         }
         let due = Clock::instant() + limit;
-        // Unique in the cluster, and never zero: the node's own numbers, spread by its boot id.
-        let id = (self.id().boot().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.number()) | 1 << 63;
-        let payload = payload.to_vec();
+        let (id, payload) = (self.crew_id(), payload.to_vec());
         let mut answers = self.surveys.ask(&self, &Question::Publish { whom, id, message, fingerprint, payload });
         let mut delivered = 0;
         loop {
@@ -236,8 +240,8 @@ impl Node {
     ) -> Vec<(Name, Result<Vec<u8>, CallError>)> {
         let due = Clock::instant() + limit;
         let within_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        let payload = payload.to_vec();
-        let question = Question::Multicall { whom, message, fingerprint, payload, within_ms };
+        let (id, payload) = (self.crew_id(), payload.to_vec());
+        let question = Question::Multicall { whom, id, message, fingerprint, payload, within_ms };
         let mut answers = self.surveys.ask(self, &question);
         let mut called = BTreeMap::<Name, (NodeId, Option<Result<Vec<u8>, CallError>>)>::new();
         while let Some(Some((from, findings))) = self.within(due.since(Clock::instant()), answers.next()).await {
@@ -245,7 +249,11 @@ impl Node {
                 called.entry(name).or_insert((from, None));
             }
             for (name, reply) in findings.replies {
-                called.insert(name, (from, Some(reply)));
+                // A member that moves may be called twice. It answers once, and that goes before what came of the other.
+                let known = called.get(&name).and_then(|(_, known)| known.as_ref());
+                if known.is_none_or(|known| certainty(known) < certainty(&reply)) {
+                    called.insert(name, (from, Some(reply)));
+                }
             }
         }
         let answer = |(name, (node, reply)): (Name, (NodeId, Option<_>))| {
@@ -254,5 +262,14 @@ impl Node {
             (name, reply)
         };
         called.into_iter().map(answer).collect()
+    }
+}
+
+/// How much an answer says of whether the call ran.
+fn certainty(reply: &Result<Vec<u8>, CallError>) -> u8 {
+    match reply.as_ref().map_or_else(CallError::executed, |_| Executed::Yes) {
+        Executed::No => 0,
+        Executed::Maybe => 1,
+        Executed::Yes => 2,
     }
 }

@@ -35,7 +35,7 @@ impl Membership {
         let claims: Vec<_> = part.members.iter().map(|member| *member.id()).collect();
         let rejected = claims.iter().any(|claim| claim.node == from && self.holds_down(claim));
         // A joiner learns what all the others know already.
-        self.swim.learn(now, part.members.into_iter(), self.joining.joined());
+        self.swim.learn(now, part.members, self.joining.joined());
         self.face_rivals(now, &claims, out);
         for (node, profile) in part.profiles {
             self.learn_profile(now, node, profile, out);

@@ -27,7 +27,7 @@ impl Membership {
             return tracing::debug!(%from, "too many members are known: strangers are refused");
         }
         let rivals: Vec<_> = claims.copied().collect();
-        self.swim.packet(now, bytes);
+        self.swim.packet(now, bytes, &members);
         self.face_rivals(now, &rivals, out);
     }
 

@@ -226,12 +226,15 @@ impl Membership {
 
     /// A proven death or a goodbye.
     fn gone(&mut self, now: Instant, node: NodeId, why: Gone) {
-        if node != self.me && self.roster.is_live(node) {
-            self.roster.gone(node, why, now);
+        if node == self.me {
+            return;
+        }
+        let lived = self.roster.is_live(node);
+        // Gossip may have been faster than the proof, while the report of the death still waits; or slower than the node,
+        // which came and went before anybody told of it.
+        self.roster.gone(node, why, now);
+        if lived {
             self.swim.declare_down(now, node);
-        } else if self.roster.view().contains_key(&node) {
-            // Gossip was faster than the proof, and the report of the death still waits.
-            self.roster.gone(node, why, now);
         }
     }
 

@@ -1,5 +1,5 @@
 //! Owns what the layers above are told of the members, and when: changes wait until it is quiet. Never holds back a
-//! proven death.
+//! proven death, nor the end of a node that came and went before it was reported: others have told of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -22,6 +22,8 @@ pub(super) struct Roster {
     live: BTreeMap<SocketAddr, NodeId>,
     departed: BTreeMap<NodeId, Gone>,
     unsettled: BTreeSet<NodeId>,
+    /// Gone before they were reported to be there, and not yet reported to be gone.
+    passed: BTreeSet<NodeId>,
     /// When the first and the last change happened that are not reported yet.
     window: Option<(Instant, Instant)>,
     quiet: Duration,
@@ -35,6 +37,7 @@ impl Roster {
             live: BTreeMap::new(),
             departed: BTreeMap::new(),
             unsettled: BTreeSet::new(),
+            passed: BTreeSet::new(),
             window: None,
             quiet,
             max,
@@ -60,17 +63,21 @@ impl Roster {
     /// The node lives. Says whether it had been gone.
     pub(super) fn alive(&mut self, node: NodeId, now: Instant) -> bool {
         self.live.insert(node.addr(), node);
+        self.passed.remove(&node);
         self.touch(node, now);
         self.departed.remove(&node).is_some()
     }
 
-    /// The node is gone. Says whether it was here, or was so for a weaker reason.
+    /// The node is gone, if it was not, or for a better reason than was known.
     pub(super) fn gone(&mut self, node: NodeId, why: Gone, now: Instant) {
         if self.is_live(node) {
             self.live.remove(&node.addr());
         }
         let proof = |why| why != Gone::Silent;
         let known = self.departed.get(&node).copied();
+        if known.is_none() && !self.view.contains_key(&node) {
+            self.passed.insert(node);
+        }
         if known.is_none_or(|known| proof(why) && !proof(known)) {
             self.departed.insert(node, why);
         }
@@ -105,8 +112,10 @@ impl Roster {
         self.window.map(|(first, last)| (last + self.quiet).min(first + self.max))
     }
 
-    /// The deaths that are proven, at once.
+    /// The deaths that are proven, at once; and those of nodes that nobody above takes for members.
     pub(super) fn proven(&mut self, events: &mut Vec<MemberEvent>) {
+        let passed = std::mem::take(&mut self.passed).into_iter();
+        events.extend(passed.map(|node| MemberEvent::Down(node, self.why(node))));
         let proven: Vec<_> = self.unsettled.iter().copied().filter(|node| self.is_proven(*node)).collect();
         proven.into_iter().for_each(|node| self.report_gone(node, events));
         self.close_window();
@@ -161,9 +170,12 @@ impl Roster {
     fn report_gone(&mut self, node: NodeId, events: &mut Vec<MemberEvent>) {
         self.unsettled.remove(&node);
         if self.view.remove(&node).is_some() {
-            let why = self.departed.get(&node).copied().unwrap_or(Gone::Silent);
-            events.push(MemberEvent::Down(node, why));
+            events.push(MemberEvent::Down(node, self.why(node)));
         }
+    }
+
+    fn why(&self, node: NodeId) -> Gone {
+        self.departed.get(&node).copied().unwrap_or(Gone::Silent)
     }
 
     /// A node without a profile is not a member yet; it is touched again when the profile comes.
@@ -265,6 +277,24 @@ mod tests {
         assert_eq!(events, [MemberEvent::Down(node(2), Gone::Refused)]);
         roster.gone(node(2), Gone::Silent, at(2001));
         assert_eq!(settle(&mut roster, &profiles, 2150), [node(1)]);
+    }
+
+    #[test]
+    fn who_came_and_went_unreported_is_reported_gone() {
+        let (mut roster, profiles) = roster();
+        roster.alive(node(1), at(0));
+        roster.gone(node(1), Gone::Left, at(100));
+        // Another has said goodbye before the gossip told of it, and one is back.
+        roster.gone(node(2), Gone::Left, at(100));
+        roster.gone(node(3), Gone::Silent, at(100));
+        roster.alive(node(3), at(100));
+        let mut events = Vec::new();
+        roster.proven(&mut events);
+        assert_eq!(events, [1, 2].map(|i| MemberEvent::Down(node(i), Gone::Left)));
+        roster.gone(node(1), Gone::Refused, at(200));
+        roster.proven(&mut events);
+        assert_eq!(events.len(), 2, "once");
+        assert_eq!(settle(&mut roster, &profiles, 1000), [node(3)]);
     }
 
     #[test]

@@ -81,11 +81,13 @@ impl Swim {
         self.members().find(|member| member.id().node.addr() == addr)
     }
 
-    /// Takes in a packet. The packets that it refuses change nothing.
-    pub(super) fn packet(&mut self, now: Instant, bytes: &[u8]) {
+    /// Takes in a packet that tells of these members. The packets that it refuses change nothing.
+    pub(super) fn packet(&mut self, now: Instant, bytes: &[u8], members: &[Member]) {
+        let passed = self.unknown_and_down(members);
         if let Err(error) = self.foca.handle_data(bytes, &mut self.effects) {
             tracing::debug!(%error, "gossip packet refused");
         }
+        self.note_passed(passed);
         self.settle(now);
     }
 
@@ -96,9 +98,30 @@ impl Swim {
     }
 
     /// Takes in what another node knows; `tell` passes on what is new.
-    pub(super) fn learn(&mut self, now: Instant, members: impl Iterator<Item = Member>, tell: bool) {
-        self.logged("learn", |foca, effects| foca.apply_many(members, tell, effects));
+    pub(super) fn learn(&mut self, now: Instant, members: Vec<Member>, tell: bool) {
+        let passed = self.unknown_and_down(&members);
+        self.logged("learn", |foca, effects| foca.apply_many(members.into_iter(), tell, effects));
+        self.note_passed(passed);
         self.settle(now);
+    }
+
+    /// Those of whom nothing is known, and who are down already. Foca keeps them, and says nothing of it.
+    fn unknown_and_down(&self, members: &[Member]) -> Vec<Identity> {
+        let mut down: Vec<_> = members.iter().filter(|member| member.state() == State::Down).map(Member::id).collect();
+        if !down.is_empty() {
+            let known: BTreeSet<NodeId> = self.members().map(|member| member.id().node).collect();
+            down.retain(|id| !known.contains(&id.node));
+        }
+        down.into_iter().copied().collect()
+    }
+
+    /// Notes that these are down, as far as they were taken in so.
+    fn note_passed(&mut self, passed: Vec<Identity>) {
+        for id in passed {
+            if self.at(id.node.addr()).is_some_and(|known| *known.id() == id && known.state() == State::Down) {
+                self.effects.notes.push(Note::Down(id));
+            }
+        }
     }
 
     /// A node is gone for certain: everyone hears of it at once.
@@ -342,7 +365,7 @@ mod tests {
     /// Node 1, which knows node 2 and hears nothing of it.
     fn watcher() -> Swim {
         let mut swim = Swim::new(identity(1), Codec::new("c"), &MembershipConfig::lan(), 1, Instant::START);
-        swim.learn(Instant::START, [Member::alive(identity(2))].into_iter(), true);
+        swim.learn(Instant::START, vec![Member::alive(identity(2))], true);
         assert_eq!(swim.take().1, [Note::Up(identity(2))]);
         swim
     }
@@ -378,10 +401,23 @@ mod tests {
         let mut swim = watcher();
         assert_eq!(run(&mut swim, 1200 * MS, Duration::ZERO), None);
         let refuted = Member::new(identity(2), 1, State::Alive);
-        swim.learn(Instant::START + 1200 * MS, [refuted].into_iter(), true);
+        swim.learn(Instant::START + 1200 * MS, vec![refuted], true);
         // Foca would tell node 2 now that it is down, although it holds it to be alive.
         let down = run(&mut swim, 10_000 * MS, Duration::ZERO);
         assert_eq!(down, Some(3500 * MS), "only the suspicion of the new incarnation counts");
+    }
+
+    #[test]
+    fn who_is_heard_of_when_it_is_down_already_is_noted_once() {
+        let mut swim = watcher();
+        for notes in [vec![Note::Down(identity(3))], Vec::new()] {
+            swim.learn(Instant::START, vec![Member::down(identity(3))], false);
+            assert_eq!(swim.take().1, notes);
+        }
+        let renewed = foca::Identity::renew(&identity(3)).expect("far from the last generation");
+        swim.learn(Instant::START, vec![Member::alive(renewed), Member::down(identity(3))], true);
+        let back = [Note::Renamed(identity(3), renewed), Note::Up(renewed)];
+        assert_eq!(swim.take().1, back, "what is outdated is not noted");
     }
 
     #[test]

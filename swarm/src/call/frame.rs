@@ -4,11 +4,13 @@
 //! head of a call or cast (24 bytes, little-endian)          body
 //!   0  u64  request: the caller's slot; for a publish its id   0  u16 bytes of the name
 //!   8  u64  id of the message                                  2  u8  hops made so far
-//!  16  u32  milliseconds left until the deadline               3  u8  flags: 1 origin, 2 moved with its worker's queue, 4 path
-//!  20  u32  low half of the fingerprint of the message,        4  u32 bytes of the payload
-//!           in a call of message and reply                     8  u64 the kind that the worker must have, 0 for any
+//!  16  u32  milliseconds left until the deadline               3  u8  flags: 1 origin, 2 moved with its worker's queue, 4 path,
+//!  20  u32  low half of the fingerprint of the message,               8 multicall
+//!           in a call of message and reply                     4  u32 bytes of the payload
+//!                                                              8  u64 the kind that the worker must have, 0 for any
 //! head of an answer                                           16  origin (32 bytes), if flagged
 //!                                                                 path (32 bytes), if flagged
+//!                                                                 u64 id of the multicall, if flagged
 //!                                                                 name, zeros up to a multiple of 16, payload
 //!   0  u64  request
 //!   8  u64  0 the reply · 1 a `CallError`
@@ -93,6 +95,8 @@ pub(crate) struct Envelope {
     pub(crate) origin: Option<NodeId>,
     /// The nodes that have passed it on.
     pub(crate) path: Path,
+    /// The id of the multicall that a call is part of, 0 if of none.
+    pub(crate) multicall: u64,
     /// It stood in a moved worker's queue: it goes before what waits at the gate.
     pub(crate) from_queue: bool,
 }
@@ -163,6 +167,8 @@ const ORIGIN: usize = 32;
 const FLAG_ORIGIN: u8 = 1;
 const FLAG_QUEUE: u8 = 2;
 const FLAG_PATH: u8 = 4;
+const FLAG_MULTICALL: u8 = 8;
+const MULTICALL: usize = 8;
 
 impl Envelope {
     /// The frame's head.
@@ -180,12 +186,13 @@ impl Envelope {
     /// The frame's body up to the payload, a multiple of 16 bytes long.
     pub(crate) fn prelude(&self, payload_bytes: usize) -> Vec<u8> {
         let name = self.name.as_str().as_bytes();
-        let mut bytes = Vec::with_capacity((PRELUDE + ORIGIN + PATH + name.len()).next_multiple_of(16));
+        let mut bytes = Vec::with_capacity((PRELUDE + ORIGIN + PATH + MULTICALL + name.len()).next_multiple_of(16));
         bytes.extend_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
         bytes.push(self.hops);
         let origin = if self.origin.is_some() { FLAG_ORIGIN } else { 0 };
         let path = if self.path == Path::default() { 0 } else { FLAG_PATH };
-        bytes.push(origin | path | if self.from_queue { FLAG_QUEUE } else { 0 });
+        let multicall = if self.multicall == 0 { 0 } else { FLAG_MULTICALL };
+        bytes.push(origin | path | multicall | if self.from_queue { FLAG_QUEUE } else { 0 });
         bytes.extend_from_slice(&u32::try_from(payload_bytes).unwrap_or(u32::MAX).to_le_bytes());
         bytes.extend_from_slice(&self.kind.to_le_bytes());
         if let Some(origin) = self.origin {
@@ -193,6 +200,9 @@ impl Envelope {
         }
         if path != 0 {
             bytes.extend_from_slice(&self.path.write());
+        }
+        if multicall != 0 {
+            bytes.extend_from_slice(&self.multicall.to_le_bytes());
         }
         bytes.extend_from_slice(name);
         bytes.resize(bytes.len().next_multiple_of(16), 0);
@@ -205,7 +215,7 @@ impl Envelope {
         let hops = *body.get(2)?;
         let flags = *body.get(3)?;
         let payload_bytes = usize::try_from(u32::from_le_bytes(array(body, 4)?)).ok()?;
-        if flags & !(FLAG_ORIGIN | FLAG_QUEUE | FLAG_PATH) != 0 || name_bytes > Name::BYTES_MAX {
+        if flags & !(FLAG_ORIGIN | FLAG_QUEUE | FLAG_PATH | FLAG_MULTICALL) != 0 || name_bytes > Name::BYTES_MAX {
             return None;
         }
         let mut at = PRELUDE;
@@ -220,6 +230,12 @@ impl Envelope {
             Path::read(body, at - PATH)?
         } else {
             Path::default()
+        };
+        let multicall = if flags & FLAG_MULTICALL != 0 {
+            at += MULTICALL;
+            u64::from_le_bytes(array(body, at - MULTICALL)?)
+        } else {
+            0
         };
         let name = std::str::from_utf8(body.get(at..at + name_bytes)?).ok()?;
         let start = (at + name_bytes).next_multiple_of(16);
@@ -236,6 +252,7 @@ impl Envelope {
             hops,
             origin,
             path,
+            multicall,
             from_queue: flags & FLAG_QUEUE != 0,
         };
         Some((envelope, start..body.len()))
@@ -306,6 +323,7 @@ mod tests {
             hops: 2,
             origin,
             path: origin.map_or(Path::default(), |node| Path::default().with(node)),
+            multicall: origin.map_or(0, |node| node.boot()),
             from_queue: origin.is_some(),
         }
     }

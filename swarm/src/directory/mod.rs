@@ -153,7 +153,7 @@ impl Directory {
             }
             Event::Down(node) => self.lose_sight(now, out, node),
             Event::Left(node) => self.bury(now, out, node),
-            Event::Reset(node) => self.each(now, out, |partition, _| partition.doubt(node)),
+            Event::Reset(node) => self.each(now, out, |partition, turn| partition.doubt(turn, node)),
             Event::Leave { within } => {
                 self.departure.begin(now.instant + within);
                 self.world.leaving = true;

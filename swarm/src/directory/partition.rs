@@ -351,14 +351,18 @@ impl Partition {
         }
     }
 
-    /// The connection to a node was lost.
-    pub(super) fn doubt(&mut self, node: NodeId) {
+    /// The connection to a node was lost. One that is no member is not reached again before it is one: it counts as not
+    /// heard, and is waited for no longer than that.
+    pub(super) fn doubt(&mut self, turn: &Turn<'_>, node: NodeId) {
         self.disagreed.remove(&node);
         if self.told == Some(node) {
             self.told = None;
         }
         if let Some(office) = &mut self.office {
             office.doubt(node);
+            if !turn.world.view.contains_key(&node) && !turn.world.missing.contains(&node) {
+                office.claim.uncover(node);
+            }
             self.stale = true;
         }
     }

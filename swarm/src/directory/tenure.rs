@@ -51,9 +51,13 @@ impl Directory {
         let Some(quorum) = &mut self.quorum else {
             return self.bury(now, out, node);
         };
+        if !self.world.view.contains_key(&node) {
+            // It never was a member: it is missed if others count on it, and not for what they have settled long ago.
+            return;
+        }
         quorum.miss(node);
         self.world.missing.insert(node);
-        self.each(now, out, |partition, _| partition.doubt(node));
+        self.each(now, out, |partition, turn| partition.doubt(turn, node));
     }
 
     /// A node is dead, and whatever it ran.

@@ -41,9 +41,9 @@ impl Node {
                 let delivered = self.publish_here(meant, id, message, fingerprint, &payload);
                 self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
             }
-            Question::Multicall { message, fingerprint, payload, within_ms, .. } => {
+            Question::Multicall { id, message, fingerprint, payload, within_ms, .. } => {
                 let within = Duration::from_millis(u64::from(within_ms));
-                self.multicall_here(to, number, meant, message, fingerprint, &payload, within);
+                self.multicall_here(to, number, meant, id, message, fingerprint, &payload, within);
             }
         }
     }
@@ -114,6 +114,7 @@ impl Node {
         to: NodeId,
         number: u64,
         meant: Vec<Name>,
+        id: u64,
         message: u64,
         fingerprint: u32,
         payload: &[u8],
@@ -125,7 +126,7 @@ impl Node {
         let mut findings = Findings { found: located.clone(), ..Findings::default() };
         let mut waiting = Vec::with_capacity(located.len());
         for (name, _) in located {
-            match self.post_survey(name.clone(), message, fingerprint, payload, deadline) {
+            match self.post_survey(name.clone(), id, message, fingerprint, payload, deadline) {
                 Ok(ticket) => waiting.push((name, ticket)),
                 Err(error) => findings.replies.push((name, Err(error))),
             }
@@ -155,10 +156,12 @@ impl Node {
         });
     }
 
-    /// Calls one of this node's workers as part of a survey.
+    /// Calls one of this node's workers as part of a survey. One that moves is called where it was and where it goes, and
+    /// knows by the id which of them to answer.
     fn post_survey(
         self: &Arc<Self>,
         name: Name,
+        id: u64,
         message: u64,
         fingerprint: u32,
         payload: &[u8],
@@ -176,7 +179,7 @@ impl Node {
             payload: Payload::copy_of(payload),
             deadline,
             reply: Some(self.reply_to(self.id(), ticket.request().0)),
-            publish: 0,
+            publish: id,
             unconfirmed: None,
         };
         self.post(Letter::new(name.clone(), 0, parcel));

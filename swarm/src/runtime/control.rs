@@ -276,10 +276,14 @@ impl Control {
                 self.view.insert(member.id, member);
             }
             MemberEvent::Down(node, why) => {
-                self.view.remove(&node);
+                let was_member = self.view.remove(&node).is_some();
                 self.outbox.lost(node);
                 self.node.gone(node);
                 self.feed(now, if why == Gone::Left { Event::Left(node) } else { Event::Down(node) });
+                if !was_member {
+                    // Only the directory may have heard of it, from others.
+                    return self.node.pledges.gone(node);
+                }
             }
             MemberEvent::Joined => {
                 self.feed(now, Event::Joined);

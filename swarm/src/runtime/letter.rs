@@ -94,6 +94,7 @@ impl Letter {
             hops: self.hops + 1,
             origin: waits.map(|reply| reply.node).or(self.caller).filter(|node| *node != me),
             path: if self.from.is_some() { self.path.with(me) } else { self.path },
+            multicall: waits.map_or(0, |_| self.parcel.publish),
             from_queue: self.from_queue,
         }
     }

@@ -160,7 +160,10 @@ impl Node {
             return Err(Undeliverable::Refused((letter, error)));
         }
         if letter.parcel.publish != 0 && cell.seen(letter.parcel.publish) {
-            return Ok(());
+            return match letter.parcel.reply {
+                Some(_) => Err(Undeliverable::Refused(self.repeated(letter))),
+                None => Ok(()),
+            };
         }
         let received = u64::from(letter.from.is_some());
         let Letter { name, parcel, kind, hops, from, caller, path, from_queue, stay } = letter;

@@ -44,4 +44,15 @@ impl Node {
         };
         (letter, error)
     }
+
+    /// A call that its worker has got by another way, where it is answered: nothing comes of this one.
+    pub(crate) fn repeated(&self, letter: Letter) -> Refusal {
+        let error = CallError::Timeout {
+            name: letter.name.clone(),
+            node: self.id(),
+            after: letter.parcel.deadline.limit,
+            executed: Executed::Maybe,
+        };
+        (letter, error)
+    }
 }

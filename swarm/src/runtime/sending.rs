@@ -213,7 +213,7 @@ impl Node {
             payload,
             deadline: Deadline::after(self.now(), envelope.remaining),
             reply: waits.then(|| self.reply_to(origin, envelope.request)),
-            publish: if waits { 0 } else { envelope.request },
+            publish: if waits { envelope.multicall } else { envelope.request },
             unconfirmed: None,
         };
         Letter {

@@ -38,7 +38,7 @@ pub(crate) enum Question {
     /// Cast this to those that you host.
     Publish { whom: Whom, id: u64, message: u64, fingerprint: u32, payload: Vec<u8> },
     /// Call those that you host, and answer within so many milliseconds.
-    Multicall { whom: Whom, message: u64, fingerprint: u32, payload: Vec<u8>, within_ms: u32 },
+    Multicall { whom: Whom, id: u64, message: u64, fingerprint: u32, payload: Vec<u8>, within_ms: u32 },
 }
 
 /// One part of one node's answer.

@@ -332,9 +332,10 @@ impl<'a> Play<'a> {
         if a == b {
             return;
         }
-        // What every copy is lost of is lost.
-        let copies = usize::from(Config::default().replicas);
-        if matches!(fault, Fault::Crash | Fault::PowerLoss | Fault::Pause) && self.world.missing() + 1 >= copies {
+        // What every copy is lost of is lost. Fewer nodes have fewer copies, and who has just come has none yet.
+        let missing = self.world.missing();
+        let copies = usize::from(Config::default().replicas).min(self.world.settled() + missing);
+        if matches!(fault, Fault::Crash | Fault::PowerLoss | Fault::Pause) && missing + 1 >= copies {
             return;
         }
         let (at, to) = (self.world.addr(a), self.world.addr(b));

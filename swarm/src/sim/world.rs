@@ -52,6 +52,7 @@ struct Slot {
     addr: SocketAddr,
     site: Option<Site>,
     life: u32,
+    since: Time,
     due: [Option<Time>; 4],
     paused: bool,
     leaving: bool,
@@ -132,6 +133,11 @@ impl World {
         self.missing.len()
     }
 
+    /// How many nodes stay that have been there for long enough to have copies.
+    pub(super) fn settled(&self) -> usize {
+        self.working().into_iter().filter(|slot| self.slots[*slot].since + RECOVERY <= self.now).count()
+    }
+
     /// Slots without a process.
     pub(super) fn free(&self) -> Vec<usize> {
         (0..self.slots.len()).filter(|slot| self.slots[*slot].site.is_none()).collect()
@@ -155,7 +161,16 @@ impl World {
         let n = self.slots.len();
         let host = u8::try_from(n + 1).expect("a world has fewer than 255 nodes");
         let addr = ([10, 0, 0, host], 45_893).into();
-        self.slots.push(Slot { addr, site: None, life: 0, due: [None; 4], paused: false, leaving: false, knows: true });
+        self.slots.push(Slot {
+            addr,
+            site: None,
+            life: 0,
+            since: 0,
+            due: [None; 4],
+            paused: false,
+            leaving: false,
+            knows: true,
+        });
         n
     }
 
@@ -174,6 +189,7 @@ impl World {
         }
         let place = &mut self.slots[slot];
         place.life += 1;
+        place.since = self.now;
         let life = place.life;
         let seed = self.seed ^ ((slot as u64 + 1) << 32 | u64::from(life)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let site = Site::start(place.addr, clock, self.now, seed, &self.net, self.config.clone(), kinds);

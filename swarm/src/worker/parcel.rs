@@ -18,7 +18,7 @@ pub struct Parcel {
     pub deadline: Deadline,
     /// Whom the answer goes to; `None` for a cast.
     pub reply: Option<ReplyTo>,
-    /// The id of the publish that it is part of, zero if of none.
+    /// The id of the publish or multicall that it is part of, zero if of none.
     pub publish: u64,
     /// Dropped as soon as the message stands in a cell's queue or was refused for good; it comes back with a parcel
     /// that the cell did not take.

@@ -309,6 +309,30 @@ fn each_member_is_waited_for_from_when_it_was_first_missed() -> Check {
     Ok(())
 }
 
+/// It had promised, so that nobody asked it anew, and its cells were waited for without an end.
+#[test]
+fn who_promised_and_is_lost_before_it_is_seen_is_forced_after_claim_wait() -> Check {
+    let mut all = Cluster::new(Setup { claim_wait: Duration::from_secs(2), ..Setup::of(2) });
+    all.joins(2, 1)?;
+    all.deliver_all()?;
+    all.join(3, 0)?;
+    all.sync(3, 0)?;
+    for n in [1, 2] {
+        all.learn(n, 3)?;
+    }
+    all.deliver_all()?;
+    assert!(!all.nodes[3].view.contains(&2), "n3 has only been told of n2");
+    assert_eq!(all.owner("x"), Some(3));
+    all.crash(2);
+    all.reset(3, 2)?;
+    let request = all.register(3, "x")?;
+    all.pass(Duration::from_millis(1_500))?;
+    assert_eq!(all.answer(request), None, "n2 may come back");
+    all.pass(Duration::from_secs(1))?;
+    assert!(matches!(all.answer(request), Some(Answer::Registered(_))));
+    Ok(())
+}
+
 #[test]
 fn a_stalled_owner_asks_everybody_before_it_decides() -> Check {
     let mut all = formed(3);

@@ -90,6 +90,6 @@ pub trait AnyCell: Any + Alarm + Send + Sync {
     fn close(&self) -> Vec<Parcel>;
     /// Runs the worker's last words, within a limit, and drops it. What still queues gets [`Ended`](crate::CallError::Ended).
     fn die(self: Arc<Self>, reason: Die) -> Underway<()>;
-    /// Records that a publish is given to this worker now; `true` if it had been already.
+    /// Records that a publish or multicall is given to this worker now; `true` if it had been already.
     fn seen(&self, publish: u64) -> bool;
 }
