@@ -43,6 +43,13 @@ fn seeds_that_found_something_once() {
         (610, "a call that a leaving node had passed on failed when that node's connections ended"),
         (2_111, "a member that took the owner for dead when it was asked for its cells was never asked again"),
         (8_806, "a node that left while others had just joined took itself for the last one"),
+        (10_431, "who had promised and was lost before it was a member was neither asked anew nor given up"),
+        (11_666, "a multicall ran twice for a worker that moved: where it had been, and where it went"),
+        (17_720, "a node came and went before it was reported, and an owner waited for its cells for ever"),
+        (
+            19_187,
+            "a node first heard of as down was not known to be down, and a new owner waited for it without copies",
+        ),
     ];
     for (seed, story) in stories {
         let outcome = run(seed, &Options::default());
