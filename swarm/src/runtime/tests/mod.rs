@@ -5,6 +5,7 @@ mod alarms;
 mod audit;
 mod cases;
 mod directory;
+mod leaving;
 mod links;
 mod notebook;
 mod site;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use swarm_net::time::Instant;
 use swarm_net::transport::{Inbox, Lane};
 use swarm_net::wire::Frame;
+use tokio::task::JoinHandle;
 
 use super::directory::{Record, Stage};
 use super::links::{End, Link};
@@ -18,7 +19,7 @@ use super::words::{describe, letter};
 use crate::config::Config;
 use crate::error::CallError;
 use crate::name::Name;
-use crate::runtime::control::{Input, SLEEP_MAX};
+use crate::runtime::control::{Input, Left, SLEEP_MAX};
 use crate::runtime::{Begun, First};
 use crate::timer::Timers;
 
@@ -260,13 +261,12 @@ impl World {
                 match input {
                     Input::Wanted(name) => drop(self.sites[me].wanted.insert(name)),
                     Input::Cell(name, epoch, happened) => self.happened(&name, epoch, &happened),
+                    // The script has moved what is to be moved. Who asked may have stopped.
+                    Input::Leave(_, done) => drop(done.send(Left::default())),
                     Input::Reset(_) | Input::Look | Input::LetGo(_) | Input::Stop => {}
-                    Input::Member(_)
-                    | Input::Directory(..)
-                    | Input::Asks(..)
-                    | Input::Answers(..)
-                    | Input::Ask(_)
-                    | Input::Leave(..) => panic!("no test of this world sends such"),
+                    Input::Member(_) | Input::Directory(..) | Input::Asks(..) | Input::Answers(..) | Input::Ask(_) => {
+                        panic!("no test of this world sends such")
+                    }
                 }
             }
             if told {
@@ -296,6 +296,11 @@ impl World {
         });
         self.ran.extend(take_ran());
         self.look();
+    }
+
+    /// Begins something that goes on at each [`Self::work`].
+    pub(super) fn begin<T: Send + 'static>(&self, what: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.tokio.spawn(what)
     }
 
     /// Time passes.
