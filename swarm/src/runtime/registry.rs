@@ -161,11 +161,11 @@ impl Node {
         if self.is_closed() {
             return Err(RegistryError::Stopping { node: self.id() });
         }
-        let due = Clock::instant() + limit;
+        let due = self.now() + limit;
         let mut answers = self.surveys.ask(&self, &Question::List(whom));
         let mut found = BTreeMap::<Name, Location>::new();
         loop {
-            match self.within(due.since(Clock::instant()), answers.next()).await {
+            match self.within(due.since(self.now()), answers.next()).await {
                 Some(Some((_, findings))) => later_ones(&mut found, findings.found),
                 Some(None) => return Ok(found.into_iter().collect()),
                 None => return Err(RegistryError::Timeout { name: None, node: self.id(), after: limit }),
@@ -184,14 +184,14 @@ impl Node {
         if self.is_closed() {
             return Err(RegistryError::Stopping { node: self.id() });
         }
-        let due = Clock::instant() + limit;
+        let due = self.now() + limit;
         let count = u32::try_from(size).unwrap_or(u32::MAX);
         let mut answers = self.surveys.ask(&self, &Question::Page { whom, after, count });
         let mut found = BTreeMap::<Name, Location>::new();
         // Up to here every node has told all that it has.
         let mut until: Option<Name> = None;
         loop {
-            match self.within(due.since(Clock::instant()), answers.next()).await {
+            match self.within(due.since(self.now()), answers.next()).await {
                 Some(Some((_, findings))) => {
                     until = match (until, findings.until) {
                         (Some(a), Some(b)) => Some(a.min(b)),

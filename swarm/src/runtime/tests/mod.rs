@@ -7,6 +7,7 @@ mod cases;
 mod directory;
 mod leaving;
 mod links;
+mod multicall;
 mod notebook;
 mod site;
 mod walk;

@@ -303,6 +303,11 @@ impl World {
         self.tokio.spawn(what)
     }
 
+    /// What came of it, if it has ended.
+    pub(super) fn outcome<T>(&self, of: JoinHandle<T>) -> Option<T> {
+        of.is_finished().then(|| self.tokio.block_on(of).expect("it did not panic"))
+    }
+
     /// Time passes.
     pub(super) fn pass(&mut self, span: Duration) {
         self.note(|| format!("{span:?} pass"));
