@@ -31,6 +31,7 @@ mod local;
 mod losses;
 mod news;
 mod node;
+mod passed;
 mod places;
 mod pledges;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
