@@ -120,12 +120,9 @@ impl<G: Group> Crew<G> {
     {
         let whom = self.whom();
         Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
-            if node.is_closed() {
-                return Err(RegistryError::Stopping { node: node.id() });
-            }
             let payload = node.for_a_group(encode(&message))?;
             let meant = M::FINGERPRINT.call(R::FINGERPRINT);
-            let answers = node.multicall(whom, M::ID, meant, &payload, limit).await;
+            let answers = node.multicall(whom, M::ID, meant, &payload, limit).await?;
             let me = node.id();
             let read = |name: &Name, reply: Vec<u8>| {
                 decode::<R>(&Payload::copy_of(&reply)).map_err(|malformed| CallError::SchemaMismatch {
@@ -213,12 +210,9 @@ impl Node {
         payload: &Payload,
         limit: Duration,
     ) -> Result<usize, RegistryError> {
-        if self.is_closed() {
-            return Err(RegistryError::Stopping { node: self.id() });
-        }
         let due = self.now() + limit;
         let (id, payload) = (self.crew_id(), payload.to_vec());
-        let mut answers = self.surveys.ask(&self, &Question::Publish { whom, id, message, fingerprint, payload });
+        let mut answers = self.ask_all(&Question::Publish { whom, id, message, fingerprint, payload }, due)?;
         let mut delivered = 0;
         loop {
             match self.within(due.since(self.now()), answers.next()).await {
@@ -236,12 +230,12 @@ impl Node {
         fingerprint: u32,
         payload: &Payload,
         limit: Duration,
-    ) -> Vec<(Name, Result<Vec<u8>, CallError>)> {
+    ) -> Result<Vec<(Name, Result<Vec<u8>, CallError>)>, RegistryError> {
         let due = self.now() + limit;
         let within_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
         let (id, payload) = (self.crew_id(), payload.to_vec());
         let question = Question::Multicall { whom, id, message, fingerprint, payload, within_ms };
-        let mut answers = self.surveys.ask(self, &question);
+        let mut answers = self.ask_all(&question, due)?;
         let mut called = BTreeMap::<Name, (NodeId, Option<Result<Vec<u8>, CallError>>)>::new();
         while let Some(Some((from, findings))) = self.within(due.since(self.now()), answers.next()).await {
             for (name, _) in findings.found {
@@ -260,7 +254,7 @@ impl Node {
             let reply = reply.unwrap_or_else(|| Err(late()));
             (name, reply)
         };
-        called.into_iter().map(answer).collect()
+        Ok(called.into_iter().map(answer).collect())
     }
 }
 

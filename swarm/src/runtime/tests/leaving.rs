@@ -1,12 +1,18 @@
 //! Nodes that leave, and calls of their own and of others that they have to do with. The simulator found each of these.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::notebook::disorder;
 use super::site::id;
 use super::world::{Fate, World};
+use crate::directory::Answer;
+use crate::error::RegistryError;
 use crate::name::Name;
 use crate::runtime::leave;
+use crate::runtime::requests::Outcome;
+use crate::swarm::Swarm;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -43,6 +49,54 @@ fn a_leaver_waits_for_the_answers_to_its_own_users() {
         world.work();
     }
     assert!(left.is_finished(), "it waits for nothing more");
+}
+
+/// A future of a user that was polled once and never again held the leave of its node, to the end of its limit.
+#[test]
+fn a_leaver_waits_for_answers_and_not_for_who_looks_at_them() {
+    let mut world = World::new(2, &["x"], 1024);
+    let swarm = Swarm::unnamed(world.sites[1].node.clone());
+    let mut cx = Context::from_waker(Waker::noop());
+    let (mut list, mut whereis) = (swarm.registered().timeout(LONG), swarm.whereis("x").timeout(LONG));
+    assert!(Pin::new(&mut list).poll(&mut cx).is_pending() && Pin::new(&mut whereis).poll(&mut cx).is_pending());
+    let node = world.sites[1].node.clone();
+    let answered = world.begin(async move { node.answer_users().await });
+    let waits = |world: &mut World| {
+        world.work();
+        world.pass(Duration::from_millis(5));
+        world.work();
+        !answered.is_finished()
+    };
+    assert!(waits(&mut world), "both are open");
+    world.carry(1, 0);
+    world.carry(0, 1);
+    assert!(waits(&mut world), "nobody has said where it is");
+    for request in world.asked.drain(..) {
+        request.done.send(Outcome::Answered(Answer::Whereis(None))).expect("somebody waits");
+    }
+    assert!(!waits(&mut world), "nobody has looked, and it is done");
+    let (list, whereis) = (Pin::new(&mut list).poll(&mut cx), Pin::new(&mut whereis).poll(&mut cx));
+    assert!(matches!(list, Poll::Ready(Ok(found)) if found.len() == 1), "who looks later finds it");
+    assert_eq!(whereis, Poll::Ready(Ok(None)));
+    let late = Pin::new(&mut swarm.registered()).poll(&mut cx);
+    assert!(matches!(late, Poll::Ready(Err(RegistryError::Stopping { .. }))));
+}
+
+/// What never comes is not waited for longer than who asked would have done.
+#[test]
+fn a_leaver_waits_for_an_answer_no_longer_than_its_user_would() {
+    let mut world = World::new(2, &["x"], 1024);
+    let swarm = Swarm::unnamed(world.sites[1].node.clone());
+    let mut list = swarm.registered().timeout(Duration::from_secs(3));
+    assert!(Pin::new(&mut list).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let node = world.sites[1].node.clone();
+    let answered = world.begin(async move { node.answer_users().await });
+    for over in [false, true] {
+        world.work();
+        world.pass(Duration::from_secs(2));
+        world.work();
+        assert_eq!(answered.is_finished(), over);
+    }
 }
 
 /// A call goes 2 → 1 → 0, where it waits for its worker, which is on its way to `to`.
