@@ -63,6 +63,21 @@ fn a_joiner_has_the_whole_view_when_it_is_joined() {
 }
 
 #[test]
+fn a_joiner_hears_of_the_dead_before_it_is_joined() {
+    let mut net = cluster(5, MembershipConfig::lan(), 35);
+    let dead = [3, 4].map(|i| net.crash(i, true));
+    net.run_while(SEC, Net::all_see_all);
+    net.start(9);
+    net.discover(9, 1);
+    net.run_while(SEC, Net::all_see_all);
+    let node = net.node(9);
+    assert_eq!(node.downs().into_iter().map(|(node, _)| node).collect::<Vec<_>>(), dead);
+    let joined = node.events.iter().position(|(_, event)| *event == MemberEvent::Joined);
+    let last = node.events.iter().rposition(|(_, event)| matches!(event, MemberEvent::Down(..)));
+    assert!(last < joined, "{:?}", node.events);
+}
+
+#[test]
 fn lost_announces_are_repeated() {
     let mut net = Net::new(MembershipConfig::lan(), 4);
     (0..2).for_each(|i| {

@@ -333,6 +333,24 @@ fn who_promised_and_is_lost_before_it_is_seen_is_forced_after_claim_wait() -> Ch
     Ok(())
 }
 
+/// What a joiner is told of the dead before it is joined it still knows when others name them.
+#[test]
+fn who_was_dead_before_a_node_joined_is_not_waited_for() -> Check {
+    let mut all = formed(3);
+    all.crash(0);
+    all.join(3, 1)?;
+    all.nodes[3].down.insert(0);
+    all.feed(3, Event::Down(all.ids[0]))?;
+    all.sync(3, 1)?;
+    for n in [1, 2] {
+        all.learn(n, 3)?;
+    }
+    all.deliver_all()?;
+    assert!(all.nodes[1].view.contains(&0), "others have not noticed");
+    assert_eq!(all.owner("x"), Some(3), "claim_wait is a day");
+    Ok(())
+}
+
 /// The question came while the member took the owner for dead, and it was not asked again: no name moved any more.
 #[test]
 fn who_did_not_hear_the_question_for_its_cells_is_asked_again() -> Check {
