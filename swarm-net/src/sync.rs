@@ -74,6 +74,7 @@ mod stand_ins {
             Ok(())
         }
 
+        #[cfg(test)]
         pub(crate) fn wait(&self) {
             self.0.wait();
         }
