@@ -23,6 +23,7 @@ pub mod membership;
 pub mod node;
 pub mod ring;
 pub mod setting;
+mod sync;
 pub mod time;
 pub mod transport;
 pub mod wire;

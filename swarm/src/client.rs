@@ -14,7 +14,7 @@ use crate::directory::Ask;
 use crate::error::{CallError, CastError, Location, RegisterError, RegistryError};
 use crate::message::Message;
 use crate::name::Name;
-use crate::runtime::{Begun, First, Node, UnderWay, spec};
+use crate::runtime::{Begun, First, Node, spec};
 use crate::swarm::Swarm;
 use crate::worker::{Call, Cast, Payload, Worker};
 
@@ -229,7 +229,7 @@ pub struct Op<T, E> {
     on: Option<Swarm>,
     timeout: Option<Duration>,
     begin: Option<(Begin<T, E>, E)>,
-    running: Option<(UnderWay, Running<T, E>)>,
+    running: Option<Running<T, E>>,
 }
 
 impl<T, E> Op<T, E> {
@@ -276,9 +276,9 @@ impl<T, E> Future for Op<T, E> {
         if let Some((begin, no_swarm)) = this.begin.take() {
             let Some(node) = node_of(this.on.as_ref()) else { return Poll::Ready(Err(no_swarm)) };
             let limit = this.timeout.unwrap_or_else(|| node.call_timeout());
-            this.running = Some((node.under_way(), begin(node, limit)));
+            this.running = Some(begin(node, limit));
         }
-        let Some((_, running)) = &mut this.running else { panic!("a request was polled after its answer") };
+        let Some(running) = &mut this.running else { panic!("a request was polled after its answer") };
         let polled = running.as_mut().poll(cx);
         if polled.is_ready() {
             this.running = None;

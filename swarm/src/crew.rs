@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
-use swarm_net::time::Clock;
 
 use crate::client::Op;
 use crate::directory::{Ask, GroupKey};
@@ -121,12 +120,9 @@ impl<G: Group> Crew<G> {
     {
         let whom = self.whom();
         Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
-            if node.is_closed() {
-                return Err(RegistryError::Stopping { node: node.id() });
-            }
             let payload = node.for_a_group(encode(&message))?;
             let meant = M::FINGERPRINT.call(R::FINGERPRINT);
-            let answers = node.multicall(whom, M::ID, meant, &payload, limit).await;
+            let answers = node.multicall(whom, M::ID, meant, &payload, limit).await?;
             let me = node.id();
             let read = |name: &Name, reply: Vec<u8>| {
                 decode::<R>(&Payload::copy_of(&reply)).map_err(|malformed| CallError::SchemaMismatch {
@@ -214,15 +210,12 @@ impl Node {
         payload: &Payload,
         limit: Duration,
     ) -> Result<usize, RegistryError> {
-        if self.is_closed() {
-            return Err(RegistryError::Stopping { node: self.id() });
-        }
-        let due = Clock::instant() + limit;
+        let due = self.now() + limit;
         let (id, payload) = (self.crew_id(), payload.to_vec());
-        let mut answers = self.surveys.ask(&self, &Question::Publish { whom, id, message, fingerprint, payload });
+        let mut answers = self.ask_all(&Question::Publish { whom, id, message, fingerprint, payload }, due)?;
         let mut delivered = 0;
         loop {
-            match self.within(due.since(Clock::instant()), answers.next()).await {
+            match self.within(due.since(self.now()), answers.next()).await {
                 Some(Some((_, findings))) => delivered += usize::try_from(findings.delivered).unwrap_or(0),
                 Some(None) => return Ok(delivered),
                 None => return Err(RegistryError::Timeout { name: None, node: self.id(), after: limit }),
@@ -230,21 +223,21 @@ impl Node {
         }
     }
 
-    async fn multicall(
+    pub(crate) async fn multicall(
         self: &Arc<Self>,
         whom: Whom,
         message: u64,
         fingerprint: u32,
         payload: &Payload,
         limit: Duration,
-    ) -> Vec<(Name, Result<Vec<u8>, CallError>)> {
-        let due = Clock::instant() + limit;
+    ) -> Result<Vec<(Name, Result<Vec<u8>, CallError>)>, RegistryError> {
+        let due = self.now() + limit;
         let within_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
         let (id, payload) = (self.crew_id(), payload.to_vec());
         let question = Question::Multicall { whom, id, message, fingerprint, payload, within_ms };
-        let mut answers = self.surveys.ask(self, &question);
+        let mut answers = self.ask_all(&question, due)?;
         let mut called = BTreeMap::<Name, (NodeId, Option<Result<Vec<u8>, CallError>>)>::new();
-        while let Some(Some((from, findings))) = self.within(due.since(Clock::instant()), answers.next()).await {
+        while let Some(Some((from, findings))) = self.within(due.since(self.now()), answers.next()).await {
             for (name, _) in findings.found {
                 called.entry(name).or_insert((from, None));
             }
@@ -261,7 +254,7 @@ impl Node {
             let reply = reply.unwrap_or_else(|| Err(late()));
             (name, reply)
         };
-        called.into_iter().map(answer).collect()
+        Ok(called.into_iter().map(answer).collect())
     }
 }
 

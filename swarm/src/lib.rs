@@ -1,4 +1,8 @@
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    all(test, loom),
+    expect(unused, unreachable_pub, reason = "the simulator is left out, with what only it needs")
+)]
 //! Named, stateful workers spread over a cluster that forms itself, and moved with their state when it changes: what
 //! Swarm is to Elixir, in Rust.
 //!
@@ -126,10 +130,12 @@ pub mod prelude;
 pub mod registration;
 mod registry;
 mod runtime;
-#[cfg(any(test, feature = "sim"))]
+// Its hooks into tokio are not there in a model of threads.
+#[cfg(all(any(test, feature = "sim"), not(loom)))]
 pub mod sim;
 mod stats;
 mod swarm;
+mod sync;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod timer;
 pub mod worker;

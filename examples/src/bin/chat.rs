@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io::BufRead;
+use std::process::ExitCode;
 
 use swarm::prelude::*;
 use tokio::sync::mpsc;
@@ -71,11 +72,22 @@ impl Guest {
 struct Guests;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let (Some(room), Some(guest)) = (words.next(), words.next()) else {
-        return Err("usage: chat ROOM NAME".into());
+        eprintln!("usage: chat ROOM NAME");
+        return ExitCode::from(2);
     };
+    match chat(&room, guest).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chat: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn chat(room: &str, guest: String) -> Result<(), Box<dyn std::error::Error>> {
     let room = format!("room/{room}");
     let me = format!("{room}/{guest}");
 

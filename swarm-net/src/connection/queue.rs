@@ -2,10 +2,10 @@
 //! Never writes to a socket, and never blocks longer than it takes to move frames.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::time::{Clock, Instant};
 use crate::wire::{Claim, Frame, KIND_UPPER_MIN};
 

@@ -333,6 +333,8 @@ impl Membership {
         self.joining.complete();
         self.exchange.at = now + self.config.sync_again_after();
         let mut events = Vec::new();
+        // Who has long been dead is told of first: to who is not joined yet it is of no concern.
+        self.roster.passed(&mut events);
         self.roster.report_all(&self.profiles, &mut events);
         events.push(MemberEvent::Joined);
         out.extend(events.into_iter().map(Output::Event));

@@ -112,10 +112,15 @@ impl Roster {
         self.window.map(|(first, last)| (last + self.quiet).min(first + self.max))
     }
 
-    /// The deaths that are proven, at once; and those of nodes that nobody above takes for members.
-    pub(super) fn proven(&mut self, events: &mut Vec<MemberEvent>) {
+    /// The deaths of nodes that nobody above takes for members.
+    pub(super) fn passed(&mut self, events: &mut Vec<MemberEvent>) {
         let passed = std::mem::take(&mut self.passed).into_iter();
         events.extend(passed.map(|node| MemberEvent::Down(node, self.why(node))));
+    }
+
+    /// The deaths that are proven, at once; and those of nodes that nobody above takes for members.
+    pub(super) fn proven(&mut self, events: &mut Vec<MemberEvent>) {
+        self.passed(events);
         let proven: Vec<_> = self.unsettled.iter().copied().filter(|node| self.is_proven(*node)).collect();
         proven.into_iter().for_each(|node| self.report_gone(node, events));
         self.close_window();

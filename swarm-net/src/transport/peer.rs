@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use arc_swap::ArcSwapOption;
@@ -13,6 +12,7 @@ use super::wake::Commands;
 use crate::config::NetConfig;
 use crate::connection::{FrameNo, Limits, SendQueue, Unsent};
 use crate::node::NodeId;
+use crate::sync::{AtomicBool, Ordering};
 use crate::wire::Frame;
 
 /// One of the two connections to a peer. Each has an order and a queue of its own.

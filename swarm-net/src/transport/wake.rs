@@ -3,13 +3,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
-use mio::{Registry, Waker};
+use mio::Registry;
 
 use super::command::Command;
 use super::sockets::Token;
+use crate::sync::{AtomicBool, AtomicUsize, Ordering, Receiver, Sender, Waker, unbounded};
 
 /// Commands of the kind that comes from the network and may be lost that wait at most.
 const OFFERS_MAX: usize = 1_024;
@@ -92,10 +91,18 @@ impl CommandQueue {
         Some(command)
     }
 
+    /// Sleeps by `wait`, which is told whether it must not: since the I/O thread is busy, or a command came in the meantime.
+    pub(crate) fn sleep<T>(&self, busy: bool, wait: impl FnOnce(bool) -> T) -> T {
+        let waited = wait(busy || !self.fall_asleep());
+        self.wake_up();
+        waited
+    }
+
     /// Says that the I/O thread is about to sleep. False if it must not, because a command came in the meantime:
-    /// either we see the command here, or its sender sees that we sleep.
-    pub(crate) fn fall_asleep(&self) -> bool {
-        self.bell.asleep.store(true, Ordering::SeqCst);
+    /// either we see the command here, or its sender sees that we sleep. The flag is only ever swapped: so all its changes are
+    /// one chain, whose order does not depend on what else is sequentially consistent.
+    fn fall_asleep(&self) -> bool {
+        self.bell.asleep.swap(true, Ordering::SeqCst);
         if self.queue.is_empty() {
             return true;
         }
@@ -104,7 +111,10 @@ impl CommandQueue {
     }
 
     /// Says that the I/O thread is awake, so that nobody needs to wake it.
-    pub(crate) fn wake_up(&self) {
-        self.bell.asleep.store(false, Ordering::SeqCst);
+    fn wake_up(&self) {
+        self.bell.asleep.swap(false, Ordering::SeqCst);
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;

@@ -7,8 +7,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use swarm_net::node::NodeId;
@@ -19,6 +18,7 @@ use crate::call::slots::{NEVER, SLOTS_MAX, Slot, Slots};
 use crate::error::{CallError, Executed};
 use crate::message::Payload;
 use crate::name::Name;
+use crate::sync::{AtomicU64, AtomicUsize, MutexGuard, Ordering};
 
 /// The number of a waiting call, as it travels: generation above, slot below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -130,9 +130,9 @@ impl Pending {
         let generation = {
             let mut slot = self.slots.at(index);
             slot.state = State::Open(waiting, None);
+            self.slots.due(index).store(due, Ordering::SeqCst);
             slot.generation
         };
-        self.slots.due(index).store(due, Ordering::SeqCst);
         if self.next_due.fetch_min(due, Ordering::SeqCst) > due {
             (self.sooner)(Instant::from_nanos(due));
         }
@@ -159,8 +159,8 @@ impl Pending {
             State::Open(..) | State::Free | State::Answered(_) => return false,
         };
         slot.state = State::Answered(result);
-        drop(slot);
         self.slots.due(request.index()).store(NEVER, Ordering::SeqCst);
+        drop(slot);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -239,8 +239,9 @@ impl Pending {
     /// Ends every call that is due at `now` with a timeout, and says how many. `executed` says whether the message of
     /// one that was [`Place::Sent`] may have run; of the others it is known here, on `me`.
     pub fn expire(&self, now: Instant, me: NodeId, mut executed: impl FnMut(&Waiting) -> Executed) -> usize {
-        // Whoever takes a slot from here on lowers the hint again; whoever took one before is seen by the scan.
-        self.next_due.store(NEVER, Ordering::SeqCst);
+        // Whoever takes a slot from here on lowers the hint again; whoever took one before is seen by the scan. A swap, since
+        // what reads the other's number is after what the other did before.
+        self.next_due.swap(NEVER, Ordering::SeqCst);
         let mut next = NEVER;
         let mut expired = 0;
         for index in self.slots.indices() {
@@ -314,11 +315,11 @@ impl Pending {
         let state = {
             let mut slot = self.slots.at(index);
             slot.generation = slot.generation.wrapping_add(1);
+            self.slots.due(index).store(NEVER, Ordering::SeqCst);
             std::mem::replace(&mut slot.state, State::Free)
         };
         // The answer may be a user's value, whose drop must not run under our lock.
         drop(state);
-        self.slots.due(index).store(NEVER, Ordering::SeqCst);
         self.slots.give_back(index);
         self.taken.fetch_sub(1, Ordering::Relaxed);
     }
@@ -375,5 +376,7 @@ impl Drop for Ticket {
     }
 }
 
+#[cfg(all(test, loom))]
+mod models;
 #[cfg(test)]
 mod tests;

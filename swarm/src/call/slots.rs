@@ -4,15 +4,16 @@
 //! wheel of timers is needed.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{OnceLock, PoisonError};
 
-/// Slots are allocated in chunks that never move, so they are found without a lock.
-const CHUNK: usize = 1 << 10;
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering};
+
+/// Slots are allocated in chunks that never move, so they are found without a lock. (A model makes each of them.)
+const CHUNK: usize = if cfg!(loom) { 2 } else { 1 << 10 };
 /// A million slots are there at most; a node that needs more of them is lost anyway.
-const CHUNKS: usize = 1 << 10;
+const CHUNKS: usize = if cfg!(loom) { 1 } else { 1 << 10 };
 /// Free slots are kept apart by thread, so that two threads seldom want the same lock.
-const SHARDS: usize = 8;
+const SHARDS: usize = if cfg!(loom) { 1 } else { 8 };
 
 /// How many slots there may be.
 pub(super) const SLOTS_MAX: usize = CHUNK * CHUNKS;
@@ -85,7 +86,7 @@ impl<S: Default> Slots<S> {
         self.chunk(index).slots[index as usize % CHUNK].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its due time.
+    /// Its due time. It is changed only while its slot is locked: who has the slot next has another.
     pub(super) fn due(&self, index: u32) -> &AtomicU64 {
         &self.chunk(index).dues[index as usize % CHUNK]
     }
@@ -109,6 +110,8 @@ impl<S: Default> Chunk<S> {
 }
 
 fn shard_of_thread() -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local!(static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
     MINE.with(|mine| *mine)

@@ -67,6 +67,11 @@ impl Directory {
         }
         self.world.missing.remove(&node);
         self.world.down.insert(node);
+        if !self.world.joined && !self.world.view.contains_key(&node) {
+            // A joiner is told of all who have died within a day. No partition of it has to do with anybody yet, and they are
+            // too many to look at for each.
+            return;
+        }
         self.each(now, out, |partition, _| partition.bury(node));
     }
 

@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
-use swarm_net::time::Clock;
 
 use crate::call::frame::{answer_head, kind};
 use crate::call::pending::{Answer, Place, Ticket, Waiting};
@@ -120,14 +119,15 @@ impl Node {
         payload: &[u8],
         within: Duration,
     ) {
-        let located: Vec<_> =
-            meant.into_iter().filter_map(|name| self.location_here(&name).map(|location| (name, location))).collect();
-        let deadline = Deadline::after(Clock::instant(), within);
-        let mut findings = Findings { found: located.clone(), ..Findings::default() };
-        let mut waiting = Vec::with_capacity(located.len());
-        for (name, _) in located {
+        let deadline = Deadline::after(self.now(), within);
+        let (mut findings, mut called) = (Findings::default(), VecDeque::with_capacity(meant.len()));
+        for name in meant {
+            // One whose queue is still on its way here is called behind it, and one that has left lately where it went.
+            let here = self.places.any_cell(&name).map(|cell| (name.clone(), self.location(&cell)));
+            let left = here.is_none();
+            findings.found.extend(here);
             match self.post_survey(name.clone(), id, message, fingerprint, payload, deadline) {
-                Ok(ticket) => waiting.push((name, ticket)),
+                Ok(ticket) => called.push_back(Called { name, ticket, left }),
                 Err(error) => findings.replies.push((name, Err(error))),
             }
         }
@@ -135,17 +135,15 @@ impl Node {
         self.runtime().spawn(async move {
             // One after the other, and now and then all at once: a task that every answer wakes to look at all of them
             // would take the square of their number.
-            let mut waiting = VecDeque::from(waiting);
-            while let Some((name, ticket)) = waiting.front_mut() {
-                match node.within(GATHER, &mut *ticket).await {
+            while let Some(first) = called.front_mut() {
+                match node.within(GATHER, &mut first.ticket).await {
                     Some(answer) => {
-                        findings.replies.push((name.clone(), bytes_of(answer)));
-                        waiting.pop_front();
+                        findings.replies.extend(called.pop_front().and_then(|called| called.says(answer)));
                     }
                     None => {
-                        findings.replies.extend(take_ready(&mut waiting));
+                        findings.replies.extend(take_ready(&mut called));
                         let anything = !findings.found.is_empty() || !findings.replies.is_empty();
-                        if anything && !waiting.is_empty() {
+                        if anything && !called.is_empty() {
                             node.findings(to, number, std::mem::take(&mut findings));
                         }
                     }
@@ -156,8 +154,8 @@ impl Node {
         });
     }
 
-    /// Calls one of this node's workers as part of a survey. One that moves is called where it was and where it goes, and
-    /// knows by the id which of them to answer.
+    /// Calls one worker as part of a survey. One that moves may be called where it was and where it goes, and knows by the
+    /// id which of them to answer.
     fn post_survey(
         self: &Arc<Self>,
         name: Name,
@@ -273,16 +271,34 @@ fn bytes_of(answer: Result<Answer, CallError>) -> Reply {
     }
 }
 
-/// Takes out of `waiting` what has been answered.
-fn take_ready(waiting: &mut VecDeque<(Name, Ticket)>) -> Vec<(Name, Reply)> {
+/// A worker that was called as part of a survey.
+struct Called {
+    name: Name,
+    ticket: Ticket,
+    /// It had left this node already.
+    left: bool,
+}
+
+impl Called {
+    /// What is to be told of its answer. That there is no such worker says nothing of one that has left.
+    fn says(self, answer: Result<Answer, CallError>) -> Option<(Name, Reply)> {
+        match bytes_of(answer) {
+            Err(CallError::NotRegistered { .. }) if self.left => None,
+            reply => Some((self.name, reply)),
+        }
+    }
+}
+
+/// Takes out of `called` who has answered.
+fn take_ready(called: &mut VecDeque<Called>) -> Vec<(Name, Reply)> {
     let mut cx = Context::from_waker(Waker::noop());
     let mut ready = Vec::new();
-    waiting.retain_mut(|(name, ticket)| match Pin::new(ticket).poll(&mut cx) {
-        Poll::Ready(answer) => {
-            ready.push((name.clone(), bytes_of(answer)));
-            false
+    for _ in 0..called.len() {
+        let Some(mut next) = called.pop_front() else { break };
+        match Pin::new(&mut next.ticket).poll(&mut cx) {
+            Poll::Ready(answer) => ready.extend(next.says(answer)),
+            Poll::Pending => called.push_back(next),
         }
-        Poll::Pending => true,
-    });
+    }
     ready
 }

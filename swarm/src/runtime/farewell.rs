@@ -3,7 +3,7 @@
 //! asked for is answered. Never waits without a limit.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,18 +22,13 @@ pub(crate) struct Farewell {
     others: Mutex<BTreeSet<NodeId>>,
     /// Nothing new is begun for users of this node.
     closed: AtomicBool,
-    /// Requests of users that are under way, beside calls.
-    requests: AtomicUsize,
+    /// A clone stands with each request of a user that this node has in hand, beside calls and surveys.
+    in_hand: Arc<()>,
 }
 
-/// A request of a user that is under way.
-pub(crate) struct UnderWay(Arc<Node>);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.farewell.requests.fetch_sub(1, Ordering::SeqCst);
-    }
-}
+/// A request of a user is in a node's hand: it will be answered, whether or not the user ever looks at the answer.
+#[derive(Default)]
+pub(crate) struct InHand(#[expect(dead_code, reason = "it is counted, and never looked at")] Arc<()>);
 
 impl Farewell {
     /// `node` sends nothing more by this node, or is lost itself.
@@ -51,10 +46,11 @@ impl Farewell {
 }
 
 impl Node {
-    /// A request of a user begins. It is waited for before this node goes.
-    pub(crate) fn under_way(self: &Arc<Self>) -> UnderWay {
-        self.farewell.requests.fetch_add(1, Ordering::SeqCst);
-        UnderWay(self.clone())
+    /// Takes a request of a user in hand, unless nothing more is begun. This node does not go before it is answered.
+    pub(crate) fn take_in_hand(&self) -> Option<InHand> {
+        // Before the look: who closes in between waits for it.
+        let in_hand = InHand(self.farewell.in_hand.clone());
+        (!self.is_closed()).then_some(in_hand)
     }
 
     /// Whether users may begin nothing more here.
@@ -62,12 +58,20 @@ impl Node {
         self.is_stopped() || self.farewell.closed.load(Ordering::SeqCst)
     }
 
-    /// Begins nothing more for users, and waits until all that was begun is answered.
+    /// Begins nothing more for users, and waits until all that was begun is answered. Not until they have looked at the
+    /// answer: a future that is polled once and never again must not keep its node.
     pub(crate) async fn answer_users(&self) {
         self.farewell.closed.store(true, Ordering::SeqCst);
-        while self.pending.is_waited_on() || self.farewell.requests.load(Ordering::SeqCst) > 0 {
+        while self.has_users_waiting() {
             self.timers().delay(LOOK).await;
         }
+    }
+
+    fn has_users_waiting(&self) -> bool {
+        // Requests first: one that becomes a survey is a survey before it is no request any more.
+        Arc::strong_count(&self.farewell.in_hand) > 1
+            || self.surveys.are_waited_on(self.now())
+            || self.pending.is_waited_on()
     }
 
     /// Waits until no other node sends calls by this one, and every letter that was here has found its place.

@@ -31,6 +31,7 @@ mod local;
 mod losses;
 mod news;
 mod node;
+mod passed;
 mod places;
 mod pledges;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
@@ -60,7 +61,7 @@ pub(crate) use answering::PART_MAX;
 pub(crate) use control::Left;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use control::{Control, Input};
-pub(crate) use farewell::UnderWay;
+pub(crate) use farewell::InHand;
 pub(crate) use guard::Guard;
 pub(crate) use kinds::Kinds;
 pub(crate) use local::{Begun, First};

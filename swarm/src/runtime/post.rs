@@ -11,6 +11,7 @@ use crate::error::CallError;
 use crate::runtime::Node;
 use crate::runtime::lane::{Key, Lane, Way};
 use crate::runtime::letter::Letter;
+use crate::runtime::passed::CallId;
 use crate::runtime::places::{Found, Shard};
 use crate::runtime::refusal::Refusal;
 use crate::runtime::routing::Hop;
@@ -33,7 +34,7 @@ impl Node {
         // A queue does not remember over which nodes its letters came.
         let may_have_been_here = letter.from_queue || letter.visits(self.id()) > Visits(0);
         if let Some(reply) = letter.parcel.reply.as_ref().filter(|_| may_have_been_here) {
-            self.relays.came_back(|(_, call)| (call.node, call.request) == (reply.node, reply.request));
+            self.relays.came_back(CallId { node: reply.node, request: reply.request });
         }
         if let Err((letter, error)) = self.route(letter) {
             self.refuse(letter, error);

@@ -158,14 +158,11 @@ impl Node {
         whom: Whom,
         limit: Duration,
     ) -> Result<Vec<(Name, Location)>, RegistryError> {
-        if self.is_closed() {
-            return Err(RegistryError::Stopping { node: self.id() });
-        }
-        let due = Clock::instant() + limit;
-        let mut answers = self.surveys.ask(&self, &Question::List(whom));
+        let due = self.now() + limit;
+        let mut answers = self.ask_all(&Question::List(whom), due)?;
         let mut found = BTreeMap::<Name, Location>::new();
         loop {
-            match self.within(due.since(Clock::instant()), answers.next()).await {
+            match self.within(due.since(self.now()), answers.next()).await {
                 Some(Some((_, findings))) => later_ones(&mut found, findings.found),
                 Some(None) => return Ok(found.into_iter().collect()),
                 None => return Err(RegistryError::Timeout { name: None, node: self.id(), after: limit }),
@@ -181,17 +178,14 @@ impl Node {
         size: usize,
         limit: Duration,
     ) -> Result<(Vec<(Name, Location)>, Option<Name>), RegistryError> {
-        if self.is_closed() {
-            return Err(RegistryError::Stopping { node: self.id() });
-        }
-        let due = Clock::instant() + limit;
+        let due = self.now() + limit;
         let count = u32::try_from(size).unwrap_or(u32::MAX);
-        let mut answers = self.surveys.ask(&self, &Question::Page { whom, after, count });
+        let mut answers = self.ask_all(&Question::Page { whom, after, count }, due)?;
         let mut found = BTreeMap::<Name, Location>::new();
         // Up to here every node has told all that it has.
         let mut until: Option<Name> = None;
         loop {
-            match self.within(due.since(Clock::instant()), answers.next()).await {
+            match self.within(due.since(self.now()), answers.next()).await {
                 Some(Some((_, findings))) => {
                     until = match (until, findings.until) {
                         (Some(a), Some(b)) => Some(a.min(b)),
@@ -225,11 +219,9 @@ impl Node {
     }
 
     async fn ask(&self, name: Name, ask: Ask, limit: Duration) -> Outcome {
-        if self.is_closed() {
-            return Outcome::Stopping;
-        }
+        let Some(in_hand) = self.take_in_hand() else { return Outcome::Stopping };
         let (done, outcome) = oneshot::channel();
-        self.control(Input::Ask(Request { name, ask, due: Clock::instant() + limit, done }));
+        self.control(Input::Ask(Request { name, ask, due: Clock::instant() + limit, done, in_hand }));
         outcome.await.unwrap_or(Outcome::Stopping)
     }
 }

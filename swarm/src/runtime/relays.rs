@@ -2,7 +2,7 @@
 //! node before must not be told that it has found its place; and if the next hop is lost, its caller must be told.
 //! Never sends anything itself.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use swarm_net::node::NodeId;
@@ -11,10 +11,7 @@ use swarm_net::transport::FrameNo;
 
 use crate::call::frame::Visits;
 use crate::runtime::lane::{Lane, LaneId};
-
-/// How many relayed calls of one next hop are remembered: some seconds of them at a busy relay. The callers of older
-/// ones learn of a loss by their deadline.
-const REMEMBERED_MAX: usize = 65_536;
+use crate::runtime::passed::{CallId, PassedCalls};
 
 /// Marks the numbers of relays' flushes, so that they are never taken for a lane's.
 const FLUSH_MARK: u64 = 1 << 63;
@@ -30,7 +27,7 @@ struct Open<T, C> {
 struct Onward<T, C> {
     /// Only lanes of which something is not confirmed stand here.
     lanes: BTreeMap<LaneId, Unconfirmed<T>>,
-    calls: VecDeque<(FrameNo, Instant, C)>,
+    calls: PassedCalls<C>,
 }
 
 /// Frames, each with what keeps it unconfirmed to the node before, if anything does.
@@ -81,7 +78,7 @@ impl<T, C> Default for Relays<T, C> {
 
 impl<T, C> Default for Onward<T, C> {
     fn default() -> Self {
-        Self { lanes: BTreeMap::new(), calls: VecDeque::new() }
+        Self { lanes: BTreeMap::new(), calls: PassedCalls::default() }
     }
 }
 
@@ -94,16 +91,13 @@ impl<T, C> Relays<T, C> {
         (to, no): (NodeId, FrameNo),
         (lane, id, visits): (Lane, LaneId, Visits),
         token: Option<T>,
-        call: Option<(Instant, C)>,
+        call: Option<(Instant, (CallId, C))>,
     ) -> Option<u64> {
         let mut open = self.lock();
         let Open { flushes_made, onward } = &mut *open;
         let onward = onward.entry(to).or_default();
         if let Some((due, call)) = call {
-            while onward.calls.front().is_some_and(|(_, due, _)| *due <= now) || onward.calls.len() >= REMEMBERED_MAX {
-                onward.calls.pop_front();
-            }
-            onward.calls.push_back((no, due, call));
+            onward.calls.add(now, no, due, call);
         }
         let lane = onward.lanes.entry(id).or_insert_with(|| Unconfirmed::of(lane));
         if visits > Visits(0) {
@@ -116,12 +110,8 @@ impl<T, C> Relays<T, C> {
     }
 
     /// A call that went on from here before has come round: whatever happens to the nodes that it went by, it is here.
-    pub(crate) fn came_back(&self, same: impl Fn(&C) -> bool) {
-        for onward in self.lock().onward.values_mut() {
-            if let Some(at) = onward.calls.iter().rposition(|(_, _, call)| same(call)) {
-                onward.calls.remove(at);
-            }
-        }
+    pub(crate) fn came_back(&self, call: CallId) {
+        self.lock().onward.values_mut().for_each(|onward| onward.calls.forget(call));
     }
 
     /// The next hop has confirmed everything of a lane before this flush.
@@ -153,9 +143,7 @@ impl<T, C> Relays<T, C> {
         let mut lost = Lost { calls: Vec::new(), tokens: Vec::new(), flushes: Vec::new() };
         let Some(onward) = all.get_mut(&to) else { return lost };
         let gone = FrameNo(claimed.0.saturating_add(came_back as u64));
-        let later = onward.calls.iter().position(|(no, ..)| *no > gone).unwrap_or(onward.calls.len());
-        let over = onward.calls.drain(..later).filter(|(no, ..)| *no <= claimed);
-        lost.calls.extend(over.map(|(_, _, call)| call));
+        lost.calls = onward.calls.lose(claimed, gone);
         onward.lanes.retain(|lane, of| {
             let asked = of.asked.take().into_iter().flat_map(|(_, tokens)| tokens);
             let (over, later): (Vec<_>, Vec<_>) =
@@ -188,9 +176,7 @@ impl<T, C> Relays<T, C> {
     /// Forgets calls whose callers do not wait any more.
     pub(crate) fn expire(&self, now: Instant) {
         self.lock().onward.retain(|_, onward| {
-            while onward.calls.front().is_some_and(|(_, due, _)| *due <= now) {
-                onward.calls.pop_front();
-            }
+            onward.calls.expire(now);
             !onward.is_idle()
         });
     }

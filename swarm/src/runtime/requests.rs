@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::directory::{Answer, Ask, Refusal};
 use crate::name::Name;
+use crate::runtime::InHand;
 use crate::worker::KindId;
 
 /// How long a request that nobody could decide waits before it is sent again; a new view sends it at once.
@@ -32,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) ask: Ask,
     pub(crate) due: Instant,
     pub(crate) done: oneshot::Sender<Outcome>,
+    #[expect(dead_code, reason = "it is there until the request is answered")]
+    pub(crate) in_hand: InHand,
 }
 
 struct Open {
@@ -184,7 +187,7 @@ mod tests {
         let spec = Spec { class: Arc::new(class), args: Args::default() };
         let ask = Ask::Register(spec);
         let mut requests = Requests::default();
-        let request = Request { name: "n".into(), ask, due: now + RETRY_AFTER * 10, done };
+        let request = Request { name: "n".into(), ask, due: now + RETRY_AFTER * 10, done, in_hand: InHand::default() };
         let number = requests.take(now, request).expect("its deadline is ahead");
         let owner = NodeId::new(([127, 0, 0, 1], 1).into(), 7);
         assert!(requests.send(now, number, Some(owner)).is_some());

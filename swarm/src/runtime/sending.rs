@@ -16,6 +16,7 @@ use crate::runtime::Node;
 use crate::runtime::batch;
 use crate::runtime::lane::Way;
 use crate::runtime::letter::Letter;
+use crate::runtime::passed::CallId;
 use crate::runtime::places::Found;
 use crate::runtime::refusal::Refusal;
 use crate::runtime::track::Stuck;
@@ -79,7 +80,10 @@ impl Node {
                 self.tell_passed(&letter, to, way);
                 let (lane, visits) = (self.lane(&letter), letter.visits(self.id()));
                 let Parcel { reply, deadline, unconfirmed, .. } = letter.parcel;
-                let call = reply.filter(|_| own.is_none()).map(|reply| (deadline.due, (letter.name, reply)));
+                let call = reply.filter(|_| own.is_none()).map(|reply| {
+                    let id = CallId { node: reply.node, request: reply.request };
+                    (deadline.due, (id, (letter.name, reply)))
+                });
                 // What this node has written itself is asked for only when it takes another way.
                 if lane.caller.is_some() || unconfirmed.is_some() {
                     let id = lane.id(self.id());

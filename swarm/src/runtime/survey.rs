@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rkyv::rancor::Error;
 use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
+use swarm_net::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::call::frame::{answer_head, kind};
 use crate::directory::GroupKey;
-use crate::error::{CallError, Location};
+use crate::error::{CallError, Location, RegistryError};
 use crate::hash::HashMap;
 use crate::name::Name;
 use crate::runtime::Node;
@@ -83,6 +84,8 @@ struct Open {
 
 struct Asked {
     whom: Whom,
+    /// Until when who asks waits for the answers.
+    due: Instant,
     question: Payload,
     missing: BTreeSet<NodeId>,
     /// Nodes that were left out, since they have pledged.
@@ -118,9 +121,22 @@ impl Drop for Answers {
     }
 }
 
+impl Node {
+    /// Asks all members that may have an answer, this node included, for a user who waits until `due`.
+    ///
+    /// # Errors
+    /// [`RegistryError::Stopping`] if nothing more is begun for users.
+    pub(crate) fn ask_all(self: &Arc<Self>, question: &Question, due: Instant) -> Result<Answers, RegistryError> {
+        let in_hand = self.take_in_hand().ok_or(RegistryError::Stopping { node: self.id() })?;
+        let answers = self.surveys.ask(self, question, due);
+        // It stands among the open ones now.
+        drop(in_hand);
+        Ok(answers)
+    }
+}
+
 impl Surveys {
-    /// Asks all members that may have an answer, this node included.
-    pub(crate) fn ask(&self, node: &Arc<Node>, question: &Question) -> Answers {
+    fn ask(&self, node: &Arc<Node>, question: &Question, due: Instant) -> Answers {
         let members: BTreeSet<NodeId> = node.routing().view().keys().copied().chain([node.id()]).collect();
         let bytes = rkyv::to_bytes::<Error>(question);
         let bytes = bytes.inspect_err(|error| tracing::error!(%error, "a question could not be encoded"));
@@ -128,7 +144,7 @@ impl Surveys {
             let (_, findings) = mpsc::unbounded_channel();
             return Answers { node: node.clone(), number: 0, findings };
         };
-        let Opened { number, asked, findings } = self.open(members, question.whom(), bytes.clone());
+        let Opened { number, asked, findings } = self.open(members, question.whom(), bytes.clone(), due);
         let answers = Answers { node: node.clone(), number, findings };
         for member in asked.into_iter().filter(|member| *member != node.id()) {
             self.send(node, member, number, &bytes);
@@ -151,7 +167,7 @@ impl Surveys {
     }
 
     /// Notes a question as open, and says whom it goes to.
-    pub(super) fn open(&self, members: BTreeSet<NodeId>, whom: &Whom, question: Payload) -> Opened {
+    pub(super) fn open(&self, members: BTreeSet<NodeId>, whom: &Whom, question: Payload, due: Instant) -> Opened {
         let (sender, findings) = mpsc::unbounded_channel();
         let mut surveys = self.lock();
         surveys.next += 1;
@@ -159,7 +175,7 @@ impl Surveys {
         let pledged = surveys.pledged.get(whom);
         let (spared, asked) = members.into_iter().partition(|node| pledged.is_some_and(|nodes| nodes.contains(node)));
         let missing = BTreeSet::clone(&asked);
-        surveys.open.insert(number, Asked { whom: whom.clone(), question, missing, spared, findings: sender });
+        surveys.open.insert(number, Asked { whom: whom.clone(), due, question, missing, spared, findings: sender });
         Opened { number, asked, findings }
     }
 
@@ -214,6 +230,11 @@ impl Surveys {
             asked.missing.remove(&node);
             !asked.missing.is_empty()
         });
+    }
+
+    /// Whether any answer is missing for which somebody waits.
+    pub(crate) fn are_waited_on(&self, now: Instant) -> bool {
+        self.lock().open.values().any(|asked| asked.due > now)
     }
 
     /// A node's pledges count no more.

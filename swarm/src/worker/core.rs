@@ -1,14 +1,14 @@
 //! Owns the part of a cell that does not depend on its worker's type. Never holds the worker itself.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use swarm_net::time::Instant;
 
 use crate::epoch::Epoch;
 use crate::error::{CallError, Executed};
 use crate::name::Name;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::worker::alarms::Alarms;
 use crate::worker::{Deadline, Home, Host};
 

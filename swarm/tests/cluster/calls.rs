@@ -8,7 +8,7 @@ use swarm::Swarm;
 use swarm::prelude::*;
 
 use crate::fixture::{PATIENCE, TallyClient, all_know, begin, cluster, join, placed, until};
-use crate::workers::{Ledger, LedgerClient, Sloth, SlothClient, release, sloth};
+use crate::workers::{Ledger, LedgerClient, Sloth, SlothClient, begun, release, sloth};
 
 const WORKERS: usize = 200;
 const CALLERS: u32 = 16;
@@ -248,11 +248,11 @@ async fn a_call_that_times_out_says_truly_whether_it_ran() {
             let mut first = Box::pin(slow.hold().timeout(Duration::from_millis(100)));
             assert_eq!(begin(&mut first).await, None);
             // If the machine is so busy that it did not even begin in time, it was refused truly.
-            let begun = async || sloth(&name)[0] > before[0];
-            let (first, begun) = tokio::join!(first, async {
-                tokio::time::sleep(Duration::from_millis(60)).await;
-                begun().await
-            });
+            let (first, begun) = tokio::select! {
+                biased;
+                () = begun(&name) => (first.await, true),
+                first = &mut first => (first, false),
+            };
             let first = first.expect_err("it is held");
             assert!(matches!(first, CallError::Timeout { .. }), "{first:?}");
             if begun && at.node == node.node() {

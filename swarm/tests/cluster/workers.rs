@@ -312,6 +312,7 @@ impl Sloth {
     async fn hold(&mut self, ctx: &Context<Self>) {
         let count = |i: usize| lock(&SLOTH).entry(ctx.name().clone()).or_default()[i] += 1;
         count(0);
+        gate(&BEGUN, ctx.name()).notify_one();
         held(ctx.name()).notified().await;
         count(1);
     }
@@ -324,7 +325,7 @@ impl Sloth {
 
 type Gates = Mutex<BTreeMap<Name, Arc<Notify>>>;
 
-/// What is told when a [`Ledger`] handler of a name that is held has begun.
+/// What is told when a [`Sloth`] or [`Ledger`] handler of a name that is held has begun.
 static BEGUN: Gates = Mutex::new(BTreeMap::new());
 
 /// What holds the [`Sloth`] and [`Ledger`] handlers of a name.
@@ -338,7 +339,7 @@ fn held(name: &Name) -> Arc<Notify> {
     gate(&HELD, name)
 }
 
-/// Waits until a [`Ledger`] handler of this name has begun that is held.
+/// Waits until a [`Sloth`] or [`Ledger`] handler of this name has begun that is held.
 pub(crate) async fn begun(name: &str) {
     gate(&BEGUN, &Name::from(name)).notified().await;
 }

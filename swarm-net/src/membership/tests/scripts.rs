@@ -6,6 +6,9 @@ use rand::{RngExt, SeedableRng};
 
 use super::network::{Net, addr, profile};
 use crate::member::{Gone, MemberEvent};
+use crate::membership::codec::{Codec, Member};
+use crate::membership::identity::Identity;
+use crate::membership::sync::{self, Head, Kind};
 use crate::membership::{Input, Membership, MembershipConfig, Output};
 use crate::node::NodeId;
 use crate::time::{Instant, Now};
@@ -57,6 +60,21 @@ fn a_joiner_has_the_whole_view_when_it_is_joined() {
     assert!(took < 100 * MS, "{took:?}: a joiner does not wait to form a cluster");
     assert_eq!(net.node(9).membership.view().len(), 6);
     net.run_while(SEC, Net::all_see_all);
+}
+
+#[test]
+fn a_joiner_hears_of_the_dead_before_it_is_joined() {
+    let mut net = cluster(5, MembershipConfig::lan(), 35);
+    let dead = [3, 4].map(|i| net.crash(i, true));
+    net.run_while(SEC, Net::all_see_all);
+    net.start(9);
+    net.discover(9, 1);
+    net.run_while(SEC, Net::all_see_all);
+    let node = net.node(9);
+    assert_eq!(node.downs().into_iter().map(|(node, _)| node).collect::<Vec<_>>(), dead);
+    let joined = node.events.iter().position(|(_, event)| *event == MemberEvent::Joined);
+    let last = node.events.iter().rposition(|(_, event)| matches!(event, MemberEvent::Down(..)));
+    assert!(last < joined, "{:?}", node.events);
 }
 
 #[test]
@@ -126,6 +144,18 @@ fn a_leaving_flag_reaches_all() {
     assert!(
         net.node(0).events.iter().any(|(_, event)| matches!(event, MemberEvent::Changed(member) if member.id == id))
     );
+}
+
+/// Else it may take itself for the last node, and its workers end with it.
+#[test]
+fn who_leaves_is_told_at_once_of_those_who_have_just_joined() {
+    let mut net = cluster(1, MembershipConfig::lan(), 34);
+    let joiner = net.start(9);
+    net.discover(9, 0);
+    net.run_while(SEC, |net| net.node(9).membership.joined());
+    assert_eq!(net.node(0).ups(), [], "it waits until it is quiet");
+    net.input(0, Input::Profile(crate::member::Profile { leaving: true, ..profile() }));
+    assert_eq!(net.node(0).ups(), [joiner]);
 }
 
 #[test]
@@ -198,6 +228,26 @@ fn a_restart_replaces_the_old_process() {
         assert!(net.all_see_all() && net.node(3).fatal.is_none());
         assert_eq!(net.downs().len(), 4);
     }
+}
+
+/// It had renewed its claim and heard of its old one; then it heard of a rival's, and took itself for replaced: it had no
+/// place in its own view.
+#[test]
+fn what_others_claim_of_our_address_changes_nothing_of_us() {
+    let [me, rival, other] = [(0, 1), (0, 2), (1, 3)].map(|(i, boot)| NodeId::new(addr(i), boot));
+    let mut membership = Membership::new(me, profile(), "c", MembershipConfig::lan(), 1, Now::default());
+    let mut out = Vec::new();
+    let connected = Input::Connected { node: other, profile: profile(), joined: true };
+    membership.handle(Now::default(), connected, &mut out);
+    let head = Head { kind: Kind::Push, joined: true, round: 0 };
+    let (mine, theirs) = (Identity::first(me, 0), Identity::first(rival, 1000));
+    for claim in [mine, mine, theirs] {
+        let frames = sync::write(&Codec::new("c"), head, [Member::down(claim)].iter(), std::iter::empty());
+        membership.handle(Now::default(), Input::Sync { from: other, bytes: &frames[0] }, &mut out);
+    }
+    assert!(membership.view().contains_key(&me));
+    let events: Vec<_> = out.iter().filter(|output| matches!(output, Output::Event(_))).collect();
+    assert!(events.is_empty(), "{events:?}");
 }
 
 #[test]

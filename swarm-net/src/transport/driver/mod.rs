@@ -134,11 +134,10 @@ impl Driver {
     }
 
     fn sleep(&mut self) -> io::Result<()> {
-        let busy = self.is_busy() || !self.queue.fall_asleep();
-        let longest = if busy { Duration::ZERO } else { self.next_due().since(Clock::instant()) };
-        let waited = self.sockets.wait(longest, &mut self.ready);
-        self.queue.wake_up();
-        waited
+        let longest = self.next_due().since(Clock::instant());
+        self.queue.sleep(self.is_busy(), |busy| {
+            self.sockets.wait(if busy { Duration::ZERO } else { longest }, &mut self.ready)
+        })
     }
 
     /// Whether there is more to do than one turn did.

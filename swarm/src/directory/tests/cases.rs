@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
 use crate::directory::tests::steps::{formed, hosted_by};
-use crate::directory::{Answer, Ask, Event, GroupKey, PartitionId, RequestId, Role, Route};
+use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route};
 use crate::name::Name;
 
 #[test]
@@ -329,6 +329,46 @@ fn who_promised_and_is_lost_before_it_is_seen_is_forced_after_claim_wait() -> Ch
     all.pass(Duration::from_millis(1_500))?;
     assert_eq!(all.answer(request), None, "n2 may come back");
     all.pass(Duration::from_secs(1))?;
+    assert!(matches!(all.answer(request), Some(Answer::Registered(_))));
+    Ok(())
+}
+
+/// What a joiner is told of the dead before it is joined it still knows when others name them.
+#[test]
+fn who_was_dead_before_a_node_joined_is_not_waited_for() -> Check {
+    let mut all = formed(3);
+    all.crash(0);
+    all.join(3, 1)?;
+    all.nodes[3].down.insert(0);
+    all.feed(3, Event::Down(all.ids[0]))?;
+    all.sync(3, 1)?;
+    for n in [1, 2] {
+        all.learn(n, 3)?;
+    }
+    all.deliver_all()?;
+    assert!(all.nodes[1].view.contains(&0), "others have not noticed");
+    assert_eq!(all.owner("x"), Some(3), "claim_wait is a day");
+    Ok(())
+}
+
+/// The question came while the member took the owner for dead, and it was not asked again: no name moved any more.
+#[test]
+fn who_did_not_hear_the_question_for_its_cells_is_asked_again() -> Check {
+    let mut all = formed(3);
+    all.ghost.imperfect = true;
+    all.reset(2, 0)?;
+    assert!(all.in_flight(2, 0, |message| matches!(message, Message::Survey { mark: None, .. })));
+    all.nodes[0].view.remove(&2);
+    all.feed(0, Event::Down(all.ids[2]))?;
+    all.show_view(0)?;
+    while all.pending().contains(&(2, 0)) {
+        all.deliver(2, 0)?;
+    }
+    all.learn(0, 2)?;
+    let request = all.register(2, "x")?;
+    all.deliver_all()?;
+    assert_eq!(all.answer(request), None, "n2 does not know what n0 runs");
+    all.pass(Duration::from_secs(3))?;
     assert!(matches!(all.answer(request), Some(Answer::Registered(_))));
     Ok(())
 }

@@ -114,12 +114,12 @@ fn a_node_that_holds_too_many_gives_all_of_them_back_at_once() {
 #[test]
 fn who_takes_a_pledge_back_is_asked_what_is_being_asked() {
     let (surveys, here, both) = (Surveys::default(), group(1), BTreeSet::from([node(1), node(2)]));
-    let first = surveys.open(both.clone(), &here, Payload::empty());
+    let first = surveys.open(both.clone(), &here, Payload::empty(), Instant::START);
     let nobody = || Findings { nobody: true, last: true, ..Findings::default() };
     surveys.arrived(first.number, node(1), nobody());
-    let second = surveys.open(both.clone(), &here, Payload::copy_of(b"second"));
+    let second = surveys.open(both.clone(), &here, Payload::copy_of(b"second"), Instant::START);
     assert_eq!((first.asked, second.asked), (both.clone(), BTreeSet::from([node(2)])));
-    let other = surveys.open(both.clone(), &group(2), Payload::empty());
+    let other = surveys.open(both.clone(), &group(2), Payload::empty(), Instant::START);
     assert_eq!(other.asked, both, "that pledge was about another group");
     assert_eq!(surveys.take_back(node(1), &here), [(second.number, Payload::copy_of(b"second"))]);
     assert_eq!(surveys.take_back(node(1), &here), [], "it was asked");
@@ -132,7 +132,11 @@ fn who_takes_a_pledge_back_is_asked_what_is_being_asked() {
     assert!(matches!(findings.try_recv(), Ok((from, _)) if from == node(1)));
     assert!(matches!(findings.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
     surveys.lost(node(1));
-    assert_eq!(surveys.open(both, &here, Payload::empty()).asked, BTreeSet::from([node(1)]), "only of who is there");
+    assert_eq!(
+        surveys.open(both, &here, Payload::empty(), Instant::START).asked,
+        BTreeSet::from([node(1)]),
+        "only of who is there"
+    );
 }
 
 // --- both ends, in every order
@@ -192,7 +196,7 @@ impl Pair {
     }
 
     fn publish(&mut self, key: usize) {
-        let opened = self.surveys.open(BTreeSet::from([node(HOST)]), &group(key), Payload::empty());
+        let opened = self.surveys.open(BTreeSet::from([node(HOST)]), &group(key), Payload::empty(), Instant::START);
         let asked = opened.asked.contains(&node(HOST));
         if self.members.get(&key).is_some_and(|members| *members > 0) {
             assert!(asked, "an acknowledged member of {key} would miss it");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use swarm_net::time::Instant;
 use swarm_net::transport::{Inbox, Lane};
 use swarm_net::wire::Frame;
+use tokio::task::JoinHandle;
 
 use super::directory::{Record, Stage};
 use super::links::{End, Link};
@@ -18,7 +19,8 @@ use super::words::{describe, letter};
 use crate::config::Config;
 use crate::error::CallError;
 use crate::name::Name;
-use crate::runtime::control::{Input, SLEEP_MAX};
+use crate::runtime::control::{Input, Left, SLEEP_MAX};
+use crate::runtime::requests::Request;
 use crate::runtime::{Begun, First};
 use crate::timer::Timers;
 
@@ -51,6 +53,8 @@ pub(super) struct World {
     /// Casts that may be dropped from then on, wherever they are.
     pub(super) dues: BTreeMap<Sent, Instant>,
     pub(super) ran: Vec<Ran>,
+    /// What users ask directories; a script may answer it.
+    pub(super) asked: Vec<Request>,
     /// Letters that a connection took with it.
     pub(super) lost: BTreeSet<Sent>,
     pub(super) traced: bool,
@@ -82,6 +86,7 @@ impl World {
             fates: BTreeMap::new(),
             dues: BTreeMap::new(),
             ran: Vec::new(),
+            asked: Vec::new(),
             lost: BTreeSet::new(),
             traced: false,
         };
@@ -258,15 +263,15 @@ impl World {
             while let Ok(input) = self.sites[me].inputs.try_recv() {
                 told = true;
                 match input {
+                    Input::Ask(request) => self.asked.push(request),
                     Input::Wanted(name) => drop(self.sites[me].wanted.insert(name)),
                     Input::Cell(name, epoch, happened) => self.happened(&name, epoch, &happened),
+                    // The script has moved what is to be moved. Who asked may have stopped.
+                    Input::Leave(_, done) => drop(done.send(Left::default())),
                     Input::Reset(_) | Input::Look | Input::LetGo(_) | Input::Stop => {}
-                    Input::Member(_)
-                    | Input::Directory(..)
-                    | Input::Asks(..)
-                    | Input::Answers(..)
-                    | Input::Ask(_)
-                    | Input::Leave(..) => panic!("no test of this world sends such"),
+                    Input::Member(_) | Input::Directory(..) | Input::Asks(..) | Input::Answers(..) => {
+                        panic!("no test of this world sends such")
+                    }
                 }
             }
             if told {
@@ -298,6 +303,16 @@ impl World {
         self.look();
     }
 
+    /// Begins something that goes on at each [`Self::work`].
+    pub(super) fn begin<T: Send + 'static>(&self, what: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.tokio.spawn(what)
+    }
+
+    /// What came of it, if it has ended.
+    pub(super) fn outcome<T>(&self, of: JoinHandle<T>) -> Option<T> {
+        of.is_finished().then(|| self.tokio.block_on(of).expect("it did not panic"))
+    }
+
     /// Time passes.
     pub(super) fn pass(&mut self, span: Duration) {
         self.note(|| format!("{span:?} pass"));
@@ -322,6 +337,7 @@ impl Drop for World {
     /// As a crash of all nodes would. Nothing keeps them.
     fn drop(&mut self) {
         self.calls.clear();
+        self.asked.clear();
         let sites = std::mem::take(&mut self.sites);
         let nodes: Vec<_> = sites.iter().map(|site| Arc::downgrade(&site.node)).collect();
         for site in &sites {

@@ -25,7 +25,7 @@ mod supervision;
 mod tests;
 mod typed;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 pub use any::{AnyCell, Phase, Sealing, Underway};
 pub use typed::{Answered, Called};
@@ -33,6 +33,7 @@ pub use typed::{Answered, Called};
 use crate::call::pending::RequestId;
 use crate::epoch::Epoch;
 use crate::name::Name;
+use crate::sync::{Mutex, MutexGuard};
 use crate::timer::Alarm;
 use crate::worker::core::Core;
 use crate::worker::{Active, Context, Home, KindId, Parcel, Undelivered, Worker};
@@ -83,11 +84,15 @@ impl<W: Worker> Cell<W> {
 
     /// Brings the worker back after a message. `None` if nothing is to be run next.
     fn check_in(self: &Arc<Self>, worker: Box<W>) -> Option<(Box<W>, Entry<W>)> {
+        let mut state = self.lock();
+        // Under the lock: who asks for the end takes it after that, and finds the worker here, or is found.
         if self.core.stop_requested() {
+            drop(state);
             self.stop(worker);
             return None;
         }
-        let checked = self.lock().check_in(worker);
+        let checked = state.check_in(worker);
+        drop(state);
         self.core.give_back();
         match checked {
             CheckedIn::Idle => None,

@@ -3,6 +3,8 @@
 mod context;
 mod lease;
 mod life;
+#[cfg(loom)]
+mod models;
 mod order;
 mod panics;
 
