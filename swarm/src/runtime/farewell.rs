@@ -3,7 +3,7 @@
 //! asked for is answered. Never waits without a limit.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,13 +22,26 @@ pub(crate) struct Farewell {
     others: Mutex<BTreeSet<NodeId>>,
     /// Nothing new is begun for users of this node.
     closed: AtomicBool,
-    /// A clone stands with each request of a user that this node has in hand, beside calls and surveys.
-    in_hand: Arc<()>,
+    /// How many requests of users this node has in hand, beside calls and surveys.
+    in_hand: Arc<AtomicUsize>,
 }
 
 /// A request of a user is in a node's hand: it will be answered, whether or not the user ever looks at the answer.
-#[derive(Default)]
-pub(crate) struct InHand(#[expect(dead_code, reason = "it is counted, and never looked at")] Arc<()>);
+pub(crate) struct InHand(Arc<AtomicUsize>);
+
+impl InHand {
+    /// Counts one more.
+    pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count.clone())
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Farewell {
     /// `node` sends nothing more by this node, or is lost itself.
@@ -48,8 +61,8 @@ impl Farewell {
 impl Node {
     /// Takes a request of a user in hand, unless nothing more is begun. This node does not go before it is answered.
     pub(crate) fn take_in_hand(&self) -> Option<InHand> {
-        // Before the look: who closes in between waits for it.
-        let in_hand = InHand(self.farewell.in_hand.clone());
+        // Before the look, and all in one order: who closes in between sees it.
+        let in_hand = InHand::new(&self.farewell.in_hand);
         (!self.is_closed()).then_some(in_hand)
     }
 
@@ -69,7 +82,7 @@ impl Node {
 
     fn has_users_waiting(&self) -> bool {
         // Requests first: one that becomes a survey is a survey before it is no request any more.
-        Arc::strong_count(&self.farewell.in_hand) > 1
+        self.farewell.in_hand.load(Ordering::SeqCst) > 0
             || self.surveys.are_waited_on(self.now())
             || self.pending.is_waited_on()
     }

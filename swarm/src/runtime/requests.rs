@@ -187,7 +187,8 @@ mod tests {
         let spec = Spec { class: Arc::new(class), args: Args::default() };
         let ask = Ask::Register(spec);
         let mut requests = Requests::default();
-        let request = Request { name: "n".into(), ask, due: now + RETRY_AFTER * 10, done, in_hand: InHand::default() };
+        let request =
+            Request { name: "n".into(), ask, due: now + RETRY_AFTER * 10, done, in_hand: InHand::new(&Arc::default()) };
         let number = requests.take(now, request).expect("its deadline is ahead");
         let owner = NodeId::new(([127, 0, 0, 1], 1).into(), 7);
         assert!(requests.send(now, number, Some(owner)).is_some());
