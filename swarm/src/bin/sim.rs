@@ -18,7 +18,7 @@ const USAGE: &str =
   --names N      how many names are registered at first (default 6)
   --requests N   how many things clients ask for while there is trouble (default 120)
   --trace        print everything that happens
-  --without RULE do without flush, confirmation, gate or round, and succeed if a seed shows it";
+  --without RULE do without a rule (gate, seal, ..; any other word lists them), and succeed if a seed shows it";
 
 /// How much of a failed run is shown when it was not asked for.
 const LINES_SHOWN: usize = 40;

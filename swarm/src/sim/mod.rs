@@ -21,7 +21,7 @@ mod tests;
 mod time;
 mod world;
 
-pub use crate::runtime::Rule;
+pub use crate::rules::Rule;
 pub use check::Violation;
 pub use fault::{Counts, Fault};
 pub use ledger::WANTED_PANIC;
