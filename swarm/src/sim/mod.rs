@@ -14,8 +14,10 @@ mod fault;
 mod journal;
 mod ledger;
 mod net;
+mod rest;
 mod run;
 mod site;
+mod sockets;
 #[cfg(test)]
 mod tests;
 mod time;
