@@ -75,10 +75,14 @@ pub(super) struct Born {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Birth {
     Init,
-    Arrived(Vec<OpId>),
+    /// It was made from the state of this activation.
+    Arrived {
+        from: u128,
+        given: Vec<OpId>,
+    },
     /// It was given what another instance of its name had.
     Absorbed {
-        into: Vec<OpId>,
+        from: u128,
         given: Vec<OpId>,
     },
 }
@@ -167,7 +171,7 @@ impl Journal {
         let arrived: BTreeSet<_> = self
             .births
             .iter()
-            .filter(|born| matches!(born.birth, Birth::Arrived(_)))
+            .filter(|born| matches!(born.birth, Birth::Arrived { .. }))
             .map(|born| (&born.name, born.epoch))
             .collect();
         let begun = self.births.iter().filter(|born| born.birth == Birth::Init);

@@ -12,6 +12,8 @@ pub const WANTED_PANIC: &str = "the seed says so";
 /// What moves with a ledger.
 #[crate::message(crate = crate)]
 pub struct Pages {
+    /// The activation that it comes from.
+    epoch: u128,
     applied: Vec<u64>,
     ballast: Vec<u8>,
 }
@@ -87,18 +89,18 @@ impl Ledger {
         if ballast > 0 {
             journal::with(|journal| journal.fault(Fault::LargeState));
         }
-        Handoff::Resume(Pages { applied: self.applied.clone(), ballast: vec![0; ballast] })
+        Handoff::Resume(Pages { epoch: ctx.epoch().into(), applied: self.applied.clone(), ballast: vec![0; ballast] })
     }
 
     #[end_handoff]
     fn end_handoff(&mut self, ctx: &Context<Self>, pages: Pages) {
         self.applied = pages.applied;
-        born(ctx, Birth::Arrived(self.applied.clone()));
+        born(ctx, Birth::Arrived { from: pages.epoch, given: self.applied.clone() });
     }
 
     #[resolve_conflict]
     fn resolve_conflict(&mut self, ctx: &Context<Self>, other: Pages) {
-        born(ctx, Birth::Absorbed { into: self.applied.clone(), given: other.applied.clone() });
+        born(ctx, Birth::Absorbed { from: other.epoch, given: other.applied.clone() });
         let new: Vec<_> = other.applied.into_iter().filter(|op| !self.applied.contains(op)).collect();
         self.applied.extend(new);
     }

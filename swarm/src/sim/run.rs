@@ -150,7 +150,7 @@ fn play(seed: u64, options: &Options) -> Outcome {
         faults,
         fingerprint: journal.fingerprint(),
         messages: journal.runs.len(),
-        handoffs: births(|birth| matches!(birth, journal::Birth::Arrived(_))),
+        handoffs: births(|birth| matches!(birth, journal::Birth::Arrived { .. })),
         aborted: journal.aborted(),
         failovers: journal.anew().count() - names.len(),
         conflicts: births(|birth| matches!(birth, journal::Birth::Absorbed { .. })),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::epoch::Epoch;
 use crate::sim::check::{Check, Evidence};
-use crate::sim::journal::{Birth, Born, End, OpId, What};
+use crate::sim::journal::{Birth, Born, End, OpId};
 use crate::worker::Die;
 
 /// An epoch belongs to one activation on one node.
@@ -108,7 +108,7 @@ impl Check for GivenUpLast {
         let inherits = |end: &End, born: &Born| {
             let takes = match &born.birth {
                 Birth::Init => false,
-                Birth::Arrived(_) => born.epoch > end.epoch,
+                Birth::Arrived { .. } => born.epoch > end.epoch,
                 Birth::Absorbed { .. } => true,
             };
             born.name == end.name && takes
@@ -120,7 +120,7 @@ impl Check for GivenUpLast {
     }
 }
 
-/// What is merged into a worker is not in it already: a duplicate is merged once, and what a worker was made from never.
+/// A duplicate is merged once, and never into what was made from it. (Two that were made from one have much in common.)
 pub(super) struct MergedOnce;
 
 impl Check for MergedOnce {
@@ -129,16 +129,21 @@ impl Check for MergedOnce {
     }
 
     fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
-        // What goes to all reaches both instances of a name that has two.
-        let told = |op: &&OpId| {
-            let what = evidence.journal.ops.get(op).map(|op| op.what);
-            matches!(what, Some(What::Call | What::Cast))
-        };
+        // Which activations' states each one contains.
+        let mut lineage: BTreeMap<(&str, u128), BTreeSet<u128>> = BTreeMap::new();
         evidence.journal.births.iter().find_map(|born| {
-            let Birth::Absorbed { into, given } = &born.birth else { return None };
-            let had: BTreeSet<_> = into.iter().collect();
-            let twice = given.iter().filter(told).find(|op| had.contains(op))?;
-            Some(format!("{} at {} has {twice} already, and is given {given:?}", born.name, born.epoch))
+            let epoch = born.epoch.into();
+            let from = match &born.birth {
+                Birth::Init => return None,
+                Birth::Arrived { from, .. } | Birth::Absorbed { from, .. } => *from,
+            };
+            let theirs = lineage.get(&(born.name.as_str(), from)).cloned().unwrap_or_default();
+            let ours = lineage.entry((&born.name, epoch)).or_default();
+            let merges = matches!(born.birth, Birth::Absorbed { .. });
+            let known = merges && (from == epoch || ours.contains(&from) || theirs.contains(&epoch));
+            ours.extend(theirs);
+            ours.insert(from);
+            known.then(|| format!("{} at {} is given the state of {from:032x}, which it has", born.name, born.epoch))
         })
     }
 }

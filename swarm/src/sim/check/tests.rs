@@ -21,6 +21,10 @@ fn born(n: u32, birth: Birth) -> Born {
     Born { name: "x".into(), epoch: epoch(n), node: node(1), birth }
 }
 
+fn arrived(from: u32) -> Birth {
+    Birth::Arrived { from: epoch(from).into(), given: Vec::new() }
+}
+
 /// A request about x that was done before the next one began.
 fn asked(journal: &mut Journal, what: What) -> OpId {
     journal.now += 2;
@@ -60,7 +64,7 @@ fn a_later_instance_is_followed_by_no_earlier_one() {
 #[test]
 fn a_worker_is_given_up_to_somebody() {
     let mut journal = Journal::default();
-    journal.births = vec![born(1, Birth::Init), born(2, Birth::Init), born(2, Birth::Arrived(Vec::new()))];
+    journal.births = vec![born(1, Birth::Init), born(2, Birth::Init), born(2, arrived(1))];
     let mut end = End { name: "x".into(), epoch: epoch(1), node: node(1), why: Die::Moved, births: 3 };
     journal.ends = vec![end.clone()];
     assert_eq!(judged(&journal, |_| {}), None);
@@ -71,12 +75,20 @@ fn a_worker_is_given_up_to_somebody() {
 
 #[test]
 fn a_state_is_merged_once() {
-    let mut journal = Journal::default();
-    let (call, told) = (asked(&mut journal, What::Cast), asked(&mut journal, What::Publish));
-    journal.births = vec![born(1, Birth::Absorbed { into: vec![told], given: vec![call, told] })];
-    assert_eq!(judged(&journal, |_| {}), None);
-    journal.births.push(born(1, Birth::Absorbed { into: vec![told, call], given: vec![call, told] }));
-    assert_eq!(judged(&journal, |_| {}), Some("resolve_conflict is given another's state, and once"));
+    let wrong = Some("resolve_conflict is given another's state, and once");
+    let merged = |from: u32| Birth::Absorbed { from: epoch(from).into(), given: Vec::new() };
+    let history = |births: Vec<Born>| {
+        let mut journal = Journal::default();
+        journal.births = births;
+        journal
+    };
+    // Two were made from one, and the one is merged into the other.
+    let siblings = vec![born(2, arrived(1)), born(3, arrived(1)), born(2, merged(3))];
+    assert_eq!(judged(&history(siblings.clone()), |_| {}), None);
+    let again = [siblings, vec![born(2, merged(3))]].concat();
+    assert_eq!(judged(&history(again), |_| {}), wrong);
+    assert_eq!(judged(&history(vec![born(2, arrived(1)), born(2, merged(1))]), |_| {}), wrong);
+    assert_eq!(judged(&history(vec![born(2, arrived(1)), born(1, merged(2))]), |_| {}), wrong);
 }
 
 #[test]
