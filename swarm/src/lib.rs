@@ -99,7 +99,7 @@
 //! | calls under way: frames, slots of those that wait | `call` |
 //! | what users are told and may set | `event`, `error`, `config`, `placement`, `stats` |
 //! | what travels, and when something is due | `message`, `timer` |
-//! | words | `name`, `epoch`; how maps hash: `hash` |
+//! | words | `name`, `epoch`; how maps hash: `hash`; what tests do without: `rules` |
 //!
 //! Beside the floors stands `sim`, which drives whole nodes and sees everything.
 
@@ -129,6 +129,7 @@ mod placement;
 pub mod prelude;
 pub mod registration;
 mod registry;
+mod rules;
 mod runtime;
 // Its hooks into tokio are not there in a model of threads.
 #[cfg(all(any(test, feature = "sim"), not(loom)))]

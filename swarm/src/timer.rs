@@ -77,6 +77,12 @@ impl Timers {
         Delay { timers: self.clone(), due: self.now() + span, armed: None }
     }
 
+    /// How many timers are armed.
+    #[cfg(any(test, feature = "sim"))]
+    pub fn armed(&self) -> usize {
+        self.0.0.lock().armed.len()
+    }
+
     /// When the next timer is due, on a manual clock.
     #[cfg(any(test, feature = "sim"))]
     pub fn next_due(&self) -> Option<Instant> {

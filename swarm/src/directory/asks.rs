@@ -14,6 +14,7 @@ use crate::directory::request::{Answer, Ask, Refusal, RequestId};
 use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
 use crate::name::Name;
+use crate::rules::Rule;
 use crate::worker::KindId;
 
 impl Partition {
@@ -177,9 +178,10 @@ impl Partition {
             if seq > stable {
                 waiting.insert((seq, name.clone()), ());
             }
-            seq <= stable
+            seq <= stable || !Rule::AckReplicated.holds()
         };
         let (seen, known) = (&work.seen, !blocked && work.out.is_none());
+        let answered = known || !Rule::Invalidate.holds();
         let gone = |ids: &[Rid]| !seen.iter().any(|(_, cell)| cell.ids.iter().all(|rid| ids.contains(rid)));
         // A worker may wait for this in a hook: it hears as soon as it is found, even if it does not run yet or any more.
         let lives = |cell: &CellReport| !matches!(cell.phase, Phase::Dropping | Phase::Ended);
@@ -194,7 +196,7 @@ impl Partition {
                     turn.answer(to, Answer::Registered(head.location()));
                 }
             }
-            for (to, ..) in lists.ends.extract_if(.., |(_, seq, ids)| known && gone(ids) && ready(*seq)) {
+            for (to, ..) in lists.ends.extract_if(.., |(_, seq, ids)| answered && gone(ids) && ready(*seq)) {
                 turn.answer(to, Answer::Unregistered);
             }
             if found {

@@ -11,6 +11,7 @@ use crate::directory::stamp::{Rid, Stamp};
 use crate::directory::table::{AsList, Table};
 use crate::epoch::Term;
 use crate::name::Name;
+use crate::rules::Rule;
 
 /// All records of a partition, and which registrations it has ever known. *Known and absent means unregistered*, so
 /// that no tombstone per name is needed (this is the optimised OR-set of Bieniusa et al., with terms for replicas).
@@ -167,7 +168,7 @@ impl Copy {
         }
         for registration in ours.into_iter().flat_map(Record::siblings) {
             let rid = registration.rid();
-            if theirs.is_some_and(|record| record.has(rid)) || !other.covers(rid) {
+            if theirs.is_some_and(|record| record.has(rid)) || !(other.covers(rid) && Rule::Context.holds()) {
                 siblings.insert(rid, registration.clone());
             }
         }
@@ -175,11 +176,14 @@ impl Copy {
             let rid = registration.rid();
             match siblings.get_mut(&rid) {
                 Some(same) => same.merge(registration),
-                None if !self.covers(rid) => {
+                None if !(self.covers(rid) && Rule::Context.holds()) => {
                     siblings.insert(rid, registration.clone());
                 }
                 None => {}
             }
+        }
+        if !Rule::Siblings.holds() {
+            return Record::of(name, siblings.into_values().next_back());
         }
         Record::of(name, siblings.into_values())
     }

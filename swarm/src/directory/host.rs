@@ -13,6 +13,7 @@ use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
+use crate::rules::Rule;
 use crate::worker::Die;
 
 /// One cell of this node.
@@ -124,6 +125,9 @@ impl Cell {
 
     /// From now on it contains these; `last`, whose cell is there still, is remembered in any case.
     fn contain(&mut self, epochs: impl IntoIterator<Item = Epoch>, last: Epoch) {
+        if !Rule::Lineage.holds() {
+            return;
+        }
         self.absorbed.extend(epochs);
         self.absorbed.push(last);
         self.absorbed.sort_unstable();
@@ -255,6 +259,20 @@ impl Partition {
         };
         turn.out.push(Action::Order { name: name.clone(), order });
         self.route(turn, name);
+    }
+
+    /// What would happen if hosts ended seals themselves when nobody speaks to them.
+    pub(super) fn unseal_all(&mut self, turn: &mut Turn<'_>) {
+        let sealed: Vec<(Name, Epoch)> = self
+            .cells
+            .iter()
+            .filter(|(_, cell)| cell.phase == Phase::Sealed)
+            .map(|(name, cell)| (name.clone(), cell.epoch))
+            .collect();
+        for (name, epoch) in sealed {
+            let new = Epoch::new(epoch.term(), epoch.number() + 1);
+            self.direct(turn, &name, Directive::Unseal { epoch, new });
+        }
     }
 
     /// Does a directive about a cell that exists, if it is meant for its present activation.

@@ -201,6 +201,12 @@ impl Directory {
         self.partitions[usize::from(partition.0)].role()
     }
 
+    /// How many registrations of the past its copies remember one by one.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn tombstones(&self) -> usize {
+        self.partitions.iter().filter_map(|partition| partition.copy.as_ref()).map(|copy| copy.removed.len()).sum()
+    }
+
     /// The partition of a name.
     pub fn partition_of(&self, name: &Name) -> PartitionId {
         self.world.ring.partition_of(name.hash64().0)

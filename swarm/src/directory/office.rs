@@ -16,6 +16,7 @@ use crate::directory::ship::Ships;
 use crate::directory::stamp::{Rid, Stamp};
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
+use crate::rules::Rule;
 use crate::worker::KindId;
 
 /// The office of a candidate or owner. It ends with its term, and everything in it is volatile.
@@ -221,8 +222,11 @@ impl Office {
         }
     }
 
-    /// A number for one activation, never used before or after.
-    pub(super) fn next_epoch(&mut self) -> Epoch {
+    /// A number for one activation, never used before or after; `last` is that of the activation before.
+    pub(super) fn next_epoch(&mut self, last: Epoch) -> Epoch {
+        if !Rule::TermEpochs.holds() {
+            return Epoch::new(Term::default(), last.number() + 1);
+        }
         self.epochs += 1;
         Epoch::new(self.term, self.epochs)
     }
@@ -233,7 +237,13 @@ impl Office {
         if self.blocked || self.names.contains_key(name) {
             return None;
         }
-        Some(Box::new(Plan { epoch: self.next_epoch(), to, from: None, unseal: false, seq: self.seq + 1 }))
+        Some(Box::new(Plan {
+            epoch: self.next_epoch(Epoch::default()),
+            to,
+            from: None,
+            unseal: false,
+            seq: self.seq + 1,
+        }))
     }
 
     pub(super) fn next_directive(&mut self) -> DirectiveId {
@@ -307,7 +317,7 @@ impl Office {
         let news = told.into_iter().map(|(name, cell)| (name, Some(cell)));
         for (name, cell) in news.chain(gone.into_iter().map(|name| (name, None))) {
             let busy = self.names.get(&name).is_some_and(|work| work.out.is_some_and(|(node, _)| node == host));
-            if !busy {
+            if !(busy && Rule::Ids.holds()) {
                 self.see(host, &name, cell);
             }
         }

@@ -15,6 +15,7 @@ use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
 use crate::name::Name;
+use crate::rules::Rule;
 
 /// How many decisions about one name may follow one event. The longest chain is unite, void, amend, plan.
 const DECISIONS_MAX: usize = 12;
@@ -238,7 +239,8 @@ impl Partition {
         from: Option<(NodeId, crate::Epoch)>,
         unseal: bool,
     ) {
-        let Some(epoch) = self.office.as_mut().map(Office::next_epoch) else {
+        let last = self.record(name).map(|record| record.head().epoch()).unwrap_or_default();
+        let Some(epoch) = self.office.as_mut().map(|office| office.next_epoch(last)) else {
             return;
         };
         let seq = self.amend(turn, name, |registration| registration.place(to, epoch));
@@ -254,7 +256,8 @@ impl Partition {
         let Some(work) = self.office.as_mut().and_then(|office| office.names.get_mut(name)) else {
             return;
         };
-        let Some(plan) = work.plan.take() else { return };
+        let plan = if Rule::StartOnce.holds() { work.plan.take() } else { work.plan.clone() };
+        let Some(plan) = plan else { return };
         let source = plan.from.map(|from| *from);
         if let (true, Some((_, epoch))) = (plan.unseal, source) {
             return self.direct_to(turn, name, plan.to, Directive::Unseal { epoch, new: plan.epoch });
@@ -351,7 +354,7 @@ impl Partition {
             apart =
                 work.cell(from).zip(cell.as_ref()).is_some_and(|(before, now)| now.has_merged_nothing_since(before));
             match work.out {
-                Some((node, out)) if node == from && out != id => return,
+                Some((node, out)) if node == from && out != id && Rule::Ids.holds() => return,
                 Some((node, _)) if node == from => {
                     work.out = None;
                     failed |= std::mem::take(&mut work.starting) && cell.is_none();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use swarm_net::node::NodeId;
+use swarm_net::node::{NodeId, Tag};
 use swarm_net::ring::PartitionId;
 
 use crate::directory::action::{Notice, Role, Route};
@@ -19,6 +19,7 @@ use crate::directory::stamp::Stamp;
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
 use crate::name::Name;
+use crate::rules::Rule;
 
 /// One slice of the name space.
 #[derive(Debug)]
@@ -114,7 +115,9 @@ impl Partition {
         };
         let mine = ring_owner == turn.world.me;
         match &self.office {
-            None if mine && turn.world.joined && turn.world.leased() => self.begin_claim(turn),
+            None if mine && (turn.world.joined || !Rule::Joined.holds()) && turn.world.leased() => {
+                self.begin_claim(turn)
+            }
             None => return self.release_asks(turn),
             Some(office) if !office.owner && !mine => return self.lose(turn),
             Some(_) => {}
@@ -127,7 +130,8 @@ impl Partition {
     fn begin_claim(&mut self, turn: &mut Turn<'_>) {
         let known = self.promised.counter.max(self.copy.as_ref().map_or(0, Copy::counter_max));
         let me = turn.world.me;
-        let term = Term { counter: turn.now.unix_ms.max(known + 1), tag: me.tag() };
+        let tag = if Rule::TermTie.holds() { me.tag() } else { Tag::default() };
+        let term = Term { counter: turn.now.unix_ms.max(known + 1), tag };
         self.promised = term;
         self.boss = Some(me);
         let mut office = Office::new(term);
@@ -139,7 +143,7 @@ impl Partition {
 
     /// An owner that the ring has passed by says so to the ring's, which may not know.
     fn tell_ring_owner(&mut self, turn: &mut Turn<'_>, ring_owner: NodeId) {
-        if ring_owner == turn.world.me {
+        if ring_owner == turn.world.me || !Rule::StillOwner.holds() {
             self.told = None;
         } else if let Some(office) = self.office.as_ref().filter(|office| office.owner && self.told != Some(ring_owner))
         {
@@ -150,7 +154,7 @@ impl Partition {
 
     /// Asks whoever is not covered, gives up waiting for who is silent, and takes the office if everybody has answered.
     fn ask_members(&mut self, turn: &mut Turn<'_>, mine: bool) {
-        let Some(office) = &mut self.office else {
+        let Some(office) = self.office.as_mut().filter(|office| !office.owner || Rule::Cover.holds()) else {
             return;
         };
         let (claim, config) = (&mut office.claim, &turn.world.config);
@@ -217,6 +221,7 @@ impl Partition {
                 turn.send(*node, self.id, Message::Survey { term: office.term, id, mark: None });
             }
         }
+        office.blocked &= Rule::WaitAllSeen.holds();
         office.replicas = turn.world.replicas(self.id);
         let (replicas, claim) = (&office.replicas, &office.claim);
         office.retiring = need.into_iter().filter(|node| claim.covered.contains(node)).collect();
@@ -359,7 +364,9 @@ impl Partition {
             self.told = None;
         }
         if let Some(office) = &mut self.office {
-            office.doubt(node);
+            if Rule::LostReport.holds() {
+                office.doubt(node);
+            }
             if !turn.world.view.contains_key(&node) && !turn.world.missing.contains(&node) {
                 office.claim.uncover(node);
             }
@@ -386,8 +393,13 @@ impl Partition {
         let owner = turn.world.owner(self.id).filter(|owner| *owner != turn.world.me);
         if let (None, Some(owner), Some(boss)) = (&self.office, owner, self.boss)
             && boss != owner
+            && Rule::StillOwner.holds()
         {
             turn.send(owner, self.id, Message::Known { term: self.promised });
+        }
+        if !Rule::KeepCopy.holds() && self.office.is_none() && !turn.world.replicates(self.id) {
+            self.wake_cells();
+            self.copy = None;
         }
         self.stale = true;
     }

@@ -10,6 +10,7 @@ use crate::directory::record::Record;
 use crate::directory::stamp::Rid;
 use crate::directory::world::World;
 use crate::epoch::Epoch;
+use crate::rules::Rule;
 
 /// All that a decision depends on. Every host has been heard, and no directive is out for the name.
 pub(super) struct Case<'a> {
@@ -130,6 +131,11 @@ impl Case<'_> {
         if let Some(verdict) = self.decide_groups(record) {
             return verdict;
         }
+        if !Rule::DropAfterRun.holds()
+            && let Some(verdict) = self.drop_early()
+        {
+            return verdict;
+        }
         let transient = |phase| matches!(phase, Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping);
         if self.cells.iter().any(|(_, cell)| transient(cell.phase)) {
             return Verdict::Rest;
@@ -143,6 +149,14 @@ impl Case<'_> {
                 Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping => Verdict::Rest,
             },
         }
+    }
+
+    /// What would be done if a source were not kept until its successor runs.
+    fn drop_early(&self) -> Option<Verdict> {
+        let (to, heir) = self.cells.iter().find(|(_, cell)| cell.phase == Phase::Starting)?;
+        let (at, source) = self.cells.iter().find(|(_, cell)| heir.absorbed.contains(&cell.epoch))?;
+        let drop = Verdict::Drop { at: *at, epoch: source.epoch, why: Farewell::Moved, successor: Some(*to) };
+        (source.phase == Phase::Sealed).then_some(drop)
     }
 
     /// Cells of other registrations than the record's: unregistered ones go, unknown ones are siblings.
@@ -187,10 +201,14 @@ impl Case<'_> {
             }
         };
         let target = self.world.is_member(&plan.to) && (plan.unseal || self.desired == Some(plan.to));
-        if !grounds || !target || record.head().epoch() != plan.epoch {
+        let sent = !Rule::StartOnce.holds() && self.cells.iter().any(|(_, cell)| cell.epoch == plan.epoch);
+        if !grounds || !target || sent || record.head().epoch() != plan.epoch {
             return Verdict::Void;
         }
-        if plan.seq > self.stable { Verdict::AwaitStable(plan.seq) } else { Verdict::Carry }
+        if self.trial.resting && !Rule::StartOnce.holds() {
+            return Verdict::Rest;
+        }
+        if plan.seq > self.stable && Rule::Intent.holds() { Verdict::AwaitStable(plan.seq) } else { Verdict::Carry }
     }
 
     /// The instance that goes on: not contained in another, best where it should be, else the latest.

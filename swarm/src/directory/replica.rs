@@ -11,6 +11,7 @@ use crate::directory::partition::Partition;
 use crate::directory::stamp::Stamp;
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
+use crate::rules::Rule;
 
 impl Partition {
     /// Owner: sends each replica what it has not been sent, as changes if it has all before them, else whole.
@@ -53,11 +54,13 @@ impl Partition {
 
     /// Owner: tells covered nodes that are no replicas to forget their copies, once the replicas hold everything.
     pub(super) fn retire(&mut self, turn: &mut Turn<'_>) {
-        let Some(office) = self.office.as_mut().filter(|office| office.owner && office.complete) else {
+        let Some(office) =
+            self.office.as_mut().filter(|office| office.owner && (office.complete || !Rule::RetireComplete.holds()))
+        else {
             return;
         };
         let mine = || turn.world.owner(self.id) == Some(turn.world.me);
-        if office.retiring.is_empty() || office.stable() < office.seq || !mine() {
+        if office.retiring.is_empty() || (office.stable() < office.seq && Rule::RetireComplete.holds()) || !mine() {
             return;
         }
         for node in std::mem::take(&mut office.retiring) {

@@ -10,6 +10,7 @@ use crate::directory::message::Message;
 use crate::directory::office::Told;
 use crate::directory::partition::Partition;
 use crate::directory::turn::Turn;
+use crate::rules::Rule;
 
 /// Into how many parts a full sweep is cut, so that none of them is felt.
 const SLICES: u32 = 16;
@@ -70,6 +71,9 @@ impl Partition {
     }
 
     fn sweep(&mut self, turn: &mut Turn<'_>) {
+        if !Rule::OwnerUnseals.holds() {
+            self.unseal_all(turn);
+        }
         let Some(office) = &mut self.office else {
             return;
         };

@@ -13,6 +13,7 @@ use crate::directory::record::Record;
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
 use crate::name::Name;
+use crate::rules::Rule;
 
 /// What came with a promise.
 pub(super) struct Promise {
@@ -25,8 +26,9 @@ pub(super) struct Promise {
 impl Partition {
     pub(super) fn on_claim(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) {
         let view: Vec<NodeId> = turn.world.view.keys().copied().collect();
+        let outbids = !Rule::DisagreeFirst.holds() && term < self.promised;
         // This comes before the look at terms: were it after, two nodes with different views would outbid each other.
-        if turn.world.owner(self.id) != Some(from) {
+        if turn.world.owner(self.id) != Some(from) && Rule::Agree.holds() && !outbids {
             self.disagreed.insert(from);
             turn.notice(Notice::Disagreed { partition: self.id, with: from });
             return turn.send(from, self.id, Message::Disagree { term, view });
@@ -43,9 +45,11 @@ impl Partition {
             }
             Some(_) | None => Vec::new(),
         };
-        self.promised = term;
-        self.boss = Some(from);
-        self.lose(turn);
+        if Rule::Promise.holds() {
+            self.promised = term;
+            self.boss = Some(from);
+            self.lose(turn);
+        }
         self.stale = true;
         let copy = self.copy.clone().map(Arc::new);
         let cells = self.all_cells();
@@ -60,8 +64,10 @@ impl Partition {
         claim.uncover(from);
         claim.covered.insert(from);
         claim.forced.remove(&from);
-        claim.must.extend(promise.view);
-        claim.must.extend(promise.inherit.iter().copied());
+        if Rule::Closure.holds() {
+            claim.must.extend(promise.view);
+            claim.must.extend(promise.inherit.iter().copied());
+        }
         claim.inherited.extend(promise.inherit);
         self.see_all(from, promise.cells);
         self.stale = true;
@@ -110,7 +116,9 @@ impl Partition {
         let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
             return;
         };
-        office.claim.must.extend(view);
+        if Rule::Closure.holds() {
+            office.claim.must.extend(view);
+        }
         office.claim.disagree(from);
         self.stale = true;
         turn.notice(Notice::Disagreed { partition: self.id, with: from });

@@ -132,4 +132,9 @@ impl World {
         let others = self.ring.preference(partition).filter(|node| *node != self.me);
         others.take(self.config.replicas.saturating_sub(1)).collect()
     }
+
+    /// Whether the ring wants a copy here.
+    pub(super) fn replicates(&self, partition: PartitionId) -> bool {
+        self.ring.preference(partition).take(self.config.replicas).any(|node| node == self.me)
+    }
 }

@@ -160,6 +160,12 @@ impl Control {
         self.directory.role(partition) == Role::Owner { complete: true }
     }
 
+    /// How many registrations of the past it remembers one by one.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn tombstones(&self) -> usize {
+        self.directory.tombstones()
+    }
+
     /// What waits for a turn.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn inputs(&self) -> Receiver<Input> {

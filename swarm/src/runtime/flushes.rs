@@ -30,7 +30,7 @@ impl Upstreams {
         self.0.write().unwrap_or_else(PoisonError::into_inner).entry(from).or_insert_with(make).clone()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
     fn are_idle(&self) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).values().all(|upstream| upstream.is_idle())
     }
@@ -54,7 +54,7 @@ impl Node {
     }
 
     /// Whether nothing that others have sent here waits for its place.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn has_confirmed_all(&self) -> bool {
         self.upstreams.are_idle()
     }

@@ -60,6 +60,12 @@ impl Hints {
         self.count.store(kept.hosts.len(), Ordering::Release);
     }
 
+    /// How many there are.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
     /// The name lives there no more.
     pub(crate) fn forget(&self, name: &Name, not_on: NodeId) {
         if self.count.load(Ordering::Acquire) == 0 {

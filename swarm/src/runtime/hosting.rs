@@ -11,13 +11,13 @@ use crate::directory::{GroupKey, Happened, Order, Spec};
 use crate::epoch::Epoch;
 use crate::error::{CallError, Executed};
 use crate::name::Name;
+use crate::rules::Rule;
 use crate::runtime::Node;
 use crate::runtime::batch;
 use crate::runtime::control::Input;
 use crate::runtime::departures::Departure;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Found, Gate, Place};
-use crate::runtime::rules::Rule;
 use crate::runtime::survey::Whom;
 use crate::worker::{AnyCell, Args, Die, End, Parcel, Payload, Sealing, Start, Underway};
 
@@ -265,8 +265,11 @@ impl Node {
             Some(to) => {
                 self.counters.handoffs_out.add(1);
                 let until = self.now() + self.config().redirect_ttl();
-                shard.insert(name, Place::Redirect(to, cell.kind(), until));
-                self.waits.until(until, name.clone());
+                if Rule::Redirect.holds() {
+                    shard.insert(name, Place::Redirect(to, cell.kind(), until));
+                    self.waits.until(until, name.clone());
+                }
+                let queue = queue.filter(|_| Rule::Forward.holds());
                 let letters = queue.map(|letter| Letter { from_queue: true, ..letter }).collect();
                 let refused = self.depart(&mut shard, name, Departure { to, epoch, letters });
                 self.tell(|| crate::event::Event::Moved { name: name.clone(), to });

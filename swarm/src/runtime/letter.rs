@@ -6,9 +6,9 @@ use swarm_net::time::Instant;
 
 use crate::call::frame::{Envelope, Path, Visits};
 use crate::name::Name;
+use crate::rules::Rule;
 use crate::runtime::lane::Passenger;
 use crate::runtime::room::Stay;
-use crate::runtime::rules::Rule;
 use crate::worker::Parcel;
 
 /// A message with its name, on its way to the worker.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
-use crate::runtime::rules::Rule;
+use crate::rules::Rule;
 
 /// How many letters may wait in one line: as many as a large mailbox holds.
 pub(crate) const WAITING_MAX: usize = 4096;

@@ -43,7 +43,6 @@ mod replies;
 mod requests;
 mod room;
 mod routing;
-mod rules;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod sending;
 mod start;
@@ -67,8 +66,6 @@ pub(crate) use kinds::Kinds;
 pub(crate) use local::{Begun, First};
 pub(crate) use node::Node;
 pub(crate) use registry::{GroupNames, spec};
-#[cfg(any(test, feature = "sim"))]
-pub use rules::Rule;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use start::assemble;
 pub(crate) use start::{Plan, leave, start};

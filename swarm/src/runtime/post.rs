@@ -8,6 +8,7 @@ use swarm_net::ring::PartitionId;
 
 use crate::call::frame::Visits;
 use crate::error::CallError;
+use crate::rules::Rule;
 use crate::runtime::Node;
 use crate::runtime::lane::{Key, Lane, Way};
 use crate::runtime::letter::Letter;
@@ -15,7 +16,6 @@ use crate::runtime::passed::CallId;
 use crate::runtime::places::{Found, Shard};
 use crate::runtime::refusal::Refusal;
 use crate::runtime::routing::Hop;
-use crate::runtime::rules::Rule;
 use crate::runtime::sending::{LOST_HOP_RETRY, Unwritten};
 use crate::runtime::track::{Passage, Rank, Turn};
 use crate::worker::{AnyCell, Undelivered};

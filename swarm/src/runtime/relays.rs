@@ -182,7 +182,7 @@ impl<T, C> Relays<T, C> {
     }
 
     /// Whether nothing is remembered.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn is_idle(&self) -> bool {
         self.lock().onward.is_empty()
     }

@@ -85,7 +85,7 @@ impl Upstream {
     }
 
     /// Whether everything has found its place.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn is_idle(&self) -> bool {
         self.lock().lanes.is_empty()
     }

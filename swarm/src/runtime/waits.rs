@@ -60,11 +60,17 @@ impl Waits {
         self.lock().until.first().map(|(at, _)| *at)
     }
 
+    /// How many names are looked at some time, and how many gates are closed.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let open = self.lock();
+        (open.until.len(), open.gates.values().map(BTreeSet::len).sum())
+    }
+
     /// Whether nothing is to end.
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
-        let open = self.lock();
-        open.until.is_empty() && open.gates.is_empty()
+        self.count() == (0, 0)
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {

@@ -10,6 +10,7 @@ use crate::epoch::Epoch;
 use crate::error::{CallError, Executed};
 use crate::sim::fault::{Counts, Fault};
 use crate::sim::time::Time;
+use crate::worker::Die;
 
 /// The number of one thing that a client asked for.
 pub(super) type OpId = u64;
@@ -74,9 +75,27 @@ pub(super) struct Born {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Birth {
     Init,
-    Arrived(Vec<OpId>),
+    /// It was made from the state of this activation.
+    Arrived {
+        from: u128,
+        given: Vec<OpId>,
+    },
     /// It was given what another instance of its name had.
-    Absorbed(Vec<OpId>),
+    Absorbed {
+        from: u128,
+        given: Vec<OpId>,
+    },
+}
+
+/// A worker was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) name: String,
+    pub(super) epoch: Epoch,
+    pub(super) node: NodeId,
+    pub(super) why: Die,
+    /// How many births there had been.
+    pub(super) births: usize,
 }
 
 /// Everything that is known.
@@ -86,6 +105,9 @@ pub(super) struct Journal {
     pub(super) ops: BTreeMap<OpId, Op>,
     pub(super) runs: Vec<Run>,
     pub(super) births: Vec<Born>,
+    pub(super) ends: Vec<End>,
+    /// Which activations have given their state away, and where.
+    pub(super) given: Vec<(String, NodeId, Epoch)>,
     /// Names whose `begin_handoff` is not to end.
     pub(super) hang: BTreeSet<String>,
     /// Names whose `init` is to fail, and whether by a panic.
@@ -149,11 +171,21 @@ impl Journal {
         let arrived: BTreeSet<_> = self
             .births
             .iter()
-            .filter(|born| matches!(born.birth, Birth::Arrived(_)))
+            .filter(|born| matches!(born.birth, Birth::Arrived { .. }))
             .map(|born| (&born.name, born.epoch))
             .collect();
         let begun = self.births.iter().filter(|born| born.birth == Birth::Init);
         begun.filter(move |born| !arrived.contains(&(&born.name, born.epoch)))
+    }
+
+    /// How many workers gave their state away and then ran on where they were, under an epoch at which no worker was born.
+    pub(super) fn aborted(&self) -> usize {
+        let ran_on = |(name, node, epoch): &(String, NodeId, Epoch)| {
+            let next = self.runs.iter().find(|run| run.name == *name && run.epoch > *epoch);
+            let born = |run: &&Run| self.births.iter().any(|born| born.name == run.name && born.epoch == run.epoch);
+            next.is_some_and(|run| run.node == *node && !born(&run))
+        };
+        self.given.iter().filter(|given| ran_on(given)).count()
     }
 
     pub(super) fn fault(&mut self, fault: Fault) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::prelude::*;
 use crate::sim::fault::Fault;
-use crate::sim::journal::{self, Birth, Born, OpId, Run};
+use crate::sim::journal::{self, Birth, Born, End, OpId, Run};
 
 /// What a worker says that panics because its seed wants it to.
 pub const WANTED_PANIC: &str = "the seed says so";
@@ -12,6 +12,8 @@ pub const WANTED_PANIC: &str = "the seed says so";
 /// What moves with a ledger.
 #[crate::message(crate = crate)]
 pub struct Pages {
+    /// The activation that it comes from.
+    epoch: u128,
     applied: Vec<u64>,
     ballast: Vec<u8>,
 }
@@ -81,24 +83,36 @@ impl Ledger {
             journal::with(|journal| journal.fault(Fault::HandoffHung));
             std::future::pending::<()>().await;
         }
+        let given = (ctx.name().to_string(), ctx.swarm().node(), ctx.epoch());
+        journal::with(|journal| journal.given.push(given));
         let ballast = journal::with(|journal| journal.ballast);
         if ballast > 0 {
             journal::with(|journal| journal.fault(Fault::LargeState));
         }
-        Handoff::Resume(Pages { applied: self.applied.clone(), ballast: vec![0; ballast] })
+        Handoff::Resume(Pages { epoch: ctx.epoch().into(), applied: self.applied.clone(), ballast: vec![0; ballast] })
     }
 
     #[end_handoff]
     fn end_handoff(&mut self, ctx: &Context<Self>, pages: Pages) {
         self.applied = pages.applied;
-        born(ctx, Birth::Arrived(self.applied.clone()));
+        born(ctx, Birth::Arrived { from: pages.epoch, given: self.applied.clone() });
     }
 
     #[resolve_conflict]
     fn resolve_conflict(&mut self, ctx: &Context<Self>, other: Pages) {
-        born(ctx, Birth::Absorbed(other.applied.clone()));
+        born(ctx, Birth::Absorbed { from: other.epoch, given: other.applied.clone() });
         let new: Vec<_> = other.applied.into_iter().filter(|op| !self.applied.contains(op)).collect();
         self.applied.extend(new);
+    }
+
+    #[die]
+    fn die(&mut self, ctx: &Context<Self>, why: Die) {
+        let (name, epoch, node) = (ctx.name().to_string(), ctx.epoch(), ctx.swarm().node());
+        journal::note(|| format!("{name} at {epoch} ends on {node}: {why}"));
+        journal::with(|journal| {
+            let births = journal.births.len();
+            journal.ends.push(End { name, epoch, node, why, births });
+        });
     }
 }
 

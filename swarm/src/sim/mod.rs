@@ -14,14 +14,16 @@ mod fault;
 mod journal;
 mod ledger;
 mod net;
+mod rest;
 mod run;
 mod site;
+mod sockets;
 #[cfg(test)]
 mod tests;
 mod time;
 mod world;
 
-pub use crate::runtime::Rule;
+pub use crate::rules::Rule;
 pub use check::Violation;
 pub use fault::{Counts, Fault};
 pub use ledger::WANTED_PANIC;

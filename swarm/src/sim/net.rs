@@ -2,20 +2,18 @@
 //! mean. A connection behaves as TCP does: what was cut is delivered later, in order, or the connection ends.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use swarm_net::transport::{Ready, Sockets, Stream, Token};
+use swarm_net::transport::Token;
 
 use crate::dice::Dice;
 use crate::sim::fault::{Counts, Fault};
 use crate::sim::time::{MS, Time, US};
 
 /// What the buffers of a connection hold in one direction.
-const PIPE_BYTES: usize = 256 << 10;
+pub(super) const PIPE_BYTES: usize = 256 << 10;
 
 /// The first repetition of what a cut has held up.
 const RETRANSMISSION: Time = 20 * MS;
@@ -35,14 +33,14 @@ pub(super) struct Weather {
 #[derive(Clone)]
 pub(super) struct Net(Arc<Mutex<Inner>>);
 
-struct Inner {
+pub(super) struct Inner {
     now: Time,
     dice: Dice,
     agenda: BTreeMap<(Time, u64), Arrival>,
     order: u64,
-    hosts: BTreeMap<SocketAddr, Host>,
-    connections: BTreeMap<u64, Connection>,
-    opened: u64,
+    pub(super) hosts: BTreeMap<SocketAddr, Host>,
+    pub(super) connections: BTreeMap<u64, Connection>,
+    pub(super) opened: u64,
     /// Ways that are cut, from the first to the second.
     cuts: BTreeSet<(SocketAddr, SocketAddr)>,
     weather: Weather,
@@ -51,14 +49,14 @@ struct Inner {
 
 /// A process that has the address now.
 #[derive(Default)]
-struct Host {
-    life: u32,
-    runs: bool,
+pub(super) struct Host {
+    pub(super) life: u32,
+    pub(super) runs: bool,
     /// The machine is on: who has no process here answers that.
-    answers: bool,
-    ready: BTreeMap<Token, bool>,
-    packets: VecDeque<(SocketAddr, Vec<u8>)>,
-    backlog: VecDeque<u64>,
+    pub(super) answers: bool,
+    pub(super) ready: BTreeMap<Token, bool>,
+    pub(super) packets: VecDeque<(SocketAddr, Vec<u8>)>,
+    pub(super) backlog: VecDeque<u64>,
 }
 
 enum Arrival {
@@ -73,7 +71,7 @@ enum Arrival {
 
 /// What goes over a connection.
 #[derive(Debug)]
-enum Segment {
+pub(super) enum Segment {
     Dial,
     Accepted,
     Bytes(Vec<u8>),
@@ -82,36 +80,36 @@ enum Segment {
 }
 
 /// Two ends: who dialled, and who was dialled.
-struct Connection {
-    ends: [End; 2],
+pub(super) struct Connection {
+    pub(super) ends: [End; 2],
 }
 
 /// One end of a connection.
-struct End {
-    addr: SocketAddr,
-    life: u32,
-    token: Option<Token>,
+pub(super) struct End {
+    pub(super) addr: SocketAddr,
+    pub(super) life: u32,
+    pub(super) token: Option<Token>,
     /// Somebody holds it.
-    held: bool,
-    connected: bool,
+    pub(super) held: bool,
+    pub(super) connected: bool,
     /// It has failed, or was refused.
-    failed: Option<ErrorKind>,
+    pub(super) failed: Option<ErrorKind>,
     /// Nothing more will come.
-    ended: bool,
+    pub(super) ended: bool,
     /// What has arrived and was not read.
-    arrived: VecDeque<u8>,
+    pub(super) arrived: VecDeque<u8>,
     /// What is on its way to here, in order.
-    coming: VecDeque<(Time, Segment)>,
+    pub(super) coming: VecDeque<(Time, Segment)>,
     /// Bytes on their way to here.
-    under_way: usize,
+    pub(super) under_way: usize,
     /// A segment waits for its way to be free again.
-    held_up: bool,
+    pub(super) held_up: bool,
     /// The other end waits for room.
-    wanted: bool,
+    pub(super) wanted: bool,
 }
 
 impl End {
-    fn new(addr: SocketAddr, life: u32, token: Option<Token>) -> Self {
+    pub(super) fn new(addr: SocketAddr, life: u32, token: Option<Token>) -> Self {
         Self {
             addr,
             life,
@@ -145,12 +143,12 @@ impl Net {
         })))
     }
 
-    /// The sockets of a process that starts at `addr`.
-    pub(super) fn open(&self, addr: SocketAddr) -> NodeSockets {
+    /// A process starts at `addr`. Says which of those that have had the address it is.
+    pub(super) fn boot(&self, addr: SocketAddr) -> u32 {
         let mut net = self.lock();
         let host = net.hosts.entry(addr).or_default();
         *host = Host { life: host.life + 1, runs: true, answers: true, ..Host::default() };
-        NodeSockets { net: self.clone(), addr, life: host.life }
+        host.life
     }
 
     /// The process at an address is gone. A silent one went with its machine: nobody is told.
@@ -229,7 +227,7 @@ impl Net {
         self.lock().counts.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -249,7 +247,7 @@ impl Inner {
         of_10_000 > 0 && self.dice.roll(10_000) < of_10_000
     }
 
-    fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    pub(super) fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let Weather { lost, doubled, late, corrupted, latest } = self.weather;
         if self.chance(lost) {
             return self.counts.add(Fault::Lost);
@@ -284,7 +282,7 @@ impl Inner {
     }
 
     /// Something can be done at an end.
-    fn tell(&mut self, id: u64, side: usize, writable: bool) {
+    pub(super) fn tell(&mut self, id: u64, side: usize, writable: bool) {
         let Some(end) = self.connections.get(&id).map(|connection| &connection.ends[side]) else { return };
         if let (Some(token), true) = (end.token, end.held)
             && let Some(host) = self.hosts.get_mut(&end.addr).filter(|host| host.runs && host.life == end.life)
@@ -294,7 +292,7 @@ impl Inner {
     }
 
     /// Sends a segment to a side of a connection.
-    fn push(&mut self, id: u64, side: usize, segment: Segment) {
+    pub(super) fn push(&mut self, id: u64, side: usize, segment: Segment) {
         let at = self.now + self.way();
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let end = &mut connection.ends[side];
@@ -380,7 +378,7 @@ impl Inner {
         }
     }
 
-    fn crash(&mut self, addr: SocketAddr, silent: bool) {
+    pub(super) fn crash(&mut self, addr: SocketAddr, silent: bool) {
         let Some(host) = self.hosts.get_mut(&addr).filter(|host| host.runs) else { return };
         (host.runs, host.answers) = (false, !silent);
         host.packets.clear();
@@ -399,7 +397,7 @@ impl Inner {
     }
 
     /// An end is not held any more.
-    fn close(&mut self, id: u64, side: usize, silent: bool) {
+    pub(super) fn close(&mut self, id: u64, side: usize, silent: bool) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let end = &mut connection.ends[side];
         end.held = false;
@@ -421,147 +419,5 @@ impl Inner {
         if self.connections.get(&id).is_some_and(|c| c.ends.iter().all(over) && !waits(&c.ends[1])) {
             self.connections.remove(&id);
         }
-    }
-}
-
-/// The sockets of one simulated process.
-pub(super) struct NodeSockets {
-    net: Net,
-    addr: SocketAddr,
-    life: u32,
-}
-
-impl NodeSockets {
-    fn host<T>(&self, what: impl FnOnce(&mut Host) -> Option<T>) -> io::Result<T> {
-        let mut net = self.net.lock();
-        let host = net.hosts.get_mut(&self.addr).filter(|host| host.runs && host.life == self.life);
-        host.and_then(what).ok_or_else(|| ErrorKind::WouldBlock.into())
-    }
-}
-
-impl Sockets for NodeSockets {
-    fn wait(&mut self, _longest: Duration, ready: &mut Vec<Ready>) -> io::Result<()> {
-        let told = self.host(|host| Some(std::mem::take(&mut host.ready))).unwrap_or_default();
-        ready.extend(told.into_iter().map(|(token, writable)| Ready { token, writable }));
-        Ok(())
-    }
-
-    fn dial(&mut self, to: SocketAddr, token: Token) -> io::Result<Arc<dyn Stream>> {
-        let mut net = self.net.lock();
-        net.opened += 1;
-        let id = net.opened;
-        let ends = [End::new(self.addr, self.life, Some(token)), End::new(to, 0, None)];
-        net.connections.insert(id, Connection { ends });
-        net.push(id, 1, Segment::Dial);
-        Ok(Arc::new(NodeStream { net: self.net.clone(), id, side: 0 }))
-    }
-
-    fn accept(&mut self, token: Token) -> io::Result<(Arc<dyn Stream>, SocketAddr)> {
-        let id = self.host(|host| host.backlog.pop_front())?;
-        let mut net = self.net.lock();
-        let connection = net.connections.get_mut(&id).ok_or(ErrorKind::ConnectionAborted)?;
-        (connection.ends[1].token, connection.ends[1].held) = (Some(token), true);
-        let from = connection.ends[0].addr;
-        Ok((Arc::new(NodeStream { net: self.net.clone(), id, side: 1 }), from))
-    }
-
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (from, bytes) = self.host(|host| host.packets.pop_front())?;
-        buffer[..bytes.len()].copy_from_slice(&bytes);
-        Ok((bytes.len(), from))
-    }
-
-    fn send(&mut self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
-        self.host(|_| Some(()))?;
-        self.net.lock().send(self.addr, to, bytes);
-        Ok(())
-    }
-
-    fn close(&mut self) {
-        // The end of a process closes all that it had.
-        let mut net = self.net.lock();
-        if net.hosts.get(&self.addr).is_some_and(|host| host.life == self.life) {
-            net.crash(self.addr, false);
-        }
-    }
-}
-
-/// One end of a simulated connection.
-struct NodeStream {
-    net: Net,
-    id: u64,
-    side: usize,
-}
-
-impl NodeStream {
-    fn end<T>(&self, what: impl FnOnce(&mut End) -> io::Result<T>) -> io::Result<T> {
-        let mut net = self.net.lock();
-        let end = net.connections.get_mut(&self.id).map(|connection| &mut connection.ends[self.side]);
-        match end.filter(|end| end.held) {
-            Some(end) => end.failed.map_or_else(|| what(end), |kind| Err(kind.into())),
-            None => Err(ErrorKind::ConnectionReset.into()),
-        }
-    }
-}
-
-impl Stream for NodeStream {
-    fn connected(&self) -> io::Result<Option<SocketAddr>> {
-        let connected = self.end(|end| Ok(end.connected))?;
-        let net = self.net.lock();
-        Ok(net.connections.get(&self.id).filter(|_| connected).map(|connection| connection.ends[1 - self.side].addr))
-    }
-
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (read, wanted) = self.end(|end| {
-            if end.arrived.is_empty() {
-                return if end.ended { Ok((0, false)) } else { Err(ErrorKind::WouldBlock.into()) };
-            }
-            let count = buffer.len().min(end.arrived.len());
-            for (to, byte) in buffer.iter_mut().zip(end.arrived.drain(..count)) {
-                *to = byte;
-            }
-            Ok((count, std::mem::take(&mut end.wanted)))
-        })?;
-        if wanted {
-            self.net.lock().tell(self.id, 1 - self.side, true);
-        }
-        Ok(read)
-    }
-
-    fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.end(|end| if end.connected { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) })?;
-        let mut net = self.net.lock();
-        let Some(connection) = net.connections.get_mut(&self.id) else {
-            return Err(ErrorKind::ConnectionReset.into());
-        };
-        let other = &mut connection.ends[1 - self.side];
-        let room = PIPE_BYTES.saturating_sub(other.under_way + other.arrived.len());
-        let mut bytes = Vec::new();
-        for slice in slices {
-            let left = room - bytes.len();
-            bytes.extend_from_slice(&slice[..slice.len().min(left)]);
-        }
-        if bytes.is_empty() {
-            other.wanted = true;
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        let count = bytes.len();
-        net.push(self.id, 1 - self.side, Segment::Bytes(bytes));
-        Ok(count)
-    }
-}
-
-impl Drop for NodeStream {
-    fn drop(&mut self) {
-        let mut net = self.net.lock();
-        if net.connections.get(&self.id).is_some_and(|connection| connection.ends[self.side].held) {
-            net.close(self.id, self.side, false);
-        }
-    }
-}
-
-impl fmt::Debug for NodeStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connection {} side {}", self.id, self.side)
     }
 }

@@ -1,14 +1,15 @@
 //! Owns one run of a simulated world from its beginning to the judgement: it forms, it is troubled, it calms down.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use crate::config::Config;
-use crate::runtime::Rule;
+use crate::rules::Rule;
 use crate::sim::check::{Evidence, Violation, judge};
 use crate::sim::client::Manner;
 use crate::sim::fault::{Counts, Fault};
 use crate::sim::journal::{self, OpId, Told, What};
-use crate::sim::ledger::Ledger;
+use crate::sim::ledger::{Club, Ledger};
 use crate::sim::net::Weather;
 use crate::sim::time::{MS, S, Time, US};
 use crate::sim::world::World;
@@ -53,6 +54,8 @@ pub struct Outcome {
     pub messages: usize,
     /// How many workers arrived with their state.
     pub handoffs: usize,
+    /// How many handoffs came to nothing, so that the worker went on where it was.
+    pub aborted: usize,
     /// How many workers began anew because their node was lost.
     pub failovers: usize,
     /// How many workers were given the state of another instance.
@@ -147,9 +150,10 @@ fn play(seed: u64, options: &Options) -> Outcome {
         faults,
         fingerprint: journal.fingerprint(),
         messages: journal.runs.len(),
-        handoffs: births(|birth| matches!(birth, journal::Birth::Arrived(_))),
+        handoffs: births(|birth| matches!(birth, journal::Birth::Arrived { .. })),
+        aborted: journal.aborted(),
         failovers: journal.anew().count() - names.len(),
-        conflicts: births(|birth| matches!(birth, journal::Birth::Absorbed(_))),
+        conflicts: births(|birth| matches!(birth, journal::Birth::Absorbed { .. })),
         lasted,
         trace: journal.trace(),
     }
@@ -400,17 +404,34 @@ impl<'a> Play<'a> {
         let names: Vec<String> = (0..self.options.names).map(name).chain(self.guests.clone()).collect();
         let hosts: BTreeMap<_, _> = names.iter().map(|name| (name.clone(), self.world.hosts(name))).collect();
         let states = self.states(&names);
+        let (members, excess) = (self.members(), self.world.excess(names.len()));
         let excused = self.world.excused().clone();
         journal::with(|journal| {
             let graceful = self.trouble == Trouble::Graceful;
             let together = matches!(self.trouble, Trouble::Graceful | Trouble::Crashes | Trouble::Resets);
-            judge(&Evidence { journal, graceful, together, excused: &excused, hosts, states })
+            judge(&Evidence { journal, graceful, together, excused: &excused, hosts, states, members, excess })
         })
+    }
+
+    /// Who is in the group that workers join and leave.
+    fn members(&mut self) -> Option<Vec<String>> {
+        let (slot, site) = self.world.sites().next()?;
+        let told = Arc::new(Mutex::new(None));
+        let (swarm, place) = (site.swarm().clone(), told.clone());
+        site.spawn(async move {
+            let members = swarm.group::<Club>().members().await;
+            if let (Ok(members), Ok(mut place)) = (members, place.lock()) {
+                *place = Some(members.into_iter().map(|(name, _)| name.to_string()).collect());
+            }
+        });
+        self.world.wake(slot);
+        self.world.pass(6 * S);
+        told.lock().ok()?.take()
     }
 
     fn states(&mut self, names: &[String]) -> BTreeMap<String, Vec<OpId>> {
         let Some((slot, _)) = self.world.sites().next() else { return BTreeMap::new() };
-        let states = std::sync::Arc::new(std::sync::Mutex::new(BTreeMap::new()));
+        let states = Arc::new(Mutex::new(BTreeMap::new()));
         for name in names {
             let Some(site) = self.world.site(slot) else { break };
             let (swarm, name, states) = (site.swarm().clone(), name.clone(), states.clone());

@@ -17,6 +17,7 @@ use swarm_net::transport::{Driven, Place, Transport};
 use crate::config::Config;
 use crate::runtime::{Control, Input, Kinds, Node, Plan, assemble};
 use crate::sim::net::Net;
+use crate::sim::sockets::NodeSockets;
 use crate::sim::time::{LocalClock, Time};
 use crate::swarm::Swarm;
 use crate::timer::Timers;
@@ -95,7 +96,7 @@ impl Site {
             config,
             kinds,
         };
-        let sockets = Box::new(net.open(addr));
+        let sockets = Box::new(NodeSockets::open(net, addr));
         let place = Place { local_addr: addr, seed };
         let open = |setup, inbox| Transport::driven(setup, inbox, place, sockets);
         let (node, mut control, driven) =
@@ -148,6 +149,11 @@ impl Site {
 
     pub(super) fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// How many timers are armed.
+    pub(super) fn timers(&self) -> usize {
+        self.timers.armed()
     }
 
     /// Runs a client's future among the node's tasks.

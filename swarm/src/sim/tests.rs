@@ -30,6 +30,7 @@ fn a_short_sweep_finds_nothing_though_everything_goes_wrong() {
     }
     let missing: Vec<_> = Fault::ALL.into_iter().filter(|fault| faults.of(*fault) == 0).collect();
     assert!(missing.is_empty(), "{missing:?} did not occur: {faults}");
+    // Aborted handoffs are too rare for so few seeds: `sim --seeds` asserts them.
     assert!(handoffs > 0 && failovers > 0 && conflicts > 0, "{handoffs} {failovers} {conflicts}");
 }
 

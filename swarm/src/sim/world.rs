@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use swarm_net::member::View;
 use swarm_net::node::NodeId;
 use swarm_net::time::Clock;
 
@@ -62,7 +60,7 @@ struct Slot {
 pub(super) struct World {
     pub(super) dice: Dice,
     pub(super) net: Net,
-    config: Config,
+    pub(super) config: Config,
     seed: u64,
     now: Time,
     slots: Vec<Slot>,
@@ -436,62 +434,5 @@ impl World {
                 self.queue.remove(&(due, slot, part));
             }
         }
-    }
-
-    // --- what it comes to
-
-    /// The members, by each of those that run.
-    fn views(&self) -> Vec<(NodeId, Arc<View>)> {
-        self.sites().map(|(_, site)| (site.id(), site.node().routing().view().clone())).collect()
-    }
-
-    /// What is not yet as it is to be in the end, if anything.
-    pub(super) fn unsettled(&self) -> Option<String> {
-        let live: Vec<NodeId> = self.sites().map(|(_, site)| site.id()).collect();
-        if let Some((_, site)) = self.sites().find(|(_, site)| !site.has_joined()) {
-            return Some(format!("{} has not joined", site.id()));
-        }
-        for (me, view) in self.views() {
-            let missing = live.iter().find(|node| !view.contains_key(node));
-            let dead = view.keys().find(|node| !live.contains(node));
-            if let Some(node) = missing.or(dead) {
-                let what = if missing.is_some() { "does not see" } else { "still sees" };
-                return Some(format!("{me} {what} {node}"));
-            }
-        }
-        let (first, routing) = self.sites().next().map(|(_, site)| (site, site.node().routing().clone()))?;
-        for partition in 0..self.config.net.partitions {
-            let partition = swarm_net::ring::PartitionId(u16::try_from(partition).unwrap_or(0));
-            let owner = routing.owner(partition);
-            let complete: Vec<NodeId> =
-                self.sites().filter(|(_, site)| site.control().owns(partition)).map(|(_, site)| site.id()).collect();
-            if complete.len() != 1 || owner != complete.first().copied() {
-                return Some(format!(
-                    "{} takes {owner:?} for the owner of {partition:?}; owners are {complete:?}",
-                    first.id()
-                ));
-            }
-        }
-        let cells: Vec<_> = self
-            .sites()
-            .flat_map(|(_, site)| site.node().places.cells().map(move |cell| (cell.name().clone(), site.id())))
-            .collect();
-        for (name, node) in &cells {
-            let owner = routing.owner(routing.partition_of(name));
-            let able =
-                owner.is_some_and(|owner| self.sites().any(|(slot, site)| site.id() == owner && self.knows(slot)));
-            if able && owner != Some(*node) {
-                return Some(format!("{name} is on {node}, and belongs to {owner:?}"));
-            }
-        }
-        let mut names: Vec<_> = cells.iter().map(|(name, _)| name).collect();
-        names.sort();
-        names.windows(2).find(|two| two[0] == two[1]).map(|two| format!("{} runs twice", two[0]))
-    }
-
-    /// Where a name runs.
-    pub(super) fn hosts(&self, name: &str) -> Vec<NodeId> {
-        let runs = |site: &Site| site.node().places.cells().any(|cell| cell.name().as_str() == name);
-        self.sites().filter(|(_, site)| runs(site)).map(|(_, site)| site.id()).collect()
     }
 }

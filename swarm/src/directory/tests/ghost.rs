@@ -175,10 +175,35 @@ impl Cluster {
             return Err(format!("{name} goes back from {latest} to {epoch}"));
         }
         *latest = epoch.max(*latest);
+        self.check_intent(name, epoch)?;
         let ids = self.cell_ids(n, name);
         let over = |rid: &Rid| self.ghost.unregistered.contains(&(name.clone(), *rid));
         if !self.ghost.imperfect && !ids.is_empty() && ids.iter().all(over) {
             return Err(format!("{name} is activated after its unregister was acknowledged"));
+        }
+        Ok(())
+    }
+
+    /// Nobody outbids another without end.
+    pub(super) fn check_terms(&self, most: u64) -> Check {
+        let partitions = self.nodes.iter().flat_map(|node| &node.dir.partitions);
+        match partitions.map(|partition| partition.promised.counter).max() {
+            Some(highest) if highest > most => Err(format!("terms run away: {highest}")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// An activation is in all copies before it begins. (With crashes, or nodes that leave, there may be fewer of them.)
+    fn check_intent(&self, name: &Name, epoch: Epoch) -> Check {
+        let whole = !self.ghost.imperfect && self.nodes.iter().all(|node| !node.gone && !node.leaving);
+        let copies = self.alive().into_iter().filter_map(|n| {
+            let dir = &self.nodes[n].dir;
+            dir.partitions[usize::from(dir.partition_of(name).0)].record(name)
+        });
+        let known = copies.filter(|record| record.head().epoch() == epoch).count();
+        let wanted = self.setup.replicas.min(self.setup.formed);
+        if whole && (1..wanted).contains(&known) {
+            return Err(format!("{name} is activated at {epoch}, and {known} of {wanted} copies know it"));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod ghost;
 pub(in crate::directory) mod merge;
 mod quorum;
 mod rest;
+mod rules;
 mod schedules;
 mod steps;
 mod walk;

@@ -8,6 +8,7 @@ use crate::dice::Dice;
 use crate::directory::tests::cluster::{Check, Cluster, LEASE, Setup, spec};
 use crate::directory::{Ask, GroupKey};
 use crate::name::Name;
+use crate::rules::Rule;
 
 /// What the walks met: a walk that meets nothing proves nothing.
 #[derive(Debug, Default)]
@@ -260,6 +261,12 @@ fn walk(kind: Kind, seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Ve
     seen.add(&cluster);
     seen.freezes += freezes - budget.freezes;
     (result, steps, cluster.trace.unwrap_or_default())
+}
+
+/// The first of so many walks that breaks an invariant without a rule.
+pub(super) fn first_broken(rule: Rule, walks: u64) -> Option<(u64, String)> {
+    let broken = |seed| Some((seed, walk(Kind::Ring, seed, false, &mut Seen::default()).0.err()?));
+    rule.without(|| (0..walks).find_map(broken))
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -8,7 +8,7 @@ use super::notebook::{disorder, fall_silent, stop_after};
 use super::world::{Fate, World};
 use crate::error::CallError;
 use crate::name::Name;
-use crate::runtime::rules::Rule;
+use crate::rules::Rule;
 
 /// Below every wait that gives up order.
 const SOON: Duration = Duration::from_millis(900);
@@ -106,6 +106,34 @@ fn ended_elsewhere() -> Result<(), String> {
     world.calm(SOON)?;
     let told = world.fates.values().any(|fate| matches!(fate, Fate::Failed(CallError::NotRegistered { .. })));
     assert!(told, "{:?}", world.fates);
+    end(world)
+}
+
+/// Nothing that comes to where a worker was waits for the directory there to say where it is now.
+#[test]
+fn what_comes_too_late_goes_after_the_worker_at_once() {
+    assert_eq!(come_late(), Ok(()));
+    let waits = Rule::Redirect.without(come_late).expect_err("without a redirect the directory has to be asked");
+    assert!(waits.contains("waits"), "{waits}");
+}
+
+fn come_late() -> Result<(), String> {
+    let mut world = World::new(3, &["x"], 1024);
+    let x = Name::from("x");
+    world.advance(&x, Some(1));
+    world.work();
+    world.advance(&x, None);
+    world.arrive(&x);
+    world.advance(&x, None);
+    world.work();
+    world.carry(0, 1);
+    world.cast(2, &x);
+    world.carry(2, 0);
+    world.carry(0, 1);
+    world.work();
+    if world.ran.is_empty() {
+        return Err("a message waits where the worker was".into());
+    }
     end(world)
 }
 

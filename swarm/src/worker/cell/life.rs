@@ -15,6 +15,7 @@ use super::state::SealId;
 use super::{AnyCell, Cell, Phase, Sealing, Underway};
 use crate::epoch::Epoch;
 use crate::message::Fingerprint;
+use crate::rules::Rule;
 use crate::worker::running::Awaited;
 use crate::worker::{Active, Args, Boot, Bundle, Context, Deadline, Die, Handoff, Payload, Start, Step, Worker};
 
@@ -192,6 +193,13 @@ impl<W: Worker> Cell<W> {
                 };
                 let publishes = state.publishes();
                 state.seal(worker, Bundle { state: given, schema: state_schema::<W>(), timers, publishes });
+                if Rule::Seal.holds() {
+                    return Sealing::Sealed;
+                }
+                state.phase = Phase::Running;
+                let Some(worker) = state.worker.take() else { return Sealing::Sealed };
+                drop(state);
+                self.spawn(self.clone().drain(worker));
                 return Sealing::Sealed;
             }
         };

@@ -1,0 +1,94 @@
+//! Owns what must hold in every simulated world: each check is a small named type that reads the journal at the end.
+//! Never changes anything.
+
+mod calls;
+mod names;
+mod states;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use swarm_net::node::NodeId;
+
+use crate::sim::journal::{Journal, Op, OpId, What};
+
+/// Something that must hold and did not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What must hold.
+    pub invariant: &'static str,
+    /// What was the case instead.
+    pub found: String,
+}
+
+impl Violation {
+    pub(super) fn new(invariant: &'static str, found: String) -> Self {
+        Self { invariant, found }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.found)
+    }
+}
+
+/// What is known of a world when it has ended.
+pub(super) struct Evidence<'a> {
+    pub(super) journal: &'a Journal,
+    /// Nothing happened that may cost a call or a state: no crash, no split, no node that stood still.
+    pub(super) graceful: bool,
+    /// Nobody was cut off from others or stood still: whoever took somebody for dead was right. Else each side of a split
+    /// goes on with what it knows, so that a name can be unregistered where it is unknown, and leave with the last of a side.
+    pub(super) together: bool,
+    /// Nodes that crashed or stood still: their clients cannot keep time.
+    pub(super) excused: &'a BTreeSet<NodeId>,
+    /// Where each name runs in the end.
+    pub(super) hosts: BTreeMap<String, Vec<NodeId>>,
+    /// What each name that answered has applied.
+    pub(super) states: BTreeMap<String, Vec<OpId>>,
+    /// Who is in the group that workers join and leave, if it could be asked.
+    pub(super) members: Option<Vec<String>>,
+    /// What is kept somewhere beyond its bound, in words.
+    pub(super) excess: Vec<String>,
+}
+
+impl Evidence<'_> {
+    /// Whether a name may do this only once. What goes to all reaches both instances of a name that has two.
+    fn runs_once(&self, op: OpId) -> bool {
+        let single = |op: &Op| matches!(op.what, What::Call | What::Cast);
+        self.graceful || self.journal.ops.get(&op).is_some_and(single)
+    }
+}
+
+/// One thing that must hold.
+trait Check {
+    /// In words.
+    fn invariant(&self) -> &'static str;
+    /// What was the case instead, if it did not hold.
+    fn broken(&self, evidence: &Evidence<'_>) -> Option<String>;
+}
+
+/// The first thing that does not hold.
+pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Violation> {
+    let checks: [&dyn Check; 15] = [
+        &states::OneActivation,
+        &states::OneAnswers,
+        &states::GivenUpLast,
+        &states::MergedOnce,
+        &calls::AtMostOnce,
+        &calls::TruthfulExecuted,
+        &calls::Punctual,
+        &calls::Ordered,
+        &calls::NothingFails,
+        &states::NoLostState,
+        &states::NoInventedState,
+        &names::RegistrationsStay,
+        &names::NoResurrection,
+        &names::GroupsAgree,
+        &names::Bounded,
+    ];
+    checks.iter().find_map(|check| Some(Violation::new(check.invariant(), check.broken(evidence)?)))
+}

@@ -1,0 +1,95 @@
+//! Owns what must hold of names when all is calm: which exist, where, and in which groups. Never looks at states.
+
+use std::collections::BTreeSet;
+
+use crate::sim::check::{Check, Evidence};
+use crate::sim::journal::{Op, Told, What};
+
+/// What registered and unregistered a name, in order.
+fn of_name<'a>(evidence: &Evidence<'a>, name: &str) -> Vec<&'a Op> {
+    let of_it = |op: &&Op| op.name == name && matches!(op.what, What::Register | What::Unregister);
+    evidence.journal.ops.values().filter(of_it).collect()
+}
+
+fn done(op: &Op) -> bool {
+    matches!(&op.ended, Some((_, Told::Done)))
+}
+
+/// What was acknowledged stays, whatever crashes.
+pub(super) struct RegistrationsStay;
+
+impl Check for RegistrationsStay {
+    fn invariant(&self) -> &'static str {
+        "an acknowledged registration stays"
+    }
+
+    fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
+        evidence.hosts.iter().filter(|_| evidence.together).find_map(|(name, hosts)| {
+            let history = of_name(evidence, name);
+            let registered = history.iter().any(|op| op.what == What::Register && done(op));
+            let touched = history.iter().any(|op| op.what == What::Unregister);
+            (registered && !touched && hosts.len() != 1).then(|| format!("{name} runs on {hosts:?}"))
+        })
+    }
+}
+
+/// What was unregistered does not come back.
+pub(super) struct NoResurrection;
+
+impl Check for NoResurrection {
+    fn invariant(&self) -> &'static str {
+        "a name that was unregistered does not come back"
+    }
+
+    fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
+        evidence.hosts.iter().filter(|_| evidence.together).find_map(|(name, hosts)| {
+            let last = of_name(evidence, name).into_iter().next_back()?;
+            (last.what == What::Unregister && done(last) && !hosts.is_empty())
+                .then(|| format!("{name} runs on {hosts:?}"))
+        })
+    }
+}
+
+/// The members of a group are those that joined it last, and no others.
+pub(super) struct GroupsAgree;
+
+impl GroupsAgree {
+    /// Whether a name must be a member (or must not): nothing else was asked while its last join or leave was under way,
+    /// and that was acknowledged.
+    fn expected(evidence: &Evidence<'_>, name: &str) -> Option<bool> {
+        let ops = evidence.journal.ops.values();
+        let of_it = ops.filter(|op| op.name == name && matches!(op.what, What::Join | What::Leave));
+        let history: Vec<&Op> = of_it.collect();
+        let Some((last, before)) = history.split_last() else { return Some(false) };
+        let alone = before.iter().all(|op| op.ended.as_ref().is_some_and(|(at, _)| *at < last.begun));
+        (alone && done(last)).then_some(last.what == What::Join)
+    }
+}
+
+impl Check for GroupsAgree {
+    fn invariant(&self) -> &'static str {
+        "the members of a group are exactly those that joined"
+    }
+
+    fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
+        let members: BTreeSet<&String> = evidence.members.as_ref()?.iter().collect();
+        evidence.hosts.iter().filter(|(_, hosts)| evidence.together && hosts.len() == 1).find_map(|(name, _)| {
+            let expected = Self::expected(evidence, name)?;
+            let word = if expected { "is missing" } else { "is a member and should not be" };
+            (members.contains(name) != expected).then(|| format!("{name} {word}"))
+        })
+    }
+}
+
+/// Nothing is left of what was under way.
+pub(super) struct Bounded;
+
+impl Check for Bounded {
+    fn invariant(&self) -> &'static str {
+        "queues, calls, timers, hints and tombstones are bounded"
+    }
+
+    fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
+        evidence.excess.first().cloned()
+    }
+}

@@ -1,0 +1,116 @@
+//! Each check can fail: histories made by hand, in which one thing is wrong.
+
+use super::*;
+use crate::epoch::{Epoch, Term};
+use crate::sim::journal::{Birth, Born, End, Run, Told};
+use crate::worker::Die;
+
+fn node(n: u64) -> NodeId {
+    NodeId::new(([10, 0, 0, 1], 1).into(), n)
+}
+
+fn epoch(n: u32) -> Epoch {
+    Epoch::new(Term::default(), n)
+}
+
+fn ran(op: OpId, n: u32, at: u64) -> Run {
+    Run { op, name: "x".into(), epoch: epoch(n), node: node(at), at: op }
+}
+
+fn born(n: u32, birth: Birth) -> Born {
+    Born { name: "x".into(), epoch: epoch(n), node: node(1), birth }
+}
+
+fn arrived(from: u32) -> Birth {
+    Birth::Arrived { from: epoch(from).into(), given: Vec::new() }
+}
+
+/// A request about x that was done before the next one began.
+fn asked(journal: &mut Journal, what: What) -> OpId {
+    journal.now += 2;
+    let id = journal.begin(what, "x", node(1));
+    journal.now += 1;
+    journal.end(id, Told::Done);
+    id
+}
+
+/// What the checks say of a history, in which x runs on one node and has nothing in its state that matters.
+fn judged(journal: &Journal, change: impl FnOnce(&mut Evidence<'_>)) -> Option<&'static str> {
+    let mut evidence = Evidence {
+        journal,
+        graceful: false,
+        together: true,
+        excused: &BTreeSet::new(),
+        hosts: BTreeMap::from([("x".to_owned(), vec![node(1)])]),
+        states: BTreeMap::new(),
+        members: Some(Vec::new()),
+        excess: Vec::new(),
+    };
+    change(&mut evidence);
+    judge(&evidence).map(|violation| violation.invariant)
+}
+
+#[test]
+fn a_later_instance_is_followed_by_no_earlier_one() {
+    let mut journal = Journal::default();
+    let calls = [(); 3].map(|()| asked(&mut journal, What::Cast));
+    journal.runs = vec![ran(calls[0], 1, 1), ran(calls[1], 2, 2)];
+    assert_eq!(judged(&journal, |_| {}), None);
+    journal.runs.push(ran(calls[2], 1, 1));
+    assert_eq!(judged(&journal, |_| {}), Some("in a connected cluster a name never answers in two places"));
+    assert_eq!(judged(&journal, |evidence| evidence.together = false), None);
+}
+
+#[test]
+fn a_worker_is_given_up_to_somebody() {
+    let mut journal = Journal::default();
+    journal.births = vec![born(1, Birth::Init), born(2, Birth::Init), born(2, arrived(1))];
+    let mut end = End { name: "x".into(), epoch: epoch(1), node: node(1), why: Die::Moved, births: 3 };
+    journal.ends = vec![end.clone()];
+    assert_eq!(judged(&journal, |_| {}), None);
+    end.births = 2;
+    journal.ends = vec![end];
+    assert_eq!(judged(&journal, |_| {}), Some("a worker is given up only after another has its state"));
+}
+
+#[test]
+fn a_state_is_merged_once() {
+    let wrong = Some("resolve_conflict is given another's state, and once");
+    let merged = |from: u32| Birth::Absorbed { from: epoch(from).into(), given: Vec::new() };
+    let history = |births: Vec<Born>| {
+        let mut journal = Journal::default();
+        journal.births = births;
+        journal
+    };
+    // Two were made from one, and the one is merged into the other.
+    let siblings = vec![born(2, arrived(1)), born(3, arrived(1)), born(2, merged(3))];
+    assert_eq!(judged(&history(siblings.clone()), |_| {}), None);
+    let again = [siblings, vec![born(2, merged(3))]].concat();
+    assert_eq!(judged(&history(again), |_| {}), wrong);
+    assert_eq!(judged(&history(vec![born(2, arrived(1)), born(2, merged(1))]), |_| {}), wrong);
+    assert_eq!(judged(&history(vec![born(2, arrived(1)), born(1, merged(2))]), |_| {}), wrong);
+}
+
+#[test]
+fn groups_have_the_members_that_joined() {
+    let wrong = Some("the members of a group are exactly those that joined");
+    let mut journal = Journal::default();
+    let member = |evidence: &mut Evidence<'_>| evidence.members = Some(vec!["x".to_owned()]);
+    assert_eq!((judged(&journal, |_| {}), judged(&journal, member)), (None, wrong));
+    asked(&mut journal, What::Join);
+    assert_eq!((judged(&journal, |_| {}), judged(&journal, member)), (wrong, None));
+    asked(&mut journal, What::Leave);
+    assert_eq!((judged(&journal, |_| {}), judged(&journal, member)), (None, wrong));
+    // Who can say which of two at a time came last?
+    let (join, leave) = (journal.begin(What::Join, "x", node(1)), journal.begin(What::Leave, "x", node(1)));
+    journal.end(leave, Told::Done);
+    journal.end(join, Told::Done);
+    assert_eq!((judged(&journal, |_| {}), judged(&journal, member)), (None, None));
+}
+
+#[test]
+fn what_is_left_is_told() {
+    let left = |evidence: &mut Evidence<'_>| evidence.excess.push("10.0.0.1: 3 pending calls, at most 0".into());
+    let bounded = Some("queues, calls, timers, hints and tombstones are bounded");
+    assert_eq!(judged(&Journal::default(), left), bounded);
+}
