@@ -1,8 +1,7 @@
 //! Owns the nodes of the demo as processes of this machine: starting, leaving, killing, and that none outlives
 //! the demo. Never speaks to the cluster itself.
 //!
-//! A node prints `up <node>` when it is one, and readings from then on; it leaves when its standard input says
-//! `leave`, and ends by itself when its standard input ends, since then its parent is gone, however that came.
+//! A node prints `up <node>` when it is one, and readings from then on; it leaves upon SIGTERM, and ends by itself when its standard input ends, since then its parent is gone, however that came.
 
 use std::fmt;
 use std::fs::File;
@@ -12,7 +11,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -92,9 +91,7 @@ impl Cluster {
     pub async fn leave(&mut self, number: Number) -> io::Result<()> {
         self.board.set_phase(number.0, Phase::Leaving);
         let process = &mut self.processes[number.0 - 1];
-        // Kept open until it ends: a closed standard input would mean that the demo is gone.
-        let mut stdin = process.stdin.take().ok_or_else(|| io::Error::other("a node leaves once"))?;
-        stdin.write_all(b"leave\n").await?;
+        signal(&process.child, "-TERM").await?;
         let ended = timeout(LEFT_WITHIN, process.child.wait()).await;
         let status = ended.map_err(|_| self.failed(number.0, format!("did not leave within {LEFT_WITHIN:?}")))??;
         if !status.success() {
@@ -132,6 +129,13 @@ impl Cluster {
             self.logs.join(format!("node-{number}.log")).display()
         ))
     }
+}
+
+/// Sends a signal by its name, as `kill` has it.
+async fn signal(child: &Child, name: &str) -> io::Result<()> {
+    let pid = child.id().ok_or_else(|| io::Error::other("the process has ended already"))?;
+    let sent = Command::new("kill").args([name, &pid.to_string()]).status().await?;
+    if sent.success() { Ok(()) } else { Err(io::Error::other(format!("kill {name} {pid}: {sent}"))) }
 }
 
 /// Waits for `up <node>`.

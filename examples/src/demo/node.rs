@@ -4,7 +4,6 @@ use std::io::BufRead;
 use std::time::Duration;
 
 use swarm::prelude::*;
-use tokio::sync::oneshot;
 
 use super::aircraft::Aircraft;
 use super::board::Reading;
@@ -18,10 +17,10 @@ pub fn member(cluster: &str, beacon_port: u16) -> swarm::Builder {
     Swarm::builder().cluster(cluster).bind("127.0.0.1:0").discovery(Multicast::default().port(beacon_port))
 }
 
-/// Hosts aircraft until the parent says `leave` or is gone.
+/// Hosts aircraft until it is asked to end, or its parent is gone.
 pub async fn run(cluster: &str, beacon_port: u16) -> Result<(), Trouble> {
     crate::log::to_stderr();
-    let leave = watch_parent();
+    end_with_parent();
     let swarm = member(cluster, beacon_port).worker::<Aircraft>().start().await?;
     println!("up {}", swarm.node());
     let tell = async {
@@ -31,35 +30,21 @@ pub async fn run(cluster: &str, beacon_port: u16) -> Result<(), Trouble> {
             println!("{}", reading(&swarm).line());
         }
     };
-    let left = async {
-        // A parent that is gone ends this process, so that this waits for the word only.
-        let _word = leave.await;
-        swarm.leave().await
-    };
     tokio::select! {
         () = tell => {}
-        left = left => left?,
+        left = swarm.leave_on_signal() => left?,
     }
     println!("{}", reading(&swarm).line());
     Ok(())
 }
 
-/// Becomes ready when the parent says `leave`; ends the process when the parent is gone.
-fn watch_parent() -> oneshot::Receiver<()> {
-    let (leave, left) = oneshot::channel();
+/// Ends the process when the standard input does: its parent is gone then, however that came.
+pub fn end_with_parent() {
     // A thread, since a read of standard input cannot be cancelled and would hold up the runtime's end.
-    std::thread::spawn(move || {
-        let mut leave = Some(leave);
-        for line in std::io::stdin().lock().lines() {
-            match line.as_deref() {
-                Ok("leave") => drop(leave.take().map(|leave| leave.send(()))),
-                Ok(_) => {}
-                Err(_) => break,
-            }
-        }
+    std::thread::spawn(|| {
+        for _word in std::io::stdin().lock().lines().map_while(Result::ok) {}
         std::process::exit(0);
     });
-    left
 }
 
 fn reading(swarm: &Swarm) -> Reading {
