@@ -3,6 +3,7 @@
 //! `src/bin`.
 
 pub mod demo;
+pub mod fleet;
 pub mod log;
 
 /// The programs in the Readme, so that they are compiled with every test run.
