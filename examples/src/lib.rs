@@ -2,6 +2,7 @@
 //! The parts that the runnable programs of this crate share with their tests. The programs themselves stand in
 //! `src/bin`.
 
+pub mod chaos;
 pub mod demo;
 pub mod fleet;
 pub mod log;

@@ -137,6 +137,11 @@ impl Board {
         self.rows_mut().insert(number, row);
     }
 
+    /// Ends the row of a process.
+    pub fn remove(&self, number: usize) {
+        self.rows_mut().remove(&number);
+    }
+
     /// Notes who a node is: it is up.
     pub fn name(&self, number: usize, host: Host) {
         self.change(number, |row| {

@@ -105,6 +105,7 @@ impl Terminal {
     fn draw(&self, done: usize, rows: impl Iterator<Item = String>) {
         self.bar.set_position(done as u64);
         let mut table = self.table();
+        let mut drawn = 0;
         for (at, line) in std::iter::once(HEAD.to_owned()).chain(rows).enumerate() {
             if at == table.len() {
                 let style =
@@ -112,7 +113,9 @@ impl Terminal {
                 table.push(self.lines.add(ProgressBar::new(1).with_style(style)));
             }
             table[at].set_message(line);
+            drawn = at + 1;
         }
+        table.iter().skip(drawn).for_each(|row| row.set_message(""));
     }
 
     fn table(&self) -> std::sync::MutexGuard<'_, Vec<ProgressBar>> {
