@@ -1,11 +1,15 @@
 //! Owns a private network of this machine: one namespace a node, and a bridge between them in a namespace of
 //! its own, so that not one packet touches the machine's real interfaces. Never leaves a namespace behind.
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// All these namespaces begin so; the process that made one comes next.
 const PREFIX: &str = "swarm-test-";
+/// What all nodes are plugged into, and what some are while the network is split.
+const BRIDGE: &str = "bridge";
+const OTHER_BRIDGE: &str = "bridge2";
 /// The name of every node's only interface beside the loopback one.
 const INTERFACE: &str = "eth0";
 /// Its index, which completes a link-local address.
@@ -27,8 +31,8 @@ impl Network {
         let network = Self { id, nodes };
         let hub = network.hub();
         ip(&["netns", "add", &hub])?;
-        ip(&["-n", &hub, "link", "add", "bridge", "type", "bridge", "mcast_snooping", "0"])?;
-        ip(&["-n", &hub, "link", "set", "bridge", "up"])?;
+        ip(&["-n", &hub, "link", "add", BRIDGE, "type", "bridge", "mcast_snooping", "0"])?;
+        ip(&["-n", &hub, "link", "set", BRIDGE, "up"])?;
         for node in 1..=nodes {
             network.plug(node, &hub)?;
         }
@@ -65,6 +69,30 @@ impl Network {
         self.set_link(node, "up");
     }
 
+    /// Plugs these nodes into a network of their own: they reach each other, and nobody else is told.
+    pub fn split(&self, nodes: &[usize]) -> Result<(), String> {
+        let hub = self.hub();
+        ip(&["-n", &hub, "link", "add", OTHER_BRIDGE, "type", "bridge", "mcast_snooping", "0"])?;
+        ip(&["-n", &hub, "link", "set", OTHER_BRIDGE, "up"])?;
+        nodes.iter().try_for_each(|node| ip(&["-n", &hub, "link", "set", &port(*node), "master", OTHER_BRIDGE]))
+    }
+
+    /// Plugs all nodes into one network again.
+    pub fn unite(&self) -> Result<(), String> {
+        let hub = self.hub();
+        (1..=self.nodes).try_for_each(|node| ip(&["-n", &hub, "link", "set", &port(node), "master", BRIDGE]))?;
+        ip(&["-n", &hub, "link", "del", OTHER_BRIDGE])
+    }
+
+    /// Applies one rule of nftables to all that comes to any node, instead of the one before.
+    pub fn filter(&self, rule: &str) -> Result<(), String> {
+        let rules = format!(
+            "table inet swarm\ndelete table inet swarm\ntable inet swarm {{ chain input {{ type filter hook input priority 0; \
+             iif lo accept; {rule}; }} }}\n"
+        );
+        (1..=self.nodes).try_for_each(|node| nft(&self.namespace(node), &rules))
+    }
+
     fn set_link(&self, node: usize, state: &str) {
         ip(&["-n", &self.hub(), "link", "set", &port(node), state]).expect("a port of the bridge can be switched");
     }
@@ -80,7 +108,7 @@ impl Network {
         ip(&[
             "-n", &space, "link", "add", INTERFACE, "index", INDEX, "type", "veth", "peer", "name", &port, "netns", hub,
         ])?;
-        ip(&["-n", hub, "link", "set", &port, "master", "bridge", "up"])?;
+        ip(&["-n", hub, "link", "set", &port, "master", BRIDGE, "up"])?;
         ip(&["-n", &space, "addr", "add", &format!("{}/24", self.ipv4(node)), "dev", INTERFACE])?;
         // Without duplicate address detection the address is usable at once.
         ip(&["-n", &space, "addr", "add", &format!("{}/64", self.ipv6(node)), "dev", INTERFACE, "nodad"])?;
@@ -114,6 +142,26 @@ fn sweep() {
             let _gone_meanwhile = ip(&["netns", "del", space]);
         }
     }
+}
+
+/// Lets nftables read rules inside a namespace.
+fn nft(space: &str, rules: &str) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("nft in {space}: {error}");
+    let mut child = Command::new("ip")
+        .args(["netns", "exec", space, "nft", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let mut stdin = child.stdin.take().ok_or("a piped child has a standard input")?;
+    // Where there is no nft it has ended already, which its status says better.
+    let _written = stdin.write_all(rules.as_bytes());
+    drop(stdin);
+    let done = child.wait_with_output().map_err(failed)?;
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(format!("nft in {space}: {}", String::from_utf8_lossy(&done.stderr).trim()))
 }
 
 fn ip(words: &[&str]) -> Result<(), String> {

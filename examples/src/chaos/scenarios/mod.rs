@@ -2,7 +2,14 @@
 //! that of the campaign.
 
 mod crash;
+mod flap;
+mod freeze;
+mod lossy;
 mod rolling;
+mod scale;
+mod slow_hooks;
+mod split;
+mod start_storm;
 
 use std::time::Duration;
 
@@ -19,6 +26,20 @@ pub enum Scenario {
     Rolling,
     /// Nodes are killed.
     Crash,
+    /// The network falls into two and is one again.
+    Split,
+    /// The cluster grows and shrinks.
+    Scale,
+    /// A node stands still and goes on.
+    Freeze,
+    /// Twenty nodes start at once.
+    StartStorm,
+    /// Workers are slow or do not move.
+    SlowHooks,
+    /// A link goes down and up.
+    Flap,
+    /// Packets are lost and connections are reset.
+    Lossy,
 }
 
 /// What a scenario found, and what it demands of the books and the calls.
@@ -30,13 +51,30 @@ struct Played {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Rolling, Self::Crash];
+    pub const ALL: [Self; 9] = [
+        Self::Rolling,
+        Self::Crash,
+        Self::Split,
+        Self::Scale,
+        Self::Freeze,
+        Self::StartStorm,
+        Self::SlowHooks,
+        Self::Flap,
+        Self::Lossy,
+    ];
 
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rolling => "rolling",
             Self::Crash => "crash",
+            Self::Split => "split",
+            Self::Scale => "scale",
+            Self::Freeze => "freeze",
+            Self::StartStorm => "start-storm",
+            Self::SlowHooks => "slow-hooks",
+            Self::Flap => "flap",
+            Self::Lossy => "lossy",
         }
     }
 
@@ -47,6 +85,17 @@ impl Scenario {
             Self::Crash => {
                 "a node is killed every 5 s and replaced after 2 s: only calls in flight to it fail, and say `Maybe`"
             }
+            Self::Split => {
+                "the network falls into two: both sides go on, and are one again with all that both had done"
+            }
+            Self::Scale => "from 2 nodes to all and back: no call fails, no update is lost or doubled",
+            Self::Freeze => "a node stands still for 10 s: its names move, and it answers for none of them afterwards",
+            Self::StartStorm => "20 nodes start at the same instant: they form one cluster",
+            Self::SlowHooks => {
+                "workers that take 200 ms, or never move: only they wait, and a leave ends in time, truthfully"
+            }
+            Self::Flap => "one node's link goes down and up every 3 s: calls to the others never fail because of it",
+            Self::Lossy => "5 % of UDP lost: nobody is thrown out; 20 %, then connections reset: all come back",
         }
     }
 
@@ -61,10 +110,20 @@ impl Scenario {
 
     /// Lets it happen, and judges.
     pub async fn run(self, options: &Options) -> Result<Report, Trouble> {
+        if self == Self::StartStorm {
+            return start_storm::run(self.name(), options).await;
+        }
         let mut stage = Stage::set(options, self.setting(options)).await?;
         let played = match self {
             Self::Rolling => rolling::play(&mut stage, options).await,
             Self::Crash => crash::play(&mut stage, options).await,
+            Self::Split => split::play(&mut stage, options).await,
+            Self::Scale => scale::play(&mut stage, options).await,
+            Self::Freeze => freeze::play(&mut stage, options).await,
+            Self::SlowHooks => slow_hooks::play(&mut stage, options).await,
+            Self::Flap => flap::play(&mut stage, options).await,
+            Self::Lossy => lossy::play(&mut stage, options).await,
+            Self::StartStorm => Err("it has no load".into()),
         };
         let played = played.inspect_err(|_| stage.keep_logs())?;
         let Outcome { figures, lasted, wrong } = stage.conclude().await?;
@@ -85,14 +144,22 @@ impl Scenario {
     fn setting(self, options: &Options) -> Setting {
         let plain = Setting { nodes: options.nodes, parties: 1, network: false, odd: false, leave_within_ms: None };
         match self {
-            Self::Rolling | Self::Crash => plain,
+            Self::Rolling | Self::Crash | Self::Freeze | Self::StartStorm => plain,
+            Self::Scale => Setting { nodes: scale::FEWEST, ..plain },
+            Self::Split => Setting { parties: 2, network: true, ..plain },
+            Self::Flap | Self::Lossy => Setting { network: true, ..plain },
+            Self::SlowHooks => {
+                Setting { odd: true, leave_within_ms: Some(slow_hooks::LEAVE_WITHIN.as_millis() as u64), ..plain }
+            }
         }
     }
 
     /// Whether its figures are those of the load that is asked for.
     const fn is_loaded(self) -> bool {
         match self {
-            Self::Rolling | Self::Crash => true,
+            Self::Rolling | Self::Crash | Self::Scale => true,
+            // Callers wait where nobody answers.
+            Self::Split | Self::Freeze | Self::StartStorm | Self::SlowHooks | Self::Flap | Self::Lossy => false,
         }
     }
 
@@ -100,13 +167,22 @@ impl Scenario {
     fn targets(self, figures: &super::figures::Figures) -> Vec<Check> {
         let time = |name: &str| Duration::from_micros(figures.get(name));
         match self {
-            Self::Rolling => vec![
+            Self::Rolling | Self::Scale => vec![
                 Check::below("p99 of the calls", CALL_P99, time("call.p99_us")),
                 Check::below("longest stall of any name", STALL, time("stall_us")),
             ],
             Self::Crash => {
                 vec![Check::below("a killed node's names answer again (p99)", BACK_P99, time("back.p99_us"))]
             }
+            Self::Split => vec![Check::must(
+                "names whose two states were united > 0",
+                figures.get("united"),
+                figures.get("united") > 0,
+            )],
+            Self::SlowHooks => {
+                vec![Check::below("p99 of the calls to books that behave", CALL_P99, time("call.p99_us"))]
+            }
+            Self::Freeze | Self::StartStorm | Self::Flap | Self::Lossy => Vec::new(),
         }
     }
 }
