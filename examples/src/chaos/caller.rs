@@ -18,12 +18,14 @@ pub struct Shelf {
     books: Vec<Mutex<Watch>>,
     /// Whether some books are slow and some never move.
     pub odd: bool,
+    /// Whether two sides of a network may go on.
+    pub sides: bool,
 }
 
 impl Shelf {
     /// So many books that nobody has called.
-    pub fn new(books: usize, odd: bool) -> Self {
-        Self { books: (0..books).map(|_| Mutex::default()).collect(), odd }
+    pub fn new(books: usize, odd: bool, sides: bool) -> Self {
+        Self { books: (0..books).map(|_| Mutex::default()).collect(), odd, sides }
     }
 
     /// How many there are.
@@ -123,7 +125,10 @@ impl Caller {
                     format!("entry {number} of caller {} in {} on node {host}: {entered:?}", self.stream, name(book))
                 };
                 if seen.stale {
-                    self.tally.stale(&format!("{} is older than {floor}, which had answered before", about()));
+                    self.tally.stale();
+                    if !self.shelf.sides {
+                        self.tally.wrong(&format!("{} is older than {floor}, which had answered before", about()));
+                    }
                 }
                 if !history.answered(number, &entered) {
                     self.tally.forgot(&format!("{} has fewer entries than it acknowledged", about()));

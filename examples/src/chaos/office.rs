@@ -17,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::book::{BookClient, Pages, book};
+use super::book::{BookClient, Pages, Temper, book};
 use super::caller::{Caller, Notes, Shelf, name, number};
 use super::figures::Figures;
 use super::history::Audit;
@@ -46,7 +46,7 @@ pub async fn run(place: &Place, crowd: &Crowd) -> Result<(), Trouble> {
     let swarm = place.member()?.start().await?;
     println!("up {}", swarm.node());
     let mut office = Office {
-        shelf: Arc::new(Shelf::new(crowd.books, crowd.odd)),
+        shelf: Arc::new(Shelf::new(crowd.books, crowd.odd, crowd.sides)),
         tally: Arc::default(),
         crowd: crowd.clone(),
         hosts: BTreeMap::new(),
@@ -123,9 +123,8 @@ impl Office {
         let teams = (callers / SHARED_BY).max(1);
         let pace = Duration::from_secs_f64(callers as f64 / self.crowd.rate as f64);
         for caller in 0..callers {
-            let books: Vec<_> = (0..self.shelf.len()).skip(caller % teams).step_by(teams).collect();
+            let mut books: Vec<_> = (0..self.shelf.len()).skip(caller % teams).step_by(teams).collect();
             // They begin at different books, or a team would go from one to the next together.
-            let mut books: Vec<_> = books;
             let shift = books.len() * (caller / teams) / SHARED_BY.max(callers / teams);
             books.rotate_left(shift);
             let caller = Caller {
@@ -149,15 +148,9 @@ impl Office {
         let place = |(name, at): (Name, Location)| Some((number(name.as_str())?, at.node.to_string()));
         self.hosts = registered.into_iter().filter_map(place).collect();
         figures.set("books", self.hosts.len() as u64);
-        for host in self.hosts.values() {
-            let mut there = one(&format!("at.{host}"));
-            if self.shelf.odd {
-                there = Figures::default();
-            }
-            figures.absorb(&there, |_| false);
-        }
         for (book, host) in &self.hosts {
-            if self.shelf.temper(*book) == super::book::Temper::Stuck {
+            figures.absorb(&one(&format!("at.{host}")), |_| false);
+            if self.shelf.temper(*book) == Temper::Stuck {
                 figures.absorb(&one(&format!("stuck.{host}")), |_| false);
             }
         }

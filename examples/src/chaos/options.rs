@@ -53,12 +53,15 @@ pub struct Crowd {
     pub rate: usize,
     /// Whether some books are slow and some never move.
     pub odd: bool,
+    /// Whether two sides may go on, so that an older activation may answer after a later one.
+    pub sides: bool,
 }
 
 impl Crowd {
     /// As words of a command line.
     pub fn words(&self) -> Vec<String> {
-        let numbers = [self.party as usize, self.books, self.callers, self.rate, usize::from(self.odd)];
+        let flags = [self.odd, self.sides].map(usize::from);
+        let numbers = [self.party as usize, self.books, self.callers, self.rate, flags[0], flags[1]];
         numbers.map(|number| number.to_string()).to_vec()
     }
 
@@ -68,8 +71,10 @@ impl Crowd {
             .iter()
             .map(|word| word.parse().map_err(|_| format!("`{word}` is not a number")))
             .collect::<Result<_, _>>()?;
-        let [party, books, callers, rate, odd] = numbers[..] else { return Err("a crowd has five numbers".into()) };
-        Ok(Self { party: party as u32, books, callers, rate, odd: odd != 0 })
+        let [party, books, callers, rate, odd, sides] = numbers[..] else {
+            return Err("a crowd has six numbers".into());
+        };
+        Ok(Self { party: party as u32, books, callers, rate, odd: odd != 0, sides: sides != 0 })
     }
 }
 
@@ -172,7 +177,7 @@ mod tests {
     #[test]
     fn the_words_of_its_own_processes_are_understood() {
         let place = Place { cluster: "a".into(), address: Address::Loopback(57_344), leave_within_ms: None };
-        let crowd = Crowd { party: 1, books: 100, callers: 8, rate: 50, odd: true };
+        let crowd = Crowd { party: 1, books: 100, callers: 8, rate: 50, odd: true, sides: false };
         let words = |first: &str, rest: &[Vec<String>]| [vec![first.to_owned()], rest.concat()].concat();
         assert_eq!(Command::parse(words("node", &[place.words()])), Ok(Command::Node(place.clone())));
         let callers = words("callers", &[place.words(), crowd.words()]);

@@ -41,6 +41,8 @@ pub struct Setting {
     pub network: bool,
     /// Whether some books are slow and some never move.
     pub odd: bool,
+    /// Whether two sides of the network may go on.
+    pub sides: bool,
     /// How long a node may take to leave, if that is not to be the usual time.
     pub leave_within_ms: Option<u64>,
 }
@@ -144,7 +146,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Starts one node more, at this place of the network if there is one, and waits until it is up.
+    /// Starts one node more on the loopback interface, and waits until it is up.
     pub async fn start(&mut self) -> Result<Number, Trouble> {
         let launch = self.launch("node", 1, Vec::new());
         let node = self.cluster.start_as(launch).await.inspect_err(|_| self.logs.keep())?;
@@ -196,12 +198,9 @@ impl Stage {
         self.screen.say("the load has ended");
         self.until_at_rest().await?;
         let audit = self.ask("audit").await?;
-        // Both parties read the same books; what each finds of its own callers adds up, what both see of a book does not.
-        let shared = |name: &str| matches!(name, "united" | "unread" | "reborn" | "reborn_for_no_reason");
         figures.absorb(&audit, |_| false);
-        for name in ["united", "unread", "reborn", "reborn_for_no_reason"].into_iter().filter(|name| shared(name)) {
-            figures.set(name, audit.get(name) / self.parties.len().max(1) as u64);
-        }
+        // Every party reads all books, and finds the same ones united.
+        figures.set("united", audit.get("united") / self.parties.len().max(1) as u64);
         self.drawing.abort();
         self.screen.finish();
         let wrong = self.parties.iter().flat_map(Party::wrong).collect();
@@ -314,6 +313,7 @@ impl Stage {
             callers: (self.options.callers / parties).max(1),
             rate: (self.options.rate / parties).max(1),
             odd: self.setting.odd,
+            sides: self.setting.sides,
         };
         let launch = self.launch("callers", self.setting.nodes + party + 1, crowd.words());
         self.parties.push(Party::start(&launch, party, self.logs.path(), &self.board).await?);

@@ -72,9 +72,8 @@ impl Tally {
     }
 
     /// Counts an answer of an activation that others have followed.
-    pub fn stale(&self, text: &str) {
+    pub fn stale(&self) {
         self.lock().stale += 1;
-        self.wrong(text);
     }
 
     /// Counts an answer of a book that lacks what it had acknowledged.

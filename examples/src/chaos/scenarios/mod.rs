@@ -142,12 +142,19 @@ impl Scenario {
     }
 
     fn setting(self, options: &Options) -> Setting {
-        let plain = Setting { nodes: options.nodes, parties: 1, network: false, odd: false, leave_within_ms: None };
+        let plain = Setting {
+            nodes: options.nodes,
+            parties: 1,
+            network: false,
+            odd: false,
+            sides: false,
+            leave_within_ms: None,
+        };
         match self {
             Self::Rolling | Self::Crash | Self::Freeze | Self::StartStorm => plain,
             Self::Scale => Setting { nodes: scale::FEWEST, ..plain },
-            Self::Split => Setting { parties: 2, network: true, ..plain },
-            Self::Flap | Self::Lossy => Setting { network: true, ..plain },
+            Self::Split => Setting { parties: 2, network: true, sides: true, ..plain },
+            Self::Flap | Self::Lossy => Setting { network: true, sides: true, ..plain },
             Self::SlowHooks => {
                 Setting { odd: true, leave_within_ms: Some(slow_hooks::LEAVE_WITHIN.as_millis() as u64), ..plain }
             }

@@ -19,7 +19,8 @@ pub(super) async fn run(name: &'static str, options: &Options) -> Result<Report,
     let mut checks = Vec::new();
     let began = Instant::now();
     while checks.is_empty() || began.elapsed() < options.time / 2 {
-        let setting = Setting { nodes: NODES, parties: 0, network: false, odd: false, leave_within_ms: None };
+        let setting =
+            Setting { nodes: NODES, parties: 0, network: false, odd: false, sides: false, leave_within_ms: None };
         let mut stage = Stage::empty(options, setting)?;
         let began = Instant::now();
         stage.spawn_all().await?;
