@@ -194,6 +194,8 @@ impl Office {
         for (number, pages) in each(0..self.shelf.len(), read).await? {
             match pages {
                 Ok(pages) => drop(books.insert(number, pages)),
+                // It may be asked to move right now, and never answers that: it waits by intention.
+                Err(_) if self.shelf.temper(number) == Temper::Stuck => figures.absorb(&one("stuck_unread"), |_| false),
                 Err(error) => {
                     figures.absorb(&one("unread"), |_| false);
                     self.tally.wrong(&format!("{} cannot be read: {error}", name(number)));

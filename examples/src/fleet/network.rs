@@ -86,9 +86,10 @@ impl Network {
 
     /// Applies one rule of nftables to all that comes to any node, instead of the one before.
     pub fn filter(&self, rule: &str) -> Result<(), String> {
+        // The first two lines make sure that there is none left of before.
         let rules = format!(
-            "table inet swarm\ndelete table inet swarm\ntable inet swarm {{ chain input {{ type filter hook input priority 0; \
-             iif lo accept; {rule}; }} }}\n"
+            "table inet swarm\ndelete table inet swarm\ntable inet swarm {{\nchain input {{\n\
+             type filter hook input priority 0;\niif lo accept;\n{rule};\n}}\n}}\n"
         );
         (1..=self.nodes).try_for_each(|node| nft(&self.namespace(node), &rules))
     }

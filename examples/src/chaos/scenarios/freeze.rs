@@ -45,6 +45,6 @@ pub(super) async fn play(stage: &mut Stage, options: &Options) -> Result<Played,
         rounds += 1;
     }
     checks.push(Check::must("nodes frozen >= 1", rounds, rounds > 0));
-    let demands = Demands { failures: Failures::By(hosts), states: States::LostWithTheirNodes, stale_allowed: false };
+    let demands = Demands { failures: Failures::By(hosts), states: States::Kept, stale_allowed: false };
     Ok(Played { demands, checks })
 }

@@ -42,7 +42,7 @@ pub(super) async fn play(stage: &mut Stage, options: &Options) -> Result<Played,
     rules(stage, "accept")?;
     let one = stage.until_at_rest().await?;
     checks.push(Check::must("all are members by themselves after it", format!("{one:.1?}"), true));
-    let demands = Demands { failures: Failures::Any, states: States::LostWithTheirNodes, stale_allowed: true };
+    let demands = Demands { failures: Failures::Any, states: States::Kept, stale_allowed: true };
     Ok(Played { demands, checks })
 }
 
