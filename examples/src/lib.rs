@@ -2,7 +2,9 @@
 //! The parts that the runnable programs of this crate share with their tests. The programs themselves stand in
 //! `src/bin`.
 
+pub mod chaos;
 pub mod demo;
+pub mod fleet;
 pub mod log;
 
 /// The programs in the Readme, so that they are compiled with every test run.

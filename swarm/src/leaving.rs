@@ -45,6 +45,12 @@ impl Leaving {
         self
     }
 
+    /// As [`Leaving::timeout`], if there is a limit.
+    pub(crate) fn within(mut self, limit: Option<Duration>) -> Self {
+        self.timeout = limit;
+        self
+    }
+
     /// Blocks this thread until the node has left. Not for async code: it would block the runtime.
     ///
     /// # Errors

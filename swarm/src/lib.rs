@@ -65,6 +65,7 @@
 //! | register and find names | `CounterClient::register`, [`whereis()`], [`unregister()`], [`registered()`], [`Location`] |
 //! | speak to many | [`group()`], [`Crew`], [`Group`](macro@Group) |
 //! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Placement`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
+//! | end it | [`Swarm::leave_on_signal`], [`Swarm::leave`], [`LeaveError`] |
 //! | watch it | [`Swarm::events`], [`Swarm::stats`], and `tracing` at the level `info` |
 //! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
 //! | implement by hand what the attributes generate | the module [`mod@worker`] |
@@ -92,7 +93,7 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what users write | `builder`, `registry`, `crew`, `leaving`, `pages`, `client`; below them `swarm`, the handle on a node |
+//! | what users write | `builder`, `registry`, `crew`, `leaving`, `signal`, `pages`, `client`; below them `swarm`, the handle on a node |
 //! | one node: its threads, the way of a call | `runtime` |
 //! | a worker type, and the cell that holds a worker; knows no cluster | `worker`, `group`, `registration` |
 //! | who is where, and who decides it: a machine without threads, sockets and clocks | `directory` |
@@ -134,6 +135,9 @@ mod runtime;
 // Its hooks into tokio are not there in a model of threads.
 #[cfg(all(any(test, feature = "sim"), not(loom)))]
 pub mod sim;
+// As above.
+#[cfg(not(loom))]
+mod signal;
 mod stats;
 mod swarm;
 mod sync;
@@ -157,6 +161,8 @@ pub use placement::Placement;
 pub use registry::{registered, registered_pages, unregister, whereis};
 pub use rkyv;
 pub use rkyv::Archived;
+#[cfg(not(loom))]
+pub use signal::LeavingOnSignal;
 pub use stats::Stats;
 pub use swarm::{Node, Swarm};
 /// A group that only accounts join, and one that any worker joins:

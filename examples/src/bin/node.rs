@@ -1,16 +1,17 @@
 //! A node that is driven by lines on its standard input: for trying a network by hand, and for this crate's tests.
 //!
-//! `cargo run -p examples --bin node -- ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT].. [--quorum SIZE]`
+//! `cargo run -p examples --bin node -- ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT].. [--quorum SIZE] [--leave-within MS]`
 //!
 //! ```text
 //! members              the nodes of the cluster, this one included
 //! register NAME        starts a counter
 //! add NAME NUMBER      adds to it and prints the sum
-//! names                every counter, and where it is
-//! leave                hands the counters over and ends
+//! anchor NAME          starts a worker that hangs when it is to move
+//! names                every worker, and where it is
+//! leave                hands the workers over and ends, as SIGTERM and Ctrl-C do
 //! ```
 //! The end of the standard input ends it at once, as a crash would. It prints `up NODE` first, and every line
-//! has one answer.
+//! has one answer. Its last line is `left`, or says what was not handed over.
 
 use std::error::Error;
 use std::io::BufRead;
@@ -59,6 +60,22 @@ impl Sum {
     }
 }
 
+/// Weighs more than its node can lift: what a hook that hangs does to a leave can be seen with it.
+struct Anchor;
+
+#[swarm::worker]
+impl Anchor {
+    #[init]
+    fn init() -> Self {
+        Self
+    }
+
+    #[begin_handoff]
+    async fn begin_handoff(&mut self) -> Handoff {
+        std::future::pending().await
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     examples::log::to_stderr();
@@ -72,32 +89,42 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let swarm = start(std::env::args().skip(1)).await?;
+    let (swarm, leave_within) = start(std::env::args().skip(1)).await?;
+    let signalled = swarm.leave_on_signal().timeout(leave_within);
     println!("up {}", swarm.node());
+    let left = tokio::select! {
+        left = signalled => left,
+        () = obey(&swarm) => swarm.leave().timeout(leave_within).await,
+    };
+    println!("{}", left.as_ref().map_or_else(|error| format!("error {error}"), |()| "left".to_owned()));
+    Ok(left?)
+}
+
+/// Answers line by line until one says `leave`.
+async fn obey(swarm: &Swarm) {
     let mut lines = typed_lines();
     while let Some(line) = lines.recv().await {
         let words: Vec<_> = line.split_whitespace().collect();
         if words == ["leave"] {
-            swarm.leave().await?;
-            println!("left");
-            break;
+            return;
         }
-        match answer(&swarm, &words).await {
+        match answer(swarm, &words).await {
             Ok(answer) => println!("{answer}"),
             Err(error) => println!("error {error}"),
         }
     }
-    Ok(())
 }
 
-async fn start(mut words: impl Iterator<Item = String>) -> Result<Swarm, Box<dyn Error>> {
-    let bind = words
-        .next()
-        .ok_or("usage: node ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT].. [--quorum SIZE]")?;
+const USAGE: &str = "usage: node ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT].. [--quorum SIZE] \
+                     [--leave-within MS]";
+
+async fn start(mut words: impl Iterator<Item = String>) -> Result<(Swarm, Duration), Box<dyn Error>> {
+    let bind = words.next().ok_or(USAGE)?;
     // It is a toy for private networks, and says so: nothing is encrypted.
     let mut builder = Swarm::builder().bind(bind).insecure();
     let mut seeds = Vec::new();
     let mut group: Option<SocketAddr> = None;
+    let mut leave_within = Duration::from_millis(Config::default().leave_timeout_ms);
     while let Some(option) = words.next() {
         let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
         match option.as_str() {
@@ -105,6 +132,7 @@ async fn start(mut words: impl Iterator<Item = String>) -> Result<Swarm, Box<dyn
             "--group" => group = Some(value.parse()?),
             "--quorum" => builder = builder.placement(Placement::Quorum { size: value.parse()? }),
             "--seed" => seeds.push(value),
+            "--leave-within" => leave_within = Duration::from_millis(value.parse()?),
             _ => return Err(format!("{option} is not an option").into()),
         }
     }
@@ -123,7 +151,7 @@ async fn start(mut words: impl Iterator<Item = String>) -> Result<Swarm, Box<dyn
     if !seeds.is_empty() {
         builder = builder.discovery(Seeds::new(seeds));
     }
-    Ok(builder.start().await?)
+    Ok((builder.start().await?, leave_within))
 }
 
 async fn answer(swarm: &Swarm, words: &[&str]) -> Result<String, Box<dyn Error>> {
@@ -135,6 +163,10 @@ async fn answer(swarm: &Swarm, words: &[&str]) -> Result<String, Box<dyn Error>>
         }
         ["register", name] => {
             let at = SumClient::whereis_or_register(*name, ()).on(swarm).timeout(PATIENCE).await?;
+            Ok(format!("at {}", at.node))
+        }
+        ["anchor", name] => {
+            let at = AnchorClient::whereis_or_register(*name, ()).on(swarm).timeout(PATIENCE).await?;
             Ok(format!("at {}", at.node))
         }
         ["add", name, number] => {
@@ -152,7 +184,7 @@ async fn answer(swarm: &Swarm, words: &[&str]) -> Result<String, Box<dyn Error>>
             names.sort();
             Ok(format!("names {}", names.join(" ")))
         }
-        _ => Err("it takes: members, register NAME, add NAME NUMBER, names, leave".into()),
+        _ => Err("it takes: members, register NAME, add NAME NUMBER, anchor NAME, names, leave".into()),
     }
 }
 

@@ -9,9 +9,9 @@ use swarm::prelude::*;
 use tokio::sync::mpsc::Receiver;
 
 use super::aircraft::{AircraftClient, Carrier, Leg};
-use super::board::Board;
 use super::flights::Flight;
 use super::journal::{Answer, Entry, Journal, Start};
+use crate::fleet::board::Board;
 
 /// How often a registration or a join is tried. Both may be repeated without fear, since doing them twice does
 /// no more than doing them once; a node that was just killed is the reason to.
@@ -54,7 +54,7 @@ impl Caller {
             self.meet(flight).await;
             let answer = self.fly(flight).await;
             self.journal.entries.push(Entry { row, answer });
-            self.board.count_flight();
+            self.board.count_done(1);
         }
         self.journal
     }

@@ -1,7 +1,6 @@
 //! Owns what the callers learned of each flight. Never judges it; that is the verdict's.
 
-/// How a node is told from every other, a restarted one included.
-pub type Host = String;
+use crate::fleet::board::Host;
 
 /// One flight and what came of its call.
 #[derive(Clone, Debug, PartialEq, Eq)]

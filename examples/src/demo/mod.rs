@@ -7,9 +7,7 @@
 //! ```
 
 pub mod aircraft;
-pub mod board;
 pub mod caller;
-pub mod cluster;
 pub mod feed;
 pub mod flights;
 pub mod journal;
@@ -18,6 +16,5 @@ pub mod node;
 pub mod options;
 pub mod report;
 pub mod run;
-pub mod screen;
 pub mod story;
 pub mod verdict;

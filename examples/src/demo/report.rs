@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::ledger::Tally;
-use super::screen::thousands;
 use super::verdict::{Fleet, Loss, Verdict};
+use crate::fleet::screen::thousands;
 
 /// How many names or faults are printed in full before the rest is only counted.
 const PRINTED_MAX: usize = 12;

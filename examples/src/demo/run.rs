@@ -2,10 +2,8 @@
 //! Never leaves a process behind.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use swarm::prelude::*;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,17 +11,19 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::aircraft::{AircraftClient, Carrier, aircraft};
-use super::board::Board;
 use super::caller::Caller;
-use super::cluster::Cluster;
 use super::feed::Feed;
 use super::flights::{Flight, read_carriers, read_flights, shipped_carriers};
 use super::journal::Journal;
 use super::options::{AIRCRAFT_MIN, Command, FLIGHTS_MIN, Options, USAGE};
-use super::screen::{Screen, thousands};
 use super::story::{Act, Story, Trouble};
 use super::verdict::{Book, Evidence, Fleet, judge};
 use super::{node, report};
+use crate::fleet::board::Board;
+use crate::fleet::cluster::{Cluster, Launch};
+use crate::fleet::member;
+use crate::fleet::private::{Logs, Private};
+use crate::fleet::screen::{Screen, thousands};
 
 /// Exit status when something did not hold.
 const BROKEN: u8 = 1;
@@ -89,12 +89,13 @@ async fn run(options: Options) -> Result<ExitCode, Trouble> {
         println!("{} rows name no aircraft and are left out", thousands(file.without_tail));
     }
 
-    let private = Private::draw();
+    let private = Private::draw("demo");
     let board = Arc::new(Board::default());
-    let screen = Screen::new(board.clone(), flights.len());
-    let swarm = node::member(&private.cluster, private.beacon_port).start().await?;
-    let mut logs = Logs { path: private.logs.clone(), keep: false };
-    let cluster = Cluster::new(private.cluster, private.beacon_port, private.logs, board.clone())?;
+    let screen = Screen::new(board.clone(), "flights", flights.len());
+    let swarm = member::on_loopback(&private.cluster, private.beacon_port).start().await?;
+    let mut logs = Logs::new(private.logs())?;
+    let words = ["node".to_owned(), private.beacon_port.to_string(), private.cluster];
+    let cluster = Cluster::new(Launch::new(words), logs.path().to_owned(), board.clone());
     let mut story = Story::new(swarm.clone(), cluster, screen.clone());
 
     let drawing = tokio::spawn({
@@ -203,45 +204,3 @@ async fn ask_carriers(swarm: &Swarm, flights: &[Flight]) -> Result<BTreeMap<Stri
 
 /// How long an aircraft or a fleet may take to tell what it knows; as with flights, for a machine that is busy.
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
-
-/// What keeps two demos on one machine apart.
-struct Private {
-    cluster: String,
-    beacon_port: u16,
-    logs: PathBuf,
-}
-
-impl Private {
-    /// By the process and the time: two runs differ in both, and the cluster's name decides if their ports do not.
-    fn draw() -> Self {
-        let pid = std::process::id();
-        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
-        let cluster = format!("demo-{pid}-{nanos:x}");
-        // The upper half of the ports that IANA leaves to private use, so that nothing well known hears the beacon.
-        let beacon_port = 57_344 + ((u64::from(pid) * 7 + u64::from(nanos)) % 8_192) as u16;
-        let logs = std::env::temp_dir().join(&cluster);
-        Self { cluster, beacon_port, logs }
-    }
-}
-
-/// The directory of the nodes' logs: removed in the end, unless somebody should read them.
-struct Logs {
-    path: PathBuf,
-    keep: bool,
-}
-
-impl Logs {
-    fn keep(&mut self) {
-        self.keep = true;
-        println!("the nodes' logs are in {}", self.path.display());
-    }
-}
-
-impl Drop for Logs {
-    fn drop(&mut self) {
-        if !self.keep {
-            // Left behind they are a few kilobytes in the directory for temporary files.
-            let _removed = std::fs::remove_dir_all(&self.path);
-        }
-    }
-}

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use swarm::prelude::*;
 
-use super::cluster::{Cluster, Number};
-use super::journal::{Host, Start};
-use super::screen::{Screen, thousands};
+use super::journal::Start;
 use super::verdict::Loss;
+use crate::fleet::board::Host;
+use crate::fleet::cluster::{Cluster, Number};
+use crate::fleet::screen::{Screen, thousands};
 
 /// What goes wrong in the demo itself, and not in the comparison.
 pub type Trouble = Box<dyn Error + Send + Sync>;
@@ -102,12 +103,16 @@ impl Story {
 
     /// The nodes that should be alive.
     pub fn live(&self) -> BTreeSet<Host> {
-        self.alive.iter().map(|number| self.cluster.host(*number).clone()).collect()
+        self.alive.iter().filter_map(|number| self.cluster.host(*number).cloned()).collect()
     }
 
     /// Ends every process.
     pub async fn end(&mut self) -> Result<(), Trouble> {
         Ok(self.cluster.stop().await?)
+    }
+
+    fn host(&self, number: Number) -> Result<Host, Trouble> {
+        Ok(self.cluster.host(number).ok_or("a node that serves has said who it is")?.clone())
     }
 
     async fn join(&mut self, what: &str) -> Result<(), Trouble> {
@@ -116,7 +121,7 @@ impl Story {
         self.alive.insert(number);
         self.until_found().await?;
         self.screen.say(&format!("{number} {what}: found after {:.2?}", began.elapsed()));
-        let host = self.cluster.host(number).clone();
+        let host = self.host(number)?;
         let hosted = |placement: &Placement| placement.values().filter(|(node, _)| *node == host).count();
         let placement = self.until(|placement| hosted(placement) > 0).await?;
         self.screen.say(&format!(
@@ -146,7 +151,7 @@ impl Story {
         let Some(number) = self.alive.first().copied() else {
             return Err("nobody is there to kill".into());
         };
-        let host = self.cluster.host(number).clone();
+        let host = self.host(number)?;
         let before = self.until_at_rest().await?;
         let there = before.iter().filter(|(_, (node, _))| *node == host);
         let epochs: BTreeMap<_, _> = there.map(|(name, (_, epoch))| (name.clone(), *epoch)).collect();

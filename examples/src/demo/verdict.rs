@@ -9,8 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::flights::Flight;
-use super::journal::{Answer, Entry, Host, Journal};
+use super::journal::{Answer, Entry, Journal};
 use super::ledger::{Rows, Tally, rows_by_tail};
+use crate::fleet::board::Host;
 
 /// What an aircraft said when it was asked for its book, or why it did not.
 pub type Book = Result<Tally, String>;

@@ -1,6 +1,7 @@
 //! Owns one node that is driven by lines. Never waits without a limit for what the cluster should come to.
 
 use std::fmt::Debug;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use crate::process::Process;
@@ -88,6 +89,17 @@ impl Driven {
     #[track_caller]
     pub(crate) fn answer(&self) -> String {
         self.process.line()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Its last line and its status, when it has ended by itself.
+    #[track_caller]
+    pub(crate) fn ended(self) -> (String, ExitStatus) {
+        (self.process.line(), self.process.ended())
     }
 
     /// Lets it leave gracefully.

@@ -9,3 +9,4 @@ mod network;
 mod process;
 mod programs;
 mod readme;
+mod signals;

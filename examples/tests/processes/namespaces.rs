@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use crate::driven::{Driven, ids};
-use crate::network::Network;
+use examples::fleet::network::Network;
+
+use crate::network;
 
 /// Names enough that each of a few nodes gets some.
 const NAMES: usize = 60;
@@ -39,7 +41,7 @@ fn count_names(nodes: &mut [Driven]) {
 
 /// Three nodes that have found each other and share the counted names.
 fn network_of_three_that_count(cluster: &str) -> Option<(Network, Vec<Driven>)> {
-    let network = Network::new(3)?;
+    let network = network::of(3)?;
     let mut nodes: Vec<_> = (1..=3).map(|node| start_ipv4(&network, node, cluster)).collect();
     find_each_other(&mut nodes);
     count_names(&mut nodes);
@@ -48,7 +50,7 @@ fn network_of_three_that_count(cluster: &str) -> Option<(Network, Vec<Driven>)> 
 
 #[test]
 fn nodes_in_three_namespaces_form_a_cluster_by_multicast() {
-    let Some(network) = Network::new(3) else {
+    let Some(network) = network::of(3) else {
         return;
     };
     let mut nodes: Vec<_> = (1..=3).map(|node| start_ipv4(&network, node, "formation")).collect();
@@ -67,7 +69,7 @@ fn nodes_in_three_namespaces_form_a_cluster_by_multicast() {
 
 #[test]
 fn clusters_with_different_names_on_one_network_ignore_each_other() {
-    let Some(network) = Network::new(4) else {
+    let Some(network) = network::of(4) else {
         return;
     };
     let mut odd = vec![start_ipv4(&network, 1, "odd")];
@@ -80,7 +82,7 @@ fn clusters_with_different_names_on_one_network_ignore_each_other() {
 
 #[test]
 fn a_split_network_serves_on_both_sides_and_heals_by_itself() {
-    let Some(network) = Network::new(3) else {
+    let Some(network) = network::of(3) else {
         return;
     };
     let mut nodes: Vec<_> = (1..=3).map(|node| start_ipv4(&network, node, "split")).collect();
@@ -124,7 +126,7 @@ fn a_split_network_serves_on_both_sides_and_heals_by_itself() {
 
 #[test]
 fn a_node_that_loses_its_network_is_replaced_and_comes_back() {
-    let Some(network) = Network::new(2) else {
+    let Some(network) = network::of(2) else {
         return;
     };
     let mut nodes: Vec<_> = (1..=2).map(|node| start_ipv4(&network, node, "flap")).collect();
@@ -144,7 +146,7 @@ fn a_node_that_loses_its_network_is_replaced_and_comes_back() {
 
 #[test]
 fn nodes_find_each_other_by_one_seed_without_multicast() {
-    let Some(network) = Network::new(3) else { return };
+    let Some(network) = network::of(3) else { return };
     let seed = format!("{}:45892", network.ipv4(1));
     // The seed is started last: those that know it go on asking for it.
     let mut nodes: Vec<_> = [3, 2, 1]
@@ -176,7 +178,7 @@ fn names_of_a_killed_process_start_again_on_the_others() {
 
 #[test]
 fn a_node_killed_while_another_joins_loses_no_name() {
-    let Some(network) = Network::new(4) else { return };
+    let Some(network) = network::of(4) else { return };
     let mut nodes: Vec<_> = (1..=3).map(|node| start_ipv4(&network, node, "both")).collect();
     find_each_other(&mut nodes);
     count_names(&mut nodes);
@@ -201,7 +203,7 @@ fn a_node_killed_while_another_joins_loses_no_name() {
 
 #[test]
 fn a_rolling_replacement_of_every_node_loses_nothing() {
-    let Some(network) = Network::new(6) else { return };
+    let Some(network) = network::of(6) else { return };
     let mut nodes: Vec<_> = (1..=3).map(|node| start_ipv4(&network, node, "rolling")).collect();
     find_each_other(&mut nodes);
     count_names(&mut nodes);
@@ -229,7 +231,7 @@ fn nodes_form_a_cluster_by_a_link_local_group() {
 }
 
 fn over_ipv6(group: impl FnOnce(&Network) -> String) {
-    let Some(network) = Network::new(3) else {
+    let Some(network) = network::of(3) else {
         return;
     };
     let group = format!("[{}]:45892", group(&network));

@@ -1,142 +1,15 @@
-//! Owns a private network of this machine: one namespace a node, and a bridge between them in a namespace of
-//! its own, so that not one packet touches the machine's real interfaces. Never leaves a namespace behind.
+//! Owns what a test does where this machine allows no network namespaces. Never lets it pass where they are required.
 
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use examples::fleet::network::Network;
 
-/// All namespaces of these tests begin so; the process that made one comes next.
-const PREFIX: &str = "swarm-test-";
-/// The name of every node's only interface beside the loopback one.
-const INTERFACE: &str = "eth0";
-/// Its index, which completes a link-local address.
-const INDEX: &str = "7";
-
-/// The network. Its namespaces, with everything in them, are deleted when it is dropped.
-pub(crate) struct Network {
-    id: String,
-    nodes: usize,
+/// A network of `nodes` nodes; nothing, and a printed reason, where this machine allows none. With
+/// `TEST_NAMESPACES=required`, as in CI, that is a panic.
+pub(crate) fn of(nodes: usize) -> Option<Network> {
+    Network::new(nodes).map_err(skipped).ok()
 }
 
-impl Network {
-    /// A network of `nodes` nodes; nothing, and a printed reason, where this machine allows none. With
-    /// `TEST_NAMESPACES=required`, as in CI, that is a panic.
-    pub(crate) fn new(nodes: usize) -> Option<Self> {
-        Self::try_new(nodes).map_or_else(skip, Some)
-    }
-
-    fn try_new(nodes: usize) -> Result<Self, String> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        sweep();
-        let id = format!("{PREFIX}{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        // Made before the first command, so that whatever fails, what was made by then is deleted.
-        let network = Self { id, nodes };
-        let hub = network.hub();
-        ip(&["netns", "add", &hub])?;
-        ip(&["-n", &hub, "link", "add", "bridge", "type", "bridge", "mcast_snooping", "0"])?;
-        ip(&["-n", &hub, "link", "set", "bridge", "up"])?;
-        for node in 1..=nodes {
-            network.plug(node, &hub)?;
-        }
-        Ok(network)
-    }
-
-    /// The namespace of a node, from 1.
-    pub(crate) fn namespace(&self, node: usize) -> String {
-        format!("{}-{node}", self.id)
-    }
-
-    /// The IPv4 address of a node.
-    pub(crate) fn ipv4(&self, node: usize) -> String {
-        format!("10.77.0.{node}")
-    }
-
-    /// The IPv6 address of a node.
-    pub(crate) fn ipv6(&self, node: usize) -> String {
-        format!("fd77::{node}")
-    }
-
-    /// A group that reaches every node of this link, from whichever of them.
-    pub(crate) fn link_local_group(&self) -> String {
-        format!("ff12::5a%{INDEX}")
-    }
-
-    /// Pulls the plug of a node: it reaches nobody, and nobody is told.
-    pub(crate) fn cut(&self, node: usize) {
-        self.set_link(node, "down");
-    }
-
-    /// Puts the plug back.
-    pub(crate) fn heal(&self, node: usize) {
-        self.set_link(node, "up");
-    }
-
-    fn set_link(&self, node: usize, state: &str) {
-        ip(&["-n", &self.hub(), "link", "set", &port(node), state]).expect("a port of the bridge can be switched");
-    }
-
-    fn hub(&self) -> String {
-        format!("{}-hub", self.id)
-    }
-
-    fn plug(&self, node: usize, hub: &str) -> Result<(), String> {
-        let space = self.namespace(node);
-        let port = port(node);
-        ip(&["netns", "add", &space])?;
-        ip(&[
-            "-n", &space, "link", "add", INTERFACE, "index", INDEX, "type", "veth", "peer", "name", &port, "netns", hub,
-        ])?;
-        ip(&["-n", hub, "link", "set", &port, "master", "bridge", "up"])?;
-        ip(&["-n", &space, "addr", "add", &format!("{}/24", self.ipv4(node)), "dev", INTERFACE])?;
-        // Without duplicate address detection the address is usable at once.
-        ip(&["-n", &space, "addr", "add", &format!("{}/64", self.ipv6(node)), "dev", INTERFACE, "nodad"])?;
-        ip(&["-n", &space, "link", "set", "lo", "up"])?;
-        ip(&["-n", &space, "link", "set", INTERFACE, "up"])
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        let nodes = (1..=self.nodes).map(|node| self.namespace(node));
-        for space in nodes.chain([self.hub()]) {
-            // One that was never made, since an earlier command failed, cannot be deleted; that is no news.
-            let _never_made = ip(&["netns", "del", &space]);
-        }
-    }
-}
-
-fn port(node: usize) -> String {
-    format!("port{node}")
-}
-
-fn skip(reason: String) -> Option<Network> {
+fn skipped(reason: String) {
     let required = std::env::var("TEST_NAMESPACES").is_ok_and(|word| word == "required");
     assert!(!required, "network namespaces are required here: {reason}");
     println!("skipped: this machine allows no network namespaces: {reason}");
-    None
-}
-
-/// Deletes what a killed test run has left: namespaces of ours whose process is no more.
-fn sweep() {
-    let Ok(list) = ip(&["netns", "list"]).and_then(|()| output(&["netns", "list"])) else {
-        return;
-    };
-    for space in list.lines().filter_map(|line| line.split_whitespace().next()) {
-        let owner = space.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
-        if owner.is_some_and(|pid| !std::path::Path::new("/proc").join(pid).exists()) {
-            let _gone_meanwhile = ip(&["netns", "del", space]);
-        }
-    }
-}
-
-fn ip(words: &[&str]) -> Result<(), String> {
-    output(words).map(drop)
-}
-
-fn output(words: &[&str]) -> Result<String, String> {
-    let command = format!("ip {}", words.join(" "));
-    let done = Command::new("ip").args(words).output().map_err(|error| format!("{command}: {error}"))?;
-    if !done.status.success() {
-        return Err(format!("{command}: {}", String::from_utf8_lossy(&done.stderr).trim()));
-    }
-    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }

@@ -1,7 +1,7 @@
 //! The small programs, as a person starts them in terminals. Each test has a network of its own, so that their
 //! clusters, which have fixed names, do not meet those of anybody else on this machine.
 
-use crate::network::Network;
+use crate::network;
 use crate::process::Process;
 
 /// Visits are a second apart; two nodes on one machine find each other in less.
@@ -15,7 +15,7 @@ fn visit(line: &str) -> Option<u64> {
 
 #[test]
 fn two_counters_count_together_and_the_count_goes_on_when_one_leaves() {
-    let Some(network) = Network::new(1) else {
+    let Some(network) = network::of(1) else {
         return;
     };
     let space = network.namespace(1);
@@ -46,7 +46,7 @@ fn two_counters_count_together_and_the_count_goes_on_when_one_leaves() {
 
 #[test]
 fn a_chat_reaches_both_terminals_and_the_room_remembers() {
-    let Some(network) = Network::new(1) else {
+    let Some(network) = network::of(1) else {
         return;
     };
     let space = network.namespace(1);
@@ -76,7 +76,7 @@ fn ada_is_heard(ada: &mut Process, bob: &Process) -> bool {
 
 #[test]
 fn a_listener_starts_finds_calls_casts_publishes_and_multicalls() {
-    let Some(network) = Network::new(1) else {
+    let Some(network) = network::of(1) else {
         return;
     };
     let listener = Process::start(Some(&network.namespace(1)), env!("CARGO_BIN_EXE_listener"), &[]);

@@ -64,7 +64,7 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
-/// Why a node left less than cleanly. It has stopped all the same.
+/// Why a node left less than cleanly. Unless the variant says otherwise it has stopped all the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LeaveError {
@@ -81,4 +81,18 @@ pub enum LeaveError {
     /// The node had stopped before.
     #[error("the node had already stopped")]
     Stopped,
+    /// A second signal came while the node left. See [`Swarm::leave_on_signal`](crate::Swarm::leave_on_signal).
+    #[error(
+        "the node was told to end a second time and stopped with {workers} workers not handed over: they start again elsewhere from their init arguments"
+    )]
+    Interrupted {
+        /// Workers that were still here.
+        workers: usize,
+    },
+    /// The process cannot wait for signals. The node has not left: it goes on.
+    #[error("the process cannot wait for signals: {why}; or call `leave` when it is to end")]
+    NoSignals {
+        /// What keeps it from that.
+        why: String,
+    },
 }

@@ -2,10 +2,11 @@
 //! connection for bulk, so that never more than a piece is under way and calls are not delayed by it.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use swarm_net::node::NodeId;
-use swarm_net::transport::Lane;
+use swarm_net::transport::{Lane, Unsent, Why};
 use swarm_net::wire::Frame;
 use tokio::sync::oneshot;
 
@@ -140,7 +141,7 @@ impl Node {
             let mut head = [0; 24];
             head[..8].copy_from_slice(&number.to_le_bytes());
             let frame = Frame::new(kind::FETCH, head, &[&ask]);
-            if self.peer(from).is_none_or(|peer| peer.send(Lane::Bulk, frame).is_err()) {
+            if self.send_bulk(from, frame).await.is_err() {
                 return Err(format!("{from}, which has its state, cannot be reached"));
             }
             match piece.await {
@@ -172,11 +173,23 @@ impl Node {
             let mut head = [0; 24];
             head[..8].copy_from_slice(&number.to_le_bytes());
             head[8..16].copy_from_slice(&total.to_le_bytes());
-            if let Some(peer) = node.peer(to)
-                && let Err(unsent) = peer.send(Lane::Bulk, Frame::new(kind::STATE, head, &[piece]))
-            {
-                tracing::debug!(node = %node.id(), peer = %to, why = ?unsent.why, "a piece of state could not be sent");
+            if let Err(why) = node.send_bulk(to, Frame::new(kind::STATE, head, &[piece])).await {
+                tracing::debug!(node = %node.id(), peer = %to, ?why, "a piece of state could not be sent");
             }
         });
+    }
+
+    /// Sends on the connection for bulk, as soon as there is room. Nobody asks again for a piece that was dropped for lack of
+    /// it: several owners may have moves to one node at a time, more of them than its queue takes.
+    async fn send_bulk(&self, to: NodeId, mut frame: Frame) -> Result<(), Why> {
+        loop {
+            let peer = self.peer(to).ok_or(Why::Closed)?;
+            match peer.send(Lane::Bulk, frame) {
+                Ok(_) => return Ok(()),
+                Err(Unsent { frame: full, why: Why::Full }) => frame = full,
+                Err(Unsent { why, .. }) => return Err(why),
+            }
+            poll_fn(|cx| peer.poll_room(Lane::Bulk, cx)).await;
+        }
     }
 }

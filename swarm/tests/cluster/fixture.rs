@@ -96,13 +96,18 @@ pub(crate) fn trace() {
 
 /// Starts a node that knows these others.
 pub(crate) async fn join(cluster: &str, seeds: &[&Swarm]) -> Swarm {
+    join_with(patient(), cluster, seeds).await
+}
+
+/// The same with other settings.
+pub(crate) async fn join_with(config: Config, cluster: &str, seeds: &[&Swarm]) -> Swarm {
     trace();
     let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
     Swarm::builder()
         .cluster(cluster)
         .bind("127.0.0.1:0")
         .discovery(Seeds::new(seeds))
-        .config(patient())
+        .config(config)
         .start()
         .await
         .expect("a node starts on a free loopback port")

@@ -4,7 +4,8 @@ use swarm::prelude::*;
 use swarm::{Event, Swarm};
 
 use crate::fixture::{
-    PATIENCE, Tally, TallyClient, all_know, begin, cluster, join, next, placed, populate, tally, until, verify,
+    PATIENCE, Tally, TallyClient, all_know, begin, cluster, join, join_with, next, patient, placed, populate, tally,
+    until, verify,
 };
 use crate::workers::{
     Census, CensusClient, Clockwork, ClockworkClient, Ledger, LedgerClient, Mood, Moody, MoodyClient,
@@ -305,6 +306,22 @@ async fn nodes_that_leave_one_after_the_other_lose_nothing() {
         verify(&nodes[0], 60, |i| i).await;
     }
     TallyClient::register("last", ()).on(&nodes[0]).await.expect("the name is free");
+}
+
+/// A connection that is full of other states delays a state, and loses none: the queue for bulk takes one frame here, and many
+/// workers move at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn states_wait_for_room_on_their_way() {
+    let mut narrow = patient();
+    narrow.net.bulk_queue_frames_max = 1;
+    let first = join_with(narrow.clone(), "narrow", &[]).await;
+    let second = join_with(narrow, "narrow", &[&first]).await;
+    let nodes = [first, second];
+    all_know(&nodes).await;
+    populate(&nodes, 400).await;
+    // Less than a start may take, after which one that waits for a lost piece is tried again.
+    nodes[0].leave().timeout(Duration::from_secs(20)).await.expect("everything is handed over");
+    verify(&nodes[1], 400, |i| i).await;
 }
 
 /// Two nodes leave at the same time.

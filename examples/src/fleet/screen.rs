@@ -17,10 +17,11 @@ const REPEAT_EVERY: Duration = Duration::from_secs(2);
 const HEAD: &str =
     "node       pid  address                          state     workers   calls/s  arrived  departed  failed calls";
 
-/// Where the demo speaks. Cheap to clone.
+/// Where a program speaks to its person. Cheap to clone.
 #[derive(Clone)]
 pub struct Screen {
     board: Arc<Board>,
+    what: &'static str,
     total: usize,
     began: Instant,
     terminal: Option<Terminal>,
@@ -34,10 +35,10 @@ struct Terminal {
 }
 
 impl Screen {
-    /// A screen for `total` flights.
-    pub fn new(board: Arc<Board>, total: usize) -> Self {
-        let terminal = std::io::stdout().is_terminal().then(|| Terminal::new(total));
-        Self { board, total, began: Instant::now(), terminal }
+    /// A screen for so many of `what`.
+    pub fn new(board: Arc<Board>, what: &'static str, total: usize) -> Self {
+        let terminal = std::io::stdout().is_terminal().then(|| Terminal::new(what, total));
+        Self { board, what, total, began: Instant::now(), terminal }
     }
 
     /// Tells the next part of the story.
@@ -70,13 +71,14 @@ impl Screen {
     fn draw(&self) {
         let rows = self.board.rows().into_iter().map(|(number, row)| line(number, &row));
         match &self.terminal {
-            Some(terminal) => terminal.draw(self.board.flown(), rows),
+            Some(terminal) => terminal.draw(self.board.done(), rows),
             None => {
                 println!(
-                    "{:6.1}s  {} of {} flights",
+                    "{:6.1}s  {} of {} {}",
                     self.began.elapsed().as_secs_f64(),
-                    self.board.flown(),
-                    self.total
+                    self.board.done(),
+                    self.total,
+                    self.what,
                 );
                 println!("         {HEAD}");
                 rows.for_each(|row| println!("         {row}"));
@@ -86,22 +88,24 @@ impl Screen {
 }
 
 impl Terminal {
-    fn new(total: usize) -> Self {
+    fn new(what: &'static str, total: usize) -> Self {
         let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
         let bar = lines.add(
             ProgressBar::new(total as u64).with_style(
-                ProgressStyle::with_template("flights {wide_bar} {human_pos}/{human_len} {elapsed}")
+                ProgressStyle::with_template("{prefix} {wide_bar} {human_pos}/{human_len} {elapsed}")
                     .expect("the template is a constant that is well formed"),
             ),
         );
+        bar.set_prefix(what);
         let terminal = Self { lines, bar, table: Arc::default() };
         terminal.draw(0, [HEAD.to_owned()].into_iter().skip(1));
         terminal
     }
 
-    fn draw(&self, flown: usize, rows: impl Iterator<Item = String>) {
-        self.bar.set_position(flown as u64);
+    fn draw(&self, done: usize, rows: impl Iterator<Item = String>) {
+        self.bar.set_position(done as u64);
         let mut table = self.table();
+        let mut drawn = 0;
         for (at, line) in std::iter::once(HEAD.to_owned()).chain(rows).enumerate() {
             if at == table.len() {
                 let style =
@@ -109,7 +113,9 @@ impl Terminal {
                 table.push(self.lines.add(ProgressBar::new(1).with_style(style)));
             }
             table[at].set_message(line);
+            drawn = at + 1;
         }
+        table.iter().skip(drawn).for_each(|row| row.set_message(""));
     }
 
     fn table(&self) -> std::sync::MutexGuard<'_, Vec<ProgressBar>> {

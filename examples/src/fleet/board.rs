@@ -1,16 +1,17 @@
-//! Owns the figures that the screen shows: one row a node, and how many flights are done. Never draws.
+//! Owns the figures that the screen shows: one row a process, and how much is done. Never draws.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::journal::Host;
+/// How a node is told from every other, a restarted one included.
+pub type Host = String;
 
 /// The figures, shared by everybody who changes or shows them.
 #[derive(Debug, Default)]
 pub struct Board {
-    flown: AtomicUsize,
+    done: AtomicUsize,
     nodes: Mutex<BTreeMap<usize, NodeRow>>,
 }
 
@@ -27,8 +28,10 @@ pub struct NodeRow {
     pub reading: Reading,
     /// Calls a second between its last two readings.
     pub rate: f64,
-    /// Calls in flight to it that failed.
+    /// Calls in flight to it that failed; of one that calls, its own.
     pub failed: usize,
+    /// What it said last beside its readings.
+    pub said: Option<String>,
     read_at: Option<Instant>,
 }
 
@@ -39,6 +42,12 @@ pub enum Phase {
     Starting,
     /// It serves.
     Up,
+    /// It calls the others.
+    Calling,
+    /// It stands still.
+    Frozen,
+    /// Its network is cut.
+    Cut,
     /// It hands its workers over.
     Leaving,
     /// It has left.
@@ -53,6 +62,9 @@ impl Phase {
         match self {
             Self::Starting => "starting",
             Self::Up => "up",
+            Self::Calling => "calling",
+            Self::Frozen => "frozen",
+            Self::Cut => "cut",
             Self::Leaving => "leaving",
             Self::Left => "left",
             Self::Killed => "killed",
@@ -71,31 +83,43 @@ pub struct Reading {
     pub arrived: u64,
     /// Workers that went with a handoff.
     pub departed: u64,
+    /// Members of the cluster that it sees, itself included.
+    pub members: u64,
+    /// Tasks of its runtime.
+    pub tasks: u64,
 }
 
 impl Reading {
     /// The reading as a node's process prints it.
     pub fn line(&self) -> String {
-        format!("at {} {} {} {}", self.workers, self.calls, self.arrived, self.departed)
+        let Self { workers, calls, arrived, departed, members, tasks } = self;
+        format!("at {workers} {calls} {arrived} {departed} {members} {tasks}")
     }
 
     /// The reading in a line that a node's process printed.
     pub fn parse(line: &str) -> Option<Self> {
         let mut numbers = line.strip_prefix("at ")?.split(' ').map(|number| number.parse().ok());
         let mut next = || numbers.next().flatten();
-        Some(Self { workers: next()?, calls: next()?, arrived: next()?, departed: next()? })
+        Some(Self {
+            workers: next()?,
+            calls: next()?,
+            arrived: next()?,
+            departed: next()?,
+            members: next()?,
+            tasks: next()?,
+        })
     }
 }
 
 impl Board {
-    /// Counts one flight.
-    pub fn count_flight(&self) {
-        self.flown.fetch_add(1, Ordering::Relaxed);
+    /// Counts so much as done.
+    pub fn count_done(&self, more: usize) {
+        self.done.fetch_add(more, Ordering::Relaxed);
     }
 
-    /// The flights that are done.
-    pub fn flown(&self) -> usize {
-        self.flown.load(Ordering::Relaxed)
+    /// How much is done.
+    pub fn done(&self) -> usize {
+        self.done.load(Ordering::Relaxed)
     }
 
     /// Begins the row of a node.
@@ -107,9 +131,15 @@ impl Board {
             reading: Reading::default(),
             rate: 0.0,
             failed: 0,
+            said: None,
             read_at: None,
         };
         self.rows_mut().insert(number, row);
+    }
+
+    /// Ends the row of a process.
+    pub fn remove(&self, number: usize) {
+        self.rows_mut().remove(&number);
     }
 
     /// Notes who a node is: it is up.
@@ -145,6 +175,16 @@ impl Board {
         });
     }
 
+    /// Notes how many calls of a process failed so far.
+    pub fn set_failed(&self, number: usize, failed: usize) {
+        self.change(number, |row| row.failed = failed);
+    }
+
+    /// Notes what a process said beside its readings.
+    pub fn hear(&self, number: usize, line: String) {
+        self.change(number, |row| row.said = Some(line));
+    }
+
     /// Counts a call that failed in flight to `host`.
     pub fn count_failure(&self, host: &Host) {
         if let Some(row) = self.rows_mut().values_mut().find(|row| row.host.as_ref() == Some(host)) {
@@ -177,9 +217,9 @@ mod tests {
 
     #[test]
     fn a_reading_survives_its_line() {
-        let reading = Reading { workers: 1, calls: 22, arrived: 3, departed: 4 };
+        let reading = Reading { workers: 1, calls: 22, arrived: 3, departed: 4, members: 5, tasks: 6 };
         assert_eq!(Reading::parse(&reading.line()), Some(reading));
-        assert_eq!(Reading::parse("at 1 2 x 4"), None);
+        assert_eq!(Reading::parse("at 1 2 x 4 5 6"), None);
         assert_eq!(Reading::parse("up 127.0.0.1:1#a"), None);
     }
 
