@@ -39,7 +39,8 @@ impl Leaving {
         Self { swarm: swarm.clone(), timeout: None, task: None }
     }
 
-    /// Workers are handed over for so long at most (default `Config::leave_timeout_ms`, 30 s). Then the node goes anyway.
+    /// Workers are handed over for so long at most (default `Config::leave_timeout_ms`, 30 s). Then the node goes anyway,
+    /// which takes some seconds more only if other nodes do not answer its farewell.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self

@@ -29,6 +29,10 @@ const GOODBYE_WAIT: Duration = Duration::from_secs(5);
 /// How long a leaving node waits for the last calls that come by it, and until they are passed on.
 const FAREWELL_WAIT: Duration = Duration::from_secs(2);
 
+/// How long workers that stay are given to end, if handing over took all the time that there was. One that hangs then does
+/// not keep its node: its leave has a limit.
+const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
+
 /// A node to start.
 pub(crate) struct Plan {
     pub(crate) cluster: String,
@@ -120,7 +124,9 @@ pub(crate) async fn leave(node: &Arc<Node>, limit: Option<Duration>) -> Option<L
     // The channel is closed when the sockets are; either way it is over.
     let closed = node.within(GOODBYE_WAIT, goodbye).await;
     tracing::debug!(node = %node.id(), ?closed, "said goodbye");
-    last_words(node).await;
+    if node.within(until.since(node.now()).max(LAST_WORDS_WAIT), last_words(node)).await.is_none() {
+        tracing::warn!(node = %node.id(), "left though a worker that stayed had not ended");
+    }
     node.stop();
     Some(left)
 }

@@ -1,7 +1,9 @@
 //! What moves with a worker, and what it is told.
 
+use std::time::Duration;
+
 use swarm::prelude::*;
-use swarm::{Event, Swarm};
+use swarm::{Event, LeaveError, Swarm};
 
 use crate::fixture::{
     PATIENCE, Tally, TallyClient, all_know, begin, cluster, join, join_with, next, patient, placed, populate, tally,
@@ -250,6 +252,30 @@ async fn queued_messages_move_along_in_order() {
         assert_eq!(seen.violations, 0, "{name}");
         assert_eq!(seen.callers.values().copied().collect::<Vec<_>>(), [(20, 20), (20, 20)], "{name}");
     }
+}
+
+/// A worker that hangs is not handed over, and its leave says so at its limit: nobody waits for its `die` as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leave_ends_within_its_limit_whatever_hangs() {
+    let mut nodes = cluster("hung", 2).await;
+    let leaver = nodes[1].node();
+    let mut names = (0..).map(|i| format!("hung-{i}"));
+    let name = loop {
+        let name = names.next().expect("there is no last one");
+        LedgerClient::register(&name, ()).on(&nodes[0]).await.expect("the name is free");
+        if host(&nodes[0], &name).await == leaver {
+            break name;
+        }
+    };
+    let ledger = nodes[0].at::<Ledger>(&name);
+    let mut hold = Box::pin(ledger.hold().timeout(PATIENCE));
+    assert_eq!(begin(&mut hold).await, None);
+    begun(&name).await;
+    let limit = Duration::from_millis(200);
+    // `die` alone is given five seconds.
+    let left = tokio::time::timeout(Duration::from_secs(5), nodes.remove(1).leave().timeout(limit)).await;
+    assert_eq!(left.expect("it has a limit"), Err(LeaveError::Incomplete { after: limit, workers: 1 }));
+    release(&name);
 }
 
 /// The fencing token grows with each activation of a name.
