@@ -64,6 +64,9 @@ pub fn number(name: &str) -> Option<usize> {
     name.strip_prefix("book/")?.parse().ok()
 }
 
+/// How often a caller calls the same book that does not answer, before it goes on to its next.
+const AGAIN_MAX: u32 = 8;
+
 /// One caller.
 pub struct Caller {
     /// The node that it calls through.
@@ -95,7 +98,8 @@ impl Caller {
         let mut histories: Vec<_> = self.books.iter().map(|book| (*book, History::default())).collect();
         let mut ticks = tokio::time::interval(self.pace);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for turn in 0.. {
+        let (mut turn, mut failures) = (0, 0);
+        loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 // An end of the sender is the end of the process.
@@ -103,12 +107,17 @@ impl Caller {
             }
             let turns = histories.len();
             let (book, history) = &mut histories[turn % turns];
-            self.call(*book, history).await;
+            // One that failed is called again at once: else its stall would last until its next turn, whatever the cluster does.
+            failures = if self.call(*book, history).await { 0 } else { failures + 1 };
+            if failures % AGAIN_MAX == 0 {
+                turn += 1;
+            }
         }
         Notes { stream: self.stream, histories }
     }
 
-    async fn call(&self, book: usize, history: &mut History) {
+    /// Calls a book; whether it answered.
+    async fn call(&self, book: usize, history: &mut History) -> bool {
         let odd = self.shelf.temper(book) != Temper::Quick;
         let number = history.begin();
         let floor = self.shelf.watch(book).floor();
@@ -116,6 +125,7 @@ impl Caller {
         let call = BookClient::call(name(book), book::Enter { stream: self.stream, number });
         let answer = call.on(&self.swarm).await;
         let now = Instant::now();
+        let answered = answer.is_ok();
         match answer {
             Ok(entered) => {
                 let seen = self.shelf.watch(book).answered(&entered, began, floor, now);
@@ -140,5 +150,6 @@ impl Caller {
                 history.failed(number, error.executed());
             }
         }
+        answered
     }
 }
