@@ -43,7 +43,7 @@ pub enum Message {
     Disagree { term: Term, view: Vec<NodeId> },
     /// I promised more to another.
     Refuse { promised: Term },
-    /// My view changed since I disagreed: ask again.
+    /// My view changed since I disagreed, or did not listen: ask again.
     Nudge,
     /// To the ring owner: this is the highest term that I know.
     Known { term: Term },

@@ -160,8 +160,15 @@ impl Directory {
                 self.world.turn_ring();
                 self.each(now, out, Partition::view_changed);
             }
-            // A node that was declared dead is heard again only when it is a member again.
-            Event::Messages { from, .. } if self.world.is_lost(&from) => {}
+            // A node that was declared dead is heard again only when it is a member again, and then asks anew.
+            Event::Messages { from, batch } if self.world.is_lost(&from) => {
+                let claims = batch.iter().filter(|(_, message)| matches!(message, Message::Claim { .. }));
+                for (partition, _) in claims {
+                    if let Some(partition) = self.partitions.get_mut(usize::from(partition.0)) {
+                        partition.nudges.insert(from);
+                    }
+                }
+            }
             Event::Messages { from, batch } => {
                 for (partition, message) in batch {
                     self.receive(now, out, from, partition, message);

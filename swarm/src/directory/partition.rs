@@ -31,8 +31,8 @@ pub(super) struct Partition {
     pub(super) boss: Option<NodeId>,
     /// The ring owner that was told that this node still owns the partition.
     pub(super) told: Option<NodeId>,
-    /// Whom this node answered that it sees another owner.
-    pub(super) disagreed: BTreeSet<NodeId>,
+    /// Who asked in vain, since this node saw another owner or took the asker for dead: told to ask again when that may help.
+    pub(super) nudges: BTreeSet<NodeId>,
     pub(super) copy: Option<Copy>,
     pub(super) cells: Few<Name, Box<Cell>>,
     /// How many cells the records of the copy describe; these do not stand in `cells`.
@@ -58,7 +58,7 @@ impl Partition {
             promised: Term::default(),
             boss: None,
             told: None,
-            disagreed: BTreeSet::new(),
+            nudges: BTreeSet::new(),
             copy: None,
             cells: Few::default(),
             hosted: 0,
@@ -344,7 +344,7 @@ impl Partition {
 
     /// A node is dead.
     pub(super) fn bury(&mut self, node: NodeId) {
-        self.disagreed.remove(&node);
+        self.nudges.remove(&node);
         if self.told == Some(node) {
             self.told = None;
         }
@@ -359,7 +359,7 @@ impl Partition {
     /// The connection to a node was lost. One that is no member is not reached again before it is one: it counts as not
     /// heard, and is waited for no longer than that.
     pub(super) fn doubt(&mut self, turn: &Turn<'_>, node: NodeId) {
-        self.disagreed.remove(&node);
+        self.nudges.remove(&node);
         if self.told == Some(node) {
             self.told = None;
         }
@@ -387,7 +387,8 @@ impl Partition {
 
     /// The view changed.
     pub(super) fn view_changed(&mut self, turn: &mut Turn<'_>) {
-        for node in std::mem::take(&mut self.disagreed) {
+        // Who is still taken for dead would not get it.
+        for node in self.nudges.extract_if(.., |node| !turn.world.is_lost(node)) {
             turn.send(node, self.id, Message::Nudge);
         }
         let owner = turn.world.owner(self.id).filter(|owner| *owner != turn.world.me);

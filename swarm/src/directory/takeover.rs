@@ -29,7 +29,7 @@ impl Partition {
         let outbids = !Rule::DisagreeFirst.holds() && term < self.promised;
         // This comes before the look at terms: were it after, two nodes with different views would outbid each other.
         if turn.world.owner(self.id) != Some(from) && Rule::Agree.holds() && !outbids {
-            self.disagreed.insert(from);
+            self.nudges.insert(from);
             turn.notice(Notice::Disagreed { partition: self.id, with: from });
             return turn.send(from, self.id, Message::Disagree { term, view });
         }

@@ -3,6 +3,7 @@
 mod cases;
 pub(in crate::directory) mod cluster;
 mod cost;
+mod frozen;
 mod ghost;
 pub(in crate::directory) mod merge;
 mod quorum;
