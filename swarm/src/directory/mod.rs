@@ -195,8 +195,14 @@ impl Directory {
         [self.timers.next(), self.sweep_at, self.departure.due(), lease].into_iter().flatten().min()
     }
 
-    /// What this node is to a partition.
+    /// What this node is to each partition.
     #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn roles(&self) -> impl Iterator<Item = (PartitionId, Role)> {
+        self.partitions.iter().map(|partition| (partition.id, partition.role()))
+    }
+
+    /// What this node is to a partition.
+    #[cfg(test)]
     pub(crate) fn role(&self, partition: PartitionId) -> Role {
         self.partitions[usize::from(partition.0)].role()
     }

@@ -154,10 +154,10 @@ impl Control {
         self.requests.stop();
     }
 
-    /// Whether this node is the owner of a partition, and knows all of it.
+    /// The partitions of which this node is the owner, and knows all.
     #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn owns(&self, partition: PartitionId) -> bool {
-        self.directory.role(partition) == Role::Owner { complete: true }
+    pub(crate) fn owned(&self) -> impl Iterator<Item = PartitionId> {
+        self.directory.roles().filter(|(_, role)| *role == Role::Owner { complete: true }).map(|(partition, _)| partition)
     }
 
     /// How many registrations of the past it remembers one by one.
