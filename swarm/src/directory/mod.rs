@@ -286,7 +286,7 @@ impl Directory {
             Message::Promise { term, copy, cells, view, inherit } => {
                 partition.on_promise(turn, from, term, Promise { copy, cells, view, inherit });
             }
-            Message::Disagree { term, view } => partition.on_disagree(from, term, view, turn),
+            Message::Disagree { term, view } => partition.on_disagree(from, term, &view, turn),
             Message::Refuse { promised } | Message::Nack { promised } => partition.on_outbid(turn, promised),
             Message::Nudge => partition.on_nudge(from),
             Message::Known { term } => partition.on_known(turn, from, term),
