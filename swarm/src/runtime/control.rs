@@ -162,7 +162,10 @@ impl Control {
     /// The partitions of which this node is the owner, and knows all.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn owned(&self) -> impl Iterator<Item = PartitionId> {
-        self.directory.roles().filter(|(_, role)| *role == Role::Owner { complete: true }).map(|(partition, _)| partition)
+        self.directory
+            .roles()
+            .filter(|(_, role)| *role == Role::Owner { complete: true })
+            .map(|(partition, _)| partition)
     }
 
     /// How many registrations of the past it remembers one by one.

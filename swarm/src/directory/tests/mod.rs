@@ -5,6 +5,7 @@ pub(in crate::directory) mod cluster;
 mod cost;
 mod ghost;
 pub(in crate::directory) mod merge;
+mod message;
 mod quorum;
 mod rest;
 mod rules;
