@@ -2,6 +2,7 @@
 //! caller's thread and clock. Never sleeps.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::driver::{Driver, Flow};
@@ -79,6 +80,16 @@ impl Driven {
     /// A node of the cluster was found, as by a beacon of it.
     pub fn heard(&self, node: NodeId, joined: bool) {
         self.driver.search.heard(node, joined);
+    }
+
+    /// A node may be reached at this address, as a seed.
+    pub fn found(&self, addr: SocketAddr) {
+        self.driver.search.found(addr);
+    }
+
+    /// Whether the node is connected to nobody.
+    pub fn is_alone(&self) -> bool {
+        self.driver.search.alone()
     }
 
     /// Who the node takes for members.

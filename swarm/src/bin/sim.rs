@@ -8,17 +8,20 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use swarm::sim::{self, Counts, Fault, Options, Outcome, Rule, Trouble};
+use swarm::sim::{self, Counts, Fault, LargeOptions, Options, Outcome, Phase, Rule, Trouble};
 
 const USAGE: &str =
     "usage: sim [--seed N | --seeds A..B] [--nodes N] [--names N] [--requests N] [--trace] [--without RULE]
+       sim --large N [--names N] [--partitions P] [--seed N]
   --seed N       run this seed
   --seeds A..B   run the seeds from A to B - 1 on all processors (default 0..1000)
   --nodes N      how many nodes there are at first (default 5)
   --names N      how many names are registered at first (default 6)
   --requests N   how many things clients ask for while there is trouble (default 120)
   --trace        print everything that happens
-  --without RULE do without a rule (gate, seal, ..; any other word lists them), and succeed if a seed shows it";
+  --without RULE do without a rule (gate, seal, ..; any other word lists them), and succeed if a seed shows it
+  --large N      measure a cluster of N nodes with default timings; succeed if all came about in its time
+  --partitions P so many slices of the name space (default 4096), only with --large";
 
 /// How much of a failed run is shown when it was not asked for.
 const LINES_SHOWN: usize = 40;
@@ -29,6 +32,8 @@ const COVERING: u64 = 500;
 struct Args {
     seeds: Range<u64>,
     options: Options,
+    /// Instead of them.
+    large: Option<LargeOptions>,
 }
 
 fn main() -> ExitCode {
@@ -40,6 +45,9 @@ fn main() -> ExitCode {
         }
     };
     be_quiet_about_wanted_panics();
+    if let Some(options) = &args.large {
+        return if measure(options) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let single = args.seeds.end - args.seeds.start == 1;
     let holds = match args.options.without {
         Some(rule) if !single => is_noticed(rule, &args),
@@ -57,6 +65,7 @@ fn main() -> ExitCode {
 fn read(args: impl Iterator<Item = String>) -> Result<Args, String> {
     let mut options = Options::default();
     let mut seeds = 0..1_000;
+    let (mut large, mut names, mut partitions) = (None, None, None);
     let mut args = args.peekable();
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("`{arg}` needs a value"));
@@ -71,7 +80,9 @@ fn read(args: impl Iterator<Item = String>) -> Result<Args, String> {
                 seeds = number(from)?..number(to)?;
             }
             "--nodes" => options.nodes = number(&value()?)?,
-            "--names" => options.names = number(&value()?)?,
+            "--names" => names = Some(number(&value()?)?),
+            "--large" => large = Some(LargeOptions::of(number(&value()?)?)),
+            "--partitions" => partitions = Some(number(&value()?)?),
             "--requests" => options.requests = number(&value()?)?,
             "--trace" => options.trace = true,
             "--without" => options.without = Some(rule(&value()?)?),
@@ -81,10 +92,21 @@ fn read(args: impl Iterator<Item = String>) -> Result<Args, String> {
     if seeds.is_empty() {
         return Err(format!("there is no seed in {seeds:?}"));
     }
+    options.names = names.unwrap_or(options.names);
+    if let Some(large) = &mut large {
+        if !(4..=4_000).contains(&large.nodes) {
+            return Err("a large world needs 4 to 4000 nodes".to_owned());
+        }
+        large.names = names.unwrap_or(large.names);
+        large.config.net.partitions = partitions.unwrap_or(large.config.net.partitions);
+        large.seed = if seeds.end - seeds.start == 1 { seeds.start } else { large.seed };
+    } else if partitions.is_some() {
+        return Err("`--partitions` goes with `--large`".to_owned());
+    }
     if !(2..=100).contains(&options.nodes) || options.names == 0 {
         return Err("a world needs 2 to 100 nodes, and a name".to_owned());
     }
-    Ok(Args { seeds, options })
+    Ok(Args { seeds, options, large })
 }
 
 fn rule(text: &str) -> Result<Rule, String> {
@@ -129,6 +151,56 @@ fn one(args: &Args) -> bool {
     drop(out);
     println!("{}", told(&outcome));
     outcome.violation.is_none()
+}
+
+/// Measures a large cluster. Says whether all came about in its time.
+fn measure(options: &LargeOptions) -> bool {
+    let begun = Instant::now();
+    let LargeOptions { nodes, names, seed, config, .. } = options;
+    println!("{nodes} nodes, {names} names, {} partitions, seed {seed}", config.net.partitions);
+    println!(
+        "{:<22} {:>8} {:>8} {:>8} {:>8} | {:>9} {:>9} {:>9} {:>10} | {:>6}",
+        "virtual seconds", "half", "all", "at rest", "limit", "packets/s", "bytes/s", "writes/s", "bytes/s", "real s"
+    );
+    let mut last = begun;
+    let outcome = sim::large(options, |phase| {
+        println!("{} | {:>6.1}", row(phase), last.elapsed().as_secs_f64());
+        last = Instant::now();
+    });
+    if let Some(problem) = &outcome.problem {
+        println!("NOT IN TIME: {problem}");
+    }
+    let memory = peak_bytes().map(|peak| {
+        let all = peak as f64 / f64::from(1 << 20);
+        format!(", {all:.0} MiB at most ({:.2} MiB a node)", all / *nodes as f64)
+    });
+    println!("{:.1} s{}", begun.elapsed().as_secs_f64(), memory.unwrap_or_default());
+    outcome.problem.is_none()
+}
+
+fn row(phase: &Phase) -> String {
+    let seconds = |time: Option<Duration>| time.map_or("-".to_owned(), |time| format!("{:.2}", time.as_secs_f64()));
+    let (half, all) = phase.known.unzip();
+    let rates = &phase.rates;
+    format!(
+        "{:<22} {:>8} {:>8} {:>8} {:>8} | {:>9.1} {:>9.0} {:>9.1} {:>10.0}",
+        phase.what,
+        seconds(half),
+        seconds(all),
+        seconds(Some(phase.rested)),
+        seconds(Some(phase.limit)),
+        rates.packets,
+        rates.packet_bytes,
+        rates.writes,
+        rates.written_bytes
+    )
+}
+
+/// The most memory that this process has had, where the system tells it.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
 }
 
 fn told(outcome: &Outcome) -> String {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
+use crate::directory::message::Nodes;
 use crate::directory::world::World;
 use crate::rules::Rule;
 
@@ -33,6 +34,8 @@ pub(super) struct Claim {
     pub(super) inherited: BTreeSet<NodeId>,
     /// Members that others see, though this node may not.
     pub(super) must: BTreeSet<NodeId>,
+    /// The list that was added to them last: nearly all that come are equal, and to compare them is far less.
+    learnt: Nodes,
     /// Not heard for too long: it goes on without them.
     pub(super) forced: BTreeSet<NodeId>,
     /// Who saw another owner when asked last.
@@ -59,6 +62,14 @@ impl Claim {
         }
         need.iter()
             .all(|node| self.covered.contains(node) || self.inherited.contains(node) || self.forced.contains(node))
+    }
+
+    /// Others see these.
+    pub(super) fn learn(&mut self, nodes: &Nodes) {
+        if self.learnt != *nodes {
+            self.must.extend(nodes.iter());
+            self.learnt = nodes.clone();
+        }
     }
 
     /// Who has not been heard: neither covered nor given up.
@@ -108,6 +119,7 @@ impl Claim {
     pub(super) fn forget(&mut self, node: NodeId) {
         self.uncover(node);
         self.must.remove(&node);
+        self.learnt = Nodes::default();
         self.forced.remove(&node);
     }
 }

@@ -23,6 +23,9 @@ use crate::worker::KindId;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 pub struct DirectiveId(pub u32);
 
+/// A list of nodes, in order, that messages of one batch share.
+pub type Nodes = Arc<Vec<NodeId>>;
+
 /// One message about one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub enum Message {
@@ -34,13 +37,14 @@ pub enum Message {
         #[rkyv(with = rkyv::with::Map<Unshare>)]
         copy: Option<Arc<Copy>>,
         cells: Vec<(Name, CellReport)>,
-        /// Whom I see: they are to be asked too.
-        view: Vec<NodeId>,
+        /// Whom I see: they are to be asked too. A frame has what many promises have in common once, or answers for all
+        /// partitions would grow with the square of the members.
+        view: Nodes,
         /// Whom I, a complete owner until now, had covered.
-        inherit: Vec<NodeId>,
+        inherit: Nodes,
     },
     /// My view names another owner.
-    Disagree { term: Term, view: Vec<NodeId> },
+    Disagree { term: Term, view: Nodes },
     /// I promised more to another.
     Refuse { promised: Term },
     /// My view changed since I disagreed, or did not listen: ask again.

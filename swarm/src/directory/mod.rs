@@ -202,8 +202,14 @@ impl Directory {
         [self.timers.next(), self.sweep_at, self.departure.due(), lease].into_iter().flatten().min()
     }
 
-    /// What this node is to a partition.
+    /// What this node is to each partition.
     #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn roles(&self) -> impl Iterator<Item = (PartitionId, Role)> {
+        self.partitions.iter().map(|partition| (partition.id, partition.role()))
+    }
+
+    /// What this node is to a partition.
+    #[cfg(test)]
     pub(crate) fn role(&self, partition: PartitionId) -> Role {
         self.partitions[usize::from(partition.0)].role()
     }
@@ -287,7 +293,7 @@ impl Directory {
             Message::Promise { term, copy, cells, view, inherit } => {
                 partition.on_promise(turn, from, term, Promise { copy, cells, view, inherit });
             }
-            Message::Disagree { term, view } => partition.on_disagree(from, term, view, turn),
+            Message::Disagree { term, view } => partition.on_disagree(from, term, &view, turn),
             Message::Refuse { promised } | Message::Nack { promised } => partition.on_outbid(turn, promised),
             Message::Nudge => partition.on_nudge(from),
             Message::Known { term } => partition.on_known(turn, from, term),

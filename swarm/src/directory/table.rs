@@ -68,7 +68,7 @@ impl Table {
     pub(super) fn remove(&mut self, name: &Name) {
         if let Ok(place) = self.find(name) {
             self.slots.remove(place);
-            if self.slots.len() < self.slots.capacity() / 2 {
+            if 2 * self.slots.len() < self.slots.capacity() {
                 self.slots.shrink_to(self.slots.len() + self.slots.len() / Self::SPARE);
             }
         }
@@ -196,6 +196,19 @@ mod tests {
         let mut sorted: Vec<&Record> = records.values().collect();
         sorted.sort_by_key(|record| (part(record.name()), record.name()));
         sorted
+    }
+
+    #[test]
+    fn a_table_that_shrinks_keeps_no_more_than_twice_its_room() {
+        for most in 1..=NAMES.len() {
+            let mut table = Table::default();
+            NAMES[..most].iter().for_each(|name| table.insert(record(name, 1)));
+            for name in &NAMES[..most] {
+                table.remove(name);
+                let (len, capacity) = (table.len(), table.slots.capacity());
+                assert!(capacity <= 2 * len.max(2), "{capacity} for {len} of {most}");
+            }
+        }
     }
 
     proptest! {

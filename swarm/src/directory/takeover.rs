@@ -7,7 +7,7 @@ use swarm_net::node::NodeId;
 
 use crate::directory::action::Notice;
 use crate::directory::copy::Copy;
-use crate::directory::message::{CellReport, Message};
+use crate::directory::message::{CellReport, Message, Nodes};
 use crate::directory::partition::Partition;
 use crate::directory::record::Record;
 use crate::directory::turn::Turn;
@@ -19,13 +19,13 @@ use crate::rules::Rule;
 pub(super) struct Promise {
     pub(super) copy: Option<Arc<Copy>>,
     pub(super) cells: Vec<(Name, CellReport)>,
-    pub(super) view: Vec<NodeId>,
-    pub(super) inherit: Vec<NodeId>,
+    pub(super) view: Nodes,
+    pub(super) inherit: Nodes,
 }
 
 impl Partition {
     pub(super) fn on_claim(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) {
-        let view: Vec<NodeId> = turn.world.view.keys().copied().collect();
+        let view = turn.world.members.clone();
         let outbids = !Rule::DisagreeFirst.holds() && term < self.promised;
         // This comes before the look at terms: were it after, two nodes with different views would outbid each other.
         if turn.world.owner(self.id) != Some(from) && Rule::Agree.holds() && !outbids {
@@ -41,9 +41,11 @@ impl Partition {
                 let claim = &office.claim;
                 let all = claim.covered.iter().chain(&claim.inherited).chain(&claim.must).chain(turn.world.view.keys());
                 let all: std::collections::BTreeSet<NodeId> = all.copied().collect();
-                all.into_iter().filter(|node| !turn.world.down.contains(node)).collect()
+                let all: Vec<NodeId> = all.into_iter().filter(|node| !turn.world.down.contains(node)).collect();
+                // Nearly always it had covered whom it sees.
+                if all == *view { view.clone() } else { Nodes::new(all) }
             }
-            Some(_) | None => Vec::new(),
+            Some(_) | None => Nodes::default(),
         };
         if Rule::Promise.holds() {
             self.promised = term;
@@ -65,10 +67,10 @@ impl Partition {
         claim.covered.insert(from);
         claim.forced.remove(&from);
         if Rule::Closure.holds() {
-            claim.must.extend(promise.view);
-            claim.must.extend(promise.inherit.iter().copied());
+            claim.learn(&promise.view);
+            claim.learn(&promise.inherit);
         }
-        claim.inherited.extend(promise.inherit);
+        claim.inherited.extend(promise.inherit.iter());
         self.see_all(from, promise.cells);
         self.stale = true;
         let Some(office) = &mut self.office else { return };
@@ -112,12 +114,12 @@ impl Partition {
         }
     }
 
-    pub(super) fn on_disagree(&mut self, from: NodeId, term: Term, view: Vec<NodeId>, turn: &mut Turn<'_>) {
+    pub(super) fn on_disagree(&mut self, from: NodeId, term: Term, view: &Nodes, turn: &mut Turn<'_>) {
         let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
             return;
         };
         if Rule::Closure.holds() {
-            office.claim.must.extend(view);
+            office.claim.learn(view);
         }
         office.claim.disagree(from);
         self.stale = true;

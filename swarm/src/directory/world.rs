@@ -9,6 +9,7 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::{PartitionId, Ring};
 
 use crate::directory::config::DirectoryConfig;
+use crate::directory::message::Nodes;
 use crate::directory::quorum::Standing;
 use crate::placement::Placement;
 use crate::worker::KindId;
@@ -19,6 +20,8 @@ pub(super) struct World {
     pub(super) me: NodeId,
     pub(super) config: DirectoryConfig,
     pub(super) view: Arc<View>,
+    /// Who is in the view.
+    pub(super) members: Nodes,
     pub(super) ring: Ring,
     pub(super) down: BTreeSet<NodeId>,
     /// Lost, but perhaps alive elsewhere and still running what it hosts.
@@ -37,6 +40,7 @@ impl World {
             me,
             config,
             view: Arc::new(BTreeMap::new()),
+            members: Nodes::default(),
             ring,
             down: BTreeSet::new(),
             missing: BTreeSet::new(),
@@ -55,6 +59,7 @@ impl World {
             self.down.remove(node);
             self.missing.remove(node);
         }
+        self.members = Nodes::new(view.keys().copied().collect());
         self.view = view;
         self.turn_ring();
         gained

@@ -72,6 +72,8 @@ impl Input {
             Self::Directory(_, payload) | Self::Asks(_, payload) | Self::Answers(_, payload) => payload.len().max(NAME),
             Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::LetGo(_) | Self::Look | Self::Stop => NAME,
             // They concern every partition.
+            // The ring turns after the last of those that come together.
+            Self::Member(MemberEvent::Up(_) | MemberEvent::Changed(_)) => 1,
             Self::Member(_) | Self::Reset(_) | Self::Leave(..) => TURN_WEIGHT_MAX,
         }
     }
@@ -93,6 +95,8 @@ pub(crate) struct Control {
     directory: Directory,
     requests: Requests,
     view: View,
+    /// Who came or changed since the view was last made known, in order. Empty between turns.
+    met: Vec<MemberEvent>,
     routing: Routing,
     routing_changed: bool,
     actions: Vec<Action>,
@@ -119,6 +123,7 @@ impl Control {
             directory,
             requests: Requests::starting_at(first_request),
             view,
+            met: Vec::new(),
             routing,
             routing_changed: false,
             actions: Vec::new(),
@@ -154,10 +159,13 @@ impl Control {
         self.requests.stop();
     }
 
-    /// Whether this node is the owner of a partition, and knows all of it.
+    /// The partitions of which this node is the owner, and knows all.
     #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn owns(&self, partition: PartitionId) -> bool {
-        self.directory.role(partition) == Role::Owner { complete: true }
+    pub(crate) fn owned(&self) -> impl Iterator<Item = PartitionId> {
+        self.directory
+            .roles()
+            .filter(|(_, role)| *role == Role::Owner { complete: true })
+            .map(|(partition, _)| partition)
     }
 
     /// How many registrations of the past it remembers one by one.
@@ -200,8 +208,12 @@ impl Control {
         {
             goes_on &= !matches!(input, Input::Stop);
             weight += input.weight();
+            if !matches!(input, Input::Member(MemberEvent::Up(_) | MemberEvent::Changed(_))) {
+                weight += self.meet(now);
+            }
             self.take(now, input);
         }
+        self.meet(now);
         self.timeouts(now);
         self.count(now.instant);
         self.send();
@@ -276,10 +288,25 @@ impl Control {
         }
     }
 
+    /// Those who came or changed one right after the other are met at once: membership reports many together, so that the
+    /// ring turns once for all of them. Says what that weighs.
+    fn meet(&mut self, now: Now) -> usize {
+        if self.met.is_empty() {
+            return 0;
+        }
+        self.view_changed(now);
+        self.answer_leavers();
+        for event in std::mem::take(&mut self.met) {
+            self.node.tell_member(&event);
+        }
+        TURN_WEIGHT_MAX
+    }
+
     fn member(&mut self, now: Now, event: MemberEvent) {
         match event.clone() {
             MemberEvent::Up(member) | MemberEvent::Changed(member) => {
                 self.view.insert(member.id, member);
+                return self.met.push(event);
             }
             MemberEvent::Down(node, why) => {
                 let was_member = self.view.remove(&node).is_some();

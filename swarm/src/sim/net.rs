@@ -45,6 +45,19 @@ pub(super) struct Inner {
     cuts: BTreeSet<(SocketAddr, SocketAddr)>,
     weather: Weather,
     counts: Counts,
+    traffic: Traffic,
+    /// Processes that may have something to do since [`Net::take_busy`] was asked last.
+    busy: BTreeSet<SocketAddr>,
+}
+
+/// What nodes have sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Traffic {
+    pub(super) packets: u64,
+    pub(super) packet_bytes: u64,
+    /// Writes to connections: what a system call takes.
+    pub(super) writes: u64,
+    pub(super) written_bytes: u64,
 }
 
 /// A process that has the address now.
@@ -140,6 +153,8 @@ impl Net {
             cuts: BTreeSet::new(),
             weather: Weather::default(),
             counts: Counts::default(),
+            traffic: Traffic::default(),
+            busy: BTreeSet::new(),
         })))
     }
 
@@ -176,6 +191,19 @@ impl Net {
     /// Whether the process at an address has something to do.
     pub(super) fn has_work(&self, addr: SocketAddr) -> bool {
         self.lock().hosts.get(&addr).is_some_and(|host| !host.ready.is_empty())
+    }
+
+    /// The processes that have something to do, among those to which something has happened.
+    pub(super) fn take_busy(&self) -> BTreeSet<SocketAddr> {
+        let mut net = self.lock();
+        let mut busy = std::mem::take(&mut net.busy);
+        busy.retain(|addr| net.hosts.get(addr).is_some_and(|host| !host.ready.is_empty()));
+        busy
+    }
+
+    /// What all nodes have sent since the beginning.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.lock().traffic
     }
 
     pub(super) fn set_weather(&self, weather: Weather) {
@@ -248,6 +276,8 @@ impl Inner {
     }
 
     pub(super) fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        self.traffic.packets += 1;
+        self.traffic.packet_bytes += bytes.len() as u64;
         let Weather { lost, doubled, late, corrupted, latest } = self.weather;
         if self.chance(lost) {
             return self.counts.add(Fault::Lost);
@@ -278,6 +308,7 @@ impl Inner {
         if let Some(host) = self.hosts.get_mut(&to).filter(|host| host.runs) {
             host.packets.push_back((from, bytes));
             host.ready.entry(Token::DATAGRAMS).or_default();
+            self.busy.insert(to);
         }
     }
 
@@ -288,6 +319,7 @@ impl Inner {
             && let Some(host) = self.hosts.get_mut(&end.addr).filter(|host| host.runs && host.life == end.life)
         {
             *host.ready.entry(token).or_default() |= writable;
+            self.busy.insert(end.addr);
         }
     }
 
@@ -299,6 +331,8 @@ impl Inner {
         let at = end.coming.back().map_or(at, |(last, _)| at.max(*last));
         if let Segment::Bytes(bytes) = &segment {
             end.under_way += bytes.len();
+            self.traffic.writes += 1;
+            self.traffic.written_bytes += bytes.len() as u64;
         }
         end.coming.push_back((at, segment));
         if end.coming.len() == 1 && !end.held_up {
@@ -338,6 +372,7 @@ impl Inner {
                     end.connected = true;
                     host.backlog.push_back(id);
                     host.ready.entry(Token::LISTENER).or_default();
+                    self.busy.insert(end.addr);
                     self.push(id, 1 - side, Segment::Accepted);
                 }
                 Some(host) if host.answers => self.push(id, 1 - side, Segment::Reset),

@@ -1,6 +1,7 @@
 //! Owns what a simulated world is like when nothing is left to be done: who sees whom, who owns what, where names are,
 //! and what is kept. Never changes anything.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use swarm_net::member::View;
@@ -24,11 +25,11 @@ impl World {
 
     /// What is not yet as it is to be in the end, if anything.
     pub(super) fn unsettled(&self) -> Option<String> {
-        let live: Vec<NodeId> = self.sites().map(|(_, site)| site.id()).collect();
+        let live: BTreeSet<NodeId> = self.sites().map(|(_, site)| site.id()).collect();
         if let Some((_, site)) = self.sites().find(|(_, site)| !site.has_joined()) {
             return Some(format!("{} has not joined", site.id()));
         }
-        for (me, view) in self.views() {
+        for (me, view) in self.views().into_iter().filter(|(_, view)| !view.keys().eq(&live)) {
             let missing = live.iter().find(|node| !view.contains_key(node));
             let dead = view.keys().find(|node| !live.contains(node));
             if let Some(node) = missing.or(dead) {
@@ -37,11 +38,16 @@ impl World {
             }
         }
         let (first, routing) = self.sites().next().map(|(_, site)| (site, site.node().routing().clone()))?;
+        let mut owners: BTreeMap<PartitionId, Vec<NodeId>> = BTreeMap::new();
+        for (_, site) in self.sites() {
+            for partition in site.control().owned() {
+                owners.entry(partition).or_default().push(site.id());
+            }
+        }
         for partition in 0..self.config.net.partitions {
             let partition = PartitionId(u16::try_from(partition).unwrap_or(0));
             let owner = routing.owner(partition);
-            let complete: Vec<NodeId> =
-                self.sites().filter(|(_, site)| site.control().owns(partition)).map(|(_, site)| site.id()).collect();
+            let complete = owners.remove(&partition).unwrap_or_default();
             if complete.len() != 1 || owner != complete.first().copied() {
                 return Some(format!(
                     "{} takes {owner:?} for the owner of {partition:?}; owners are {complete:?}",
@@ -53,10 +59,11 @@ impl World {
             .sites()
             .flat_map(|(_, site)| site.node().places.cells().map(move |cell| (cell.name().clone(), site.id())))
             .collect();
+        let able: BTreeSet<NodeId> =
+            self.sites().filter(|(slot, _)| self.knows(*slot)).map(|(_, site)| site.id()).collect();
         for (name, node) in &cells {
             let owner = routing.owner(routing.partition_of(name));
-            let able =
-                owner.is_some_and(|owner| self.sites().any(|(slot, site)| site.id() == owner && self.knows(slot)));
+            let able = owner.is_some_and(|owner| able.contains(&owner));
             if able && owner != Some(*node) {
                 return Some(format!("{name} is on {node}, and belongs to {owner:?}"));
             }

@@ -12,7 +12,7 @@ use crate::sim::journal::{self, OpId, Told, What};
 use crate::sim::ledger::{Club, Ledger};
 use crate::sim::net::Weather;
 use crate::sim::time::{MS, S, Time, US};
-use crate::sim::world::World;
+use crate::sim::world::{Finding, World};
 
 /// What a world is like, beside its seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl<'a> Play<'a> {
         config.net.partitions = 8;
         config.message_bytes_max = MESSAGE_BYTES_MAX;
         let drifts = seed & 8 != 0;
-        Self { world: World::new(seed, config, drifts), options, trouble, guests: Vec::new() }
+        Self { world: World::new(seed, config, drifts, Finding::Beacons), options, trouble, guests: Vec::new() }
     }
 
     fn whole(&mut self) -> Option<Violation> {

@@ -1,6 +1,6 @@
 //! A short sweep, that a seed says it all, and the seeds that found something once.
 
-use super::{Counts, Fault, Options, run};
+use super::{Counts, Fault, LargeOptions, Options, large, run};
 
 #[test]
 fn a_seed_gives_the_same_run_byte_for_byte() {
@@ -32,6 +32,35 @@ fn a_short_sweep_finds_nothing_though_everything_goes_wrong() {
     assert!(missing.is_empty(), "{missing:?} did not occur: {faults}");
     // Aborted handoffs are too rare for so few seeds: `sim --seeds` asserts them.
     assert!(handoffs > 0 && failovers > 0 && conflicts > 0, "{handoffs} {failovers} {conflicts}");
+}
+
+/// The form in which large clusters are measured, with few nodes.
+#[test]
+fn a_cluster_is_measured_through_a_crash_a_leave_and_a_join() {
+    let mut options = LargeOptions::of(12);
+    options.config.net.partitions = 256;
+    let mut told = 0;
+    let outcome = large(&options, |_| told += 1);
+    assert_eq!(outcome.problem, None);
+    let phases: Vec<_> = outcome.phases.iter().map(|phase| (phase.what, phase.known.is_some())).collect();
+    let expected = [
+        ("form", true),
+        ("names are registered", false),
+        ("rest", false),
+        ("a process crashes", true),
+        ("a machine loses power", true),
+        ("a node leaves", true),
+        ("a node joins", true),
+    ];
+    assert_eq!((phases, told), (expected.to_vec(), expected.len()));
+    for phase in &outcome.phases {
+        assert!(phase.rested <= phase.limit, "{phase:?}");
+        assert!(phase.known.is_none_or(|(half, all)| half <= all && all <= phase.rested), "{phase:?}");
+    }
+    // Probes and gossip never rest: each node probes one other in each period, and is answered.
+    let resting = &outcome.phases[2].rates;
+    let probes = 1_000.0 / options.config.net.membership.probe_period_ms as f64;
+    assert!((probes..20.0 * probes).contains(&resting.packets), "{resting:?}");
 }
 
 /// Each of these led to a fault of the code on the day when it was found. The code has changed since, and with it what a seed

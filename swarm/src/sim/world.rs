@@ -1,7 +1,7 @@
 //! Owns a simulated world: its processes, their network, what happens in it, and when. One thread, one source of chance.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use swarm_net::node::NodeId;
 use swarm_net::time::Clock;
@@ -30,11 +30,27 @@ const SPINS_MAX: u32 = 100_000;
 /// All parts of a node.
 const PARTS: [Part; 4] = [Part::Io, Part::Control, Part::Tasks, Part::Timers];
 
+/// As discovery by seeds tries them, while a node knows nobody and after.
+const SEEDS_EAGER: Time = 500 * MS;
+const SEEDS_STEADY: Time = 15 * S;
+
+/// The host part of the first address.
+const FIRST_HOST: u32 = 0x0A00_0001;
+
+/// How nodes find each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// Each is heard by all, as by multicast.
+    Beacons,
+    /// Each knows the addresses of the first so many.
+    Seeds(usize),
+}
+
 /// Something that happens by the world's will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
-    /// A node says that it is there.
-    Beacon(usize, u32),
+    /// A node looks for others.
+    Search(usize, u32),
     /// A node that stood still goes on.
     Resume(usize, u32),
     /// A process starts where one was, with its wall clock so many milliseconds behind.
@@ -68,6 +84,7 @@ pub(super) struct World {
     steps: BTreeMap<(Time, u64), Step>,
     order: u64,
     drifts: bool,
+    finding: Finding,
     /// How often a part has run since it had last let time pass, and what became too much.
     spins: u32,
     spun: Option<String>,
@@ -78,7 +95,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, config: Config, drifts: bool) -> Self {
+    pub(super) fn new(seed: u64, config: Config, drifts: bool, finding: Finding) -> Self {
         Self {
             dice: Dice::new(seed),
             net: Net::new(seed.rotate_left(17)),
@@ -90,6 +107,7 @@ impl World {
             steps: BTreeMap::new(),
             order: 0,
             drifts,
+            finding,
             spins: 0,
             spun: None,
             missing: Vec::new(),
@@ -157,10 +175,8 @@ impl World {
     /// Room for one more process.
     pub(super) fn add_slot(&mut self) -> usize {
         let n = self.slots.len();
-        let host = u8::try_from(n + 1).expect("a world has fewer than 255 nodes");
-        let addr = ([10, 0, 0, host], 45_893).into();
         self.slots.push(Slot {
-            addr,
+            addr: addr_of(n),
             site: None,
             life: 0,
             since: 0,
@@ -196,7 +212,7 @@ impl World {
         (place.site, place.paused, place.leaving, place.knows) = (Some(site), false, false, knows);
         self.plan(slot);
         let first = self.dice.roll(50) as Time * MS;
-        self.after(first, Step::Beacon(slot, life));
+        self.after(first, Step::Search(slot, life));
     }
 
     /// The process at a slot is no more.
@@ -308,10 +324,8 @@ impl World {
         journal::with(|journal| journal.now = self.now);
         if net.is_some_and(|at| at <= self.now) {
             self.net.advance(self.now);
-            for slot in 0..self.slots.len() {
-                if self.net.has_work(self.slots[slot].addr) {
-                    self.plan_part(slot, Part::Io);
-                }
+            for addr in self.net.take_busy() {
+                self.plan_part(slot_of(addr), Part::Io);
             }
         } else if step == Some(next) {
             let (_, step) = self.steps.pop_first()?;
@@ -329,7 +343,7 @@ impl World {
 
     fn take(&mut self, step: Step) {
         match step {
-            Step::Beacon(slot, life) if self.slots[slot].life == life => self.beacon(slot, life),
+            Step::Search(slot, life) if self.slots[slot].life == life => self.search(slot, life),
             Step::Resume(slot, life) => self.resume(slot, life),
             Step::Restart(slot, behind_ms) if self.slots[slot].site.is_none() => {
                 journal::with(|journal| {
@@ -344,24 +358,47 @@ impl World {
                 journal::note(|| "all ways are free".to_owned());
                 self.net.heal();
             }
-            Step::Beacon(..) | Step::Restart(..) | Step::Told => {}
+            Step::Search(..) | Step::Restart(..) | Step::Told => {}
         }
     }
 
-    fn beacon(&mut self, slot: usize, life: u32) {
+    fn search(&mut self, slot: usize, life: u32) {
+        if self.slots[slot].site.is_none() {
+            return;
+        }
+        let pause = match self.finding {
+            Finding::Beacons => {
+                if !self.slots[slot].paused {
+                    self.beacon(slot);
+                }
+                BEACON + self.dice.roll(50) as Time * MS
+            }
+            Finding::Seeds(seeds) => self.try_seeds(slot, seeds),
+        };
+        self.after(pause, Step::Search(slot, life));
+    }
+
+    fn beacon(&mut self, slot: usize) {
         let Some(site) = &self.slots[slot].site else { return };
         let (id, addr, joined) = (site.id(), site.addr, site.driven().membership().joined());
-        if !self.slots[slot].paused {
-            for other in 0..self.slots.len() {
-                let heard = other != slot && !self.net.is_cut(addr, self.slots[other].addr);
-                if let Some(hearer) = self.slots[other].site.as_ref().filter(|_| heard) {
-                    hearer.driven().heard(id, joined);
-                    self.plan_part(other, Part::Io);
-                }
+        for other in 0..self.slots.len() {
+            let heard = other != slot && !self.net.is_cut(addr, self.slots[other].addr);
+            if let Some(hearer) = self.slots[other].site.as_ref().filter(|_| heard) {
+                hearer.driven().heard(id, joined);
+                self.plan_part(other, Part::Io);
             }
         }
-        let next = BEACON + self.dice.roll(50) as Time * MS;
-        self.after(next, Step::Beacon(slot, life));
+    }
+
+    /// Names the seeds to a node, and says when to do so again.
+    fn try_seeds(&mut self, slot: usize, seeds: usize) -> Time {
+        let Some(site) = &self.slots[slot].site else { return SEEDS_STEADY };
+        for seed in self.slots.iter().take(seeds) {
+            site.driven().found(seed.addr);
+        }
+        let pause = if site.driven().is_alone() { SEEDS_EAGER } else { SEEDS_STEADY };
+        self.plan_part(slot, Part::Io);
+        pause
     }
 
     fn resume(&mut self, slot: usize, life: u32) {
@@ -434,5 +471,17 @@ impl World {
                 self.queue.remove(&(due, slot, part));
             }
         }
+    }
+}
+
+fn addr_of(slot: usize) -> SocketAddr {
+    let host = u32::try_from(slot).expect("a world has few nodes");
+    (Ipv4Addr::from_bits(FIRST_HOST + host), 45_893).into()
+}
+
+fn slot_of(addr: SocketAddr) -> usize {
+    match addr.ip() {
+        IpAddr::V4(ip) => (ip.to_bits() - FIRST_HOST) as usize,
+        IpAddr::V6(_) => unreachable!("all addresses are made by `addr_of`"),
     }
 }

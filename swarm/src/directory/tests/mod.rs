@@ -6,6 +6,7 @@ mod cost;
 mod frozen;
 mod ghost;
 pub(in crate::directory) mod merge;
+mod message;
 mod quorum;
 mod rest;
 mod rules;

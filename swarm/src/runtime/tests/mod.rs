@@ -4,6 +4,7 @@
 mod alarms;
 mod audit;
 mod cases;
+mod control;
 mod directory;
 mod leaving;
 mod links;
