@@ -211,12 +211,11 @@ impl Case<'_> {
         if plan.seq > self.stable && Rule::Intent.holds() { Verdict::AwaitStable(plan.seq) } else { Verdict::Carry }
     }
 
-    /// The instance that goes on: the latest that is not contained in another, wherever it is. Were it the one that is where it
-    /// should be, a name would be answered by an older epoch than has answered already, and fences outside would shut it out.
+    /// The instance that goes on: not contained in another, best where it should be, else the latest.
     fn winner(&self) -> Option<(NodeId, &CellReport)> {
         let contained = |epoch: Epoch| self.cells.iter().any(|(_, cell)| cell.absorbed.contains(&epoch));
         let free = self.cells.iter().filter(|(_, cell)| !contained(cell.epoch));
-        free.max_by_key(|(_, cell)| cell.epoch).map(|(at, cell)| (*at, cell))
+        free.max_by_key(|(at, cell)| (Some(*at) == self.desired, cell.epoch)).map(|(at, cell)| (*at, cell))
     }
 
     fn decide_start(&self, record: &Record) -> Verdict {

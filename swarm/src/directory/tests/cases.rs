@@ -80,12 +80,12 @@ fn a_merge_that_fails_is_tried_again_later() -> Check {
         all.heal(n, 2)?;
         all.heal(2, n)?;
     }
-    let merging = |all: &Cluster| matches!(all.nodes[1].cells[&x].job, Some(Job::Absorb { .. }));
+    let merging = |all: &Cluster| matches!(all.nodes[2].cells[&x].job, Some(Job::Absorb { .. }));
     for _ in 0..3 {
         all.until(merging)?;
-        all.work(1, &x, false)?;
+        all.work(2, &x, false)?;
         all.deliver_all()?;
-        assert!(all.sealed(2, "x"), "the other state waits");
+        assert!(all.sealed(1, "x"), "the other state waits");
         all.tick(Duration::from_secs(1))?;
     }
     all.rest()?;

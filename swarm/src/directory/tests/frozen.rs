@@ -3,7 +3,6 @@
 use crate::directory::Event;
 use crate::directory::tests::cluster::{Check, Cluster};
 use crate::directory::tests::steps::formed;
-use crate::name::Name;
 
 /// Everybody takes a node for dead, and what it hosted runs elsewhere.
 fn taken_for_dead(all: &mut Cluster, n: usize) -> Check {
@@ -36,29 +35,6 @@ fn who_was_not_listened_to_is_told_when_it_is_a_member_again() -> Check {
     assert_eq!(all.owner("x"), Some(2), "without any time having passed");
     assert_eq!(all.hosts("x"), [2]);
     all.rest()
-}
-
-/// What had stood still was where the ring wants the name, and went on at its old epoch for good: whoever fences by epochs had
-/// seen a later one, and shut it out.
-#[test]
-fn the_instance_that_stood_still_gives_way_to_the_later_one() -> Check {
-    let (mut all, x) = (formed(3), Name::from("x"));
-    all.registered_at(2, "x")?;
-    taken_for_dead(&mut all, 2)?;
-    let (old, later) = (all.nodes[2].cells[&x].epoch, all.nodes[1].cells[&x].epoch);
-    assert!(old < later);
-    all.call(1, &x);
-    all.call(2, &x);
-    all.feed(2, Event::Stalled)?;
-    for n in [0, 1] {
-        all.heal(n, 2)?;
-    }
-    all.until(|all| all.sealed(2, "x"))?;
-    assert!(all.runs(1, "x"), "the later one serves on");
-    all.rest()?;
-    assert_eq!(all.hosts("x"), [2]);
-    assert!(all.nodes[2].cells[&x].epoch > later, "what moves there is a new activation");
-    Ok(())
 }
 
 /// Views change for other reasons as well, and then it is still not listened to.
