@@ -78,9 +78,9 @@
 //! - Calls and casts of one caller to one name run in the order in which they were made.
 //! - [`CallError::executed`] is never wrong. Only what provably did not run is tried again by itself.
 //! - Every queue and every wait has a limit: full ones refuse, and nothing waits for ever.
-//! - In a split network both sides go on, so a name may run twice until the network heals. Then the one of the
-//!   later epoch stays and is given the other's state by `#[resolve_conflict]`. [`Epoch`] tells activations apart where
-//!   that matters. With [`Placement::Quorum`] only the side with enough members goes on, and a name never runs twice.
+//! - In a split network both sides go on, so a name may run twice until the network heals. Then one instance stays and is
+//!   given the other's state by `#[resolve_conflict]`. [`Epoch`] tells activations apart where that matters. With
+//!   [`Placement::Quorum`] only the side with enough members goes on, and a name never runs twice.
 //!
 //! # Features
 //!
