@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 
 use crate::call::wait;
 use crate::error::LeaveError;
-use crate::runtime::{Left, leave};
+use crate::runtime::input::Left;
+use crate::runtime::leave;
 use crate::swarm::Swarm;
 
 /// A node that is to leave. It is a future, and does nothing until it is polled; then the node leaves even if this is

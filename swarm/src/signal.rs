@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::{catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -79,15 +80,12 @@ impl Future for LeavingOnSignal {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let (swarm, limit) = (&this.swarm, this.timeout);
-        // A task of the node's runtime: this may be polled where there is none, and a runtime that was built without I/O
-        // panics when it is asked for signals.
+        // A task of the node's runtime: this may be polled where there is none.
         let task =
             this.task.get_or_insert_with(|| swarm.inner().runtime().spawn(leave_on_signal(swarm.clone(), limit)));
         Pin::new(task).poll(cx).map(|left| match left {
             Ok(left) => left,
-            Err(error) if error.is_panic() => Err(LeaveError::NoSignals {
-                why: "the tokio runtime has no I/O driver: build it with `enable_io` or `enable_all`".to_owned(),
-            }),
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
             // The runtime has gone, and the node's workers with it.
             Err(_) => Err(LeaveError::Stopped),
         })
@@ -111,7 +109,14 @@ impl fmt::Debug for LeavingOnSignal {
 
 async fn leave_on_signal(swarm: Swarm, limit: Option<Duration>) -> Result<(), LeaveError> {
     let node = swarm.inner();
-    let mut signals = Signals::listen().map_err(|error| LeaveError::NoSignals { why: error.to_string() })?;
+    // It panics where a runtime was built without I/O.
+    let mut signals = match catch_unwind(Signals::listen) {
+        Ok(listening) => listening.map_err(|error| LeaveError::NoSignals { why: error.to_string() })?,
+        Err(_) => {
+            let why = "the tokio runtime has no I/O driver: build it with `enable_io` or `enable_all`";
+            return Err(LeaveError::NoSignals { why: why.to_owned() });
+        }
+    };
     let Some(signal) = signals.next_unless(stopped(&swarm)).await else { return Err(LeaveError::Stopped) };
     let within = limit.unwrap_or_else(|| node.config().leave_timeout());
     tracing::info!(node = %node.id(), signal, ?within, "asked to end, leaving");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::place::Place;
 use super::scenarios::Scenario;
+use crate::fleet::program::number;
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -143,13 +144,6 @@ impl Command {
             options.scenarios = Scenario::ALL.to_vec();
         }
         Ok(Self::Run(options))
-    }
-}
-
-fn number(option: &str, text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if range.contains(&number) => Ok(number),
-        Ok(_) | Err(_) => Err(format!("{option} takes a number from {} to {}, not {text}", range.start(), range.end())),
     }
 }
 

@@ -4,12 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::options::{Command, Options, USAGE};
 use super::report::{Report, table};
 use super::scenarios::Scenario;
 use super::{node, office};
+use crate::fleet::program::{BROKEN, NOT_RUN, until_interrupted};
 
 /// What goes wrong in the campaign itself, and not in what it looks at.
 pub type Trouble = Box<dyn Error + Send + Sync>;
@@ -26,14 +25,8 @@ impl fmt::Display for Unsupported {
 
 impl Error for Unsupported {}
 
-/// Exit status when something did not hold.
-const BROKEN: u8 = 1;
-/// Exit status when the campaign could not be run.
-const NOT_RUN: u8 = 2;
 /// Exit status when all held but what this machine does not allow.
 const UNSUPPORTED: u8 = 3;
-/// Exit status after Ctrl-C, as shells have it: 128 and the number of the signal.
-const INTERRUPTED: u8 = 130;
 
 /// Does what the command line says.
 pub async fn main(words: impl IntoIterator<Item = String>) -> ExitCode {
@@ -55,24 +48,12 @@ pub async fn main(words: impl IntoIterator<Item = String>) -> ExitCode {
         }
         Command::Node(place) => node::run(&place).await.map(|()| ExitCode::SUCCESS),
         Command::Callers(place, crowd) => office::run(&place, &crowd).await.map(|()| ExitCode::SUCCESS),
-        Command::Run(options) => until_interrupted(options).await,
+        Command::Run(options) => until_interrupted(run(options)).await,
     };
     ran.unwrap_or_else(|trouble| {
         eprintln!("chaos: {trouble}");
         ExitCode::from(NOT_RUN)
     })
-}
-
-/// Runs the campaign; a signal to end drops it where it stands, and with it every process that it started.
-async fn until_interrupted(options: Options) -> Result<ExitCode, Trouble> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        ran = run(options) => ran,
-        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
-        _ = terminate.recv() => Ok(ExitCode::from(INTERRUPTED)),
-        _ = hangup.recv() => Ok(ExitCode::from(INTERRUPTED)),
-    }
 }
 
 async fn run(options: Options) -> Result<ExitCode, Trouble> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::flights::shipped_flights;
+use crate::fleet::program::number;
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -81,16 +82,6 @@ impl Command {
             }
         }
         Ok(Self::Run(options))
-    }
-}
-
-fn number(option: &str, text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if range.contains(&number) => Ok(number),
-        Ok(_) | Err(_) => Err(match *range.end() {
-            usize::MAX => format!("{option} takes a number from {}, not {text}", range.start()),
-            end => format!("{option} takes a number from {} to {end}, not {text}", range.start()),
-        }),
     }
 }
 

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use swarm::prelude::*;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -23,14 +22,8 @@ use crate::fleet::board::Board;
 use crate::fleet::cluster::{Cluster, Launch};
 use crate::fleet::member;
 use crate::fleet::private::{Logs, Private};
+use crate::fleet::program::{BROKEN, NOT_RUN, until_interrupted};
 use crate::fleet::screen::{Screen, thousands};
-
-/// Exit status when something did not hold.
-const BROKEN: u8 = 1;
-/// Exit status when the demo could not be run.
-const NOT_RUN: u8 = 2;
-/// Exit status after Ctrl-C, as shells have it: 128 and the number of the signal.
-const INTERRUPTED: u8 = 130;
 
 /// Does what the command line says.
 pub async fn main(words: impl IntoIterator<Item = String>) -> ExitCode {
@@ -47,24 +40,12 @@ pub async fn main(words: impl IntoIterator<Item = String>) -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Command::Node { cluster, port } => node::run(&cluster, port).await.map(|()| ExitCode::SUCCESS),
-        Command::Run(options) => until_interrupted(options).await,
+        Command::Run(options) => until_interrupted(run(options)).await,
     };
     ran.unwrap_or_else(|trouble| {
         eprintln!("demo: {trouble}");
         ExitCode::from(NOT_RUN)
     })
-}
-
-/// Runs the demo; a signal to end drops it where it stands, and with it every process that it started.
-async fn until_interrupted(options: Options) -> Result<ExitCode, Trouble> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        ran = run(options) => ran,
-        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
-        _ = terminate.recv() => Ok(ExitCode::from(INTERRUPTED)),
-        _ = hangup.recv() => Ok(ExitCode::from(INTERRUPTED)),
-    }
 }
 
 /// The story needs a cluster that has something to do.

@@ -6,4 +6,5 @@ pub mod cluster;
 pub mod member;
 pub mod network;
 pub mod private;
+pub mod program;
 pub mod screen;

@@ -13,18 +13,13 @@ use swarm_net::time::{Clock, Instant, Now};
 use tokio::sync::oneshot;
 
 use crate::call::frame::kind;
-use crate::directory::{Action, Answer, Ask, Directory, Event, Happened, Message, Notice, RequestId, Role};
-use crate::epoch::Epoch;
+use crate::directory::{Action, Answer, Ask, Directory, Event, Message, Notice, RequestId, Role};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Outbox};
-use crate::runtime::requests::{Request, Requests};
+use crate::runtime::input::{Input, Left, TURN_WEIGHT_MAX};
+use crate::runtime::requests::Requests;
 use crate::runtime::routing::Routing;
-use crate::worker::Payload;
-
-/// How much is worked off before what it caused is sent: enough to fill frames, little enough not to delay them. About a
-/// millisecond's work; in bytes that others have sent, by which other inputs are weighed, too.
-const TURN_WEIGHT_MAX: usize = 64 << 10;
 
 /// The longest sleep of the control thread; it then only looks at its clocks.
 pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -34,59 +29,6 @@ const ROOM_WAIT: Duration = Duration::from_millis(1);
 
 /// How old the figures of the directory may be.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
-
-/// What reaches the control thread.
-pub(crate) enum Input {
-    /// Membership has changed.
-    Member(MemberEvent),
-    /// The connection to a member was lost.
-    Reset(NodeId),
-    /// Directory messages from a member.
-    Directory(NodeId, Payload),
-    /// Requests from a member to this node as an owner.
-    Asks(NodeId, Payload),
-    /// Answers from a member to requests of this node.
-    Answers(NodeId, Payload),
-    /// A request of this node.
-    Ask(Request),
-    /// Calls for this name are held.
-    Wanted(Name),
-    /// A cell of this node has done what it was ordered, or something by itself.
-    Cell(Name, Epoch, Happened),
-    /// Leave within this time: tell when everything is handed over, or that it was not.
-    Leave(Duration, oneshot::Sender<Left>),
-    /// A member leaves and wants no more calls.
-    LetGo(NodeId),
-    /// A deadline was set that is earlier than all others.
-    Look,
-    /// The end.
-    Stop,
-}
-
-impl Input {
-    /// Its part of a turn.
-    fn weight(&self) -> usize {
-        /// What concerns one name is about one message of others.
-        const NAME: usize = 128;
-        match self {
-            Self::Directory(_, payload) | Self::Asks(_, payload) | Self::Answers(_, payload) => payload.len().max(NAME),
-            Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::LetGo(_) | Self::Look | Self::Stop => NAME,
-            // They concern every partition.
-            // The ring turns after the last of those that come together.
-            Self::Member(MemberEvent::Up(_) | MemberEvent::Changed(_)) => 1,
-            Self::Member(_) | Self::Reset(_) | Self::Leave(..) => TURN_WEIGHT_MAX,
-        }
-    }
-}
-
-/// How a leave went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Left {
-    /// Workers that could not be handed over in time.
-    pub(crate) workers: usize,
-    /// The time limit that it had.
-    pub(crate) after: Duration,
-}
 
 /// Everything that only the control thread touches.
 pub(crate) struct Control {

@@ -11,7 +11,7 @@ use crate::call::frame::kind;
 use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::runtime::Node;
-use crate::runtime::control::Input;
+use crate::runtime::input::Input;
 use crate::runtime::lane::Way;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::Shard;

@@ -7,7 +7,7 @@ use swarm_net::error::NetError;
 
 use crate::call::pending::Place as Stand;
 use crate::error::CallError;
-use crate::runtime::control::Input;
+use crate::runtime::input::Input;
 use crate::runtime::places::Place;
 use crate::runtime::{Node, inbox};
 

@@ -11,7 +11,7 @@ use crate::directory::Route;
 use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::runtime::Node;
-use crate::runtime::control::Input;
+use crate::runtime::input::Input;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{HELD_MAX, Place, Shard};
 use crate::runtime::refusal::Refusal;

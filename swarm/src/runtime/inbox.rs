@@ -13,7 +13,7 @@ use crate::call::frame::{Envelope, Visits, kind, payload, verdict, word};
 use crate::error::{CallError, Executed};
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Pieces};
-use crate::runtime::control::Input;
+use crate::runtime::input::Input;
 use crate::runtime::lane::LaneId;
 use crate::runtime::survey::{Findings, Question};
 use crate::worker::Payload;

@@ -21,6 +21,7 @@ mod held;
 mod hints;
 mod hosting;
 mod inbox;
+pub(crate) mod input;
 mod instances;
 mod kinds;
 mod lane;
@@ -57,9 +58,8 @@ mod upstream;
 mod waits;
 
 pub(crate) use answering::PART_MAX;
-pub(crate) use control::Left;
 #[cfg(any(test, feature = "sim"))]
-pub(crate) use control::{Control, Input};
+pub(crate) use control::Control;
 pub(crate) use farewell::InHand;
 pub(crate) use guard::Guard;
 pub(crate) use kinds::Kinds;

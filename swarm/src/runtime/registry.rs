@@ -11,7 +11,7 @@ use crate::directory::{Answer, Ask, Class, Refusal, Spec};
 use crate::error::{Location, RegisterError, RegistryError};
 use crate::name::Name;
 use crate::runtime::Node;
-use crate::runtime::control::Input;
+use crate::runtime::input::Input;
 use crate::runtime::requests::{Outcome, Request};
 use crate::runtime::survey::{Question, Whom};
 use crate::worker::{Cell, Worker};

@@ -9,10 +9,11 @@ use swarm_net::time::Clock;
 
 use crate::config::Config;
 use crate::sim::client::Manner;
+use crate::sim::finding::Finding;
 use crate::sim::journal::{self, What};
 use crate::sim::net::Traffic;
 use crate::sim::time::{MS, S, Time};
-use crate::sim::world::{Finding, World};
+use crate::sim::world::World;
 
 /// How many nodes all others know beforehand.
 const SEEDS: usize = 3;

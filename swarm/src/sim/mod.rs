@@ -10,11 +10,14 @@
 
 mod check;
 mod client;
+mod connection;
 mod fault;
+mod finding;
 mod journal;
 mod large;
 mod ledger;
 mod net;
+mod outcome;
 mod rest;
 mod run;
 mod site;
@@ -22,6 +25,7 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 mod time;
+mod trouble;
 mod world;
 
 pub use crate::rules::Rule;
@@ -29,4 +33,6 @@ pub use check::Violation;
 pub use fault::{Counts, Fault};
 pub use large::{Large, LargeOptions, Phase, Rates, large};
 pub use ledger::WANTED_PANIC;
-pub use run::{Options, Outcome, Trouble, run};
+pub use outcome::{Options, Outcome};
+pub use run::run;
+pub use trouble::Trouble;

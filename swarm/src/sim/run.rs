@@ -4,111 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use crate::config::Config;
-use crate::rules::Rule;
 use crate::sim::check::{Evidence, Violation, judge};
 use crate::sim::client::Manner;
-use crate::sim::fault::{Counts, Fault};
+use crate::sim::fault::Fault;
+use crate::sim::finding::Finding;
 use crate::sim::journal::{self, OpId, Told, What};
 use crate::sim::ledger::{Club, Ledger};
 use crate::sim::net::Weather;
+use crate::sim::outcome::{Options, Outcome};
 use crate::sim::time::{MS, S, Time, US};
-use crate::sim::world::{Finding, World};
-
-/// What a world is like, beside its seed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Options {
-    /// How many nodes there are at first.
-    pub nodes: usize,
-    /// How many names are registered at first.
-    pub names: usize,
-    /// How many things clients ask for while there is trouble.
-    pub requests: usize,
-    /// Keep a line for everything that happens.
-    pub trace: bool,
-    /// Do without a rule, to see that its absence is noticed.
-    pub without: Option<Rule>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { nodes: 5, names: 6, requests: 120, trace: false, without: None }
-    }
-}
-
-/// How a run went.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Outcome {
-    /// The seed that it came from.
-    pub seed: u64,
-    /// What may have gone wrong in it, in a word.
-    pub trouble: Trouble,
-    /// What did not hold, if anything.
-    pub violation: Option<Violation>,
-    /// How often which fault occurred.
-    pub faults: Counts,
-    /// Equal for equal runs.
-    pub fingerprint: u64,
-    /// How many messages ran, and how many workers arrived from another node.
-    pub messages: usize,
-    /// How many workers arrived with their state.
-    pub handoffs: usize,
-    /// How many handoffs came to nothing, so that the worker went on where it was.
-    pub aborted: usize,
-    /// How many workers began anew because their node was lost.
-    pub failovers: usize,
-    /// How many workers were given the state of another instance.
-    pub conflicts: usize,
-    /// Seconds of the world's time.
-    pub lasted: f64,
-    /// What happened, if that was to be kept.
-    pub trace: Vec<String>,
-}
-
-/// What kind of trouble a seed makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Trouble {
-    /// Nodes join and leave in good order, and packets are lost, doubled, late and corrupted.
-    Graceful,
-    /// Processes and machines end without a word, too.
-    Crashes,
-    /// The network is cut in one way or another, too.
-    Splits,
-    /// Nodes stand still for a while, too.
-    Pauses,
-    /// Connections are reset, too.
-    Resets,
-    /// All of it.
-    Storm,
-}
-
-impl Trouble {
-    fn of(seed: u64) -> Self {
-        match seed % 8 {
-            0..=2 => Self::Graceful,
-            3 => Self::Crashes,
-            4 => Self::Splits,
-            5 => Self::Pauses,
-            6 => Self::Resets,
-            _ => Self::Storm,
-        }
-    }
-
-    /// What may happen beside joins and leaves.
-    fn faults(self) -> &'static [Fault] {
-        use Fault::{Bridge, Crash, HalfOpen, OneWay, Pause, PowerLoss, Reset, Split};
-        match self {
-            Self::Graceful => &[],
-            Self::Crashes => &[Crash, PowerLoss],
-            Self::Splits => &[Split, OneWay, Bridge],
-            Self::Pauses => &[Pause],
-            Self::Resets => &[Reset, HalfOpen],
-            Self::Storm => &[Crash, PowerLoss, Split, OneWay, Bridge, Pause, Reset, HalfOpen],
-        }
-    }
-}
+use crate::sim::trouble::Trouble;
+use crate::sim::world::World;
 
 /// The longest that the nodes may take to agree when nothing goes wrong any more: a process that was cut off is noticed,
 /// announces itself, claims and hands over, each with its waits.

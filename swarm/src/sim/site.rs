@@ -15,7 +15,8 @@ use swarm_net::time::{Clock, Instant};
 use swarm_net::transport::{Driven, Place, Transport};
 
 use crate::config::Config;
-use crate::runtime::{Control, Input, Kinds, Node, Plan, assemble};
+use crate::runtime::input::Input;
+use crate::runtime::{Control, Kinds, Node, Plan, assemble};
 use crate::sim::net::Net;
 use crate::sim::sockets::NodeSockets;
 use crate::sim::time::{LocalClock, Time};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use swarm_net::transport::{Ready, Sockets, Stream, Token};
 
-use crate::sim::net::{Connection, End, Host, Net, PIPE_BYTES, Segment};
+use crate::sim::connection::{Connection, End, Segment};
+use crate::sim::net::{Host, Net, PIPE_BYTES};
 
 /// The sockets of one simulated process.
 pub(super) struct NodeSockets {

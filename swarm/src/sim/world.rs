@@ -12,14 +12,12 @@ use crate::registration::Entry;
 use crate::runtime::Kinds;
 use crate::sim::client::{Errand, Manner};
 use crate::sim::fault::Fault;
+use crate::sim::finding::Finding;
 use crate::sim::journal::{self, What};
 use crate::sim::ledger::Ledger;
 use crate::sim::net::Net;
 use crate::sim::site::{Part, Site, When};
 use crate::sim::time::{LocalClock, MS, S, Time, US};
-
-/// How often a node tells all that it is there.
-const BEACON: Time = 300 * MS;
 
 /// How long the others take to make new copies of what a lost node had: to notice it, to claim, to install.
 const RECOVERY: Time = 3 * S;
@@ -30,25 +28,12 @@ const SPINS_MAX: u32 = 100_000;
 /// All parts of a node.
 const PARTS: [Part; 4] = [Part::Io, Part::Control, Part::Tasks, Part::Timers];
 
-/// As discovery by seeds tries them, while a node knows nobody and after.
-const SEEDS_EAGER: Time = 500 * MS;
-const SEEDS_STEADY: Time = 15 * S;
-
 /// The host part of the first address.
 const FIRST_HOST: u32 = 0x0A00_0001;
 
-/// How nodes find each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finding {
-    /// Each is heard by all, as by multicast.
-    Beacons,
-    /// Each knows the addresses of the first so many.
-    Seeds(usize),
-}
-
 /// Something that happens by the world's will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
+pub(super) enum Step {
     /// A node looks for others.
     Search(usize, u32),
     /// A node that stood still goes on.
@@ -62,13 +47,13 @@ enum Step {
 }
 
 /// An address at which processes come and go.
-struct Slot {
-    addr: SocketAddr,
-    site: Option<Site>,
+pub(super) struct Slot {
+    pub(super) addr: SocketAddr,
+    pub(super) site: Option<Site>,
     life: u32,
     since: Time,
     due: [Option<Time>; 4],
-    paused: bool,
+    pub(super) paused: bool,
     leaving: bool,
     knows: bool,
 }
@@ -79,12 +64,12 @@ pub(super) struct World {
     pub(super) config: Config,
     seed: u64,
     now: Time,
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     queue: BTreeSet<(Time, usize, Part)>,
     steps: BTreeMap<(Time, u64), Step>,
     order: u64,
     drifts: bool,
-    finding: Finding,
+    pub(super) finding: Finding,
     /// How often a part has run since it had last let time pass, and what became too much.
     spins: u32,
     spun: Option<String>,
@@ -302,7 +287,7 @@ impl World {
 
     // --- time
 
-    fn after(&mut self, span: Time, step: Step) {
+    pub(super) fn after(&mut self, span: Time, step: Step) {
         self.order += 1;
         self.steps.insert((self.now + span, self.order), step);
     }
@@ -362,45 +347,6 @@ impl World {
         }
     }
 
-    fn search(&mut self, slot: usize, life: u32) {
-        if self.slots[slot].site.is_none() {
-            return;
-        }
-        let pause = match self.finding {
-            Finding::Beacons => {
-                if !self.slots[slot].paused {
-                    self.beacon(slot);
-                }
-                BEACON + self.dice.roll(50) as Time * MS
-            }
-            Finding::Seeds(seeds) => self.try_seeds(slot, seeds),
-        };
-        self.after(pause, Step::Search(slot, life));
-    }
-
-    fn beacon(&mut self, slot: usize) {
-        let Some(site) = &self.slots[slot].site else { return };
-        let (id, addr, joined) = (site.id(), site.addr, site.driven().membership().joined());
-        for other in 0..self.slots.len() {
-            let heard = other != slot && !self.net.is_cut(addr, self.slots[other].addr);
-            if let Some(hearer) = self.slots[other].site.as_ref().filter(|_| heard) {
-                hearer.driven().heard(id, joined);
-                self.plan_part(other, Part::Io);
-            }
-        }
-    }
-
-    /// Names the seeds to a node, and says when to do so again.
-    fn try_seeds(&mut self, slot: usize, seeds: usize) -> Time {
-        let Some(site) = &self.slots[slot].site else { return SEEDS_STEADY };
-        for seed in self.slots.iter().take(seeds) {
-            site.driven().found(seed.addr);
-        }
-        let pause = if site.driven().is_alone() { SEEDS_EAGER } else { SEEDS_STEADY };
-        self.plan_part(slot, Part::Io);
-        pause
-    }
-
     fn resume(&mut self, slot: usize, life: u32) {
         let place = &mut self.slots[slot];
         if place.life == life && place.paused {
@@ -435,7 +381,7 @@ impl World {
         }
     }
 
-    fn plan_part(&mut self, slot: usize, part: Part) {
+    pub(super) fn plan_part(&mut self, slot: usize, part: Part) {
         let place = &self.slots[slot];
         let Some(site) = place.site.as_ref().filter(|_| !place.paused) else { return };
         let due = place.due[part as usize];

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use swarm::prelude::*;
+use tokio::sync::Semaphore;
 
 use crate::account::{Account, AccountClient, account};
 use crate::{run, start};
@@ -21,9 +22,10 @@ impl Fragile {
         panic!("boom")
     }
 
+    /// Takes until the test opens the gate.
     #[call]
-    async fn sleep(&mut self, ms: u64) {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
+    async fn hold(&mut self, gate: u64) {
+        pass(gate).await;
     }
 
     #[call]
@@ -38,8 +40,24 @@ impl Fragile {
 
     #[call(timeout = "20ms")]
     async fn impatient(&mut self) {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        pass(IMPATIENT).await;
     }
+}
+
+/// What handlers wait for that are to take longer than their callers: each test has gates of its own.
+static GATES: [Semaphore; 3] = [const { Semaphore::const_new(0) }; 3];
+const FULL: u64 = 0;
+const IMPATIENT: u64 = 1;
+const LATE: u64 = 2;
+
+/// Waits until the gate is opened for one more.
+async fn pass(gate: u64) {
+    GATES[gate as usize].acquire().await.expect("no gate is closed").forget();
+}
+
+/// Lets so many pass.
+fn open(gate: u64, count: usize) {
+    GATES[gate as usize].add_permits(count);
 }
 
 /// Its Debug text begins with the variant's name, and its text is a sentence about the name.
@@ -68,18 +86,24 @@ fn calls_fail_with_the_truth() {
         assert_eq!(panicked.executed(), Executed::Yes);
 
         assert_eq!(fragile.carry(vec![1]).await, Ok(vec![1]), "it was started again");
-        let late = fragile.sleep(300).timeout(Duration::from_millis(20)).await.expect_err("it is too slow");
+        let late = fragile.hold(FULL).timeout(Duration::from_millis(20)).await.expect_err("it is held");
         told(&late, "Timeout", "fragile");
         assert_ne!(late.executed(), Executed::No, "it runs");
-        // It still sleeps: one message may wait, the next is refused.
-        let (first, second) = tokio::join!(fragile.sleep(0), fragile.sleep(0));
-        assert_eq!(first, Ok(()));
+        // It is still held: one message may wait, the next is refused.
+        let (first, second) = tokio::join!(fragile.carry(vec![2]), async {
+            let second = fragile.carry(vec![3]).await;
+            open(FULL, 1);
+            second
+        });
+        assert_eq!(first, Ok(vec![2]));
         let refused = second.expect_err("one message may wait");
         told(&refused, "Overloaded", "fragile");
         assert_eq!(refused.executed(), Executed::No);
 
         let impatient = fragile.impatient().await.expect_err("the method has a timeout of its own");
         told(&impatient, "Timeout", "20ms");
+        // The one that was given up runs, too.
+        open(IMPATIENT, 2);
         let patient = fragile.impatient().timeout(Duration::from_secs(20)).await;
         assert_eq!(patient, Ok(()), "the caller's timeout wins");
 
@@ -174,8 +198,9 @@ fn every_error_names_the_node() {
         let other = swarm.group::<Account>().key("k").join("fragile").await.expect_err("it is no account");
         told(&other, "WrongWorker", &node);
         let fragile = swarm.at::<Fragile>("fragile");
-        let late = fragile.sleep(300).timeout(Duration::from_millis(20)).await.expect_err("it is too slow");
+        let late = fragile.hold(LATE).timeout(Duration::from_millis(20)).await.expect_err("it is held");
         told(&late, "Timeout", &node);
+        open(LATE, 1);
         let late = swarm.whereis("late").timeout(Duration::ZERO).await.expect_err("there is no time");
         told(&late, "Timeout", &node);
         told(&late, "Timeout", "`late`");

@@ -164,7 +164,6 @@ async fn what_is_published_while_members_move_reaches_each_once() {
             let told = publisher.group::<Tally>().publish(tally::Add { by: 1 }).await;
             told.expect("all nodes answer");
             rounds += 1;
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         rounds
     });

@@ -30,6 +30,12 @@ fn reply() -> Result<Answer, CallError> {
     Ok(Answer::Payload(Payload::copy_of(&[1])))
 }
 
+/// A thread that answers a call, and says whether that was waited for.
+fn answer(pending: &Arc<Pending>, request: RequestId) -> thread::JoinHandle<bool> {
+    let pending = pending.clone();
+    thread::spawn(move || pending.complete_away(request, reply()))
+}
+
 /// Ends the calls that were sent to a node, as its loss does.
 fn lose(pending: &Pending) -> bool {
     pending.fail_where(|waiting| {
@@ -60,10 +66,7 @@ fn an_answer_the_deadline_and_a_loss_end_a_call_once() {
     loom::model(|| {
         let (pending, mut ticket) = sent();
         let request = ticket.request();
-        let answering = thread::spawn({
-            let pending = pending.clone();
-            move || pending.complete_away(request, reply())
-        });
+        let answering = answer(&pending, request);
         let losing = thread::spawn({
             let pending = pending.clone();
             move || lose(&pending)
@@ -86,13 +89,10 @@ fn who_waits_is_woken_or_finds_the_answer() {
     loom::model(|| {
         let (pending, mut ticket) = sent();
         let request = ticket.request();
-        let answering = thread::spawn({
-            let pending = pending.clone();
-            move || assert!(pending.complete_away(request, reply()))
-        });
+        let answering = answer(&pending, request);
         let bell = Arc::new(Bell::default());
         let pending_still = poll(&mut ticket, &bell).is_pending();
-        answering.join().expect("it ends");
+        assert!(answering.join().expect("it ends"));
         assert_eq!(bell.0.load(Order::Relaxed), usize::from(pending_still));
         assert!(!pending_still || poll(&mut ticket, &bell).is_ready());
     });
@@ -104,10 +104,7 @@ fn who_has_a_slot_next_is_neither_answered_nor_forgotten() {
     loom::model(|| {
         let (pending, mut ticket) = sent();
         let request = ticket.request();
-        let answering = thread::spawn({
-            let pending = pending.clone();
-            move || pending.complete_away(request, reply())
-        });
+        let answering = answer(&pending, request);
         let again = thread::spawn({
             let pending = pending.clone();
             move || {

@@ -8,7 +8,8 @@ use swarm_net::time::Clock;
 use super::site::{Site, id};
 use crate::config::Config;
 use crate::directory::{Directory, DirectoryConfig};
-use crate::runtime::control::{Control, Input};
+use crate::runtime::control::Control;
+use crate::runtime::input::Input;
 use crate::runtime::routing::Routing;
 use crate::timer::Timers;
 
