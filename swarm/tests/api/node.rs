@@ -2,7 +2,7 @@
 
 use futures_core::Stream;
 use swarm::prelude::*;
-use swarm::{Event, NetError, Node, NodeFilter, Stats};
+use swarm::{Event, LeaveError, NetError, Node, NodeFilter, Stats};
 
 use crate::account::{Account, AccountClient};
 use crate::{PATIENCE, join, run, start};
@@ -142,6 +142,18 @@ fn what_cannot_start_says_what_to_do() {
         let zero = builder().config(Config { replicas: 0, ..Config::default() }).start().await.expect_err("zero");
         assert!(matches!(zero, StartError::Config(_)) && zero.to_string().contains("replicas"), "{zero:?}");
     });
+}
+
+/// Signals need the I/O part of a runtime; a node does not, and is told so and goes on.
+#[test]
+fn without_io_in_the_runtime_there_are_no_signals_to_leave_on() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().expect("tokio starts");
+    let swarm = runtime.block_on(start("no-signals"));
+    match runtime.block_on(async { tokio::time::timeout(PATIENCE, swarm.leave_on_signal()).await }) {
+        Ok(Err(LeaveError::NoSignals { why })) => assert!(why.contains("enable_io"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(runtime.block_on(swarm.leave()), Ok(()), "it goes on until it is told to leave");
 }
 
 #[test]
