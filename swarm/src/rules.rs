@@ -77,6 +77,10 @@ pub enum Rule {
     DropAfterRun,
     /// After a reset the host is asked for what its lost report said.
     LostReport,
+    /// Who stood still runs nothing before an owner has said how it goes on.
+    Halt,
+    /// What goes on beside or after a later activation does so under a new epoch.
+    Renewal,
 }
 
 impl Rule {
@@ -94,7 +98,7 @@ impl Rule {
 #[cfg(any(test, feature = "sim"))]
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Flush,
         Self::Confirmation,
         Self::Gate,
@@ -126,6 +130,8 @@ impl Rule {
         Self::WaitAllSeen,
         Self::DropAfterRun,
         Self::LostReport,
+        Self::Halt,
+        Self::Renewal,
     ];
 
     /// Does something on this thread without this rule.

@@ -1,6 +1,7 @@
 //! Owns what all callers of one process know together of one name: who answered last, and since when nobody does. Never
 //! waits.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::book::Entered;
@@ -10,8 +11,8 @@ use super::book::Entered;
 pub struct Watch {
     /// The highest epoch that has answered.
     epoch: u128,
-    /// When the state began that answered last.
-    born: Option<u128>,
+    /// When the states began that have answered.
+    born: BTreeSet<u128>,
     /// How often its state began anew.
     reborn: u32,
     /// How often it was on a node whose end took its state.
@@ -39,8 +40,8 @@ impl Watch {
     pub fn answered(&mut self, entered: &Entered, began: Instant, floor: u128, now: Instant) -> Seen {
         let since = self.failing_since.take().map_or(began, |failing| failing.min(began));
         if entered.epoch >= self.epoch {
-            self.reborn += u32::from(self.born.is_some_and(|born| born != entered.born));
-            self.born = Some(entered.born);
+            // One that comes back was not lost.
+            self.reborn += u32::from(self.born.insert(entered.born) && self.born.len() > 1);
             self.epoch = entered.epoch;
         }
         Seen { stall: now.saturating_duration_since(since), stale: entered.epoch < floor }

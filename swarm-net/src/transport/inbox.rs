@@ -1,6 +1,7 @@
 //! Owns what the layers above have to offer to the transport. Never knows who they are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::peer::{Lane, Peer};
 use crate::connection::FrameNo;
@@ -17,6 +18,10 @@ pub trait Inbox: Send + Sync + 'static {
 
     /// Everything that could be read at once was delivered. Called only after [`Inbox::frame`] was.
     fn batch(&self) {}
+
+    /// The I/O thread was to run so much earlier than it does, and does nothing before this returns. Its machine was stopped, or
+    /// overloaded: others may have taken this node for dead. Said only of delays that no work of its own explains.
+    fn late(&self, _by: Duration) {}
 
     /// The membership changed. `Transport::peer` knows a node from before its `Up`, and no more from before its `Down`.
     fn member(&self, event: MemberEvent);

@@ -103,6 +103,7 @@ pub(super) fn assemble(
         packet: Vec::new(),
         datagram: Vec::new(),
         next_sweep: Clock::instant(),
+        began: Clock::instant(),
         leaving: None,
         fatal: None,
         config,

@@ -67,7 +67,8 @@ pub struct Config {
     pub redirect_ttl_ms: u64,
     /// How long [`Swarm::leave`](crate::Swarm::leave) hands workers over before it goes anyway.
     pub leave_timeout_ms: u64,
-    /// A control thread that stood still for so long asks the others what it still owns: half the suspicion time.
+    /// A process that stood still for so long asks the others what it still owns, and its workers run nothing before they have
+    /// answered: half of what it takes the others to give it up.
     pub stall_limit_ms: u64,
 }
 
@@ -100,7 +101,7 @@ impl Default for Config {
 impl Config {
     /// The default with the timings of processes on one machine: for tests, demos and development.
     pub fn local() -> Self {
-        Self { net: NetConfig::local(), lease_ms: 1_500, stall_limit_ms: 2_000, ..Self::default() }
+        Self { net: NetConfig::local(), lease_ms: 1_500, stall_limit_ms: 500, ..Self::default() }
     }
 
     /// The default with the timings of several data centres.

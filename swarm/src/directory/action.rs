@@ -83,11 +83,16 @@ pub enum Order {
         /// It cannot stay: an answer of Ignore means that it has no state.
         forced: bool,
     },
-    /// Run on from the sealed state, under a new epoch.
+    /// End the message in hand and run nothing more, until this cell is unsealed.
+    Halt {
+        /// Of this activation.
+        epoch: Epoch,
+    },
+    /// Run on from the sealed state, or just as it was, under a new epoch.
     Unseal {
         /// Of this activation.
         epoch: Epoch,
-        /// The number of the new one.
+        /// The number of the new one; the same if the cell was only halted.
         new: Epoch,
     },
     /// Fetch the loser's sealed state and give it to `resolve_conflict`.

@@ -59,7 +59,7 @@ pub enum Event {
     },
     /// A call for this name is held at this node: say where it goes, now or when it is known.
     Wanted(Name),
-    /// The control loop did not run for `stall_limit`: the others may have declared this node dead.
+    /// The process did not run for `stall_limit`: the others may have declared this node dead, and run its names.
     Stalled,
     /// The lease was found to be over when it was to be extended.
     Lapsed,

@@ -23,6 +23,8 @@ pub(super) struct Cell {
     origin: Origin,
     pub(super) epoch: Epoch,
     pub(super) phase: Phase,
+    /// It runs nothing, since this node stood still.
+    halted: bool,
     pinned: bool,
     /// The seal under way is forced.
     forced: bool,
@@ -54,6 +56,7 @@ impl Cell {
             origin: Origin { spec: start.spec.clone(), registrar: start.registrar, groups: start.groups.clone() },
             epoch: start.epoch,
             phase: Phase::Starting,
+            halted: false,
             pinned: false,
             forced: false,
             absorbed: Vec::new(),
@@ -76,6 +79,7 @@ impl Cell {
             origin: record::origin(record),
             epoch,
             phase,
+            halted: false,
             pinned,
             forced: false,
             absorbed,
@@ -99,7 +103,12 @@ impl Cell {
 
     /// Its part of the fingerprint of all cells.
     pub(super) fn mark(&self, name: &Name) -> u64 {
-        cell_mark(name, self.epoch, self.phase, (record::groups_mark(&self.origin.groups), self.indexed))
+        cell_mark(name, self.epoch, self.shown(), (record::groups_mark(&self.origin.groups), self.indexed))
+    }
+
+    /// What it does, as others see it.
+    fn shown(&self) -> Phase {
+        if self.halted && self.phase == Phase::Running { Phase::Halted } else { self.phase }
     }
 
     pub(super) fn report(&self, whole: bool) -> CellReport {
@@ -107,7 +116,7 @@ impl Cell {
             ids: self.ids.clone(),
             kind: self.origin.spec.class.kind,
             epoch: self.epoch,
-            phase: self.phase,
+            phase: self.shown(),
             pinned: self.pinned,
             absorbed: self.absorbed.clone(),
             groups_mark: record::groups_mark(&self.origin.groups),
@@ -261,6 +270,29 @@ impl Partition {
         self.route(turn, name);
     }
 
+    /// This node stood still. The others may have gone on without it: it decides nothing before it has asked them, and its
+    /// workers run nothing before an owner has said how they go on.
+    pub(super) fn stall(&mut self, turn: &mut Turn<'_>) {
+        self.lose(turn);
+        // With a quorum nobody else runs what is leased here.
+        if turn.world.never_forces() || !Rule::Halt.holds() {
+            return;
+        }
+        self.wake_cells();
+        let runs = |phase| matches!(phase, Phase::Starting | Phase::Running | Phase::Sealing | Phase::Absorbing);
+        let mut halted = Vec::new();
+        for (name, cell) in self.cells.iter_mut().filter(|(_, cell)| runs(cell.phase) && !cell.halted) {
+            cell.halted = true;
+            turn.out.push(Action::Order { name: name.clone(), order: Order::Halt { epoch: cell.epoch } });
+            halted.push((name.clone(), cell.report(false)));
+        }
+        let Some(boss) = self.boss else { return };
+        for (name, cell) in halted {
+            let (term, id) = (self.promised, self.last_directive(&name));
+            turn.send(boss, self.id, Message::Report { term, id, name, cell: Some(cell), failure: None });
+        }
+    }
+
     /// What would happen if hosts ended seals themselves when nobody speaks to them.
     pub(super) fn unseal_all(&mut self, turn: &mut Turn<'_>) {
         let sealed: Vec<(Name, Epoch)> = self
@@ -286,9 +318,14 @@ impl Partition {
                 cell.forced = forced;
                 Order::Seal { epoch, forced }
             }
-            Directive::Unseal { epoch, new } if cell.epoch == epoch && cell.phase == Phase::Sealed => {
-                cell.contain([], epoch);
+            Directive::Unseal { epoch, new }
+                if cell.epoch == epoch && matches!(cell.phase, Phase::Running | Phase::Sealed) =>
+            {
+                if new != epoch {
+                    cell.contain([], epoch);
+                }
                 cell.epoch = new;
+                cell.halted = false;
                 cell.phase = Phase::Running;
                 turn.out.push(Action::Order { name: name.clone(), order: Order::Unseal { epoch, new } });
                 if cell.indexed {

@@ -103,7 +103,7 @@ pub enum Directive {
     Start(Box<Start>),
     /// Take its state and run nothing more; `forced`: even if it wants to stay.
     Seal { epoch: Epoch, forced: bool },
-    /// Run on as `new`.
+    /// Run on as `new`. That is another epoch than before, unless the cell was halted, and no later activation is known.
     Unseal { epoch: Epoch, new: Epoch },
     /// Merge the sealed state of the cell `loser` on `from` into this one.
     Absorb { epoch: Epoch, from: NodeId, loser: Epoch, ids: Vec<Rid>, absorbed: Vec<Epoch> },
@@ -145,6 +145,8 @@ pub enum Phase {
     Starting,
     /// It serves.
     Running,
+    /// It runs nothing, since its node stood still: there may be a later activation by now. Its owner says how it goes on.
+    Halted,
     /// It ends the message in hand and runs `begin_handoff`.
     Sealing,
     /// Its state is a snapshot that never changes again.

@@ -188,7 +188,10 @@ impl Directory {
             }
             // The others may have gone on without this node: it asks them all before it decides anything again.
             Event::Lapsed => self.lapse(now, out),
-            Event::Stalled => self.each(now, out, Partition::lose),
+            Event::Stalled => {
+                self.world.stand_still(now.instant);
+                self.each(now, out, Partition::stall);
+            }
             Event::Timeout => self.time_out(now, out),
         }
         self.tend_lease(now, out);

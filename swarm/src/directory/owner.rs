@@ -137,6 +137,9 @@ impl Partition {
                 let directive = Directive::Absorb { epoch, from: loser, loser: from, ids, absorbed };
                 self.direct_to(turn, name, at, directive);
             }
+            Verdict::Resume { at, epoch } => {
+                self.direct_to(turn, name, at, Directive::Unseal { epoch, new: epoch });
+            }
             Verdict::Groups { at, epoch } => {
                 let groups = self.record(name).map(|record| record::active(&record.groups())).unwrap_or_default();
                 self.direct_to(turn, name, at, Directive::Groups { epoch, groups });

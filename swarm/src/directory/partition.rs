@@ -186,7 +186,11 @@ impl Partition {
                 }
             }
         }
-        office.complete = claim.complete(&need);
+        let lost = turn.world.lonely_until.filter(|until| need.len() == 1 && turn.now.instant < *until);
+        if let Some(until) = lost {
+            turn.timers.set(until, self.id, None);
+        }
+        office.complete = claim.complete(&need) && lost.is_none();
         if office.complete && !office.owner {
             self.take_office(turn);
         }

@@ -93,6 +93,18 @@ pub(super) enum Verdict {
         at: NodeId,
         epoch: Epoch,
     },
+    /// What was halted goes on as it was.
+    Resume {
+        at: NodeId,
+        epoch: Epoch,
+    },
+}
+
+impl Verdict {
+    /// An activation that continues where it is, under a new epoch.
+    fn renewal(at: NodeId, epoch: Epoch) -> Self {
+        Self::Plan { to: at, from: Some((at, epoch)), unseal: true }
+    }
 }
 
 impl Case<'_> {
@@ -144,6 +156,7 @@ impl Case<'_> {
             None => self.decide_start(record),
             Some((at, cell)) => match cell.phase {
                 Phase::Running => self.decide_running(record, at, cell),
+                Phase::Halted => self.decide_halted(record, at, cell),
                 Phase::Sealed => self.decide_sealed(at, cell),
                 Phase::Ended => self.decide_ended(at, cell),
                 Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping => Verdict::Rest,
@@ -184,7 +197,7 @@ impl Case<'_> {
         let (at, epoch) = (record.head().host(), record.head().epoch());
         let (_, cell) = self.cells.iter().find(|(node, cell)| (*node, cell.epoch) == (at, epoch))?;
         let told = match cell.phase {
-            Phase::Starting | Phase::Sealing | Phase::Sealed | Phase::Absorbing => {
+            Phase::Starting | Phase::Halted | Phase::Sealing | Phase::Sealed | Phase::Absorbing => {
                 cell.groups_mark == record.groups_mark()
             }
             // A running one hears when nothing more important is to be decided.
@@ -197,7 +210,12 @@ impl Case<'_> {
         let grounds = match plan.from.as_deref() {
             None => self.cells.is_empty(),
             Some((node, epoch)) => {
-                self.cells.iter().any(|(at, cell)| at == node && cell.epoch == *epoch && cell.phase == Phase::Sealed)
+                let source = self.cells.iter().find(|(at, cell)| at == node && cell.epoch == *epoch);
+                source.is_some_and(|(_, cell)| match cell.phase {
+                    Phase::Sealed => true,
+                    Phase::Running | Phase::Halted => plan.unseal,
+                    Phase::Starting | Phase::Sealing | Phase::Absorbing | Phase::Dropping | Phase::Ended => false,
+                })
             }
         };
         let target = self.world.is_member(&plan.to) && (plan.unseal || self.desired == Some(plan.to));
@@ -233,7 +251,23 @@ impl Case<'_> {
         }
     }
 
+    /// Whether there is, or was, a later activation than this one. Who has heard of that must not be answered by this one.
+    fn is_overtaken(&self, record: &Record, at: NodeId, cell: &CellReport) -> bool {
+        let others = self.cells.iter().filter(|(node, _)| *node != at).map(|(_, other)| other.epoch);
+        Rule::Renewal.holds() && others.chain([record.head().epoch()]).any(|epoch| epoch > cell.epoch)
+    }
+
+    fn decide_halted(&self, record: &Record, at: NodeId, cell: &CellReport) -> Verdict {
+        if self.is_overtaken(record, at, cell) {
+            return Verdict::renewal(at, cell.epoch);
+        }
+        Verdict::Resume { at, epoch: cell.epoch }
+    }
+
     fn decide_running(&self, record: &Record, at: NodeId, cell: &CellReport) -> Verdict {
+        if self.is_overtaken(record, at, cell) {
+            return Verdict::renewal(at, cell.epoch);
+        }
         let head = record.head();
         if (head.host(), head.epoch()) != (at, cell.epoch) {
             return Verdict::Amend { host: at, epoch: cell.epoch };
@@ -276,7 +310,7 @@ impl Case<'_> {
             if self.stable < self.seq { Verdict::AwaitStable(self.seq) } else { drop(Farewell::Moved) }
         } else if other.kind != winner.kind || other.phase == Phase::Ended {
             drop(Farewell::Conflict)
-        } else if other.phase == Phase::Running {
+        } else if matches!(other.phase, Phase::Running | Phase::Halted) {
             Verdict::Seal { at: *node, epoch: other.epoch, forced: true, moving: false }
         } else if self.trial.resting {
             Verdict::Rest

@@ -3,16 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use swarm_net::member::{Member, View};
 use swarm_net::node::NodeId;
 use swarm_net::ring::{PartitionId, Ring};
+use swarm_net::time::Instant;
 
 use crate::directory::config::DirectoryConfig;
 use crate::directory::message::Nodes;
 use crate::directory::quorum::Standing;
 use crate::placement::Placement;
 use crate::worker::KindId;
+
+/// Who was taken for dead is tried again by the others within half of this.
+const LONELY_MAX: Duration = Duration::from_secs(10);
 
 /// The cluster as this node sees it.
 #[derive(Debug)]
@@ -29,6 +34,8 @@ pub(super) struct World {
     pub(super) standing: Standing,
     pub(super) joined: bool,
     pub(super) leaving: bool,
+    /// Until when this node, which stood still, decides nothing alone: all whom it knew may have left a cluster that goes on.
+    pub(super) lonely_until: Option<Instant>,
     kinds: BTreeSet<KindId>,
     weights: Vec<(NodeId, u16)>,
 }
@@ -47,8 +54,16 @@ impl World {
             standing: Standing::default(),
             joined: false,
             leaving: false,
+            lonely_until: None,
             kinds,
             weights: Vec::new(),
+        }
+    }
+
+    /// This node stood still: it may not know those who have come since, and it had others beside it.
+    pub(super) fn stand_still(&mut self, now: Instant) {
+        if self.view.len() > 1 {
+            self.lonely_until = Some(now + LONELY_MAX);
         }
     }
 

@@ -85,16 +85,13 @@ impl Control {
     pub(crate) fn run(mut self) {
         self.begin(Clock::now());
         loop {
-            let before = Clock::instant();
-            let sleep = self.sleep(before);
+            let sleep = self.sleep(Clock::instant());
             let first = match self.inputs.recv_timeout(sleep) {
                 Ok(input) => Some(input),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let now = Clock::now();
-            self.slept(before, sleep, now);
-            if !self.turn(now, first) {
+            if !self.turn(Clock::now(), first) {
                 break;
             }
         }
@@ -134,14 +131,6 @@ impl Control {
         self.next_timeout().map_or(longest, |at| at.since(now)).min(longest)
     }
 
-    /// Looks whether the thread has slept far longer than it wanted: then the world may have gone on without it.
-    pub(crate) fn slept(&mut self, since: Instant, wanted: Duration, now: Now) {
-        if now.instant.since(since) > wanted + self.node.config().stall_limit() {
-            tracing::warn!(node = %self.node.id(), "the control thread stood still: asking the others what I own");
-            self.feed(now, Event::Stalled);
-        }
-    }
-
     /// Works off what waits, also what comes meanwhile, and does what is due. False at the end of the node.
     pub(crate) fn turn(&mut self, now: Now, first: Option<Input>) -> bool {
         let (mut goes_on, mut next, mut weight) = (true, first, 0);
@@ -170,6 +159,10 @@ impl Control {
     fn take(&mut self, now: Now, input: Input) {
         match input {
             Input::Member(event) => self.member(now, event),
+            Input::Stalled(late) => {
+                tracing::warn!(node = %self.node.id(), ?late, "this process stood still: asking the others what goes on here");
+                self.feed(now, Event::Stalled);
+            }
             Input::Reset(node) => {
                 self.outbox.lost(node);
                 self.feed(now, Event::Reset(node));

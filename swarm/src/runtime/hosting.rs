@@ -29,6 +29,11 @@ impl Node {
                 self.start(name, &spec, epoch, groups, source);
             }
             Order::Seal { epoch, forced } => self.seal(name, epoch, forced),
+            Order::Halt { epoch } => {
+                if let Some(cell) = self.places.cell(&name, epoch) {
+                    cell.halt();
+                }
+            }
             Order::Unseal { epoch, new } => {
                 if let Some(cell) = self.places.cell(&name, epoch) {
                     tracing::debug!(node = %self.id(), %name, %new, "a worker goes on where it was");

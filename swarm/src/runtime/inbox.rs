@@ -2,6 +2,7 @@
 //! user code.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use swarm_net::error::NetError;
@@ -121,6 +122,12 @@ impl Inbox for Ear {
             unknown => {
                 tracing::warn!(node = %node.id(), %peer, kind = unknown, "a frame of unknown kind was dropped");
             }
+        }
+    }
+
+    fn late(&self, by: Duration) {
+        if by > self.node().config().stall_limit() {
+            self.tell(Input::Stalled(by));
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) const TURN_WEIGHT_MAX: usize = 64 << 10;
 pub(crate) enum Input {
     /// Membership has changed.
     Member(MemberEvent),
+    /// This process was not run for so long: the others may have gone on without it.
+    Stalled(Duration),
     /// The connection to a member was lost.
     Reset(NodeId),
     /// Directory messages from a member.
@@ -55,7 +57,7 @@ impl Input {
             // They concern every partition.
             // The ring turns after the last of those that come together.
             Self::Member(MemberEvent::Up(_) | MemberEvent::Changed(_)) => 1,
-            Self::Member(_) | Self::Reset(_) | Self::Leave(..) => TURN_WEIGHT_MAX,
+            Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Leave(..) => TURN_WEIGHT_MAX,
         }
     }
 }

@@ -315,7 +315,8 @@ impl<'a> Play<'a> {
         journal::with(|journal| {
             let graceful = self.trouble == Trouble::Graceful;
             let together = matches!(self.trouble, Trouble::Graceful | Trouble::Crashes | Trouble::Resets);
-            judge(&Evidence { journal, graceful, together, excused: &excused, hosts, states, members, excess })
+            let whole = together || self.trouble == Trouble::Pauses;
+            judge(&Evidence { journal, graceful, together, whole, excused: &excused, hosts, states, members, excess })
         })
     }
 

@@ -192,8 +192,6 @@ impl Site {
         match part {
             Part::Io => return self.driven.turn(),
             Part::Control => {
-                let (since, wanted) = self.sleeps;
-                self.control.slept(since, wanted, now);
                 let goes_on = self.control.turn(now, None);
                 self.sleeps = (now.instant, self.control.sleep(now.instant));
                 return goes_on;

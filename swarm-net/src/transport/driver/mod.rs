@@ -33,6 +33,8 @@ const SWEEP: Duration = Duration::from_millis(250);
 const COMMANDS_PER_TURN: usize = 4_096;
 /// Membership's timers wait for gossip that is still unread, but not longer than this: it may hold refutations.
 const TIMER_LAG_MAX: Duration = Duration::from_millis(50);
+/// No turn takes as long as this, so one that begins so late was not run.
+const LATE_MIN: Duration = SWEEP;
 
 /// Everything that the I/O thread owns.
 pub(crate) struct Driver {
@@ -66,6 +68,8 @@ pub(crate) struct Driver {
     /// The datagram that was read.
     pub(crate) datagram: Vec<u8>,
     pub(crate) next_sweep: Instant,
+    /// When the last turn began.
+    pub(crate) began: Instant,
     pub(crate) leaving: Option<Leaving>,
     pub(crate) fatal: Option<NetError>,
 }
@@ -93,7 +97,13 @@ impl Driver {
 
     /// Sleeps until there is something to do, and does it.
     pub(crate) fn turn(&mut self, scratch: &mut Scratch) -> Result<Flow, NetError> {
+        let due = if self.is_busy() { self.began } else { self.next_due() };
         self.sleep().map_err(|error| NetError::System { problem: format!("poll: {error}") })?;
+        let now = Clock::instant();
+        let late = now.since(due.max(std::mem::replace(&mut self.began, now)));
+        if late >= LATE_MIN {
+            self.inbox.late(late);
+        }
         let mut ready = std::mem::take(&mut self.unfinished);
         let mut writable = std::mem::take(&mut self.dirty);
         for Ready { token, writable: has_room } in self.ready.drain(..) {

@@ -41,6 +41,8 @@ pub(super) struct HostCell {
     pub(super) epoch: Epoch,
     pub(super) job: Option<Job>,
     pub(super) running: bool,
+    /// It runs nothing until it is unsealed.
+    pub(super) halted: bool,
     pub(super) sealed: bool,
     /// Its state: the calls that it has served.
     pub(super) ops: BTreeSet<u32>,
@@ -55,6 +57,13 @@ pub(super) struct HostCell {
     pub(super) found: Vec<GroupKey>,
     /// The lease of its node under which it was started.
     pub(super) era: usize,
+}
+
+impl HostCell {
+    /// Whether it runs what it is given.
+    pub(super) fn serves(&self) -> bool {
+        self.running && !self.halted
+    }
 }
 
 pub(super) struct Node {
@@ -259,12 +268,18 @@ impl Cluster {
             Order::Seal { epoch, forced } => self.with_cell(n, &name, epoch, |cell| {
                 cell.job = Some(Job::Seal { forced });
             })?,
+            Order::Halt { epoch } => self.with_cell(n, &name, epoch, |cell| cell.halted = true)?,
             Order::Unseal { epoch, new } => {
-                self.watch_activation(n, &name, new)?;
+                if new != epoch {
+                    self.watch_activation(n, &name, new)?;
+                }
                 self.with_cell(n, &name, epoch, |cell| {
-                    cell.lineage.insert(epoch);
+                    if new != epoch {
+                        cell.lineage.insert(epoch);
+                    }
                     cell.epoch = new;
                     cell.running = true;
+                    cell.halted = false;
                     cell.sealed = false;
                 })?;
                 self.watch_running(n, &name)?;
@@ -527,7 +542,7 @@ impl Cluster {
         let node = &self.nodes[n];
         let leased =
             |cell: &HostCell| self.setup.quorum == 0 || (cell.era == node.era && self.clock(n) < node.leased_until);
-        node.up && node.cells.get(name).is_some_and(|cell| cell.running && leased(cell))
+        node.up && node.cells.get(name).is_some_and(|cell| cell.serves() && leased(cell))
     }
 
     fn clear(&mut self, a: usize, b: usize) {

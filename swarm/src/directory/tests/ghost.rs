@@ -144,7 +144,7 @@ impl Cluster {
                 let name = record.name();
                 let cell = self.nodes[n].cells.get(name);
                 let rests = cell.is_some_and(|cell| {
-                    cell.running
+                    cell.serves()
                         && cell.job.is_none()
                         && cell.epoch == record.head().epoch()
                         && cell.indexing.is_empty()

@@ -204,7 +204,7 @@ impl Cluster {
             return Err(format!("{name} has {} instances at rest: {cells:?}", cells.len()));
         };
         let local = record.head().class().local;
-        if !cell.running || (*at != host && !cell.pin && !local) {
+        if !cell.serves() || (*at != host && !cell.pin && !local) {
             return Err(format!("{name} is stuck at n{at}, not at n{host}: {cell:?}"));
         }
         if (record.head().host(), record.head().epoch()) != (self.ids[*at], cell.epoch) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster};
 use crate::directory::tests::steps::{formed, hosted_by};
-use crate::directory::tests::{schedules, walk};
+use crate::directory::tests::{frozen, schedules, walk};
 use crate::directory::{Answer, Ask, Message, PartitionId, Role};
 use crate::name::Name;
 use crate::rules::Rule;
@@ -22,7 +22,7 @@ use Proof::{Script, Walks};
 /// Without a rule one of so many walks has to go wrong.
 const WALKS: u64 = 2_000;
 
-const PROOFS: [(Rule, Proof); 24] = [
+const PROOFS: [(Rule, Proof); 26] = [
     (Rule::TermTie, Walks),
     (Rule::Promise, Walks),
     (Rule::AskAll, Script(schedules::s03_a_joiner_asks_everybody)),
@@ -47,6 +47,8 @@ const PROOFS: [(Rule, Proof); 24] = [
     (Rule::WaitAllSeen, Script(an_heir_has_not_heard_of_a_host)),
     (Rule::DropAfterRun, Walks),
     (Rule::LostReport, Script(schedules::s12_no_start_is_sent_twice)),
+    (Rule::Halt, Script(frozen::who_stood_still_runs_nothing_before_it_is_told)),
+    (Rule::Renewal, Script(frozen::who_stood_still_goes_on_under_a_new_epoch)),
 ];
 
 #[test]

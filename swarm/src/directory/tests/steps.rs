@@ -1,6 +1,6 @@
 //! Owns what scripts of a cluster are made of: a few steps at once, and looks at what has come of them.
 
-use crate::directory::tests::cluster::{Check, Cluster, Setup};
+use crate::directory::tests::cluster::{Check, Cluster, HostCell, Setup};
 use crate::directory::{Answer, Message, RequestId};
 use crate::name::Name;
 
@@ -51,7 +51,7 @@ impl Cluster {
     }
 
     pub(super) fn runs(&self, n: usize, name: &str) -> bool {
-        self.nodes[n].cells.get(&Name::from(name)).is_some_and(|cell| cell.running)
+        self.nodes[n].cells.get(&Name::from(name)).is_some_and(HostCell::serves)
     }
 
     pub(super) fn sealed(&self, n: usize, name: &str) -> bool {

@@ -103,7 +103,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         }
         7 if budget.pin > 0 => {
             let name = Name::from(names[dice.roll(2)]);
-            if let Some(cell) = cluster.nodes[n].cells.get_mut(&name).filter(|cell| cell.running && cell.job.is_none())
+            if let Some(cell) = cluster.nodes[n].cells.get_mut(&name).filter(|cell| cell.serves() && cell.job.is_none())
             {
                 budget.pin -= 1;
                 cell.pin = true;
@@ -112,7 +112,7 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
         }
         8 if budget.stop > 0 => {
             let name = Name::from(names[dice.roll(2)]);
-            let runs = cluster.nodes[n].cells.get(&name).is_some_and(|cell| cell.running && cell.job.is_none());
+            let runs = cluster.nodes[n].cells.get(&name).is_some_and(|cell| cell.serves() && cell.job.is_none());
             if !runs {
                 return Ok(());
             }

@@ -41,6 +41,7 @@ pub(super) fn order_word(order: &Order) -> &'static str {
         Order::Unseal { .. } => "unseal",
         Order::Absorb { .. } => "absorb",
         Order::Drop { .. } => "drop",
+        Order::Halt { .. } => "halt",
         Order::Groups { .. } => "group",
     }
 }

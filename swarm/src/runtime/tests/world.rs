@@ -270,7 +270,11 @@ impl World {
                     // The script has moved what is to be moved. Who asked may have stopped.
                     Input::Leave(_, done) => drop(done.send(Left::default())),
                     Input::Reset(_) | Input::Look | Input::LetGo(_) | Input::Stop => {}
-                    Input::Member(_) | Input::Directory(..) | Input::Asks(..) | Input::Answers(..) => {
+                    Input::Member(_)
+                    | Input::Stalled(_)
+                    | Input::Directory(..)
+                    | Input::Asks(..)
+                    | Input::Answers(..) => {
                         panic!("no test of this world sends such")
                     }
                 }

@@ -43,6 +43,8 @@ pub(super) struct Evidence<'a> {
     /// Nobody was cut off from others or stood still: whoever took somebody for dead was right. Else each side of a split
     /// goes on with what it knows, so that a name can be unregistered where it is unknown, and leave with the last of a side.
     pub(super) together: bool,
+    /// Nobody was cut off from others, though some may have stood still: there were no two sides that went on.
+    pub(super) whole: bool,
     /// Nodes that crashed or stood still: their clients cannot keep time.
     pub(super) excused: &'a BTreeSet<NodeId>,
     /// Where each name runs in the end.
@@ -73,9 +75,10 @@ trait Check {
 
 /// The first thing that does not hold.
 pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Violation> {
-    let checks: [&dyn Check; 15] = [
+    let checks: [&dyn Check; 16] = [
         &states::OneActivation,
         &states::OneAnswers,
+        &states::NoStepBack,
         &states::GivenUpLast,
         &states::MergedOnce,
         &calls::AtMostOnce,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::epoch::Epoch;
 use crate::sim::check::{Check, Evidence};
-use crate::sim::journal::{Birth, Born, End, OpId};
+use crate::sim::journal::{Birth, Born, End, OpId, Run, Told, What};
+use crate::sim::time::Time;
 use crate::worker::Die;
 
 /// An epoch belongs to one activation on one node.
@@ -90,6 +91,52 @@ impl Check for OneAnswers {
             let found = format!("{} ran {} on {} at {}, after {last} had run", run.name, run.op, run.node, run.epoch);
             *last = run.epoch.max(*last);
             back.then_some(found)
+        })
+    }
+}
+
+/// Who was answered by one activation is answered by no earlier one. (A node that stood still answers its own clients until it
+/// notices.)
+pub(super) struct NoStepBack;
+
+impl Check for NoStepBack {
+    fn invariant(&self) -> &'static str {
+        "no call is answered by an activation that was overtaken before it began"
+    }
+
+    fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
+        if !evidence.whole {
+            return None;
+        }
+        let ops = &evidence.journal.ops;
+        let answers: BTreeMap<(&str, OpId), (&Run, Time, Time)> = evidence
+            .journal
+            .runs
+            .iter()
+            .filter_map(|run| {
+                let op =
+                    ops.get(&run.op).filter(|op| op.what == What::Call && !evidence.excused.contains(&op.client))?;
+                let (ended, _) = op.ended.as_ref().filter(|(_, told)| *told == Told::Done)?;
+                Some(((run.name.as_str(), run.op), (run, op.begun, *ended)))
+            })
+            .collect();
+        let mut by_name: BTreeMap<&str, Vec<(&Run, Time, Time)>> = BTreeMap::new();
+        for ((name, _), answer) in answers {
+            by_name.entry(name).or_default().push(answer);
+        }
+        by_name.values_mut().find_map(|answers| {
+            answers.sort_unstable_by_key(|(_, begun, _)| *begun);
+            let mut known: Vec<(Time, Epoch)> = answers.iter().map(|(run, _, ended)| (*ended, run.epoch)).collect();
+            known.sort_unstable();
+            let (mut known, mut latest) = (known.into_iter().peekable(), Epoch::default());
+            answers.iter().find_map(|(run, begun, _)| {
+                while let Some((_, epoch)) = known.next_if(|(ended, _)| ended < begun) {
+                    latest = latest.max(epoch);
+                }
+                let Run { op, name, epoch, node, .. } = run;
+                (*epoch < latest)
+                    .then(|| format!("{op} to {name} began after {latest} had answered, and {epoch} on {node} did"))
+            })
         })
     }
 }

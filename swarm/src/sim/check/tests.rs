@@ -40,6 +40,7 @@ fn judged(journal: &Journal, change: impl FnOnce(&mut Evidence<'_>)) -> Option<&
         journal,
         graceful: false,
         together: true,
+        whole: true,
         excused: &BTreeSet::new(),
         hosts: BTreeMap::from([("x".to_owned(), vec![node(1)])]),
         states: BTreeMap::new(),
@@ -48,6 +49,23 @@ fn judged(journal: &Journal, change: impl FnOnce(&mut Evidence<'_>)) -> Option<&
     };
     change(&mut evidence);
     judge(&evidence).map(|violation| violation.invariant)
+}
+
+#[test]
+fn who_was_answered_is_answered_by_nothing_earlier() {
+    let mut journal = Journal::default();
+    let calls = [(); 2].map(|()| asked(&mut journal, What::Call));
+    let split = |evidence: &mut Evidence<'_>| (evidence.together, evidence.whole) = (false, false);
+    let stood_still = |evidence: &mut Evidence<'_>| evidence.together = false;
+    journal.runs = vec![ran(calls[0], 2, 2), ran(calls[1], 2, 2)];
+    assert_eq!(judged(&journal, stood_still), None);
+    journal.runs[1] = ran(calls[1], 1, 1);
+    let found = Some("no call is answered by an activation that was overtaken before it began");
+    assert_eq!((judged(&journal, stood_still), judged(&journal, split)), (found, None));
+    // It was under way already.
+    let begun = journal.ops[&calls[0]].begun;
+    journal.ops.entry(calls[1]).and_modify(|op| op.begun = begun);
+    assert_eq!(judged(&journal, stood_still), None);
 }
 
 #[test]

@@ -81,7 +81,10 @@ pub trait AnyCell: Any + Alarm + Send + Sync {
     fn seal(self: Arc<Self>, forced: bool) -> Underway<Sealing>;
     /// What a sealed cell's successor starts from; `None` unless sealed.
     fn bundle(&self) -> Option<Bundle>;
-    /// A sealed cell goes on as it was, under a new epoch, with what was queued. Says whether it was sealed.
+    /// After the message in hand nothing more is run, until the cell is told to go on by [`AnyCell::unseal`]. It can be sealed.
+    fn halt(&self);
+    /// A cell goes on as it was, under this epoch, with what was queued, whether it was sealed, halted or neither. Says whether
+    /// there was one of these.
     fn unseal(self: Arc<Self>, epoch: Epoch) -> bool;
     /// Runs `resolve_conflict` with the state of another instance of the name, between two messages.
     fn absorb(self: Arc<Self>, other: Bundle) -> Underway<Result<(), String>>;

@@ -220,15 +220,18 @@ impl<W: Worker> Cell<W> {
 
     pub(super) fn go_on(self: &Arc<Self>, epoch: Epoch) -> bool {
         let mut state = self.lock();
-        if state.phase != Phase::Sealed {
-            return false;
+        match state.phase {
+            Phase::Sealed => {
+                let bundle = state.take_bundle().expect("a sealed cell has a bundle");
+                self.core.alarms().replace(bundle.timers, self.core.now(), &self.any());
+            }
+            Phase::Running => {}
+            Phase::Starting | Phase::Sealing | Phase::Dead => return false,
         }
-        let bundle = state.take_bundle().expect("a sealed cell has a bundle");
         self.core.set_epoch(epoch);
-        self.core.alarms().replace(bundle.timers, self.core.now(), &self.any());
-        state.phase = Phase::Running;
-        if let Some(worker) = state.worker.take() {
-            drop(state);
+        let idle = state.go_on();
+        drop(state);
+        if let Some(worker) = idle {
             self.spawn(self.clone().drain(worker));
         }
         true

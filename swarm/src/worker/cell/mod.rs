@@ -200,6 +200,10 @@ impl<W: Worker> AnyCell for Cell<W> {
         self.lock().bundle().cloned()
     }
 
+    fn halt(&self) {
+        self.lock().halt();
+    }
+
     fn unseal(self: Arc<Self>, epoch: Epoch) -> bool {
         self.go_on(epoch)
     }

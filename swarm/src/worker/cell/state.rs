@@ -16,14 +16,14 @@ const PUBLISHES_KEPT: usize = 64;
 /// What stands under a cell's lock.
 pub(super) struct State<W: 'static> {
     pub(super) phase: Phase,
-    /// The worker, while nobody has it. While the phase is Running, that is only when the queue is empty.
+    /// It runs nothing, whatever its phase.
+    halted: bool,
+    /// The worker, while nobody has it. While messages are run, that is only when the queue is empty.
     pub(super) worker: Option<Box<W>>,
     /// There is no worker and will be none.
     pub(super) gone: bool,
     pub(super) pinned: bool,
-    /// The last seal is under way.
-    sealing: bool,
-    /// Counts the seals.
+    /// Counts the seals. The last one is under way while the phase is Sealing.
     seals: u32,
     /// What starts it again in place; `None` if nothing can.
     pub(super) args: Option<Args>,
@@ -63,7 +63,7 @@ pub(super) enum CheckedOut<W> {
 
 impl<W: Worker> State<W> {
     pub(super) fn new(phase: Phase) -> Self {
-        Self { phase, worker: None, gone: false, pinned: false, sealing: false, seals: 0, args: None, extras: None }
+        Self { phase, halted: false, worker: None, gone: false, pinned: false, seals: 0, args: None, extras: None }
     }
 
     fn extras(&mut self) -> &mut Extras<W> {
@@ -76,8 +76,25 @@ impl<W: Worker> State<W> {
         self.worker.is_some() && self.extras.is_none()
     }
 
+    /// Whether messages are run.
+    fn runs(&self) -> bool {
+        self.phase == Phase::Running && !self.halted
+    }
+
+    /// Runs nothing more until it goes on.
+    pub(super) fn halt(&mut self) {
+        self.halted = true;
+    }
+
+    /// Runs messages again, from now on. The worker comes back if nobody has it.
+    pub(super) fn go_on(&mut self) -> Option<Box<W>> {
+        (self.phase, self.halted) = (Phase::Running, false);
+        self.worker.take()
+    }
+
     pub(super) fn check_out(&mut self) -> CheckedOut<W> {
         match self.phase {
+            Phase::Running if self.halted => CheckedOut::Busy,
             Phase::Running => self.worker.take().map_or(CheckedOut::Busy, CheckedOut::Worker),
             Phase::Starting | Phase::Sealing | Phase::Sealed => CheckedOut::Busy,
             Phase::Dead => CheckedOut::Dead,
@@ -85,6 +102,7 @@ impl<W: Worker> State<W> {
     }
 
     pub(super) fn check_in(&mut self, mut worker: Box<W>) -> CheckedIn<W> {
+        let runs = self.runs();
         let Some(extras) = &mut self.extras else {
             self.worker = Some(worker);
             return CheckedIn::Idle;
@@ -95,9 +113,7 @@ impl<W: Worker> State<W> {
                 Err(back) => worker = back,
             }
         }
-        if self.phase == Phase::Running
-            && let Some(entry) = extras.queue.pop_front()
-        {
+        if runs && let Some(entry) = extras.queue.pop_front() {
             return CheckedIn::Next(worker, entry);
         }
         self.tidy();
@@ -116,10 +132,7 @@ impl<W: Worker> State<W> {
             return Err((entry, Undelivered::Full));
         }
         queue.push_back(entry);
-        match self.phase {
-            Phase::Running => Ok(self.worker.take()),
-            Phase::Starting | Phase::Sealing | Phase::Sealed | Phase::Dead => Ok(None),
-        }
+        Ok(if self.runs() { self.worker.take() } else { None })
     }
 
     /// Asks for the worker before the next message. At once, or by the channel, which closes if there will be none.
@@ -144,7 +157,6 @@ impl<W: Worker> State<W> {
     /// Takes nothing any more. What waited comes out, in order.
     pub(super) fn shut(&mut self) -> VecDeque<Entry<W>> {
         self.phase = Phase::Dead;
-        self.sealing = false;
         self.extras.as_mut().map(|extras| std::mem::take(&mut extras.queue)).unwrap_or_default()
     }
 
@@ -152,18 +164,16 @@ impl<W: Worker> State<W> {
     pub(super) fn begin_seal(&mut self) -> SealId {
         self.phase = Phase::Sealing;
         self.seals = self.seals.wrapping_add(1);
-        self.sealing = true;
         SealId(self.seals)
     }
 
     /// Whether this seal is still under way.
     pub(super) fn is_sealing(&self, seal: SealId) -> bool {
-        self.sealing && self.seals == seal.0
+        self.phase == Phase::Sealing && self.seals == seal.0
     }
 
     /// The seal under way comes to nothing.
     pub(super) fn end_seal(&mut self) {
-        self.sealing = false;
         self.phase = Phase::Running;
     }
 
@@ -171,7 +181,6 @@ impl<W: Worker> State<W> {
     pub(super) fn seal(&mut self, worker: Box<W>, bundle: Bundle) {
         self.extras().bundle = Some(bundle);
         self.phase = Phase::Sealed;
-        self.sealing = false;
         self.pinned = false;
         self.worker = Some(worker);
     }

@@ -67,10 +67,60 @@ async fn unsealed_it_goes_on_as_it_was() {
     let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
     waits(&mut waiting).await;
     assert!(AnyCell::unseal(cell.clone(), epoch(3)));
-    assert!(!AnyCell::unseal(cell.clone(), epoch(4)));
     assert_eq!(waiting.await.expect("it answers").0, 6);
     assert_eq!((cell.epoch(), cell.phase()), (epoch(3), Phase::Running));
     assert_eq!(cell.bundle(), None);
+}
+
+#[tokio::test]
+async fn halted_it_runs_nothing_until_it_goes_on() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell = bench.booted(&shared).await;
+    call(&bench, &cell, Every(10)).await.expect("it answers");
+    let mut held = Box::pin(call(&bench, &cell, Hold(1)));
+    waits(&mut held).await;
+    AnyCell::halt(&*cell);
+    let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
+    waits(&mut waiting).await;
+    shared.gate.add_permits(1);
+    held.await.expect("the message in hand is answered");
+    bench.advance(Duration::from_secs(1));
+    waits(&mut waiting).await;
+    assert_eq!(shared.log().len(), 1, "the message in hand, and no timer's");
+    assert!(AnyCell::unseal(cell.clone(), epoch(1)));
+    assert_eq!(waiting.await.expect("it answers").0, 1);
+    assert_eq!((cell.epoch(), cell.phase()), (epoch(1), Phase::Running));
+    assert_eq!(call(&bench, &cell, Count(1)).await.expect("it answers").0, 2);
+}
+
+#[tokio::test]
+async fn halted_it_can_be_moved() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell = bench.booted(&shared).await;
+    AnyCell::halt(&*cell);
+    let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
+    waits(&mut waiting).await;
+    assert_eq!(AnyCell::seal(cell.clone(), false).await, Sealing::Sealed);
+    assert!(cell.bundle().is_some());
+    assert!(AnyCell::unseal(cell.clone(), epoch(3)));
+    assert_eq!(waiting.await.expect("it answers").0, 1);
+}
+
+/// Its `init` had begun before its node stood still.
+#[tokio::test]
+async fn halted_while_it_starts_it_does_not_run_when_it_has_started() {
+    let bench = Bench::new();
+    let shared = Shared::new();
+    let cell: Arc<Cell<Probe>> = Cell::starting("probe".into(), epoch(1), bench.home());
+    let mut waiting = Box::pin(call(&bench, &cell, Count(1)));
+    waits(&mut waiting).await;
+    AnyCell::halt(&*cell);
+    AnyCell::boot(cell.clone(), Start { args: shared.args()[..].into(), bundle: None }).await.expect("it starts");
+    waits(&mut waiting).await;
+    assert!(AnyCell::unseal(cell.clone(), epoch(2)));
+    assert_eq!(waiting.await.expect("it answers").0, 1);
 }
 
 #[tokio::test]
