@@ -84,6 +84,8 @@ impl Letter {
     /// What travels beside the payload when it leaves `me`.
     pub(crate) fn envelope(&self, me: NodeId, now: Instant) -> Envelope {
         let waits = self.parcel.reply.as_ref();
+        // What stood in a worker's queue does not know who sent it here, but whose it is.
+        let written_here = self.from.is_none() && self.caller.is_none();
         Envelope {
             name: self.name.clone(),
             request: waits.map_or(self.parcel.publish, |reply| reply.request),
@@ -93,9 +95,38 @@ impl Letter {
             kind: self.kind,
             hops: self.hops + 1,
             origin: waits.map(|reply| reply.node).or(self.caller).filter(|node| *node != me),
-            path: if self.from.is_some() { self.path.with(me) } else { self.path },
+            path: if written_here { self.path } else { self.path.with(me) },
             multicall: waits.map_or(0, |_| self.parcel.publish),
             from_queue: self.from_queue,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::{Deadline, Payload};
+
+    fn node(boot: u64) -> NodeId {
+        NodeId::new(([127, 0, 0, 1], 1).into(), boot)
+    }
+
+    /// Two nodes that passed such a letter on to each other waited for each other's confirmation for ever.
+    #[test]
+    fn what_comes_out_of_a_queue_counts_as_passed_on_unless_it_was_written_here() {
+        let (me, other) = (node(1), node(2));
+        let parcel = Parcel {
+            method: 1,
+            fingerprint: 0,
+            payload: Payload::copy_of(&[]),
+            deadline: Deadline::NEVER,
+            reply: None,
+            publish: 0,
+            unconfirmed: None,
+        };
+        let out = Letter { caller: Some(other), ..Letter::new("x".into(), 0, parcel) };
+        assert_eq!(out.envelope(me, Instant::START).path.visits(me), Visits(1));
+        let own = Letter { caller: None, ..out };
+        assert_eq!(own.envelope(me, Instant::START).path, Path::default());
     }
 }

@@ -89,6 +89,16 @@ fn seeds_that_found_something_once() {
             "directory::tests::cases::who_did_not_hear_the_question_for_its_cells_is_asked_again",
         ),
         (
+            2_189,
+            "who had stood still, and knew nobody any more of a cluster that had gone on, answered at its old epoch",
+            "directory::tests::frozen::who_stood_still_decides_nothing_alone",
+        ),
+        (
+            7_684,
+            "two nodes passed a call on that had stood in a worker's queue, and waited for each other's confirmation for ever",
+            "runtime::letter::tests::what_comes_out_of_a_queue_counts_as_passed_on_unless_it_was_written_here",
+        ),
+        (
             8_806,
             "a node that left while others had just joined took itself for the last one",
             "membership::tests::scripts::who_leaves_is_told_at_once_of_those_who_have_just_joined",
