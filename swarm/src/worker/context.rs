@@ -82,7 +82,9 @@ impl<W> Context<W> {
     }
 
     /// The fencing token of this activation: strictly larger for every later one of the name. A worker that starts again in
-    /// its place after a panic is the same activation: nobody else has had the name meanwhile.
+    /// its place after a panic is the same activation: nobody else has had the name meanwhile. While a cluster is split, each
+    /// side counts for itself (not with [`Placement::Quorum`](crate::Placement)); what goes on afterwards has a larger one than
+    /// either, so a worker may find it changed between two messages.
     pub fn epoch(&self) -> Epoch {
         match &self.of {
             Of::Running(cell) => cell.epoch(),
