@@ -65,7 +65,8 @@ pub struct Config {
     pub gate_wait_ms: u64,
     /// How long a node passes on calls for a worker that has moved away: longer than any view takes to spread.
     pub redirect_ttl_ms: u64,
-    /// How long [`Swarm::leave`](crate::Swarm::leave) hands workers over before it goes anyway.
+    /// How long [`Swarm::leave`](crate::Swarm::leave) takes at most. The last quarter of it, or four seconds, are kept for what
+    /// comes after the hand-over; what is not handed over by then stays behind.
     pub leave_timeout_ms: u64,
     /// A control thread that stood still for so long asks the others what it still owns: half the suspicion time.
     pub stall_limit_ms: u64,
