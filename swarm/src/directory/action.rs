@@ -5,6 +5,7 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::Instant;
 
+use crate::directory::ability::Stranded;
 use crate::directory::message::Message;
 use crate::directory::record::{GroupKey, Spec};
 use crate::directory::request::{Answer, RequestId};
@@ -133,7 +134,7 @@ pub enum Tenure {
 }
 
 /// Where calls of a name go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// To the cell of this node.
     Here,
@@ -145,6 +146,8 @@ pub enum Route {
     Ring,
     /// Nowhere: this side of a split has too few members.
     NoQuorum,
+    /// Nowhere: no node can start its worker.
+    Stranded(Box<Stranded>),
 }
 
 /// What this node is to a partition.
@@ -239,6 +242,13 @@ pub enum Notice {
         host: NodeId,
         /// Why.
         text: String,
+    },
+    /// No node can start a worker any more. Said once by each owner.
+    Stranded {
+        /// Its name.
+        name: Name,
+        /// Why.
+        why: Stranded,
     },
     /// A worker ended by itself and its name is free.
     Ended {

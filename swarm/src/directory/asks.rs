@@ -265,6 +265,9 @@ impl Partition {
                 work.cell(host).is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended))
                     || work.out.is_some_and(|(to, _)| to == host)
             });
+        if let Some(why) = self.stranded(turn, name) {
+            return Some(Route::Stranded(Box::new(why)));
+        }
         // While the hosts are not known the record is the best guess.
         (host != me && (there || office.blocked) && turn.world.is_member(&host)).then_some(Route::Host(host))
     }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `event`, `action`, `message` | what comes in, what goes out, what nodes say to each other |
 //! | `record`, `table`, `copy` | what is registered, how it is found, and how two copies become one |
+//! | `ability` | what a node must be able to do to start a worker |
 //! | `stamp` | the numbers of changes and registrations |
 //! | `pool` | what many records have in common |
 //! | `few` | maps that nearly always have one entry |
@@ -19,6 +20,7 @@
 //! | `quorum`, `tenure` | under `Placement::Quorum`: the lease of this node, and what it means to lose it |
 //! | `sweep`, `leave` | finding what was lost; going away |
 
+mod ability;
 mod action;
 mod asks;
 mod claim;
@@ -50,6 +52,7 @@ mod tests;
 mod turn;
 mod world;
 
+pub use ability::{Ability, Stranded};
 pub use action::{Action, Notice, Order, Role, Route, Tenure};
 pub use config::DirectoryConfig;
 pub use event::{Event, Happened};
@@ -83,7 +86,6 @@ use crate::directory::turn::{Moves, Timers, Turn};
 use crate::directory::world::World;
 use crate::name::Name;
 use crate::placement::Placement;
-use crate::worker::KindId;
 
 /// One node's part of the directory of all names.
 ///
@@ -108,8 +110,8 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The directory of the node `me`, which can run these kinds.
-    pub fn new(me: NodeId, kinds: BTreeSet<KindId>, config: DirectoryConfig) -> Self {
+    /// The directory of the node `me`, which can start these workers.
+    pub fn new(me: NodeId, abilities: BTreeSet<Ability>, config: DirectoryConfig) -> Self {
         let quorum = match config.placement {
             Placement::Ring => None,
             Placement::Quorum { size } => Some(Box::new(Quorum::new(me, size as usize, config.lease))),
@@ -117,7 +119,7 @@ impl Directory {
         let ids = (0..config.partitions).map(|id| PartitionId(u16::try_from(id).expect("P is at most 65,536")));
         Self {
             partitions: ids.map(Partition::new).collect(),
-            world: World::new(me, kinds, config),
+            world: World::new(me, abilities, config),
             touched: Few::default(),
             inbox: VecDeque::new(),
             timers: Timers::default(),

@@ -3,10 +3,11 @@
 
 use swarm_net::node::NodeId;
 
+use crate::directory::ability::{Ability, Stranded};
 use crate::directory::action::Notice;
 use crate::directory::copy::Op;
 use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Phase, Start};
-use crate::directory::office::{Office, Plan, Told, Trouble};
+use crate::directory::office::{Office, Plan, Told, Trouble, Work};
 use crate::directory::partition::Partition;
 use crate::directory::reconcile::{Case, Trial, Verdict};
 use crate::directory::record::{self, Class, Record, Registration};
@@ -85,6 +86,7 @@ impl Partition {
         match verdict {
             Verdict::Rest => {
                 self.come_to_rest(turn, name);
+                self.tell_stranded(turn, name);
                 return Next::Wait;
             }
             Verdict::AwaitStable(seq) => {
@@ -169,6 +171,29 @@ impl Partition {
                 work.trouble = None;
             }
         }
+    }
+
+    /// Says once what no node can start any more.
+    fn tell_stranded(&mut self, turn: &mut Turn<'_>, name: &Name) {
+        let Some(why) = self.stranded(turn, name) else { return };
+        let Some(office) = &mut self.office else { return };
+        let trouble = office.work(name).trouble.get_or_insert_default();
+        if !std::mem::replace(&mut trouble.stranded, true) {
+            turn.notice(Notice::Stranded { name: name.clone(), why });
+        }
+    }
+
+    /// Why a registered name can run nowhere, if that is for its version: no instance is left, and no node can start one.
+    pub(super) fn stranded(&self, turn: &Turn<'_>, name: &Name) -> Option<Stranded> {
+        let office = self.office.as_ref().filter(|office| office.owner && office.complete && !office.blocked)?;
+        let class = self.record(name)?.head().class();
+        let idle = |work: &Work| work.seen.is_empty() && work.out.is_none() && work.plan.is_none();
+        if class.local || self.rests(name) || !office.names.get(name).is_none_or(|work| idle(work)) {
+            return None;
+        }
+        let known = turn.world.versions(class.kind);
+        let stranded = !known.is_empty() && !known.contains(&class.schema);
+        stranded.then(|| Stranded { worker: class.worker.clone(), version: class.schema, known })
     }
 
     fn direct_to(&mut self, turn: &mut Turn<'_>, name: &Name, to: NodeId, directive: Directive) {
@@ -402,10 +427,11 @@ pub(super) fn desired(
     if class.local {
         return (turn.world.is_member(&home) && !turn.world.is_leaving(&home)).then_some(home);
     }
-    if let Some(place) = office.desired.get(&class.kind) {
+    let ability = Ability::of(class);
+    if let Some(place) = office.desired.get(&ability) {
         return *place;
     }
-    let place = turn.world.desired(partition, class.kind);
-    office.desired.insert(class.kind, place);
+    let place = turn.world.desired(partition, ability);
+    office.desired.insert(ability, place);
     place
 }

@@ -195,6 +195,18 @@ pub enum CallError {
         /// The node that gave up forwarding.
         node: NodeId,
     },
+    /// The worker runs nowhere, and no node has the version of its type that it was registered with.
+    #[error(
+        "`{name}` cannot start (said {node}): {text}; run a node with the version that registered it, or unregister it and register it anew"
+    )]
+    NoCapableNode {
+        /// The name called.
+        name: Name,
+        /// The node that owns the name.
+        node: NodeId,
+        /// The worker type, and its versions there and here.
+        text: String,
+    },
 }
 
 impl CallError {
@@ -215,7 +227,8 @@ impl CallError {
             | Self::Stopping { .. }
             | Self::Ended { .. }
             | Self::SelfCall { .. }
-            | Self::NotOwner { .. } => Executed::No,
+            | Self::NotOwner { .. }
+            | Self::NoCapableNode { .. } => Executed::No,
         }
     }
 }

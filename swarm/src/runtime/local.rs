@@ -219,7 +219,8 @@ fn cast_error(error: CallError, node: &Node) -> CastError {
         | CallError::NoQuorum { .. }
         | CallError::Ended { .. }
         | CallError::SelfCall { .. }
-        | CallError::NotOwner { .. }) => CastError::Overloaded {
+        | CallError::NotOwner { .. }
+        | CallError::NoCapableNode { .. }) => CastError::Overloaded {
             name: Name::from(""),
             node: node.id(),
             what: format!("the way to it ({other}, executed: {:?})", Executed::No),

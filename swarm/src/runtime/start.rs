@@ -1,5 +1,6 @@
 //! Owns how a node comes up: its threads, in order.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -56,12 +57,12 @@ pub(crate) fn assemble<T>(
 ) -> Result<(Arc<Node>, Control, T), NetError> {
     let (control, inputs) = crossbeam_channel::unbounded();
     let ear = Arc::new(Ear::new(control.clone()));
-    let ids: Vec<_> = plan.kinds.ids().collect();
+    let abilities: BTreeSet<_> = plan.kinds.abilities().collect();
     let profile = Profile {
         version: 1,
         weight: plan.config.weight,
         leaving: false,
-        abilities: ids.iter().map(|kind| kind.0).collect(),
+        abilities: abilities.iter().map(|ability| ability.0).collect(),
         extra: Vec::new(),
     };
     let setup = Setup {
@@ -75,7 +76,7 @@ pub(crate) fn assemble<T>(
         config: plan.config.net.clone(),
     };
     let (transport, opened) = open(setup, ear.clone())?;
-    let directory = Directory::new(transport.node(), ids.into_iter().collect(), DirectoryConfig::from(&plan.config));
+    let directory = Directory::new(transport.node(), abilities, DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
     let parts = Parts { config: plan.config, control, transport, tokio, timers, kinds: plan.kinds, profile };
     let node = Node::new(parts);
