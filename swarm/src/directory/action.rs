@@ -131,6 +131,10 @@ pub enum Tenure {
     Ended,
     /// This node has been up for long enough to have a lease if there is a quorum.
     Settled,
+    /// It sees too few members for a quorum: calls come to nothing here.
+    Below,
+    /// It sees enough of them again.
+    Above,
 }
 
 /// Where calls of a name go.

@@ -289,6 +289,16 @@ pub enum CastError {
         /// Why it is not there.
         text: String,
     },
+    /// This node is on the smaller side of a split ([`Placement::Quorum`](crate::Placement::Quorum)).
+    #[error(
+        "`{name}` was not cast to: {node} does not see enough members for a quorum; cast through a node that does, or when the network has healed"
+    )]
+    NoQuorum {
+        /// The name cast to.
+        name: Name,
+        /// The node that lacks a quorum.
+        node: NodeId,
+    },
     /// The node stops.
     #[error("{node} is stopping, `{name}` was not cast to: use another node")]
     Stopping {

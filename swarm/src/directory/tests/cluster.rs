@@ -525,7 +525,7 @@ impl Cluster {
             Tenure::Extended(_) if clock >= node.leased_until => return false,
             Tenure::Extended(until) => node.leased_until = until,
             Tenure::Ended => node.leased_until = Instant::START,
-            Tenure::Settled => {}
+            Tenure::Settled | Tenure::Below | Tenure::Above => {}
         }
         true
     }
