@@ -5,10 +5,11 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::Instant;
 
-use crate::directory::ability::Stranded;
+use crate::directory::groups::GroupKey;
 use crate::directory::message::Message;
-use crate::directory::record::{GroupKey, Spec};
+use crate::directory::record::Spec;
 use crate::directory::request::{Answer, RequestId};
+use crate::directory::stranded::Stranded;
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::worker::Die;

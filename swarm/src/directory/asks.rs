@@ -3,13 +3,14 @@
 
 use crate::directory::action::{Action, Route};
 use crate::directory::copy::Op;
+use crate::directory::groups::GroupKey;
 use crate::directory::host::Cell;
 use crate::directory::message::{CellReport, Phase};
 use crate::directory::office::Work;
 use crate::directory::owner;
 use crate::directory::partition::Partition;
 use crate::directory::quorum::Standing;
-use crate::directory::record::{GroupKey, Record, Registration, Spec};
+use crate::directory::record::{Record, Registration, Spec};
 use crate::directory::request::{Answer, Ask, Refusal, RequestId};
 use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;

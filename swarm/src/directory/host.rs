@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::directory::Happened;
 use crate::directory::action::{Action, Order};
+use crate::directory::groups;
 use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start};
 use crate::directory::partition::Partition;
 use crate::directory::record::{self, Record, Registration};
@@ -99,7 +100,7 @@ impl Cell {
 
     /// Its part of the fingerprint of all cells.
     pub(super) fn mark(&self, name: &Name) -> u64 {
-        cell_mark(name, self.epoch, self.phase, (record::groups_mark(&self.origin.groups), self.indexed))
+        cell_mark(name, self.epoch, self.phase, (groups::mark(&self.origin.groups), self.indexed))
     }
 
     pub(super) fn report(&self, whole: bool) -> CellReport {
@@ -110,7 +111,7 @@ impl Cell {
             phase: self.phase,
             pinned: self.pinned,
             absorbed: self.absorbed.clone(),
-            groups_mark: record::groups_mark(&self.origin.groups),
+            groups_mark: groups::mark(&self.origin.groups),
             indexed: self.indexed,
             origin: whole.then(|| Box::new(self.origin.clone())),
         }

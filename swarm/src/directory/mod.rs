@@ -4,7 +4,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `event`, `action`, `message` | what comes in, what goes out, what nodes say to each other |
-//! | `record`, `table`, `copy` | what is registered, how it is found, and how two copies become one |
+//! | `record`, `groups`, `table`, `copy` | what is registered, how it is found, and how two copies become one |
 //! | `ability` | what a node must be able to do to start a worker |
 //! | `stamp` | the numbers of changes and registrations |
 //! | `pool` | what many records have in common |
@@ -15,6 +15,7 @@
 //! | `replica`, `ship` | how changes reach the replicas, and what is known of these |
 //! | `reconcile`, `owner` | the one decision about a name, and how it is carried out |
 //! | `host` | the cells of this node |
+//! | `stranded` | names that no node can start |
 //! | `rest` | names of which the record says everything |
 //! | `request`, `asks` | register, unregister, whereis, groups |
 //! | `quorum`, `tenure` | under `Placement::Quorum`: the lease of this node, and what it means to lose it |
@@ -28,6 +29,7 @@ mod config;
 mod copy;
 mod event;
 mod few;
+mod groups;
 mod host;
 mod leave;
 mod message;
@@ -43,6 +45,7 @@ mod request;
 mod rest;
 mod ship;
 mod stamp;
+mod stranded;
 mod sweep;
 mod table;
 mod takeover;
@@ -52,14 +55,16 @@ mod tests;
 mod turn;
 mod world;
 
-pub use ability::{Ability, Stranded};
+pub use ability::Ability;
 pub use action::{Action, Notice, Order, Role, Route, Tenure};
 pub use config::DirectoryConfig;
 pub use event::{Event, Happened};
+pub use groups::GroupKey;
 pub use message::Message;
-pub use record::{Class, GroupKey, Spec};
+pub use record::{Class, Spec};
 pub use request::{Answer, Ask, Refusal, RequestId};
 pub use stamp::Stamp;
+pub use stranded::Stranded;
 
 #[cfg(test)]
 use {

@@ -3,14 +3,15 @@
 
 use swarm_net::node::NodeId;
 
-use crate::directory::ability::{Ability, Stranded};
+use crate::directory::ability::Ability;
 use crate::directory::action::Notice;
 use crate::directory::copy::Op;
+use crate::directory::groups;
 use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Phase, Start};
-use crate::directory::office::{Office, Plan, Told, Trouble, Work};
+use crate::directory::office::{Office, Plan, Told, Trouble};
 use crate::directory::partition::Partition;
 use crate::directory::reconcile::{Case, Trial, Verdict};
-use crate::directory::record::{self, Class, Record, Registration};
+use crate::directory::record::{Class, Record, Registration};
 use crate::directory::request::{Answer, Refusal};
 use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
@@ -140,7 +141,7 @@ impl Partition {
                 self.direct_to(turn, name, at, directive);
             }
             Verdict::Groups { at, epoch } => {
-                let groups = self.record(name).map(|record| record::active(&record.groups())).unwrap_or_default();
+                let groups = self.record(name).map(|record| groups::active(&record.groups())).unwrap_or_default();
                 self.direct_to(turn, name, at, Directive::Groups { epoch, groups });
             }
         }
@@ -171,29 +172,6 @@ impl Partition {
                 work.trouble = None;
             }
         }
-    }
-
-    /// Says once what no node can start any more.
-    fn tell_stranded(&mut self, turn: &mut Turn<'_>, name: &Name) {
-        let Some(why) = self.stranded(turn, name) else { return };
-        let Some(office) = &mut self.office else { return };
-        let trouble = office.work(name).trouble.get_or_insert_default();
-        if !std::mem::replace(&mut trouble.stranded, true) {
-            turn.notice(Notice::Stranded { name: name.clone(), why });
-        }
-    }
-
-    /// Why a registered name can run nowhere, if that is for its version: no instance is left, and no node can start one.
-    pub(super) fn stranded(&self, turn: &Turn<'_>, name: &Name) -> Option<Stranded> {
-        let office = self.office.as_ref().filter(|office| office.owner && office.complete && !office.blocked)?;
-        let class = self.record(name)?.head().class();
-        let idle = |work: &Work| work.seen.is_empty() && work.out.is_none() && work.plan.is_none();
-        if class.local || self.rests(name) || !office.names.get(name).is_none_or(|work| idle(work)) {
-            return None;
-        }
-        let known = turn.world.versions(class.kind);
-        let stranded = !known.is_empty() && !known.contains(&class.schema);
-        stranded.then(|| Stranded { worker: class.worker.clone(), version: class.schema, known })
     }
 
     fn direct_to(&mut self, turn: &mut Turn<'_>, name: &Name, to: NodeId, directive: Directive) {
@@ -302,7 +280,7 @@ impl Partition {
             spec: head.spec(),
             registrar: head.registrar(),
             epoch: plan.epoch,
-            groups: record::active(&record.groups()),
+            groups: groups::active(&record.groups()),
             source,
             absorbed,
         };
