@@ -1,10 +1,10 @@
 //! Two versions of one program in a cluster, as during an upgrade: what both understand works, and the rest is refused
 //! before it runs.
 
-use swarm::Swarm;
 use swarm::prelude::*;
+use swarm::{Event, Swarm};
 
-use crate::fixture::{PATIENCE, all_know, patient};
+use crate::fixture::{PATIENCE, all_know, next, patient};
 
 mod old {
     use swarm::prelude::*;
@@ -148,7 +148,9 @@ async fn workers_start_only_on_nodes_that_have_the_version_of_their_init_argumen
         let at = old.whereis(name).await.expect("an answer").expect("it is registered");
         assert_eq!(at.node, old.node(), "{name}");
     }
+    let (gone, mut events) = (old.node(), new.events());
     drop(old);
+    while !matches!(next(&mut events).await, Event::NodeDown(node, _) if node == gone) {}
     let name = &names[0];
     let doc = new.at::<new::Doc>(name);
     let error = doc.runs().timeout(PATIENCE).await.expect_err("nobody can start it");
