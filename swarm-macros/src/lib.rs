@@ -57,6 +57,9 @@ pub fn worker(options: TokenStream, block: TokenStream) -> TokenStream {
 /// | `crate = path` | where `swarm` is, when it is renamed |
 ///
 /// A field of a foreign type is marked `#[rkyv(with = ..)] #[swarm(schema = "name@1")]`.
+///
+/// What rkyv derives for an enum with named fields has public fields without documentation. A crate that denies
+/// `missing_docs` puts such an enum into a private module and exports it from there (`pub use orders::Order;`).
 #[proc_macro_attribute]
 pub fn message(options: TokenStream, item: TokenStream) -> TokenStream {
     message::message(options.into(), item.into()).into()

@@ -1,9 +1,33 @@
 //! Owns the grammar that all attributes share: `name = value` and its values. Never knows which options there are.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
-use syn::parse::ParseStream;
+use syn::parse::{ParseStream, Parser};
 use syn::{Error, Ident, LitStr, Path, Token, parse_quote_spanned};
+
+use crate::mistakes::Mistakes;
+
+/// Reads options one after the other. One that cannot be read is a mistake, and the others are read all the same.
+pub(crate) fn read(
+    tokens: TokenStream,
+    mistakes: &mut Mistakes,
+    mut option: impl FnMut(ParseStream<'_>, &mut Mistakes) -> syn::Result<()>,
+) {
+    let all = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            match option(input, mistakes) {
+                Ok(()) => separator(input)?,
+                Err(error) => {
+                    mistakes.add(error);
+                    skip(input)?;
+                }
+            }
+        }
+        Ok(())
+    };
+    let rest = all.parse2(tokens);
+    mistakes.take(rest);
+}
 
 /// The keyword of an option, which may be one of Rust's (`crate`).
 pub(crate) fn keyword(input: ParseStream<'_>) -> syn::Result<Ident> {
@@ -35,7 +59,7 @@ pub(crate) fn separator(input: ParseStream<'_>) -> syn::Result<()> {
 }
 
 /// Skips what is left of an option that could not be read, and its comma.
-pub(crate) fn skip(input: ParseStream<'_>) -> syn::Result<()> {
+fn skip(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() {
         if input.parse::<proc_macro2::TokenTree>()?.to_string() == "," {
             break;

@@ -16,9 +16,9 @@ pub struct Profile {
     pub weight: u16,
     /// The node has begun to leave: it owns nothing new, but still serves and is asked.
     pub leaving: bool,
-    /// What the node is able to host, as opaque sorted ids (worker kinds, to the layers above).
+    /// What the node is able to host, as opaque sorted ids (worker types in their versions, to the layers above).
     pub abilities: Vec<u64>,
-    /// Opaque to this crate: what the layers above tell about this node (kinds with their fingerprints).
+    /// Opaque to this crate: what the layers above tell about this node.
     pub extra: Vec<u8>,
 }
 

@@ -237,7 +237,12 @@ impl Node {
         let question = Question::Multicall { whom, id, message, fingerprint, payload, within_ms };
         let mut answers = self.ask_all(&question, due)?;
         let mut called = BTreeMap::<Name, (NodeId, Option<Result<Vec<u8>, CallError>>)>::new();
-        while let Some(Some((from, findings))) = self.within(due.since(self.now()), answers.next()).await {
+        let in_time = loop {
+            let (from, findings) = match self.within(due.since(self.now()), answers.next()).await {
+                Some(Some(part)) => part,
+                Some(None) => break true,
+                None => break false,
+            };
             for (name, _) in findings.found {
                 called.entry(name).or_insert((from, None));
             }
@@ -248,10 +253,15 @@ impl Node {
                     called.insert(name, (from, Some(reply)));
                 }
             }
-        }
+        };
         let answer = |(name, (node, reply)): (Name, (NodeId, Option<_>))| {
-            let late = || CallError::Timeout { name: name.clone(), node, after: limit, executed: Executed::Maybe };
-            let reply = reply.unwrap_or_else(|| Err(late()));
+            // All have answered or are lost: so it went with its node, or with the connection to that.
+            let executed = Executed::Maybe;
+            let lost = || match in_time {
+                true => CallError::NodeDown { name: name.clone(), node, executed },
+                false => CallError::Timeout { name: name.clone(), node, after: limit, executed },
+            };
+            let reply = reply.unwrap_or_else(|| Err(lost()));
             (name, reply)
         };
         Ok(called.into_iter().map(answer).collect())

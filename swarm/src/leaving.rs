@@ -28,8 +28,8 @@ impl Swarm {
     /// tells the others, then stops. What users begin after the handover is refused with `Stopping`.
     ///
     /// # Errors
-    /// [`LeaveError::Incomplete`](crate::LeaveError::Incomplete) if not everything could be handed over in `Config::leave_timeout_ms`; the node has
-    /// left all the same.
+    /// [`LeaveError::Incomplete`](crate::LeaveError::Incomplete) if not everything could be handed over within `Config::leave_timeout_ms`; the node
+    /// has left all the same.
     pub fn leave(&self) -> Leaving {
         Leaving::new(self)
     }
@@ -40,8 +40,9 @@ impl Leaving {
         Self { swarm: swarm.clone(), timeout: None, task: None }
     }
 
-    /// Workers are handed over for so long at most (default `Config::leave_timeout_ms`, 30 s). Then the node goes anyway,
-    /// which takes some seconds more only if other nodes do not answer its farewell.
+    /// It takes so long at most (default `Config::leave_timeout_ms`, 30 s), with all that belongs to it: the last quarter, or
+    /// the last four seconds of a longer limit, are kept for what comes after the hand-over. Of several that leave with one
+    /// node, the first sets the limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self

@@ -31,7 +31,7 @@ pub enum Placement {
     ///
     /// A side with fewer members registers nothing and stops the workers that it has (`die` is told
     /// [`Die::NoQuorum`](crate::Die::NoQuorum)) within [`Config::lease_ms`](crate::Config::lease_ms) of the split; calls end
-    /// with [`CallError::NoQuorum`](crate::CallError::NoQuorum). The side with the quorum starts them again from their init
+    /// with [`CallError::NoQuorum`](crate::CallError::NoQuorum), casts with [`CastError::NoQuorum`](crate::CastError::NoQuorum). The side with the quorum starts them again from their init
     /// arguments, after that time and a sixteenth. When the sides meet, everything comes back to its place.
     ///
     /// The price: after every node that is lost without a goodbye, what it hosted or decided waits for that time, since

@@ -58,8 +58,8 @@ impl Swarm {
 }
 
 impl LeavingOnSignal {
-    /// After the signal, workers are handed over for so long at most (default `Config::leave_timeout_ms`, 30 s). Make it a few
-    /// seconds less than your orchestrator waits before it kills: systemd 90 s, Kubernetes 30 s, Docker 10 s.
+    /// It takes so long at most after the signal (default `Config::leave_timeout_ms`, 30 s), as [`Leaving::timeout`] says. Make
+    /// it a little less than your orchestrator waits before it kills: systemd 90 s, Kubernetes 30 s, Docker 10 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self

@@ -72,8 +72,8 @@ fn what_could_not_be_moved_in_time_is_said_each_second_and_by_the_status() {
     let anchored = register(&mut stays, "anchor", &id);
     assert!(anchored > 0, "one of two nodes hosts some of {NAMES} names");
 
-    leaves.signal("-TERM");
     let began = Instant::now();
+    leaves.signal("-TERM");
     let left = format!("workers={anchored} calls=0");
     for _ in 0..2 {
         leaves.line_that("what is left", |line| line.contains("still to move") && line.contains(&left));

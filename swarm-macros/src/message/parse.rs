@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{
     Attribute, Data, DeriveInput, Error, Field, Fields, GenericParam, LitStr, Path, Token, Type, parenthesized,
@@ -26,20 +26,7 @@ impl Options {
     /// The options that can be read; the others are mistakes.
     pub(crate) fn read(tokens: TokenStream, mistakes: &mut Mistakes) -> Self {
         let mut found = Self::default();
-        let read = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                match found.option(input) {
-                    Ok(()) => options::separator(input)?,
-                    Err(error) => {
-                        mistakes.add(error);
-                        options::skip(input)?;
-                    }
-                }
-            }
-            Ok(())
-        };
-        let rest = read.parse2(tokens);
-        mistakes.take(rest);
+        options::read(tokens, mistakes, |input, _| found.option(input));
         found
     }
 

@@ -1,7 +1,7 @@
 //! Owns the options of `#[swarm::worker(..)]`.
 
 use proc_macro2::TokenStream;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::ParseStream;
 use syn::{Error, Ident, LitInt, LitStr, Path, Token, Type};
 
 use crate::mistakes::Mistakes;
@@ -26,26 +26,15 @@ impl Options {
     /// The options that can be read; the others are mistakes.
     pub(crate) fn read(tokens: TokenStream, mistakes: &mut Mistakes) -> Self {
         let mut found = Self::default();
-        let read = |input: ParseStream<'_>| {
-            let mut seen: Vec<Ident> = Vec::new();
-            while !input.is_empty() {
-                let keyword = options::keyword(input)?;
-                if seen.contains(&keyword) {
-                    mistakes.at(&keyword, format!("`{keyword}` is given twice: remove one"));
-                }
-                seen.push(keyword.clone());
-                match found.option(&keyword, input) {
-                    Ok(()) => options::separator(input)?,
-                    Err(error) => {
-                        mistakes.add(error);
-                        options::skip(input)?;
-                    }
-                }
+        let mut seen: Vec<Ident> = Vec::new();
+        options::read(tokens, mistakes, |input, mistakes| {
+            let keyword = options::keyword(input)?;
+            if seen.contains(&keyword) {
+                mistakes.at(&keyword, format!("`{keyword}` is given twice: remove one"));
             }
-            Ok(())
-        };
-        let rest = read.parse2(tokens);
-        mistakes.take(rest);
+            seen.push(keyword.clone());
+            found.option(&keyword, input)
+        });
         found
     }
 

@@ -246,13 +246,7 @@ impl Membership {
         }
         self.profiles.learn(self.me, profile);
         if let Some(profile) = self.profiles.get(self.me).map(Arc::clone) {
-            out.extend(self.roster.changed(self.me, &profile).map(Output::Event));
-            if profile.leaving && self.joining.joined() {
-                // Nobody is held back from one who looks for heirs.
-                let mut events = Vec::new();
-                self.roster.report_all(&self.profiles, &mut events);
-                out.extend(events.into_iter().map(Output::Event));
-            }
+            self.report_changed(self.me, &profile, out);
         }
         self.push_to_all(out);
     }
@@ -260,12 +254,23 @@ impl Membership {
     fn learn_profile(&mut self, now: Instant, node: NodeId, profile: Profile, out: &mut Vec<Output>) {
         if node != self.me && self.profiles.learn(node, profile) {
             if let Some(profile) = self.profiles.get(node).map(Arc::clone) {
-                out.extend(self.roster.changed(node, &profile).map(Output::Event));
+                self.report_changed(node, &profile, out);
             }
             self.roster.touch(node, now);
             let roster = &self.roster;
             self.profiles.prune(|node| roster.is_live(node) || roster.view().contains_key(&node));
         }
+    }
+
+    /// Tells what a member says anew of itself. Before one is told of that leaves, so are all who are held back: they are its
+    /// heirs, and until they are known there may be no second copy of what it leaves behind.
+    fn report_changed(&mut self, node: NodeId, profile: &Arc<Profile>, out: &mut Vec<Output>) {
+        let mut events = Vec::new();
+        if profile.leaving && self.joining.joined() && self.roster.view().contains_key(&node) {
+            self.roster.report_all(&self.profiles, &mut events);
+        }
+        events.extend(self.roster.changed(node, profile));
+        out.extend(events.into_iter().map(Output::Event));
     }
 
     fn fatal(&mut self, double: NodeId, out: &mut Vec<Output>) {

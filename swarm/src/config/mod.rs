@@ -65,7 +65,8 @@ pub struct Config {
     pub gate_wait_ms: u64,
     /// How long a node passes on calls for a worker that has moved away: longer than any view takes to spread.
     pub redirect_ttl_ms: u64,
-    /// How long [`Swarm::leave`](crate::Swarm::leave) hands workers over before it goes anyway.
+    /// How long [`Swarm::leave`](crate::Swarm::leave) takes at most. The last quarter of it, or four seconds, are kept for what
+    /// comes after the hand-over; what is not handed over by then stays behind.
     pub leave_timeout_ms: u64,
     /// A process that stood still for so long asks the others what it still owns, and its workers run nothing before they have
     /// answered: half of what it takes the others to give it up.

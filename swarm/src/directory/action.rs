@@ -5,9 +5,11 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::Instant;
 
+use crate::directory::groups::GroupKey;
 use crate::directory::message::Message;
-use crate::directory::record::{GroupKey, Spec};
+use crate::directory::record::Spec;
 use crate::directory::request::{Answer, RequestId};
+use crate::directory::stranded::Stranded;
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::worker::Die;
@@ -135,10 +137,14 @@ pub enum Tenure {
     Ended,
     /// This node has been up for long enough to have a lease if there is a quorum.
     Settled,
+    /// It sees too few members for a quorum: calls come to nothing here.
+    Below,
+    /// It sees enough of them again.
+    Above,
 }
 
 /// Where calls of a name go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// To the cell of this node.
     Here,
@@ -150,6 +156,8 @@ pub enum Route {
     Ring,
     /// Nowhere: this side of a split has too few members.
     NoQuorum,
+    /// Nowhere: no node can start its worker.
+    Stranded(Box<Stranded>),
 }
 
 /// What this node is to a partition.
@@ -244,6 +252,13 @@ pub enum Notice {
         host: NodeId,
         /// Why.
         text: String,
+    },
+    /// No node can start a worker any more. Said once by each owner.
+    Stranded {
+        /// Its name.
+        name: Name,
+        /// Why.
+        why: Stranded,
     },
     /// A worker ended by itself and its name is free.
     Ended {

@@ -3,13 +3,14 @@
 
 use crate::directory::action::{Action, Route};
 use crate::directory::copy::Op;
+use crate::directory::groups::GroupKey;
 use crate::directory::host::Cell;
 use crate::directory::message::{CellReport, Phase};
 use crate::directory::office::Work;
 use crate::directory::owner;
 use crate::directory::partition::Partition;
 use crate::directory::quorum::Standing;
-use crate::directory::record::{GroupKey, Record, Registration, Spec};
+use crate::directory::record::{Record, Registration, Spec};
 use crate::directory::request::{Answer, Ask, Refusal, RequestId};
 use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
@@ -265,6 +266,9 @@ impl Partition {
                 work.cell(host).is_some_and(|cell| !matches!(cell.phase, Phase::Dropping | Phase::Ended))
                     || work.out.is_some_and(|(to, _)| to == host)
             });
+        if let Some(why) = self.stranded(turn, name) {
+            return Some(Route::Stranded(Box::new(why)));
+        }
         // While the hosts are not known the record is the best guess.
         (host != me && (there || office.blocked) && turn.world.is_member(&host)).then_some(Route::Host(host))
     }

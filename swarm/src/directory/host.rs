@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::directory::Happened;
 use crate::directory::action::{Action, Order};
+use crate::directory::groups;
 use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Origin, Phase, Start};
 use crate::directory::partition::Partition;
 use crate::directory::record::{self, Record, Registration};
@@ -103,7 +104,7 @@ impl Cell {
 
     /// Its part of the fingerprint of all cells.
     pub(super) fn mark(&self, name: &Name) -> u64 {
-        cell_mark(name, self.epoch, self.shown(), (record::groups_mark(&self.origin.groups), self.indexed))
+        cell_mark(name, self.epoch, self.shown(), (groups::mark(&self.origin.groups), self.indexed))
     }
 
     /// What it does, as others see it.
@@ -119,7 +120,7 @@ impl Cell {
             phase: self.shown(),
             pinned: self.pinned,
             absorbed: self.absorbed.clone(),
-            groups_mark: record::groups_mark(&self.origin.groups),
+            groups_mark: groups::mark(&self.origin.groups),
             indexed: self.indexed,
             origin: whole.then(|| Box::new(self.origin.clone())),
         }

@@ -12,7 +12,8 @@ use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
 
 use crate::directory::copy::{Copy, Op};
-use crate::directory::record::{GroupKey, Spec};
+use crate::directory::groups::GroupKey;
+use crate::directory::record::Spec;
 use crate::directory::request::RequestId;
 use crate::directory::stamp::Rid;
 use crate::epoch::{Epoch, Term};

@@ -4,7 +4,8 @@
 //! | file | owns |
 //! |---|---|
 //! | `event`, `action`, `message` | what comes in, what goes out, what nodes say to each other |
-//! | `record`, `table`, `copy` | what is registered, how it is found, and how two copies become one |
+//! | `record`, `groups`, `table`, `copy` | what is registered, how it is found, and how two copies become one |
+//! | `ability` | what a node must be able to do to start a worker |
 //! | `stamp` | the numbers of changes and registrations |
 //! | `pool` | what many records have in common |
 //! | `few` | maps that nearly always have one entry |
@@ -14,11 +15,13 @@
 //! | `replica`, `ship` | how changes reach the replicas, and what is known of these |
 //! | `reconcile`, `owner` | the one decision about a name, and how it is carried out |
 //! | `host` | the cells of this node |
+//! | `stranded` | names that no node can start |
 //! | `rest` | names of which the record says everything |
 //! | `request`, `asks` | register, unregister, whereis, groups |
 //! | `quorum`, `tenure` | under `Placement::Quorum`: the lease of this node, and what it means to lose it |
 //! | `sweep`, `leave` | finding what was lost; going away |
 
+mod ability;
 mod action;
 mod asks;
 mod claim;
@@ -26,6 +29,7 @@ mod config;
 mod copy;
 mod event;
 mod few;
+mod groups;
 mod host;
 mod leave;
 mod message;
@@ -41,6 +45,7 @@ mod request;
 mod rest;
 mod ship;
 mod stamp;
+mod stranded;
 mod sweep;
 mod table;
 mod takeover;
@@ -50,13 +55,16 @@ mod tests;
 mod turn;
 mod world;
 
+pub use ability::Ability;
 pub use action::{Action, Notice, Order, Role, Route, Tenure};
 pub use config::DirectoryConfig;
 pub use event::{Event, Happened};
+pub use groups::GroupKey;
 pub use message::Message;
-pub use record::{Class, GroupKey, Spec};
+pub use record::{Class, Spec};
 pub use request::{Answer, Ask, Refusal, RequestId};
 pub use stamp::Stamp;
+pub use stranded::Stranded;
 
 #[cfg(test)]
 use {
@@ -83,7 +91,6 @@ use crate::directory::turn::{Moves, Timers, Turn};
 use crate::directory::world::World;
 use crate::name::Name;
 use crate::placement::Placement;
-use crate::worker::KindId;
 
 /// One node's part of the directory of all names.
 ///
@@ -108,8 +115,8 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The directory of the node `me`, which can run these kinds.
-    pub fn new(me: NodeId, kinds: BTreeSet<KindId>, config: DirectoryConfig) -> Self {
+    /// The directory of the node `me`, which can start these workers.
+    pub fn new(me: NodeId, abilities: BTreeSet<Ability>, config: DirectoryConfig) -> Self {
         let quorum = match config.placement {
             Placement::Ring => None,
             Placement::Quorum { size } => Some(Box::new(Quorum::new(me, size as usize, config.lease))),
@@ -117,7 +124,7 @@ impl Directory {
         let ids = (0..config.partitions).map(|id| PartitionId(u16::try_from(id).expect("P is at most 65,536")));
         Self {
             partitions: ids.map(Partition::new).collect(),
-            world: World::new(me, kinds, config),
+            world: World::new(me, abilities, config),
             touched: Few::default(),
             inbox: VecDeque::new(),
             timers: Timers::default(),

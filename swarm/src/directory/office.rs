@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
+use crate::directory::ability::Ability;
 use crate::directory::claim::Claim;
 use crate::directory::copy::Op;
 use crate::directory::few::Few;
@@ -17,7 +18,6 @@ use crate::directory::stamp::{Rid, Stamp};
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::rules::Rule;
-use crate::worker::KindId;
 
 /// The office of a candidate or owner. It ends with its term, and everything in it is volatile.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(super) struct Office {
     /// Names that wait until a change is stable.
     pub(super) waiting: Few<(u64, Name), ()>,
     /// Where each kind should live, as of the last look at the ring.
-    pub(super) desired: Few<KindId, Option<NodeId>>,
+    pub(super) desired: Few<Ability, Option<NodeId>>,
     /// The changes since `log_base`, to be shipped at the end of the turn.
     pub(super) log: Vec<Op>,
     pub(super) log_base: u64,
@@ -124,6 +124,8 @@ pub(super) struct Trouble {
     pub(super) failed: bool,
     /// The node that tried last, and what it said, if it was a start that failed there.
     pub(super) said: Option<(NodeId, String)>,
+    /// It was told that no node can start it.
+    pub(super) stranded: bool,
 }
 
 impl Waits {

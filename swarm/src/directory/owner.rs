@@ -3,13 +3,15 @@
 
 use swarm_net::node::NodeId;
 
+use crate::directory::ability::Ability;
 use crate::directory::action::Notice;
 use crate::directory::copy::Op;
+use crate::directory::groups;
 use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Phase, Start};
 use crate::directory::office::{Office, Plan, Told, Trouble};
 use crate::directory::partition::Partition;
 use crate::directory::reconcile::{Case, Trial, Verdict};
-use crate::directory::record::{self, Class, Record, Registration};
+use crate::directory::record::{Class, Record, Registration};
 use crate::directory::request::{Answer, Refusal};
 use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
@@ -85,6 +87,7 @@ impl Partition {
         match verdict {
             Verdict::Rest => {
                 self.come_to_rest(turn, name);
+                self.tell_stranded(turn, name);
                 return Next::Wait;
             }
             Verdict::AwaitStable(seq) => {
@@ -141,7 +144,7 @@ impl Partition {
                 self.direct_to(turn, name, at, Directive::Unseal { epoch, new: epoch });
             }
             Verdict::Groups { at, epoch } => {
-                let groups = self.record(name).map(|record| record::active(&record.groups())).unwrap_or_default();
+                let groups = self.record(name).map(|record| groups::active(&record.groups())).unwrap_or_default();
                 self.direct_to(turn, name, at, Directive::Groups { epoch, groups });
             }
         }
@@ -280,7 +283,7 @@ impl Partition {
             spec: head.spec(),
             registrar: head.registrar(),
             epoch: plan.epoch,
-            groups: record::active(&record.groups()),
+            groups: groups::active(&record.groups()),
             source,
             absorbed,
         };
@@ -405,10 +408,11 @@ pub(super) fn desired(
     if class.local {
         return (turn.world.is_member(&home) && !turn.world.is_leaving(&home)).then_some(home);
     }
-    if let Some(place) = office.desired.get(&class.kind) {
+    let ability = Ability::of(class);
+    if let Some(place) = office.desired.get(&ability) {
         return *place;
     }
-    let place = turn.world.desired(partition, class.kind);
-    office.desired.insert(class.kind, place);
+    let place = turn.world.desired(partition, ability);
+    office.desired.insert(ability, place);
     place
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use swarm_net::node::{NodeId, Tag};
 use swarm_net::ring::PartitionId;
 
+use crate::directory::ability::Ability;
 use crate::directory::action::{Notice, Role, Route};
 use crate::directory::copy::{Copy, Op};
 use crate::directory::few::Few;
@@ -257,15 +258,15 @@ impl Partition {
             office.dirty.extend(all);
         }
         let mut moved = Vec::new();
-        for (kind, place) in office.desired.iter_mut() {
-            let now = turn.world.desired(self.id, *kind);
+        for (ability, place) in office.desired.iter_mut() {
+            let now = turn.world.desired(self.id, *ability);
             if *place != now {
                 *place = now;
-                moved.push(*kind);
+                moved.push(*ability);
             }
         }
         if !moved.is_empty() {
-            let concerned = copy.records.iter().filter(|record| moved.contains(&record.head().class().kind));
+            let concerned = copy.records.iter().filter(|record| moved.contains(&Ability::of(record.head().class())));
             office.dirty.extend(concerned.map(|record| record.name().clone()));
         }
         for node in turn.world.view.keys().filter(|node| turn.world.is_leaving(node)) {

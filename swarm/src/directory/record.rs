@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rkyv::with::Unshare;
 use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::directory::groups::{self, Groups};
 use crate::directory::message::Origin;
 use crate::directory::pool::Pool;
 use crate::directory::request::RequestId;
@@ -17,16 +17,6 @@ use crate::epoch::Epoch;
 use crate::error::Location;
 use crate::name::Name;
 use crate::worker::{Args, KindId};
-
-/// A group that workers can be in.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
-#[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
-pub struct GroupKey {
-    /// The fingerprint of the group's type.
-    pub tag: u64,
-    /// The key of a dynamic group; empty for the plain one.
-    pub key: Name,
-}
 
 /// What was registered: enough to start it anywhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize, Deserialize)]
@@ -57,13 +47,6 @@ pub struct Class {
     /// It lives on the registrar's node, never moves, and ends with that node.
     pub local: bool,
 }
-
-/// Who is or was in which group, with the stamp of the last change. Most workers are in none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Archive, Serialize, Deserialize)]
-pub struct Groups(
-    #[expect(clippy::box_collection, reason = "in a million registrations the map itself would be felt")]
-    Option<Box<BTreeMap<GroupKey, (bool, Stamp)>>>,
-);
 
 /// One registration of a name.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
@@ -147,40 +130,6 @@ impl Siblings {
             Self::More(all) => (&mut all.0, &mut *all.1),
         };
         std::iter::once(first).chain(others)
-    }
-}
-
-impl Groups {
-    /// When a group was joined or left.
-    pub fn get(&self, group: &GroupKey) -> Option<&(bool, Stamp)> {
-        self.0.as_ref()?.get(group)
-    }
-
-    /// Notes that a group was joined or left.
-    pub fn insert(&mut self, group: GroupKey, entry: (bool, Stamp)) {
-        self.0.get_or_insert_default().insert(group, entry);
-    }
-
-    /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&GroupKey, &(bool, Stamp))> {
-        self.0.iter().flat_map(|groups| groups.iter())
-    }
-
-    /// Takes over what `other` has later news of.
-    fn merge(&mut self, other: &Self) {
-        for (group, theirs) in other.iter() {
-            let ours = self.0.get_or_insert_default().entry(group.clone()).or_insert(*theirs);
-            if ours.1 < theirs.1 {
-                *ours = *theirs;
-            }
-        }
-    }
-}
-
-impl FromIterator<(GroupKey, (bool, Stamp))> for Groups {
-    fn from_iter<I: IntoIterator<Item = (GroupKey, (bool, Stamp))>>(groups: I) -> Self {
-        let groups: BTreeMap<_, _> = groups.into_iter().collect();
-        Self((!groups.is_empty()).then(|| Box::new(groups)))
     }
 }
 
@@ -365,10 +314,10 @@ impl Record {
 
     /// The fingerprint of the groups that it is in, by which an owner sees whether a cell knows them.
     pub(super) fn groups_mark(&self) -> u64 {
-        if self.siblings().all(|sibling| sibling.groups.0.is_none()) {
+        if self.siblings().all(|sibling| sibling.groups.is_empty()) {
             return 0;
         }
-        groups_mark(&active(&self.groups()))
+        groups::mark(&groups::active(&self.groups()))
     }
 }
 
@@ -381,17 +330,7 @@ impl From<Named> for Record {
 /// What a cell that is started from a record remembers of it.
 pub(super) fn origin(record: &Record) -> Origin {
     let head = record.head();
-    Origin { spec: head.spec(), registrar: head.registrar(), groups: active(&record.groups()) }
-}
-
-/// The groups that one is in.
-pub(super) fn active(groups: &Groups) -> Vec<GroupKey> {
-    groups.iter().filter(|(_, (joined, _))| *joined).map(|(key, _)| key.clone()).collect()
-}
-
-/// The fingerprint of a sorted list of groups; 0 for none.
-pub(super) fn groups_mark(groups: &[GroupKey]) -> u64 {
-    groups.iter().fold(0, |mark, group| xxh3_64_with_seed(group.key.as_str().as_bytes(), mark ^ group.tag).max(1))
+    Origin { spec: head.spec(), registrar: head.registrar(), groups: groups::active(&record.groups()) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
 
-use crate::directory::record::{GroupKey, Spec};
+use crate::directory::groups::GroupKey;
+use crate::directory::record::Spec;
 use crate::error::Location;
 use crate::worker::KindId;
 

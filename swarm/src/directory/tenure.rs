@@ -106,7 +106,13 @@ impl Directory {
     /// Takes in what this node may do now.
     fn stand(&mut self, now: Now, out: &mut Vec<Action>) {
         let Some(standing) = self.quorum.as_ref().map(|quorum| quorum.standing()) else { return };
-        if std::mem::replace(&mut self.world.standing, standing) != standing {
+        let before = std::mem::replace(&mut self.world.standing, standing);
+        if before != standing {
+            match (before, standing) {
+                (_, Standing::Below) => out.push(Action::Lease(Tenure::Below)),
+                (Standing::Below, _) => out.push(Action::Lease(Tenure::Above)),
+                (Standing::Leased | Standing::Waiting, Standing::Leased | Standing::Waiting) => {}
+            }
             self.each(now, out, Partition::stand);
         }
     }

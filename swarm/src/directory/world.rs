@@ -10,6 +10,7 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::{PartitionId, Ring};
 use swarm_net::time::Instant;
 
+use crate::directory::ability::Ability;
 use crate::directory::config::DirectoryConfig;
 use crate::directory::message::Nodes;
 use crate::directory::quorum::Standing;
@@ -36,12 +37,12 @@ pub(super) struct World {
     pub(super) leaving: bool,
     /// Until when this node, which stood still, decides nothing alone: all whom it knew may have left a cluster that goes on.
     pub(super) lonely_until: Option<Instant>,
-    kinds: BTreeSet<KindId>,
+    abilities: BTreeSet<Ability>,
     weights: Vec<(NodeId, u16)>,
 }
 
 impl World {
-    pub(super) fn new(me: NodeId, kinds: BTreeSet<KindId>, config: DirectoryConfig) -> Self {
+    pub(super) fn new(me: NodeId, abilities: BTreeSet<Ability>, config: DirectoryConfig) -> Self {
         let ring = Ring::new(config.partitions, &[]);
         Self {
             me,
@@ -55,7 +56,7 @@ impl World {
             joined: false,
             leaving: false,
             lonely_until: None,
-            kinds,
+            abilities,
             weights: Vec::new(),
         }
     }
@@ -129,11 +130,18 @@ impl World {
         (*node == self.me && self.leaving) || self.view.get(node).is_some_and(|member| member.profile.leaving)
     }
 
-    fn knows(&self, node: &NodeId, kind: KindId) -> bool {
+    fn is_able(&self, node: &NodeId, ability: Ability) -> bool {
         if *node == self.me {
-            return self.kinds.contains(&kind);
+            return self.abilities.contains(&ability);
         }
-        self.view.get(node).is_some_and(|member| member.profile.abilities.binary_search(&kind.0).is_ok())
+        self.view.get(node).is_some_and(|member| member.profile.abilities.binary_search(&ability.0).is_ok())
+    }
+
+    /// The versions in which members know a worker type.
+    pub(super) fn versions(&self, kind: KindId) -> BTreeSet<u32> {
+        let others = self.view.values().filter(|member| member.id != self.me);
+        let theirs = others.flat_map(|member| member.profile.abilities.iter().map(|ability| Ability(*ability)));
+        self.abilities.iter().copied().chain(theirs).filter_map(|ability| ability.version(kind)).collect()
     }
 
     /// The ring's owner of a partition.
@@ -141,9 +149,9 @@ impl World {
         self.ring.owner(partition)
     }
 
-    /// The node that should host a kind in this partition: the first one preferred that knows it.
-    pub(super) fn desired(&self, partition: PartitionId, kind: KindId) -> Option<NodeId> {
-        self.ring.preference(partition).find(|node| self.knows(node, kind))
+    /// The node that should host such workers in this partition: the first one preferred that can.
+    pub(super) fn desired(&self, partition: PartitionId, ability: Ability) -> Option<NodeId> {
+        self.ring.preference(partition).find(|node| self.is_able(node, ability))
     }
 
     /// The R − 1 nodes that should hold copies beside this one while it acts as owner, whether or not the ring still

@@ -2,7 +2,7 @@
     missing_docs,
     reason = "the resolvers that rkyv derives have no place for docs; everything else here has them"
 )]
-//! Owns why a call or a cast came to nothing, and whether its handler ran. Never guesses the latter.
+//! Owns why a call came to nothing, and whether its handler ran. Never guesses the latter.
 
 use std::time::Duration;
 
@@ -195,6 +195,18 @@ pub enum CallError {
         /// The node that gave up forwarding.
         node: NodeId,
     },
+    /// The worker runs nowhere, and no node has the version of its type that it was registered with.
+    #[error(
+        "`{name}` cannot start (said {node}): {text}; run a node with the version that registered it, or unregister it and register it anew"
+    )]
+    NoCapableNode {
+        /// The name called.
+        name: Name,
+        /// The node that owns the name.
+        node: NodeId,
+        /// The worker type, and its versions there and here.
+        text: String,
+    },
 }
 
 impl CallError {
@@ -215,73 +227,8 @@ impl CallError {
             | Self::Stopping { .. }
             | Self::Ended { .. }
             | Self::SelfCall { .. }
-            | Self::NotOwner { .. } => Executed::No,
+            | Self::NotOwner { .. }
+            | Self::NoCapableNode { .. } => Executed::No,
         }
     }
-}
-
-/// Why a cast was not taken. It did not and will not run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CastError {
-    /// A queue on the way is full.
-    #[error("{what} for `{name}` on {node} is full: cast again later, send less, or raise its limit")]
-    Overloaded {
-        /// The name cast to.
-        name: Name,
-        /// The node with the full queue.
-        node: NodeId,
-        /// Which queue.
-        what: String,
-    },
-    /// The name belongs to another worker type.
-    #[error(
-        "`{name}` on {node} has the worker type `{found}`, not `{expected}`{}: cast with the client of its own type",
-        instance(found, expected)
-    )]
-    WrongWorker {
-        /// The name cast to.
-        name: Name,
-        /// The node that hosts it.
-        node: NodeId,
-        /// The caster's type.
-        expected: String,
-        /// The worker's type.
-        found: String,
-    },
-    /// The message exceeds the frame limit.
-    #[error(
-        "a message of {bytes} bytes for `{name}` exceeds the limit of {limit}: send less, or raise `Config::message_bytes_max` on every node"
-    )]
-    TooLarge {
-        /// The name cast to.
-        name: Name,
-        /// Its size.
-        bytes: u64,
-        /// The limit.
-        limit: u64,
-    },
-    /// There is no node in this process.
-    #[error(
-        "no swarm node runs in this process: start one with Swarm::builder().start().await, or name one with at(..).on(&swarm)"
-    )]
-    NoSwarm,
-    /// The worker cast to itself, and has moved or ended.
-    #[error("`{name}` is not on {node} any more, so that it cannot cast to itself there: {text}")]
-    Ended {
-        /// The worker's name.
-        name: Name,
-        /// The node that hosted it.
-        node: NodeId,
-        /// Why it is not there.
-        text: String,
-    },
-    /// The node stops.
-    #[error("{node} is stopping, `{name}` was not cast to: use another node")]
-    Stopping {
-        /// The name cast to.
-        name: Name,
-        /// The node that stops.
-        node: NodeId,
-    },
 }

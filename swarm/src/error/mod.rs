@@ -1,6 +1,7 @@
 //! Owns the errors that users meet. Each says what happened, to which name, on which node, and what to do about it.
 
 mod call;
+mod cast;
 mod location;
 mod node;
 mod registry;
@@ -8,6 +9,7 @@ mod words;
 
 // With the archived forms that rkyv derives of them.
 pub use call::*;
+pub use cast::CastError;
 pub use location::*;
 pub use node::{LeaveError, StartError};
 pub use registry::{RegisterError, RegistryError};

@@ -32,9 +32,9 @@ pub enum RegisterError {
         /// The error's or the panic's text.
         text: String,
     },
-    /// No node of the cluster knows the worker's type.
+    /// No node of the cluster knows the worker's type, with the init arguments of this version of it.
     #[error(
-        "no node of the cluster of {node} can host `{name}`: none knows the worker type `{worker}`; link its crate into a node (`use its_crate as _;`) or register it with Swarm::builder().worker::<W>()"
+        "no node of the cluster of {node} can host `{name}`: none knows the worker type `{worker}` with such init arguments; link this version of its crate into a node (`use its_crate as _;`) or register it with Swarm::builder().worker::<W>()"
     )]
     NoCapableNode {
         /// The name.

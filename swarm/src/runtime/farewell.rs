@@ -4,13 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
 
 use crate::call::frame::kind;
 use crate::runtime::Node;
+use crate::runtime::leave::Timetable;
 use crate::worker::Host;
 
 /// How often a leaving node looks whether all is done; it takes a few round trips.
@@ -24,6 +25,8 @@ pub(crate) struct Farewell {
     closed: AtomicBool,
     /// How many requests of users this node has in hand, beside calls and surveys.
     in_hand: Arc<AtomicUsize>,
+    /// Set once: however many ask a node to leave, it leaves once, in the time that the first of them gave it.
+    times: OnceLock<Timetable>,
 }
 
 /// A request of a user is in a node's hand: it will be answered, whether or not the user ever looks at the answer.
@@ -44,6 +47,11 @@ impl Drop for InHand {
 }
 
 impl Farewell {
+    /// By when this node leaves, which is decided here if nobody has asked it to leave before.
+    pub(super) fn times(&self, decide: impl FnOnce() -> Timetable) -> Timetable {
+        *self.times.get_or_init(decide)
+    }
+
     /// `node` sends nothing more by this node, or is lost itself.
     pub(crate) fn let_go(&self, node: NodeId) {
         self.lock().remove(&node);

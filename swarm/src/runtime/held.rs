@@ -92,7 +92,9 @@ impl Node {
             Route::Here => return,
             // The snapshot is older than the directory's word: it will be asked again.
             Route::Ring if self.routing().hop(self.partition_of(name)) == Hop::Ask => return,
-            Route::Host(_) | Route::Unknown | Route::Ring | Route::NoQuorum => std::mem::take(waiting),
+            Route::Host(_) | Route::Unknown | Route::Ring | Route::NoQuorum | Route::Stranded(_) => {
+                std::mem::take(waiting)
+            }
         };
         shard.remove(name);
         let refused = match to {
@@ -109,6 +111,11 @@ impl Node {
                 let (node, executed) = (self.id(), Executed::No);
                 let below = || CallError::NoQuorum { name: name.clone(), node, executed };
                 waiting.into_iter().map(|letter| (letter, below())).collect()
+            }
+            Route::Stranded(why) => {
+                let (node, text) = (self.id(), why.to_string());
+                let stranded = || CallError::NoCapableNode { name: name.clone(), node, text: text.clone() };
+                waiting.into_iter().map(|letter| (letter, stranded())).collect()
             }
         };
         drop(shard);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::directory::Ability;
 use crate::error::StartError;
-
 use crate::registration::{Entry, MethodInfo};
 use crate::worker::KindId;
 
@@ -40,8 +40,8 @@ impl Kinds {
         self.entries.get(&kind)
     }
 
-    /// The identities, in order.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = KindId> + '_ {
-        self.entries.keys().copied()
+    /// What the node can start, as it tells the others.
+    pub(crate) fn abilities(&self) -> impl Iterator<Item = Ability> + '_ {
+        self.entries.values().map(|entry| Ability::new(entry.kind, entry.args.low()))
     }
 }

@@ -161,6 +161,9 @@ impl Node {
         if self.is_closed() {
             return Err(CastError::Stopping { name: name.clone(), node: self.id() });
         }
+        if self.tenancy.is_below() {
+            return Err(CastError::NoQuorum { name: name.clone(), node: self.id() });
+        }
         let payload = encode(&message);
         let limit = self.config().message_bytes_max();
         if payload.len() as u64 > limit {
@@ -208,6 +211,7 @@ fn cast_error(error: CallError, node: &Node) -> CastError {
         }
         CallError::TooLarge { name, bytes, limit, executed: _ } => CastError::TooLarge { name, bytes, limit },
         CallError::Stopping { name, node } => CastError::Stopping { name, node },
+        CallError::NoQuorum { name, node, executed: _ } => CastError::NoQuorum { name, node },
         CallError::NoSwarm => CastError::NoSwarm,
         // The others end a letter only after it was taken.
         other @ (CallError::NotRegistered { .. }
@@ -216,10 +220,10 @@ fn cast_error(error: CallError, node: &Node) -> CastError {
         | CallError::NodeDown { .. }
         | CallError::Panicked { .. }
         | CallError::SchemaMismatch { .. }
-        | CallError::NoQuorum { .. }
         | CallError::Ended { .. }
         | CallError::SelfCall { .. }
-        | CallError::NotOwner { .. }) => CastError::Overloaded {
+        | CallError::NotOwner { .. }
+        | CallError::NoCapableNode { .. }) => CastError::Overloaded {
             name: Name::from(""),
             node: node.id(),
             what: format!("the way to it ({other}, executed: {:?})", Executed::No),

@@ -7,8 +7,10 @@ use swarm_net::node::NodeId;
 use swarm_net::transport::FrameNo;
 use swarm_net::wire::Frame;
 
+use crate::call::frame::{kind, word};
 use crate::call::pending::Place as Stand;
 use crate::runtime::{Node, inbox, relays};
+use crate::worker::Payload;
 
 impl Node {
     /// A new connection: nothing that was sent on an older one counts.
@@ -28,6 +30,8 @@ impl Node {
             }
             Stand::Sent { .. } | Stand::Here | Stand::Begun | Stand::Away => None,
         });
+        let surveys = unsent.iter().filter(|frame| frame.kind() == kind::SURVEY);
+        let surveys = surveys.map(|frame| (word(frame.head(), 0), Payload::copy_of(frame.body()))).collect();
         let relays::Lost { calls, tokens, flushes } = self.relays.lost(peer, claimed, unsent.len());
         for (name, reply) in calls {
             reply.reply(Err(inbox::node_down(name, peer)));
@@ -38,7 +42,7 @@ impl Node {
         for (lane, visits, id) in flushes {
             self.flush(peer, (lane, visits), id);
         }
-        self.surveys.lost(peer);
+        self.surveys.disconnected(self, peer, surveys);
         self.farewell.let_go(peer);
         for name in self.waits.lost(peer) {
             self.open_gate(&name, |gate| gate.source == peer);

@@ -69,6 +69,7 @@ impl Node {
             Notice::LeaveTimedOut { cells, roles, copies } => {
                 tracing::warn!(node = %self.id(), cells, roles, copies, "leaving took too long: not everything was handed over");
             }
+            Notice::Stranded { name, why } => tracing::debug!(node = %self.id(), %name, %why, "a worker cannot start"),
             Notice::Claimed { .. } | Notice::Owner { .. } => self.trace(&notice),
             Notice::Disagreed { .. } | Notice::UnderReplicated { .. } => self.trace(&notice),
         }
@@ -81,7 +82,9 @@ impl Node {
     pub(crate) fn tell_story(&self, now: Instant) {
         let lines = self.story.lock().unwrap_or_else(PoisonError::into_inner).tell(now);
         for (level, line) in lines {
-            if level == tracing::Level::WARN {
+            if level == tracing::Level::ERROR {
+                tracing::error!(node = %self.id(), "{line}");
+            } else if level == tracing::Level::WARN {
                 tracing::warn!(node = %self.id(), "{line}");
             } else {
                 tracing::info!(node = %self.id(), "{line}");

@@ -1,8 +1,8 @@
-//! Owns how a node comes up and goes: its threads, in order.
+//! Owns how a node comes up: its threads, in order.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use swarm_net::discovery::Discovery;
 use swarm_net::error::NetError;
@@ -10,29 +10,16 @@ use swarm_net::filter::NodeFilter;
 use swarm_net::member::Profile;
 use swarm_net::transport::{Inbox, Setup, Transport};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::directory::{Directory, DirectoryConfig};
 use crate::error::StartError;
 use crate::runtime::control::Control;
 use crate::runtime::inbox::Ear;
-use crate::runtime::input::{Input, Left};
 use crate::runtime::node::Parts;
 use crate::runtime::routing::Routing;
 use crate::runtime::{Kinds, Node};
 use crate::timer::Timers;
-use crate::worker::Die;
-
-/// How long a leaving node may take beyond its hand-over: to say goodbye and close its sockets.
-const GOODBYE_WAIT: Duration = Duration::from_secs(5);
-
-/// How long a leaving node waits for the last calls that come by it, and until they are passed on.
-const FAREWELL_WAIT: Duration = Duration::from_secs(2);
-
-/// How long workers that stay are given to end, if handing over took all the time that there was. One that hangs then does
-/// not keep its node: its leave has a limit.
-const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 
 /// A node to start.
 pub(crate) struct Plan {
@@ -70,12 +57,12 @@ pub(crate) fn assemble<T>(
 ) -> Result<(Arc<Node>, Control, T), NetError> {
     let (control, inputs) = crossbeam_channel::unbounded();
     let ear = Arc::new(Ear::new(control.clone()));
-    let ids: Vec<_> = plan.kinds.ids().collect();
+    let abilities: BTreeSet<_> = plan.kinds.abilities().collect();
     let profile = Profile {
         version: 1,
         weight: plan.config.weight,
         leaving: false,
-        abilities: ids.iter().map(|kind| kind.0).collect(),
+        abilities: abilities.iter().map(|ability| ability.0).collect(),
         extra: Vec::new(),
     };
     let setup = Setup {
@@ -89,55 +76,10 @@ pub(crate) fn assemble<T>(
         config: plan.config.net.clone(),
     };
     let (transport, opened) = open(setup, ear.clone())?;
-    let directory = Directory::new(transport.node(), ids.into_iter().collect(), DirectoryConfig::from(&plan.config));
+    let directory = Directory::new(transport.node(), abilities, DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
     let parts = Parts { config: plan.config, control, transport, tokio, timers, kinds: plan.kinds, profile };
     let node = Node::new(parts);
     ear.listen(node.clone());
     Ok((node.clone(), Control::new(node, inputs, directory, routing), opened))
-}
-
-/// Hands everything over, says goodbye, and stops the node. `None` if it had stopped before.
-pub(crate) async fn leave(node: &Arc<Node>, limit: Option<Duration>) -> Option<Left> {
-    if node.is_stopped() {
-        return None;
-    }
-    tracing::info!(node = %node.id(), "leaving: handing workers over");
-    node.announce_leaving().await;
-    let (done, handed_over) = oneshot::channel();
-    let limit = limit.unwrap_or_else(|| node.config().leave_timeout());
-    let until = node.now() + limit;
-    node.control(Input::Leave(limit, done));
-    let left = handed_over.await.ok()?;
-    if node.within(until.since(node.now()).max(FAREWELL_WAIT), node.answer_users()).await.is_none() {
-        tracing::warn!(node = %node.id(), "left though calls of its own users were still under way");
-    }
-    if node.within(FAREWELL_WAIT, node.bid_farewell()).await.is_none() {
-        tracing::warn!(node = %node.id(), "left with calls that were not passed on to the end");
-    }
-    // Who hears the goodbye takes it that nothing runs here any more.
-    node.tenancy.end();
-    let (gone, goodbye) = oneshot::channel();
-    node.transport().leave(move || {
-        // It fails if nobody waits any more.
-        let _ = gone.send(());
-    });
-    // The channel is closed when the sockets are; either way it is over.
-    let closed = node.within(GOODBYE_WAIT, goodbye).await;
-    tracing::debug!(node = %node.id(), ?closed, "said goodbye");
-    if node.within(until.since(node.now()).max(LAST_WORDS_WAIT), last_words(node)).await.is_none() {
-        tracing::warn!(node = %node.id(), "left though a worker that stayed had not ended");
-    }
-    node.stop();
-    Some(left)
-}
-
-/// Lets the workers that nobody could take over, as those of the last node, end in good order. Only after the goodbye:
-/// their names live on where there are others, who start them again, and who must not hear of these ends.
-async fn last_words(node: &Arc<Node>) {
-    let dying: Vec<_> = node.places.cells().map(|cell| node.runtime().spawn(cell.die(Die::NodeLeaving))).collect();
-    for dies in dying {
-        // One whose last words panic is as dead as the others.
-        let _died = dies.await;
-    }
 }

@@ -8,7 +8,7 @@ use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 use tracing::Level;
 
-use crate::directory::Notice;
+use crate::directory::{Notice, Stranded};
 
 /// How long things are gathered before they are told: what belongs together happens within it, and a screen holds what
 /// is told in a minute.
@@ -27,6 +27,7 @@ pub(crate) struct Story {
     adopted: usize,
     conflicts: usize,
     ended: usize,
+    stranded: BTreeMap<Stranded, usize>,
 }
 
 impl Story {
@@ -48,6 +49,7 @@ impl Story {
             Notice::Adopted { .. } => self.adopted += 1,
             Notice::Conflict { .. } | Notice::KindConflict { .. } => self.conflicts += 1,
             Notice::Ended { .. } => self.ended += 1,
+            Notice::Stranded { why, .. } => *self.stranded.entry(why.clone()).or_default() += 1,
             // A claim is told by what comes of it, and the others at once, each by itself.
             Notice::Claimed { .. } | Notice::StartFailed { .. } | Notice::LeaveTimedOut { .. } => return,
         }
@@ -91,6 +93,13 @@ impl Story {
         line(Level::WARN, count, format!("registered {} anew whose records were lost", some(count, "worker")));
         let count = told.conflicts;
         line(Level::WARN, count, format!("merged {} that ran twice", some(count, "worker")));
+        for (why, count) in told.stranded {
+            let text = format!(
+                "{} cannot start: {why}; run a node with the version that registered them, or unregister them",
+                some(count, "worker")
+            );
+            line(Level::ERROR, count, text);
+        }
         line(Level::INFO, told.ended, format!("{} ended", some(told.ended, "worker")));
         lines
     }
@@ -125,6 +134,10 @@ mod tests {
             story.note(start, &Notice::Moved { name: i.into(), from: node(1), to: node(2) });
         }
         story.note(start, &Notice::FailedOver { name: "acct/1".into(), to: node(3) });
+        for i in 0..2 {
+            let why = Stranded { worker: "doc".into(), version: 42, known: [7, 0xffff_fff8].into() };
+            story.note(start, &Notice::Stranded { name: i.into(), why });
+        }
         assert_eq!(story.tell(start), [], "more may follow");
         let at = story.next_due().expect("there is something to tell");
         let lines: Vec<String> = story.tell(at).into_iter().map(|(_, line)| line).collect();
@@ -134,6 +147,9 @@ mod tests {
                 "took over 1365 partitions".to_owned(),
                 format!("moved 20 workers from {} to {}", node(1), node(2)),
                 format!("started 1 worker of lost nodes again on {}", node(3)),
+                "2 workers cannot start: `doc` was registered with init arguments of version 0000002a, and the nodes have \
+                 00000007, fffffff8; run a node with the version that registered them, or unregister them"
+                    .to_owned(),
             ]
         );
         assert_eq!(story.next_due(), None);

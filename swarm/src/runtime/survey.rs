@@ -15,7 +15,7 @@ use crate::directory::GroupKey;
 use crate::error::{CallError, Location, RegistryError};
 use crate::hash::HashMap;
 use crate::name::Name;
-use crate::runtime::Node;
+use crate::runtime::{Node, batch};
 use crate::worker::Payload;
 
 /// Which workers a question is about.
@@ -68,6 +68,16 @@ impl Question {
             }
         }
     }
+
+    /// What is asked again if it or its answer may be lost with a connection. What may have run must not run twice; but who
+    /// was called is not to be missing in the answer.
+    fn again(self) -> Option<Self> {
+        match self {
+            Self::List(_) | Self::Page { .. } => Some(self),
+            Self::Multicall { whom, .. } => Some(Self::List(whom)),
+            Self::Publish { .. } => None,
+        }
+    }
 }
 
 /// The open questions of one node.
@@ -91,6 +101,13 @@ struct Asked {
     /// Nodes that were left out, since they have pledged.
     spared: BTreeSet<NodeId>,
     findings: mpsc::UnboundedSender<(NodeId, Findings)>,
+}
+
+impl Asked {
+    fn again(&self) -> Option<Payload> {
+        let question = batch::read::<Question>(&self.question)?.again()?;
+        rkyv::to_bytes::<Error>(&question).ok().map(Payload::from)
+    }
 }
 
 /// A question that was just noted as open.
@@ -222,7 +239,32 @@ impl Surveys {
         }
     }
 
-    /// A node is lost, or the connection to it: nobody waits for it, and its pledges count no more.
+    /// The connection to a node is lost: its pledges count no more, and what can be asked again is. `unsent` are the questions
+    /// that did not leave this node.
+    pub(crate) fn disconnected(&self, node: &Arc<Node>, peer: NodeId, unsent: BTreeMap<u64, Payload>) {
+        for (number, question) in self.again(peer, unsent) {
+            self.send(node, peer, number, &question);
+        }
+    }
+
+    /// What a node is asked over a new connection. Nobody waits for the rest of its answers.
+    pub(super) fn again(&self, peer: NodeId, mut unsent: BTreeMap<u64, Payload>) -> Vec<(u64, Payload)> {
+        let mut surveys = self.lock();
+        surveys.forget_pledges(peer);
+        let mut again = Vec::new();
+        surveys.open.retain(|number, asked| {
+            if asked.missing.contains(&peer) {
+                match unsent.remove(number).or_else(|| asked.again()) {
+                    Some(question) => again.push((*number, question)),
+                    None => drop(asked.missing.remove(&peer)),
+                }
+            }
+            !asked.missing.is_empty()
+        });
+        again
+    }
+
+    /// A node is lost: nobody waits for it, and its pledges count no more.
     pub(crate) fn lost(&self, node: NodeId) {
         let mut surveys = self.lock();
         surveys.forget_pledges(node);

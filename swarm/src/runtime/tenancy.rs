@@ -1,6 +1,7 @@
 //! Owns the lease of a node as its threads see it: what was started under it asks it before it runs or answers. Never
 //! decides how long it lasts; the directory does.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use swarm_net::time::{Clock, Instant};
@@ -16,6 +17,8 @@ use crate::worker::{Home, Host, Lease};
 pub(crate) struct Tenancy {
     now: Mutex<Now>,
     settled: watch::Sender<bool>,
+    /// Too few members are seen for a quorum.
+    below: AtomicBool,
 }
 
 struct Now {
@@ -31,7 +34,7 @@ impl Tenancy {
             Placement::Quorum { .. } => (Lease::until(Instant::START), false),
         };
         let now = Mutex::new(Now { lease, home: Weak::new() });
-        Self { now, settled: watch::Sender::new(settled) }
+        Self { now, settled: watch::Sender::new(settled), below: AtomicBool::new(false) }
     }
 
     /// The home of what starts now on the node that is `host`.
@@ -58,6 +61,11 @@ impl Tenancy {
     /// Nobody waits for a node that has stopped.
     pub(crate) fn settle(&self) {
         self.settled.send_replace(true);
+    }
+
+    /// Whether there can be no lease, as far as is known, so that nothing comes of what is sent from here.
+    pub(crate) fn is_below(&self) -> bool {
+        self.below.load(Ordering::Relaxed)
     }
 
     fn begin(&self, until: Instant) {
@@ -92,6 +100,8 @@ impl Node {
                 self.tell(|| Event::QuorumLost);
             }
             Tenure::Settled => self.tenancy.settle(),
+            Tenure::Below => self.tenancy.below.store(true, Ordering::Relaxed),
+            Tenure::Above => self.tenancy.below.store(false, Ordering::Relaxed),
         }
         true
     }

@@ -38,6 +38,8 @@ async fn refuses(node: &Swarm, name: &str) {
     assert!(matches!(refused, Err(RegisterError::NoQuorum { .. })), "{refused:?}");
     let called = node.at::<Tally>(name).hit(1).await.expect_err("nobody answers");
     assert!(matches!(called, CallError::NoQuorum { .. }) && called.executed() == Executed::No, "{called:?}");
+    let cast = node.at::<Tally>(name).add(1);
+    assert!(matches!(cast, Err(CastError::NoQuorum { .. })), "{cast:?}");
     let whereis = node.whereis(name).await;
     assert!(matches!(whereis, Err(RegistryError::NoQuorum { .. })), "{whereis:?}");
     assert_eq!(node.registered().await, Ok(Vec::new()));
@@ -61,6 +63,7 @@ async fn below_the_quorum_register_fails_without_a_trace_and_at_it_starts_at_onc
     TallyClient::register("early", ()).on(&nodes[0]).await.expect("the name is free");
     for node in &nodes {
         assert_eq!(node.at::<Tally>("early").hit(0).await, Ok(0));
+        node.at::<Tally>("early").add(0).expect("there is a quorum");
         assert_eq!(node.whereis("at-once").await.map(|at| at.is_some()), Ok(true));
     }
     placed(&nodes, 2).await;

@@ -1,10 +1,10 @@
 //! Two versions of one program in a cluster, as during an upgrade: what both understand works, and the rest is refused
 //! before it runs.
 
-use swarm::Swarm;
 use swarm::prelude::*;
+use swarm::{Event, Swarm};
 
-use crate::fixture::{all_know, patient};
+use crate::fixture::{PATIENCE, all_know, next, patient};
 
 mod old {
     use swarm::prelude::*;
@@ -138,24 +138,25 @@ async fn nodes_of_different_versions_refuse_what_they_would_misread() {
     assert_eq!(doc.runs().await, Ok(1));
 }
 
+/// What was registered with other arguments starts only where they are understood, and is refused when nobody is left who does.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_of_another_version_starts_nothing_from_init_arguments_that_it_would_misread() {
+async fn workers_start_only_on_nodes_that_have_the_version_of_their_init_arguments() {
     let [old, new] = upgrade("versions-init").await;
-    let mut refused = 0;
-    for i in 0..40 {
-        let name = format!("doc-{i}");
-        match old::register(&old, &name).await {
-            Ok(()) => {
-                let at = old.whereis(&name).await.expect("an answer").expect("it is registered");
-                assert_eq!(at.node, old.node(), "{name}");
-            }
-            Err(RegisterError::Init { node, text, .. }) => {
-                assert_eq!(node, new.node(), "{name}");
-                assert!(text.contains("another version of the init arguments"), "{text}");
-                refused += 1;
-            }
-            Err(error) => panic!("{error}"),
-        }
+    let names: Vec<_> = (0..40).map(|i| format!("doc-{i}")).collect();
+    for name in &names {
+        old::register(&old, name).await.expect("there is a node of this version");
+        let at = old.whereis(name).await.expect("an answer").expect("it is registered");
+        assert_eq!(at.node, old.node(), "{name}");
     }
-    assert!((1..40).contains(&refused), "each node owns some of the names: {refused}");
+    let (gone, mut events) = (old.node(), new.events());
+    drop(old);
+    while !matches!(next(&mut events).await, Event::NodeDown(node, _) if node == gone) {}
+    let name = &names[0];
+    let doc = new.at::<new::Doc>(name);
+    let error = doc.runs().timeout(PATIENCE).await.expect_err("nobody can start it");
+    assert!(matches!(error, CallError::NoCapableNode { .. }) && error.executed() == Executed::No, "{error:?}");
+    assert!(error.to_string().contains("`doc` was registered with init arguments of version"), "{error}");
+    new.unregister(name).timeout(PATIENCE).await.expect("it is registered, and runs nowhere");
+    new::DocClient::register(name, 1).on(&new).await.expect("the name is free");
+    assert_eq!(doc.runs().await, Ok(0));
 }

@@ -158,6 +158,24 @@ fn who_leaves_is_told_at_once_of_those_who_have_just_joined() {
     assert_eq!(net.node(0).ups(), [joiner]);
 }
 
+/// Until the quiet time was over a cluster of two kept a single copy of what the leaver had.
+#[test]
+fn who_hears_of_a_leaver_is_told_first_of_those_who_have_just_joined() {
+    let mut net = cluster(2, MembershipConfig::lan(), 35);
+    let leaver = net.node(1).id;
+    let joiner = net.start(9);
+    net.discover(9, 0);
+    net.run_while(SEC, |net| net.node(9).membership.joined());
+    assert_eq!(net.node(0).ups(), [leaver], "it waits until it is quiet");
+    net.input(1, Input::Profile(crate::member::Profile { leaving: true, ..profile() }));
+    net.run_while(SEC, |net| net.node(0).membership.view()[&leaver].profile.leaving);
+    let last: Vec<_> = net.node(0).events.iter().rev().take(2).map(|(_, event)| event).collect();
+    assert!(
+        matches!(&last[..], [MemberEvent::Changed(leaves), MemberEvent::Up(heir)] if (leaves.id, heir.id) == (leaver, joiner)),
+        "{last:?}"
+    );
+}
+
 #[test]
 fn a_healed_partition_brings_the_same_nodes_back() {
     let mut net = cluster(6, MembershipConfig::lan(), 22);

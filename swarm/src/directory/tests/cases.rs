@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
 use crate::directory::tests::steps::{formed, hosted_by};
-use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route};
+use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route, Stranded};
 use crate::name::Name;
 
 #[test]
@@ -248,6 +248,29 @@ fn calls_are_routed_when_it_is_known_where() -> Check {
     assert_eq!(all.routes.len(), 4);
     all.rest()?;
     assert_eq!(all.routes.last(), Some(&(3, y, Route::Unknown)));
+    Ok(())
+}
+
+/// It was tried again for ever on a node that refused it each time, and its calls waited for their deadlines.
+#[test]
+fn what_nobody_has_the_version_for_is_refused_until_somebody_has() -> Check {
+    let (mut all, x) = (Cluster::new(Setup { capable: 0b1001, otherwise: 0b0110, ..Setup::of(3) }), Name::from("x"));
+    all.register(2, "x")?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [0], "only that node has the version");
+    all.crash(0);
+    for n in [1, 2] {
+        all.notice_down(n, 0)?;
+    }
+    all.rest()?;
+    all.feed(2, Event::Wanted(x.clone()))?;
+    let why = Stranded { worker: "test".into(), version: 0, known: [1].into() };
+    assert_eq!(all.routes.last(), Some(&(2, x.clone(), Route::Stranded(Box::new(why)))));
+    let whereis = all.ask(2, "x", Ask::Whereis)?;
+    assert!(matches!(all.answer(whereis), Some(Answer::Whereis(Some(_)))), "it is registered as before");
+    all.joins(3, 1)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3]);
     Ok(())
 }
 

@@ -14,8 +14,8 @@ use swarm_net::time::{Instant, Now};
 use crate::directory::Class;
 use crate::directory::tests::ghost::Ghost;
 use crate::directory::{
-    Action, Answer, Ask, Directory, DirectoryConfig, Event, GroupKey, Happened, Message, Notice, Order, RequestId,
-    Role, Route, Spec, Stats, Tenure,
+    Ability, Action, Answer, Ask, Directory, DirectoryConfig, Event, GroupKey, Happened, Message, Notice, Order,
+    RequestId, Role, Route, Spec, Stats, Tenure,
 };
 use crate::epoch::Epoch;
 use crate::name::Name;
@@ -23,6 +23,9 @@ use crate::placement::Placement;
 use crate::worker::{Die, KindId};
 
 pub(super) const KIND: KindId = KindId(7);
+pub(super) const ABLE: Ability = Ability::new(KIND, 0);
+/// Of a node with another version.
+const OTHERWISE: Ability = Ability::new(KIND, 1);
 /// The length of a lease.
 pub(super) const LEASE: Duration = Duration::from_secs(2);
 pub(super) type Check = Result<(), String>;
@@ -95,6 +98,8 @@ pub(super) struct Setup {
     pub(super) partitions: u32,
     pub(super) replicas: usize,
     pub(super) capable: u32,
+    /// Who knows another version of the worker type.
+    pub(super) otherwise: u32,
     pub(super) claim_wait: Duration,
     pub(super) wall: bool,
     /// The size of the quorum; 0 is none.
@@ -105,7 +110,13 @@ impl Setup {
     /// `formed` nodes of four, two copies, all capable.
     pub(super) fn of(formed: usize) -> Self {
         let claim_wait = Duration::from_secs(86_400);
-        Self { nodes: 4, formed, partitions: 1, replicas: 2, capable: 0xf, claim_wait, wall: true, quorum: 0 }
+        let (capable, otherwise) = (0xf, 0);
+        Self { nodes: 4, formed, partitions: 1, replicas: 2, capable, otherwise, claim_wait, wall: true, quorum: 0 }
+    }
+
+    fn abilities(&self, i: usize) -> impl Iterator<Item = Ability> + use<> {
+        let has = |mask: u32, ability| (mask & (1 << i) != 0).then_some(ability);
+        has(self.capable, ABLE).into_iter().chain(has(self.otherwise, OTHERWISE))
     }
 }
 
@@ -143,25 +154,22 @@ impl Cluster {
             lease: LEASE,
             ..DirectoryConfig::LAN
         };
-        let nodes = (0..setup.nodes).map(|i| {
-            let kinds = if setup.capable & (1 << i) != 0 { BTreeSet::from([KIND]) } else { BTreeSet::new() };
-            Node {
-                dir: Directory::new(ids[i], kinds, config.clone()),
-                up: i < setup.formed,
-                gone: false,
-                leaving: false,
-                joined: false,
-                drained: false,
-                view: if i < setup.formed { (0..setup.formed).collect() } else { BTreeSet::new() },
-                down: BTreeSet::new(),
-                leavers: BTreeSet::new(),
-                cells: BTreeMap::new(),
-                rate: if setup.quorum > 0 { 970 + 30 * (i as u64 % 3) } else { 1000 },
-                era: 0,
-                leased_until: Instant::START,
-                frozen: false,
-                left: false,
-            }
+        let nodes = (0..setup.nodes).map(|i| Node {
+            dir: Directory::new(ids[i], setup.abilities(i).collect(), config.clone()),
+            up: i < setup.formed,
+            gone: false,
+            leaving: false,
+            joined: false,
+            drained: false,
+            view: if i < setup.formed { (0..setup.formed).collect() } else { BTreeSet::new() },
+            down: BTreeSet::new(),
+            leavers: BTreeSet::new(),
+            cells: BTreeMap::new(),
+            rate: if setup.quorum > 0 { 970 + 30 * (i as u64 % 3) } else { 1000 },
+            era: 0,
+            leased_until: Instant::START,
+            frozen: false,
+            left: false,
         });
         let nodes = nodes.collect();
         let mut cluster = Self {
@@ -532,7 +540,7 @@ impl Cluster {
             Tenure::Extended(_) if clock >= node.leased_until => return false,
             Tenure::Extended(until) => node.leased_until = until,
             Tenure::Ended => node.leased_until = Instant::START,
-            Tenure::Settled => {}
+            Tenure::Settled | Tenure::Below | Tenure::Above => {}
         }
         true
     }
@@ -554,7 +562,7 @@ impl Cluster {
     pub(super) fn show_view(&mut self, n: usize) -> Check {
         let node = &self.nodes[n];
         let member = |i: &usize| {
-            let abilities = if self.setup.capable & (1 << i) != 0 { vec![KIND.0] } else { Vec::new() };
+            let abilities = self.setup.abilities(*i).map(|ability| ability.0).collect();
             let leaving = node.leavers.contains(i);
             let profile = Profile { version: 1, weight: 100, leaving, abilities, extra: Vec::new() };
             (self.ids[*i], Member { id: self.ids[*i], profile: Arc::new(profile) })

@@ -1,7 +1,5 @@
 //! What a registration costs: counted in messages, and measured when asked (`--nocapture`, best in release).
 
-use std::time::Duration;
-
 use crate::directory::tests::cluster::{Check, Cluster, Setup};
 use crate::directory::{Action, Answer, Ask, Event, Happened, Message, Order, PartitionId, RequestId};
 use crate::name::Name;
@@ -14,9 +12,7 @@ const NAMES: u64 = 6_000;
 /// Three nodes; each name is registered at its owner, in batches of one frame per pair.
 #[test]
 fn a_registration_costs_two_messages_and_one_record_a_replica() -> Check {
-    let claim_wait = Duration::from_secs(86_400);
-    let setup =
-        Setup { nodes: 3, formed: 3, partitions: 64, replicas: 3, capable: 7, claim_wait, wall: true, quorum: 0 };
+    let setup = Setup { nodes: 3, partitions: 64, replicas: 3, ..Setup::of(3) };
     let mut all = Cluster::new(setup);
     let now = Now { instant: Instant::from_nanos(2_000_000_000), unix_ms: 1_700_000_100_000 };
     let (mut sends, mut records, mut registered) = (0, 0, 0);

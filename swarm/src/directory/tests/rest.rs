@@ -117,7 +117,7 @@ impl Cluster {
             self.check_partition(PartitionId(p as u16), &truth)?;
         }
         // A register waits for ever once the last node that knows the kind is gone.
-        let idle = |n: &usize| self.nodes[*n].dir.world.desired(PartitionId(0), super::cluster::KIND).is_none();
+        let idle = |n: &usize| self.nodes[*n].dir.world.desired(PartitionId(0), super::cluster::ABLE).is_none();
         for n in truth.iter().filter(|n| !idle(n)) {
             let stats: Stats = self.nodes[*n].dir.stats();
             let (under_way, waiting) = self.unfinished(*n);
@@ -144,7 +144,7 @@ impl Cluster {
         };
         let world = &self.nodes[*some].dir.world;
         let all_leave = truth.iter().all(|n| self.nodes[*n].leaving);
-        let Some(host) = world.desired(p, super::cluster::KIND) else {
+        let Some(host) = world.desired(p, super::cluster::ABLE) else {
             return Ok(());
         };
         let owner = self.index(world.owner(p).ok_or("no ring")?);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster};
-use crate::directory::tests::steps::{formed, hosted_by};
+use crate::directory::tests::steps::{formed, hosted_by, inherited};
 use crate::directory::tests::{frozen, schedules, walk};
 use crate::directory::{Answer, Ask, Message, PartitionId, Role};
 use crate::name::Name;
@@ -185,14 +185,7 @@ fn a_report_about_another_directive() -> Check {
 
 /// Schedule 15: n1 inherits the office, and has not heard of n0, where x runs.
 fn an_heir_has_not_heard_of_a_host() -> Check {
-    let mut all = hosted_by(3, 0b0001);
-    all.registered_at(2, "x")?;
-    all.leave(2)?;
-    all.learn_leave(1, 2)?;
-    while all.pending().iter().any(|pair| [(1, 2), (2, 1)].contains(pair)) {
-        all.deliver(1, 2)?;
-        all.deliver(2, 1)?;
-    }
+    let mut all = inherited()?;
     if all.nodes[1].dir.role(PartitionId(0)) != (Role::Owner { complete: true }) {
         return Err("n1 has not inherited what n2 knew".into());
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster, Setup};
-use crate::directory::tests::steps::{formed, hosted_by};
+use crate::directory::tests::steps::{formed, hosted_by, inherited};
 use crate::directory::{Answer, Ask, Message, PartitionId, Role};
 use crate::name::Name;
 
@@ -237,14 +237,7 @@ pub(super) fn s15_no_decision_before_all_hosts_spoke() -> Check {
     all.rest()?;
     assert_eq!(all.answer(request), Some(&Answer::Unregistered));
     // An owner that is complete by inheritance starts nothing while a host has not spoken.
-    let mut all = hosted_by(3, 0b0001);
-    all.registered_at(2, "x")?;
-    all.leave(2)?;
-    all.learn_leave(1, 2)?;
-    while all.pending().iter().any(|pair| [(1, 2), (2, 1)].contains(pair)) {
-        all.deliver(1, 2)?;
-        all.deliver(2, 1)?;
-    }
+    let mut all = inherited()?;
     assert_eq!(all.nodes[1].dir.role(PartitionId(0)), Role::Owner { complete: true });
     assert!(!all.in_flight(1, 0, |message| matches!(message, Message::Do { .. })));
     assert_eq!(all.unfinished(1).0, 0);

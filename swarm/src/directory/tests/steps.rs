@@ -12,6 +12,19 @@ pub(super) fn hosted_by(nodes: usize, capable: u32) -> Cluster {
     Cluster::new(Setup { capable, ..Setup::of(nodes) })
 }
 
+/// n1 has the office of n2, which leaves, and has not heard of n0, where x runs.
+pub(super) fn inherited() -> Result<Cluster, String> {
+    let mut all = hosted_by(3, 0b0001);
+    all.registered_at(2, "x")?;
+    all.leave(2)?;
+    all.learn_leave(1, 2)?;
+    while all.pending().iter().any(|pair| [(1, 2), (2, 1)].contains(pair)) {
+        all.deliver(1, 2)?;
+        all.deliver(2, 1)?;
+    }
+    Ok(all)
+}
+
 impl Cluster {
     pub(super) fn rest(&mut self) -> Check {
         let mut turn = 0;

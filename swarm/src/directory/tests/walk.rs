@@ -194,7 +194,7 @@ fn walk(kind: Kind, seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Ve
         capable: [0xf, 0xf, 0b0101, 0b0011][dice.roll(4)],
         claim_wait: Duration::from_secs(if force { 2 } else { 86_400 }),
         wall: dice.roll(2) == 0,
-        quorum: 0,
+        ..Setup::of(formed)
     };
     let setup = match kind {
         Kind::Ring => setup,

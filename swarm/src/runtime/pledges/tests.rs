@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::directory::GroupKey;
-use crate::runtime::survey::Surveys;
+use crate::runtime::survey::{Question, Surveys};
 
 fn node(i: u16) -> NodeId {
     NodeId::new(([127, 0, 0, 1], i).into(), u64::from(i))
@@ -195,11 +195,12 @@ impl Pair {
         }
     }
 
-    fn publish(&mut self, key: usize) {
-        let opened = self.surveys.open(BTreeSet::from([node(HOST)]), &group(key), Payload::empty(), Instant::START);
+    fn ask(&mut self, key: usize) {
+        let question = rkyv::to_bytes::<Error>(&Question::List(group(key))).expect("it is encoded").into();
+        let opened = self.surveys.open(BTreeSet::from([node(HOST)]), &group(key), question, Instant::START);
         let asked = opened.asked.contains(&node(HOST));
         if self.members.get(&key).is_some_and(|members| *members > 0) {
-            assert!(asked, "an acknowledged member of {key} would miss it");
+            assert!(asked, "an acknowledged member of {key} would be missed");
         }
         if asked {
             self.to_host.push_back(ToHost::Survey(opened.number, group(key)));
@@ -279,7 +280,10 @@ impl Pair {
     fn reset(&mut self) {
         self.to_host.clear();
         self.to_asker.clear();
-        self.surveys.lost(node(HOST));
+        for (number, question) in self.surveys.again(node(HOST), BTreeMap::new()) {
+            let question = batch::read::<Question>(&question).expect("it was encoded");
+            self.to_host.push_back(ToHost::Survey(number, question.whom().clone()));
+        }
         let to_asker = &mut self.to_asker;
         let again = |_, number, whom: &Whom| to_asker.push_back(ToAsker::Recall(number, whom.clone()));
         self.pledges.remind(|holder| holder == node(ASKER), again);
@@ -301,7 +305,7 @@ fn in_no_order_of_events_an_acknowledged_member_is_left_out() {
             state ^= state << 17;
             let key = (state >> 32) as usize % GROUPS;
             match state % 32 {
-                0..=5 => pair.publish(key),
+                0..=5 => pair.ask(key),
                 6 | 7 => {
                     pair.come(key);
                     unrecalled.push(key);
@@ -332,7 +336,7 @@ fn in_no_order_of_events_an_acknowledged_member_is_left_out() {
             }
             let before = pair.spared;
             for _ in 0..2 {
-                pair.publish(key);
+                pair.ask(key);
                 (0..4).for_each(|_| pair.host());
                 pair.asker();
             }

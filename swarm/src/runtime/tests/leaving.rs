@@ -4,12 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::notebook::disorder;
+use super::notebook::{die_slowly, disorder, fall_silent};
 use super::site::id;
 use super::world::{Fate, World};
 use crate::directory::Answer;
 use crate::error::RegistryError;
 use crate::name::Name;
+use crate::runtime::input::Left;
 use crate::runtime::leave;
 use crate::runtime::requests::Outcome;
 use crate::swarm::Swarm;
@@ -49,6 +50,37 @@ fn a_leaver_waits_for_the_answers_to_its_own_users() {
         world.work();
     }
     assert!(left.is_finished(), "it waits for nothing more");
+}
+
+/// Each stage of a leave had a time of its own, so that a limit of 4 s was one of up to 12 s.
+#[test]
+fn a_leave_takes_no_longer_than_its_limit_whatever_hangs() {
+    for limit in [Duration::ZERO, Duration::from_millis(200), Duration::from_secs(4), Duration::from_secs(30)] {
+        let mut world = World::new(2, &["x"], 1024);
+        // Last words that go on, a call that is not answered, a node that is silent, and workers that are not handed over.
+        die_slowly();
+        world.call(0, &Name::from("y"), LONG);
+        world.stay = 3;
+        let (begun, step) = (world.now(), (limit / 1_000).max(Duration::from_millis(1)));
+        let leaves = |world: &World, limit| {
+            let node = world.sites[0].node.clone();
+            world.begin(async move { leave(&node, Some(limit)).await })
+        };
+        // Who asks once more does not give it more time.
+        let [first, second] = [leaves(&world, limit), leaves(&world, LONG)];
+        world.work();
+        while !first.is_finished() {
+            world.pass(step);
+            world.work();
+            assert!(world.now().since(begun) <= limit + step * 5, "it hangs");
+        }
+        assert!(world.now().since(begun) >= limit, "all the time that there is was given to what hangs");
+        let left = Some(Left { workers: 3, after: limit });
+        assert_eq!(world.outcome(first), Some(left));
+        assert_eq!(world.outcome(second), Some(left));
+        fall_silent();
+        world.work();
+    }
 }
 
 /// A future of a user that was polled once and never again held the leave of its node, to the end of its limit.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use swarm_net::transport::Lane;
 use tokio::task::JoinHandle;
 
 use super::notebook::{Ask, Notebook, Total, fall_silent, stop_after};
 use super::world::World;
-use crate::error::{CallError, RegistryError};
+use crate::error::{CallError, Executed, RegistryError};
 use crate::message::{Message, Schema, encode};
 use crate::name::Name;
 use crate::runtime::Whom;
@@ -115,6 +116,69 @@ fn who_has_left_one_host_and_was_not_yet_at_the_other_is_not_missed() {
     world.carry(1, 2);
     moves(&mut world, &x);
     world.carry(2, 0);
+    assert_eq!(end(world, answers), Ok(()));
+}
+
+/// The connection of nodes 2 and 0 breaks, both notice, and there is another.
+fn reconnect(world: &mut World) {
+    world.cut(2, 0);
+    for (me, other) in [(2, 0), (0, 2), (2, 0), (0, 2)] {
+        world.mend(me, other);
+    }
+}
+
+/// The members there were missing, though nobody had gone.
+#[test]
+fn who_lists_asks_again_when_the_connection_is_lost() {
+    for answered in [false, true] {
+        let mut world = World::new(3, &["x"], 1024);
+        let node = world.sites[2].node.clone();
+        let list = world.begin(async move { node.list(Whom::Kind(Notebook::KIND.0), Duration::from_secs(5)).await });
+        world.work();
+        if answered {
+            world.carry(2, 0);
+            world.claim(0, 2, Lane::Calls);
+        } else {
+            world.claim(2, 0, Lane::Calls);
+        }
+        reconnect(&mut world);
+        world.calm(Duration::from_millis(900)).expect("all answer");
+        world.work();
+        let found = world.outcome(list).expect("all have answered").expect("it is in time");
+        assert_eq!(found.len(), 1, "answered: {answered}");
+    }
+}
+
+/// It may have run, so it is not called again; and it is not left out.
+#[test]
+fn whose_answer_is_lost_may_have_run() {
+    for ran in [0, 1] {
+        let (mut world, _) = pledged();
+        let answers = multicall(&mut world);
+        if ran == 1 {
+            world.carry(2, 0);
+            world.work();
+            world.pass(Duration::from_millis(5));
+            world.work();
+            world.claim(0, 2, Lane::Calls);
+        } else {
+            world.claim(2, 0, Lane::Calls);
+        }
+        reconnect(&mut world);
+        let answers = answers_of(&mut world, answers).expect("it ends").expect("it is in time");
+        let [(_, Err(CallError::NodeDown { executed: Executed::Maybe, .. }))] = &answers[..] else {
+            panic!("{answers:?}")
+        };
+        assert_eq!(world.ran.len(), ran);
+    }
+}
+
+/// A question that had not left when the connection was lost was left out as well.
+#[test]
+fn who_was_not_asked_yet_is_asked_over_the_next_connection() {
+    let (mut world, _) = pledged();
+    let answers = multicall(&mut world);
+    reconnect(&mut world);
     assert_eq!(end(world, answers), Ok(()));
 }
 

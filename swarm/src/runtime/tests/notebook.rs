@@ -43,6 +43,11 @@ pub(super) fn fail_starts(count: usize) {
 /// After how many messages a worker stops itself. Its last words take until [`fall_silent`].
 pub(super) fn stop_after(total: u64) {
     LAST.set(Some(total));
+    die_slowly();
+}
+
+/// From now on last words take until [`fall_silent`].
+pub(super) fn die_slowly() {
     DYING.set(true);
 }
 
@@ -102,8 +107,8 @@ impl Worker for Notebook {
         Step::Done(at, ())
     }
 
-    fn die(at: Active<Self>, why: Die) -> Step<Self, ()> {
-        if why != Die::Stopped {
+    fn die(at: Active<Self>, _: Die) -> Step<Self, ()> {
+        if !DYING.get() {
             return Step::Done(at, ());
         }
         Step::Later(Box::pin(async move {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use swarm_net::time::Instant;
 use swarm_net::transport::{Inbox, Lane};
 use swarm_net::wire::Frame;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::directory::{Record, Stage};
@@ -56,6 +57,10 @@ pub(super) struct World {
     pub(super) ran: Vec<Ran>,
     /// What users ask directories; a script may answer it.
     pub(super) asked: Vec<Request>,
+    /// So many workers are not handed over by who leaves.
+    pub(super) stay: usize,
+    /// Who leaves, and by when it gives up handing over.
+    leavers: Vec<(Instant, oneshot::Sender<Left>)>,
     /// Letters that a connection took with it.
     pub(super) lost: BTreeSet<Sent>,
     pub(super) traced: bool,
@@ -88,6 +93,8 @@ impl World {
             dues: BTreeMap::new(),
             ran: Vec::new(),
             asked: Vec::new(),
+            stay: 0,
+            leavers: Vec::new(),
             lost: BTreeSet::new(),
             traced: false,
         };
@@ -267,8 +274,7 @@ impl World {
                     Input::Ask(request) => self.asked.push(request),
                     Input::Wanted(name) => drop(self.sites[me].wanted.insert(name)),
                     Input::Cell(name, epoch, happened) => self.happened(&name, epoch, &happened),
-                    // The script has moved what is to be moved. Who asked may have stopped.
-                    Input::Leave(_, done) => drop(done.send(Left::default())),
+                    Input::Leave(within, done) => self.leavers.push((self.now() + within, done)),
                     Input::Reset(_) | Input::Look | Input::LetGo(_) | Input::Stop => {}
                     Input::Member(_)
                     | Input::Stalled(_)
@@ -282,6 +288,12 @@ impl World {
             if told {
                 self.fall_asleep(me);
             }
+        }
+        // The script has moved what is to be moved.
+        let (now, stay) = (self.now(), self.stay);
+        for (_, done) in self.leavers.extract_if(.., |(until, _)| stay == 0 || *until <= now) {
+            // Who asked may have stopped.
+            let _ = done.send(Left { workers: stay, after: Duration::ZERO });
         }
     }
 
