@@ -72,7 +72,7 @@ impl Membership {
         // Spread out, so that nodes that started together do not ask together for ever.
         self.exchange.at = now + period.mul_f64(self.rng.random_range(0.8..1.2));
         let wanted = self.exchange.with.take().filter(|node| self.peers.is_connected(*node));
-        let count = self.peers.0.len();
+        let count = self.peers.len();
         let random = || {
             if count == 0 { None } else { self.peers.nodes().nth(self.rng.random_range(0..count)) }
         };

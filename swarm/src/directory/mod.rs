@@ -295,7 +295,7 @@ impl Directory {
             }
             Message::Disagree { term, view } => partition.on_disagree(from, term, &view, turn),
             Message::Refuse { promised } | Message::Nack { promised } => partition.on_outbid(turn, promised),
-            Message::Nudge => partition.on_nudge(from),
+            Message::Nudge => partition.on_nudge(turn, from),
             Message::Known { term } => partition.on_known(turn, from, term),
             Message::Install { term, seq, copy } => partition.on_install(turn, from, Stamp { term, seq }, copy),
             Message::Update { term, after, seq, ops } => {
