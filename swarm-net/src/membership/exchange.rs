@@ -101,7 +101,7 @@ impl Membership {
         let head = Head { kind: Kind::Push, joined: self.joining.joined(), round: 0 };
         let me = foca::Member::alive(self.swim.identity());
         let members = std::iter::once(&me).chain(self.swim.at(to.addr()));
-        let profiles = self.profiles.iter().filter(|(node, _)| *node == self.me);
+        let profiles = self.profiles.get(self.me).map(|profile| (self.me, profile)).into_iter();
         let frames = sync::write(&self.codec, head, members, profiles);
         out.extend(frames.into_iter().map(|bytes| Output::Sync { to, bytes }));
     }

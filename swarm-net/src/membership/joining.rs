@@ -69,7 +69,13 @@ impl Joining {
         self.wake
     }
 
-    pub(super) fn step(&mut self, now: Instant, me: NodeId, peers: &Peers, mut live: impl Iterator<Item = NodeId>) -> Step {
+    pub(super) fn step(
+        &mut self,
+        now: Instant,
+        me: NodeId,
+        peers: &Peers,
+        mut live: impl Iterator<Item = NodeId>,
+    ) -> Step {
         if self.joined {
             return Step::Wait;
         }
