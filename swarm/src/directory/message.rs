@@ -90,10 +90,22 @@ pub enum Message {
         /// Why the start that ended just now failed.
         failure: Option<String>,
     },
-    /// Owner to host: tell me all your cells. With `mark`, only if they are not what I believe.
-    Survey { term: Term, id: DirectiveId, mark: Option<u64> },
+    /// Owner to host: tell me all your cells.
+    Survey { term: Term, id: DirectiveId },
+    /// Owner to host, about all partitions that it owns: tell me your cells of those in which they are not what I believe.
+    Digest { marks: Vec<Mark> },
     /// Host to owner: these are all my cells of the partition.
     Cells { term: Term, id: DirectiveId, cells: Vec<(Name, CellReport)> },
+}
+
+/// What an owner believes of a host's cells of one partition.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub struct Mark {
+    pub partition: u16,
+    pub term: Term,
+    pub id: DirectiveId,
+    /// The fingerprint of the cells.
+    pub cells: u64,
 }
 
 /// What an owner tells a host to do about one name. It does it only if the epoch matches, and reports in any case.

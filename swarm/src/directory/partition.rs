@@ -221,7 +221,7 @@ impl Partition {
             if told == Told::Unknown && office.claim.covered.contains(node) && !turn.world.missing.contains(node) {
                 let id = office.next_directive();
                 office.hosts.insert(*node, Told::Asked(id));
-                turn.send(*node, self.id, Message::Survey { term: office.term, id, mark: None });
+                turn.send(*node, self.id, Message::Survey { term: office.term, id });
             }
         }
         let blocked = !office.unseen.is_empty() && Rule::WaitAllSeen.holds();

@@ -22,7 +22,7 @@ pub(super) struct World {
     pub(super) view: Arc<View>,
     /// Who is in the view.
     pub(super) members: Nodes,
-    pub(super) ring: Ring,
+    pub(super) ring: Arc<Ring>,
     pub(super) down: BTreeSet<NodeId>,
     /// Lost, but perhaps alive elsewhere and still running what it hosts.
     pub(super) missing: BTreeSet<NodeId>,
@@ -35,7 +35,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(me: NodeId, kinds: BTreeSet<KindId>, config: DirectoryConfig) -> Self {
-        let ring = Ring::new(config.partitions, &[]);
+        let ring = Arc::new(Ring::new(config.partitions, &[]));
         Self {
             me,
             config,
@@ -72,7 +72,7 @@ impl World {
             weights = self.weighted(|_| true);
         }
         if weights != self.weights {
-            self.ring = Ring::new(self.config.partitions, &weights);
+            self.ring = Arc::new(self.ring.with_members(&weights));
             self.weights = weights;
         }
     }
