@@ -29,21 +29,21 @@ pub type Nodes = Arc<Vec<NodeId>>;
 /// One message about one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub enum Message {
-    /// Candidate or owner to whom it has not yet covered: may I decide from now on?
-    Claim { term: Term },
+    /// Candidate or owner to whom it has not yet covered: may I decide from now on? I see the members of this fingerprint.
+    Claim { term: Term, sees: u64 },
     /// Yes, and this is all that I know.
     Promise {
         term: Term,
         #[rkyv(with = rkyv::with::Map<Unshare>)]
         copy: Option<Arc<Copy>>,
         cells: Vec<(Name, CellReport)>,
-        /// Whom I see: they are to be asked too. A frame has what many promises have in common once, or answers for all
-        /// partitions would grow with the square of the members.
+        /// Whom I see: they are to be asked too. Nobody, if they are those whom the claimant saw. A frame has what many
+        /// promises have in common once, or answers for all partitions would grow with the square of the members.
         view: Nodes,
         /// Whom I, a complete owner until now, had covered.
         inherit: Nodes,
     },
-    /// My view names another owner.
+    /// My view names another owner. It is told as in a promise.
     Disagree { term: Term, view: Nodes },
     /// I promised more to another.
     Refuse { promised: Term },

@@ -300,7 +300,7 @@ impl Directory {
         let (partition, mut turn) = self.enter(now, out, id);
         let turn = &mut turn;
         match message {
-            Message::Claim { term } => partition.on_claim(turn, from, term),
+            Message::Claim { term, sees } => partition.on_claim(turn, from, (term, sees)),
             Message::Promise { term, copy, cells, view, inherit } => {
                 partition.on_promise(turn, from, term, Promise { copy, cells, view, inherit });
             }

@@ -41,7 +41,8 @@ pub(super) struct Partition {
     pub(super) turns: u32,
     /// What cells of names at rest contain.
     pub(super) absorbed: Absorbed,
-    pub(super) office: Option<Office>,
+    /// Boxed, since a node owns few of all partitions.
+    pub(super) office: Option<Box<Office>>,
     /// Asks that wait until the owner is complete.
     pub(super) held: VecDeque<(RequestId, Name, Ask)>,
     /// Names for which calls are held at this node.
@@ -140,7 +141,7 @@ impl Partition {
         let mut office = Office::new(term);
         office.claim.covered.insert(me);
         office.see_all(me, self.all_cells());
-        self.office = Some(office);
+        self.office = Some(Box::new(office));
         turn.notice(Notice::Claimed { partition: self.id, term });
     }
 
@@ -182,9 +183,11 @@ impl Partition {
             turn.notice(Notice::Forced { partition: self.id, without: over.into_iter().collect() });
         }
         if mine {
+            // Who sees the same does not say whom.
+            claim.learn(&turn.world.members);
             for node in need.iter().filter(|node| !claim.covered.contains(node) && !turn.world.missing.contains(node)) {
                 if claim.asked.insert(*node) {
-                    turn.send(*node, self.id, Message::Claim { term: office.term });
+                    turn.send(*node, self.id, Message::Claim { term: office.term, sees: turn.world.sees });
                 }
             }
         }

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::directory::message::Nodes;
 use crate::directory::record::Setting;
 use crate::directory::stamp::Lead;
 
@@ -13,8 +12,6 @@ use crate::directory::stamp::Lead;
 pub(super) struct Pool {
     settings: Shared<Setting>,
     leads: Shared<Lead>,
-    /// The list of nodes that came last, and an equal one that came first.
-    nodes: [Nodes; 2],
 }
 
 /// Equal values, each once.
@@ -34,19 +31,6 @@ impl Pool {
     /// The one of these beginnings of numbers that all share.
     pub(super) fn lead(&mut self, lead: &Arc<Lead>) -> Arc<Lead> {
         self.leads.get(lead)
-    }
-
-    /// A list equal to this one. While all members see the same it is the same for all partitions and all who say so, and to
-    /// compare it with itself takes no time.
-    pub(super) fn nodes(&mut self, nodes: &Nodes) -> Nodes {
-        let [last, first] = &mut self.nodes;
-        if !Arc::ptr_eq(nodes, last) {
-            *last = nodes.clone();
-            if last != first {
-                *first = nodes.clone();
-            }
-        }
-        first.clone()
     }
 }
 

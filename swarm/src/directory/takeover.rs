@@ -24,8 +24,8 @@ pub(super) struct Promise {
 }
 
 impl Partition {
-    pub(super) fn on_claim(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) {
-        let view = turn.world.members.clone();
+    pub(super) fn on_claim(&mut self, turn: &mut Turn<'_>, from: NodeId, (term, sees): (Term, u64)) {
+        let view = turn.world.told_to_who_sees(sees);
         let outbids = !Rule::DisagreeFirst.holds() && term < self.promised;
         // This comes before the look at terms: were it after, two nodes with different views would outbid each other.
         if turn.world.owner(self.id) != Some(from) && Rule::Agree.holds() && !outbids {
@@ -43,9 +43,9 @@ impl Partition {
                 let all: std::collections::BTreeSet<NodeId> = all.copied().collect();
                 let all: Vec<NodeId> = all.into_iter().filter(|node| !turn.world.down.contains(node)).collect();
                 // Nearly always it had covered whom it sees.
-                if all == *view { view.clone() } else { Nodes::new(all) }
+                if all == *turn.world.members { turn.world.members.clone() } else { Nodes::new(all) }
             }
-            Some(_) | None => Nodes::default(),
+            Some(_) | None => turn.world.nobody.clone(),
         };
         if Rule::Promise.holds() {
             self.promised = term;
@@ -65,7 +65,7 @@ impl Partition {
         let claim = &mut office.claim;
         let mut decisive = !claim.cover(from) | claim.inherit(&promise.inherit);
         if Rule::Closure.holds() {
-            decisive |= claim.learn(&turn.pool.nodes(&promise.view)) | claim.learn(&turn.pool.nodes(&promise.inherit));
+            decisive |= claim.learn(&promise.view) | claim.learn(&promise.inherit);
         }
         self.see_all(from, promise.cells);
         let Some(office) = &mut self.office else { return };
@@ -122,7 +122,7 @@ impl Partition {
             return;
         };
         let claim = &mut office.claim;
-        let news = Rule::Closure.holds() && claim.learn(&turn.pool.nodes(view));
+        let news = Rule::Closure.holds() && claim.learn(view);
         claim.disagree(from);
         // Else it is on the list of those that are asked again.
         self.stale |= news || claim.retry_at.is_none() || !claim.awaits(&from);
@@ -144,7 +144,7 @@ impl Partition {
         let asks = mine && !turn.world.missing.contains(&from) && (!office.owner || Rule::Cover.holds());
         if asks && office.claim.awaits(&from) {
             office.claim.asked.insert(from);
-            turn.send(from, self.id, Message::Claim { term: office.term });
+            turn.send(from, self.id, Message::Claim { term: office.term, sees: turn.world.sees });
         } else {
             office.claim.asked.remove(&from);
             self.stale = true;

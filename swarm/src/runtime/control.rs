@@ -27,6 +27,9 @@ pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// How soon to look again whether a peer's queue has room for control messages.
 const ROOM_WAIT: Duration = Duration::from_millis(1);
 
+/// How many actions are kept room for between events: a change of the members causes thousands.
+const ACTIONS_ROOM_KEPT: usize = 256;
+
 /// How old the figures of the directory may be.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
 
@@ -354,6 +357,7 @@ impl Control {
         for action in actions.drain(..) {
             self.perform(now, action);
         }
+        actions.shrink_to(ACTIONS_ROOM_KEPT);
         self.actions = actions;
         if std::mem::take(&mut self.lapsed) {
             self.feed(now, Event::Lapsed);
