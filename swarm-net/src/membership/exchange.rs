@@ -72,7 +72,7 @@ impl Membership {
         // Spread out, so that nodes that started together do not ask together for ever.
         self.exchange.at = now + period.mul_f64(self.rng.random_range(0.8..1.2));
         let wanted = self.exchange.with.take().filter(|node| self.peers.is_connected(*node));
-        let count = self.peers.0.len();
+        let count = self.peers.len();
         let random = || {
             if count == 0 { None } else { self.peers.nodes().nth(self.rng.random_range(0..count)) }
         };
@@ -101,7 +101,7 @@ impl Membership {
         let head = Head { kind: Kind::Push, joined: self.joining.joined(), round: 0 };
         let me = foca::Member::alive(self.swim.identity());
         let members = std::iter::once(&me).chain(self.swim.at(to.addr()));
-        let profiles = self.profiles.iter().filter(|(node, _)| *node == self.me);
+        let profiles = self.profiles.get(self.me).map(|profile| (self.me, profile)).into_iter();
         let frames = sync::write(&self.codec, head, members, profiles);
         out.extend(frames.into_iter().map(|bytes| Output::Sync { to, bytes }));
     }

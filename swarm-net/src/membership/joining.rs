@@ -1,6 +1,5 @@
 //! Owns the question whether this node is part of a cluster yet, and how it gets there. Never sends anything itself.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::peers::Peers;
@@ -70,7 +69,13 @@ impl Joining {
         self.wake
     }
 
-    pub(super) fn step(&mut self, now: Instant, me: NodeId, peers: &Peers, live: &BTreeSet<NodeId>) -> Step {
+    pub(super) fn step(
+        &mut self,
+        now: Instant,
+        me: NodeId,
+        peers: &Peers,
+        mut live: impl Iterator<Item = NodeId>,
+    ) -> Step {
         if self.joined {
             return Step::Wait;
         }
@@ -89,10 +94,9 @@ impl Joining {
         if now < ready {
             return self.wait_until(ready);
         }
-        let all_spoken_to = live.iter().all(|node| peers.is_connected(*node));
-        let first = peers.nodes().all(|node| me < node);
+        let first = peers.nodes().next().is_none_or(|least| me < least);
         let patient_until = self.started + self.form_wait * PATIENCE;
-        if (all_spoken_to && first) || now >= patient_until {
+        if (first && live.all(|node| peers.is_connected(node))) || now >= patient_until {
             return Step::Form;
         }
         self.wait_until(patient_until)

@@ -40,7 +40,6 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -186,7 +185,7 @@ impl Membership {
             Input::Leave => self.leave(now, out),
             Input::Timeout => {
                 let peers = &self.peers;
-                self.swim.timeout(now, |node| peers.0.get(&node)?.heard);
+                self.swim.timeout(now, |node| peers.last_heard(node));
             }
         }
     }
@@ -325,8 +324,7 @@ impl Membership {
     }
 
     fn join(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let live: BTreeSet<_> = if self.joining.joined() { BTreeSet::new() } else { self.roster.live().collect() };
-        match self.joining.step(now, self.me, &self.peers, &live) {
+        match self.joining.step(now, self.me, &self.peers, self.roster.live()) {
             Step::Wait => {}
             Step::Ask(node) => self.request(node, out),
             Step::Form => self.complete_join(now, out),
@@ -352,7 +350,7 @@ impl Membership {
         self.roster.proven(&mut events);
         let speaks_since = now - self.config.heard_veto();
         let peers = &self.peers;
-        let speaks = |node| peers.0.get(&node).and_then(|peer| peer.heard).is_some_and(|at| at > speaks_since);
+        let speaks = |node| peers.last_heard(node).is_some_and(|at| at > speaks_since);
         self.roster.settle(now, &self.profiles, speaks, &mut events);
         for event in events {
             let hangup = match &event {

@@ -22,6 +22,8 @@ pub(super) struct Roster {
     live: BTreeMap<SocketAddr, NodeId>,
     departed: BTreeMap<NodeId, Gone>,
     unsettled: BTreeSet<NodeId>,
+    /// Those of them of whom it may be proven that they are gone.
+    ended: BTreeSet<NodeId>,
     /// Gone before they were reported to be there, and not yet reported to be gone.
     passed: BTreeSet<NodeId>,
     /// When the first and the last change happened that are not reported yet.
@@ -37,6 +39,7 @@ impl Roster {
             live: BTreeMap::new(),
             departed: BTreeMap::new(),
             unsettled: BTreeSet::new(),
+            ended: BTreeSet::new(),
             passed: BTreeSet::new(),
             window: None,
             quiet,
@@ -81,6 +84,9 @@ impl Roster {
         if known.is_none_or(|known| proof(why) && !proof(known)) {
             self.departed.insert(node, why);
         }
+        if self.is_proven(node) {
+            self.ended.insert(node);
+        }
         self.touch(node, now);
         while self.departed.len() > DEPARTED_MAX {
             self.departed.pop_first();
@@ -121,8 +127,12 @@ impl Roster {
     /// The deaths that are proven, at once; and those of nodes that nobody above takes for members.
     pub(super) fn proven(&mut self, events: &mut Vec<MemberEvent>) {
         self.passed(events);
-        let proven: Vec<_> = self.unsettled.iter().copied().filter(|node| self.is_proven(*node)).collect();
-        proven.into_iter().for_each(|node| self.report_gone(node, events));
+        for node in std::mem::take(&mut self.ended) {
+            // It may be back.
+            if self.unsettled.contains(&node) && self.is_proven(node) {
+                self.report_gone(node, events);
+            }
+        }
         self.close_window();
     }
 

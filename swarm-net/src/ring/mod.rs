@@ -5,12 +5,14 @@
 //! bound on each member's load (`matching`), and the table of the owners is kept. Nothing in it is a float, random or
 //! dependent on the order of the input, so equal sets give bit-identical tables on every machine.
 
+mod change;
 mod matching;
 mod score;
 #[cfg(test)]
 mod tests;
 
 use crate::node::NodeId;
+use change::Change;
 use score::Seat;
 
 /// One of the P fixed slices of the hash space.
@@ -70,10 +72,19 @@ impl Ring {
     /// If `partitions` is 0 or above [`Ring::PARTITIONS_MAX`].
     pub fn new(partitions: u32, members: &[(NodeId, u16)]) -> Self {
         assert!((1..=Self::PARTITIONS_MAX).contains(&partitions), "1 to 65,536 partitions, not {partitions}");
+        let places = score::places(partitions);
+        let empty = Self { seats: Vec::new(), owners: Vec::new(), heads: Vec::new(), head: 0, partitions, places };
+        empty.with_members(members)
+    }
+
+    /// The ring of these members, as [`new`](Self::new) makes it. The fewer of them are not in this one, and the fewer of
+    /// this one are not among them, the less work it is.
+    #[must_use]
+    pub fn with_members(&self, members: &[(NodeId, u16)]) -> Self {
+        let Self { partitions, places, .. } = *self;
         let mut members = members.to_vec();
         members.sort_unstable();
         members.dedup_by_key(|(id, _)| *id);
-        let places = score::places(partitions);
         let weightless = members.iter().all(|(_, weight)| *weight == 0);
         let seats: Vec<Seat> =
             members.iter().map(|&(id, weight)| Seat::new(id, if weightless { 1 } else { weight }, places)).collect();
@@ -81,7 +92,8 @@ impl Ring {
         let head = seats.len().min(Self::HEAD);
         let mut ring = Self { seats, owners: Vec::new(), heads: Vec::new(), head, partitions, places };
         if !ring.seats.is_empty() {
-            ring.heads = (0..partitions).flat_map(|p| score::best(&ring.seats, p, places, head)).collect();
+            let change = Change::between(&self.seats, &ring.seats);
+            ring.heads = (0..partitions).flat_map(|p| change.best(&ring, p, self.head_of(p))).collect();
             ring.owners = matching::owners(&ring.seats, partitions, places, &ring.heads, head);
         }
         ring
@@ -105,9 +117,8 @@ impl Ring {
 
     /// All members in the order in which they should own `p`, owner first, each once.
     pub fn preference(&self, p: PartitionId) -> impl Iterator<Item = NodeId> + '_ {
-        let at = usize::from(p.0);
-        let owner = self.owners.get(at).copied();
-        let head = if owner.is_some() { &self.heads[at * self.head..][..self.head] } else { &[] };
+        let owner = self.owners.get(usize::from(p.0)).copied();
+        let head = if owner.is_some() { self.head_of(p.0.into()) } else { &[] };
         let tail = std::iter::once_with(move || match owner {
             Some(_) if self.head < self.seats.len() => {
                 score::best(&self.seats, u32::from(p.0), self.places, self.seats.len()).split_off(self.head)
@@ -116,5 +127,10 @@ impl Ring {
         });
         let others = head.iter().copied().chain(tail.flatten()).filter(move |seat| Some(*seat) != owner);
         owner.into_iter().chain(others).map(|seat| self.seats[seat as usize].id)
+    }
+
+    /// The seats that score best for a partition that the ring has, best first.
+    fn head_of(&self, p: u32) -> &[u32] {
+        &self.heads[p as usize * self.head..][..self.head]
     }
 }

@@ -63,7 +63,11 @@ pub(super) fn places(partitions: u32) -> u64 {
 
 /// The `count` seats that suit `p` best, best first.
 pub(super) fn best(seats: &[Seat], p: u32, places: u64, count: usize) -> Vec<u32> {
-    let mut costs: Vec<Cost> = (0u32..).zip(seats).map(|(number, seat)| seat.cost(number, p, places)).collect();
+    least((0u32..).zip(seats).map(|(number, seat)| seat.cost(number, p, places)).collect(), count)
+}
+
+/// The seats of the `count` least costs, least first.
+pub(super) fn least(mut costs: Vec<Cost>, count: usize) -> Vec<u32> {
     if count < costs.len() {
         costs.select_nth_unstable(count);
         costs.truncate(count);

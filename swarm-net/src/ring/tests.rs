@@ -193,4 +193,26 @@ proptest! {
         prop_assert_eq!(&ring.owners, &again.owners);
         prop_assert_eq!(&ring.heads, &again.heads);
     }
+
+    /// By turns few and many come and go, also all, and some change their weight.
+    #[test]
+    fn a_ring_that_follows_changes_is_the_ring_of_its_members(
+        turns in proptest::collection::vec(
+            (proptest::collection::btree_map(0u32..60, 0u16..3, 0..40), proptest::collection::btree_set(0u32..60, 0..8)),
+            1..6,
+        ),
+        partitions in 1u32..300,
+    ) {
+        let mut ring = Ring::new(partitions, &[]);
+        for (mut members, leavers) in turns {
+            for leavers in [BTreeSet::new(), leavers] {
+                members.retain(|i, _| !leavers.contains(i));
+                let members: Vec<_> = members.iter().map(|(i, weight)| (node(*i), *weight)).collect();
+                ring = ring.with_members(&members);
+                let anew = Ring::new(partitions, &members);
+                prop_assert_eq!(&ring.heads, &anew.heads);
+                prop_assert_eq!(&ring.owners, &anew.owners);
+            }
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! Owns the driver's side of a transport without sockets and without a thread, for tests and simulations of the layers
 //! above: the peers and their queues are those of a real one. Never moves a frame by itself.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::pairs::Published;
 use super::peer::{Lane, Peer};
+use super::published::Published;
 use super::wake::commands_by_hand;
 use super::{Handle, Transport};
 use crate::config::NetConfig;
@@ -25,7 +25,7 @@ impl Transport {
     pub fn manual(node: NodeId, config: NetConfig) -> (Self, Manual) {
         // Nobody listens: commands are dropped, as after the end of an I/O thread.
         let (commands, _) = commands_by_hand();
-        let peers = Arc::new(Published::from_pointee(BTreeMap::new()));
+        let peers = Arc::new(Published::default());
         let transport = Self { handle: Arc::new(Handle { node, local_addr: node.addr(), commands, peers }) };
         (transport.clone(), Manual { transport, config })
     }
@@ -36,9 +36,7 @@ impl Manual {
     pub fn open(&self, node: NodeId) -> Arc<Peer> {
         let handle = &self.transport.handle;
         let peer = Arc::new(Peer::new(node, handle.commands.clone(), &self.config));
-        let mut peers = BTreeMap::clone(&handle.peers.load());
-        peers.insert(node, Arc::clone(&peer));
-        handle.peers.store(Arc::new(peers));
+        handle.peers.insert(Arc::clone(&peer));
         peer
     }
 

@@ -11,6 +11,7 @@ mod manual;
 mod outlet;
 mod pairs;
 mod peer;
+mod published;
 mod sockets;
 mod thread;
 mod wake;
@@ -25,7 +26,7 @@ use crate::filter::NodeFilter;
 use crate::member::Profile;
 use crate::node::NodeId;
 use command::{Command, Done};
-use pairs::Published;
+use published::Published;
 use wake::Commands;
 
 pub use crate::connection::{FrameNo, Unsent, Why};
@@ -93,7 +94,7 @@ impl Transport {
 
     /// The peer, if that node is a member or connected. Takes no lock.
     pub fn peer(&self, node: NodeId) -> Option<Arc<Peer>> {
-        self.handle.peers.load().get(&node).cloned()
+        self.handle.peers.get(node)
     }
 
     /// Tells everybody that our profile is now this one. Its version is set by membership. `done` is called, or dropped,

@@ -1,18 +1,14 @@
 //! Owns what the I/O thread knows of each peer, and publishes the peers to the senders. Never touches a socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use super::peer::{Lane, Peer};
+use super::published::Published;
 use super::sockets::Token;
-use crate::node::NodeId;
+use crate::node::{NodeId, Tag};
 use crate::time::Instant;
-
-/// The peers by node, as the senders see them.
-pub(crate) type Published = ArcSwap<BTreeMap<NodeId, Arc<Peer>>>;
 
 /// One peer, from this side.
 #[derive(Debug)]
@@ -43,6 +39,7 @@ pub(crate) struct Strand {
 #[derive(Debug)]
 pub(crate) struct Pairs {
     table: BTreeMap<NodeId, Pair>,
+    tags: BTreeSet<(Tag, NodeId)>,
     published: Arc<Published>,
 }
 
@@ -76,7 +73,7 @@ impl Pair {
 
 impl Pairs {
     pub(crate) fn new(published: Arc<Published>) -> Self {
-        Self { table: BTreeMap::new(), published }
+        Self { table: BTreeMap::new(), tags: BTreeSet::new(), published }
     }
 
     pub(crate) fn get(&self, node: NodeId) -> Option<&Pair> {
@@ -89,19 +86,27 @@ impl Pairs {
 
     /// The pair of a node, made if it is new.
     pub(crate) fn entry(&mut self, node: NodeId, make: impl FnOnce() -> Peer) -> &mut Pair {
-        let before = self.table.len();
-        self.table.entry(node).or_insert_with(|| Pair::new(Arc::new(make())));
-        if self.table.len() != before {
-            self.publish();
-        }
-        self.table.get_mut(&node).expect("it was put there if it was missing")
+        self.table.entry(node).or_insert_with(|| {
+            let peer = Arc::new(make());
+            self.tags.insert((node.tag(), node));
+            self.published.insert(Arc::clone(&peer));
+            Pair::new(peer)
+        })
     }
 
     /// Takes a pair out: the node is gone.
     pub(crate) fn remove(&mut self, node: NodeId) -> Option<Pair> {
         let pair = self.table.remove(&node)?;
-        self.publish();
+        self.tags.remove(&(node.tag(), node));
+        self.published.remove(node);
         Some(pair)
+    }
+
+    /// The pairs whose nodes have this tag.
+    pub(crate) fn tagged(&self, tag: Tag) -> impl Iterator<Item = &Pair> {
+        let least = NodeId::new(SocketAddr::from(([0, 0, 0, 0], 0)), 0);
+        let tagged = self.tags.range((tag, least)..).take_while(move |(other, _)| *other == tag);
+        tagged.filter_map(|(_, node)| self.table.get(node))
     }
 
     /// Any pair whose node advertises `addr`.
@@ -117,10 +122,5 @@ impl Pairs {
 
     pub(crate) fn nodes(&self) -> Vec<NodeId> {
         self.table.keys().copied().collect()
-    }
-
-    fn publish(&self) {
-        let peers = self.table.iter().map(|(node, pair)| (*node, Arc::clone(&pair.peer))).collect();
-        self.published.store(Arc::new(peers));
     }
 }

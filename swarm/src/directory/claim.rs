@@ -40,6 +40,11 @@ pub(super) struct Claim {
     pub(super) forced: BTreeSet<NodeId>,
     /// Who saw another owner when asked last.
     pub(super) disagreed: BTreeSet<NodeId>,
+    /// Who has not been heard, as of the last look at everybody, less those that have promised since: so that most promises
+    /// need no other look.
+    unheard: BTreeSet<NodeId>,
+    /// Likewise who keeps the claim from being complete.
+    lacking: BTreeSet<NodeId>,
     /// Who is waited for, and since when.
     waits: BTreeMap<NodeId, Wait>,
     /// When it is looked at again for that.
@@ -56,25 +61,54 @@ impl Claim {
     }
 
     /// Whether everybody was asked.
-    pub(super) fn complete(&self, need: &BTreeSet<NodeId>) -> bool {
+    pub(super) fn complete(&mut self, need: &BTreeSet<NodeId>) -> bool {
         if !Rule::AskAll.holds() {
             return self.covered.len() >= need.len().min(2);
         }
-        need.iter()
-            .all(|node| self.covered.contains(node) || self.inherited.contains(node) || self.forced.contains(node))
+        self.unheard.retain(|node| !self.forced.contains(node));
+        self.lacking = self.unheard.iter().filter(|node| !self.inherited.contains(node)).copied().collect();
+        self.lacking.is_empty()
     }
 
-    /// Others see these.
-    pub(super) fn learn(&mut self, nodes: &Nodes) {
-        if self.learnt != *nodes {
-            self.must.extend(nodes.iter());
-            self.learnt = nodes.clone();
+    /// Others see these. Says whether that is news.
+    pub(super) fn learn(&mut self, nodes: &Nodes) -> bool {
+        if nodes.is_empty() || self.learnt == *nodes {
+            return false;
         }
+        let known = self.must.len();
+        self.must.extend(nodes.iter());
+        self.learnt = nodes.clone();
+        self.must.len() > known
     }
 
-    /// Who has not been heard: neither covered nor given up.
-    pub(super) fn unheard(&self, need: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
-        need.iter().filter(|node| !self.covered.contains(node) && !self.forced.contains(node)).copied().collect()
+    /// A complete owner had covered these. Says whether that is news.
+    pub(super) fn inherit(&mut self, nodes: &Nodes) -> bool {
+        let known = self.inherited.len();
+        self.inherited.extend(nodes.iter());
+        self.inherited.len() > known
+    }
+
+    /// Finds who has not been heard, of those that it needs: neither covered nor given up.
+    pub(super) fn call(&mut self, need: &BTreeSet<NodeId>) {
+        let unheard = need.iter().filter(|node| !self.covered.contains(node) && !self.forced.contains(node));
+        self.unheard = unheard.copied().collect();
+    }
+
+    /// The node has promised. Says whether others that were asked have yet to, and nothing can be done before.
+    pub(super) fn cover(&mut self, node: NodeId) -> bool {
+        let agrees_at_last = self.disagreed.remove(&node) && self.disagreed.is_empty();
+        self.uncover(node);
+        self.covered.insert(node);
+        self.forced.remove(&node);
+        self.waits.remove(&node);
+        let awaited = self.unheard.remove(&node);
+        let completes = self.lacking.remove(&node) && self.lacking.is_empty();
+        awaited && !agrees_at_last && !completes && !self.unheard.is_empty() && Rule::AskAll.holds()
+    }
+
+    /// Whether the node was asked, or is to be, and has not been heard.
+    pub(super) fn awaits(&self, node: &NodeId) -> bool {
+        self.unheard.contains(node)
     }
 
     /// The node sees another owner.
@@ -85,16 +119,12 @@ impl Claim {
         }
     }
 
-    /// Waits for these, each from when it was first missed. Gives those whose time is over, and when to look again.
-    pub(super) fn wait_for(
-        &mut self,
-        unheard: &BTreeSet<NodeId>,
-        now: Instant,
-        claim_wait: Duration,
-    ) -> (BTreeSet<NodeId>, Option<Instant>) {
-        self.waits.retain(|node, _| unheard.contains(node));
+    /// Waits for who has not been heard, each from when it was first missed. Gives those whose time is over, and when to look
+    /// again.
+    pub(super) fn wait(&mut self, now: Instant, claim_wait: Duration) -> (BTreeSet<NodeId>, Option<Instant>) {
+        self.waits.retain(|node, _| self.unheard.contains(node));
         let (mut over, mut next) = (BTreeSet::new(), None::<Instant>);
-        for node in unheard {
+        for node in &self.unheard {
             let Wait { since, answered } = *self.waits.entry(*node).or_insert(Wait { since: now, answered: false });
             let until = since + if answered { claim_wait.saturating_mul(DISAGREED_WAITS) } else { claim_wait };
             if until <= now {

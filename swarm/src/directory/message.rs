@@ -30,21 +30,21 @@ pub type Nodes = Arc<Vec<NodeId>>;
 /// One message about one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub enum Message {
-    /// Candidate or owner to whom it has not yet covered: may I decide from now on?
-    Claim { term: Term },
+    /// Candidate or owner to whom it has not yet covered: may I decide from now on? I see the members of this fingerprint.
+    Claim { term: Term, sees: u64 },
     /// Yes, and this is all that I know.
     Promise {
         term: Term,
         #[rkyv(with = rkyv::with::Map<Unshare>)]
         copy: Option<Arc<Copy>>,
         cells: Vec<(Name, CellReport)>,
-        /// Whom I see: they are to be asked too. A frame has what many promises have in common once, or answers for all
-        /// partitions would grow with the square of the members.
+        /// Whom I see: they are to be asked too. Nobody, if they are those whom the claimant saw. A frame has what many
+        /// promises have in common once, or answers for all partitions would grow with the square of the members.
         view: Nodes,
         /// Whom I, a complete owner until now, had covered.
         inherit: Nodes,
     },
-    /// My view names another owner.
+    /// My view names another owner. It is told as in a promise.
     Disagree { term: Term, view: Nodes },
     /// I promised more to another.
     Refuse { promised: Term },
@@ -91,10 +91,22 @@ pub enum Message {
         /// Why the start that ended just now failed.
         failure: Option<String>,
     },
-    /// Owner to host: tell me all your cells. With `mark`, only if they are not what I believe.
-    Survey { term: Term, id: DirectiveId, mark: Option<u64> },
+    /// Owner to host: tell me all your cells.
+    Survey { term: Term, id: DirectiveId },
+    /// Owner to host, about all partitions that it owns: tell me your cells of those in which they are not what I believe.
+    Digest { marks: Vec<Mark> },
     /// Host to owner: these are all my cells of the partition.
     Cells { term: Term, id: DirectiveId, cells: Vec<(Name, CellReport)> },
+}
+
+/// What an owner believes of a host's cells of one partition.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub struct Mark {
+    pub partition: u16,
+    pub term: Term,
+    pub id: DirectiveId,
+    /// The fingerprint of the cells.
+    pub cells: u64,
 }
 
 /// What an owner tells a host to do about one name. It does it only if the epoch matches, and reports in any case.

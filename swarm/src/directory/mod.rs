@@ -75,9 +75,10 @@ use {
 };
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use swarm_net::node::NodeId;
-use swarm_net::ring::PartitionId;
+use swarm_net::ring::{PartitionId, Ring};
 use swarm_net::time::{Instant, Now};
 
 use crate::directory::few::Few;
@@ -109,6 +110,7 @@ pub struct Directory {
     departure: Departure,
     sweep_at: Option<Instant>,
     swept: u32,
+    sweeps: u32,
     /// The lease, if a quorum has to grant one.
     quorum: Option<Box<Quorum>>,
     strangers: Strangers,
@@ -133,6 +135,7 @@ impl Directory {
             departure: Departure::default(),
             sweep_at: None,
             swept: 0,
+            sweeps: 0,
             quorum,
             strangers: Strangers::new(),
         }
@@ -230,6 +233,11 @@ impl Directory {
         self.partitions.iter().filter_map(|partition| partition.copy.as_ref()).map(|copy| copy.removed.len()).sum()
     }
 
+    /// The ring of the members that it has seen.
+    pub fn ring(&self) -> Arc<Ring> {
+        self.world.ring.clone()
+    }
+
     /// The partition of a name.
     pub fn partition_of(&self, name: &Name) -> PartitionId {
         self.world.ring.partition_of(name.hash64().0)
@@ -296,16 +304,19 @@ impl Directory {
         if let Message::Grant { round, clear } = message {
             return self.on_grant(now, from, round, &clear);
         }
+        if let Message::Digest { marks } = message {
+            return self.on_digest(now, out, from, marks);
+        }
         let (partition, mut turn) = self.enter(now, out, id);
         let turn = &mut turn;
         match message {
-            Message::Claim { term } => partition.on_claim(turn, from, term),
+            Message::Claim { term, sees } => partition.on_claim(turn, from, (term, sees)),
             Message::Promise { term, copy, cells, view, inherit } => {
                 partition.on_promise(turn, from, term, Promise { copy, cells, view, inherit });
             }
             Message::Disagree { term, view } => partition.on_disagree(from, term, &view, turn),
             Message::Refuse { promised } | Message::Nack { promised } => partition.on_outbid(turn, promised),
-            Message::Nudge => partition.on_nudge(from),
+            Message::Nudge => partition.on_nudge(turn, from),
             Message::Known { term } => partition.on_known(turn, from, term),
             Message::Install { term, seq, copy } => partition.on_install(turn, from, Stamp { term, seq }, copy),
             Message::Update { term, after, seq, ops } => {
@@ -319,8 +330,8 @@ impl Directory {
                 partition.on_report(turn, from, (term, id), &name, cell, failure);
             }
             // They concern the node, not a partition, and were heard above.
-            Message::Ask { .. } | Message::Grant { .. } => {}
-            Message::Survey { term, id, mark } => partition.on_survey(turn, from, (term, id), mark),
+            Message::Ask { .. } | Message::Grant { .. } | Message::Digest { .. } => {}
+            Message::Survey { term, id } => partition.on_survey(turn, from, (term, id), None),
             Message::Cells { term, id, cells } => partition.on_cells(from, term, id, cells),
         }
     }

@@ -36,6 +36,8 @@ pub(super) struct Office {
     directives: u32,
     /// How many directives there were at the last sweep.
     swept: u32,
+    /// Whose cells are not known, as of the last look at everybody, less those that have promised since.
+    pub(super) unseen: BTreeSet<NodeId>,
     /// Whose cells are known.
     pub(super) hosts: BTreeMap<NodeId, Told>,
     /// The names that something is to be kept of beside their records; see `rest`.
@@ -209,6 +211,7 @@ impl Office {
             epochs: 0,
             directives: 0,
             swept: 0,
+            unseen: BTreeSet::new(),
             hosts: BTreeMap::new(),
             names: Few::default(),
             dirty: Few::default(),
@@ -222,6 +225,16 @@ impl Office {
             retiring: BTreeSet::new(),
             copies_told: usize::MAX,
         }
+    }
+
+    /// Whether a node may have a copy and is not to keep it.
+    pub(super) fn is_to_retire(&self, node: &NodeId) -> bool {
+        !self.replicas.contains(node) && !self.retired.contains(node)
+    }
+
+    /// The cells of a node that has promised are known. Says whether they were all that kept the owner from deciding.
+    pub(super) fn unblocks(&mut self, node: &NodeId) -> bool {
+        self.unseen.remove(node) && self.unseen.is_empty()
     }
 
     /// A number for one activation, never used before or after; `last` is that of the activation before.

@@ -226,7 +226,7 @@ impl Partition {
 
     /// Changes the fields of a record. Returns the change's number.
     pub(super) fn amend(&mut self, turn: &mut Turn<'_>, name: &Name, change: impl FnOnce(&mut Registration)) -> u64 {
-        let Some(ver) = self.office.as_ref().map(Office::next_stamp) else {
+        let Some(ver) = self.office.as_ref().map(|office| office.next_stamp()) else {
             return 0;
         };
         let Some(mut record) = self.record(name).cloned() else {

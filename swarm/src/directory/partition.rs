@@ -42,7 +42,8 @@ pub(super) struct Partition {
     pub(super) turns: u32,
     /// What cells of names at rest contain.
     pub(super) absorbed: Absorbed,
-    pub(super) office: Option<Office>,
+    /// Boxed, since a node owns few of all partitions.
+    pub(super) office: Option<Box<Office>>,
     /// Asks that wait until the owner is complete.
     pub(super) held: VecDeque<(RequestId, Name, Ask)>,
     /// Names for which calls are held at this node.
@@ -124,8 +125,11 @@ impl Partition {
             Some(_) => {}
         }
         self.tell_ring_owner(turn, ring_owner);
-        self.ask_members(turn, mine);
-        self.survey(turn);
+        if let Some(office) = &self.office {
+            let need = office.claim.need(turn.world);
+            self.ask_members(turn, mine, &need);
+            self.survey(turn, &need);
+        }
     }
 
     fn begin_claim(&mut self, turn: &mut Turn<'_>) {
@@ -138,7 +142,7 @@ impl Partition {
         let mut office = Office::new(term);
         office.claim.covered.insert(me);
         office.see_all(me, self.all_cells());
-        self.office = Some(office);
+        self.office = Some(Box::new(office));
         turn.notice(Notice::Claimed { partition: self.id, term });
     }
 
@@ -154,12 +158,12 @@ impl Partition {
     }
 
     /// Asks whoever is not covered, gives up waiting for who is silent, and takes the office if everybody has answered.
-    fn ask_members(&mut self, turn: &mut Turn<'_>, mine: bool) {
+    fn ask_members(&mut self, turn: &mut Turn<'_>, mine: bool, need: &BTreeSet<NodeId>) {
         let Some(office) = self.office.as_mut().filter(|office| !office.owner || Rule::Cover.holds()) else {
             return;
         };
         let (claim, config) = (&mut office.claim, &turn.world.config);
-        let need = claim.need(turn.world);
+        claim.call(need);
         if claim.disagreed.is_empty() {
             claim.retry_at = None;
         } else if claim.retry_at.is_some_and(|at| at <= turn.now.instant) {
@@ -170,8 +174,7 @@ impl Partition {
         } else if claim.retry_at.is_none() {
             claim.retry_at = Some(turn.wake(config.claim_retry, self.id, None));
         }
-        let unheard = claim.unheard(&need);
-        let (over, next) = claim.wait_for(&unheard, turn.now.instant, config.claim_wait);
+        let (over, next) = claim.wait(turn.now.instant, config.claim_wait);
         if let Some(next) = next.filter(|next| claim.look_at != Some(*next)) {
             claim.look_at = Some(next);
             turn.timers.set(next, self.id, None);
@@ -181,9 +184,11 @@ impl Partition {
             turn.notice(Notice::Forced { partition: self.id, without: over.into_iter().collect() });
         }
         if mine {
+            // Who sees the same does not say whom.
+            claim.learn(&turn.world.members);
             for node in need.iter().filter(|node| !claim.covered.contains(node) && !turn.world.missing.contains(node)) {
                 if claim.asked.insert(*node) {
-                    turn.send(*node, self.id, Message::Claim { term: office.term });
+                    turn.send(*node, self.id, Message::Claim { term: office.term, sees: turn.world.sees });
                 }
             }
         }
@@ -191,7 +196,7 @@ impl Partition {
         if let Some(until) = lost {
             turn.timers.set(until, self.id, None);
         }
-        office.complete = claim.complete(&need) && lost.is_none();
+        office.complete = claim.complete(need) && lost.is_none();
         if office.complete && !office.owner {
             self.take_office(turn);
         }
@@ -208,31 +213,31 @@ impl Partition {
     }
 
     /// Finds out what has to be known before any decision: whose cells, and which replicas.
-    fn survey(&mut self, turn: &mut Turn<'_>) {
+    fn survey(&mut self, turn: &mut Turn<'_>, need: &BTreeSet<NodeId>) {
         let Some(office) = self.office.as_mut().filter(|office| office.owner) else {
             return;
         };
-        let need = office.claim.need(turn.world);
-        let was_blocked = std::mem::replace(&mut office.blocked, false);
-        for node in &need {
+        office.unseen.clear();
+        for node in need {
             if office.claim.forced.contains(node) {
                 continue;
             }
             let told = office.hosts.get(node).copied().unwrap_or(Told::Unknown);
-            office.blocked |= told != Told::Known;
+            if told != Told::Known {
+                office.unseen.insert(*node);
+            }
             if told == Told::Unknown && office.claim.covered.contains(node) && !turn.world.missing.contains(node) {
                 let id = office.next_directive();
                 office.hosts.insert(*node, Told::Asked(id));
-                turn.send(*node, self.id, Message::Survey { term: office.term, id, mark: None });
+                turn.send(*node, self.id, Message::Survey { term: office.term, id });
             }
         }
-        office.blocked &= Rule::WaitAllSeen.holds();
+        let blocked = !office.unseen.is_empty() && Rule::WaitAllSeen.holds();
+        let was_blocked = std::mem::replace(&mut office.blocked, blocked);
         office.replicas = turn.world.replicas(self.id);
-        let (replicas, claim) = (&office.replicas, &office.claim);
-        office.retiring = need.into_iter().filter(|node| claim.covered.contains(node)).collect();
-        office.retiring.retain(|node| *node != turn.world.me && !replicas.contains(node));
-        office.retiring.retain(|node| !office.retired.contains(node));
-        let copies = 1 + replicas.len();
+        let idle = need.iter().filter(|node| office.claim.covered.contains(node) && office.is_to_retire(node));
+        office.retiring = idle.copied().filter(|node| *node != turn.world.me).collect();
+        let copies = 1 + office.replicas.len();
         if copies != office.copies_told && copies < turn.world.config.replicas {
             turn.notice(Notice::UnderReplicated { partition: self.id, copies });
         }

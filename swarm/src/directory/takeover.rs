@@ -24,8 +24,8 @@ pub(super) struct Promise {
 }
 
 impl Partition {
-    pub(super) fn on_claim(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) {
-        let view = turn.world.members.clone();
+    pub(super) fn on_claim(&mut self, turn: &mut Turn<'_>, from: NodeId, (term, sees): (Term, u64)) {
+        let view = turn.world.told_to_who_sees(sees);
         let outbids = !Rule::DisagreeFirst.holds() && term < self.promised;
         // This comes before the look at terms: were it after, two nodes with different views would outbid each other.
         if turn.world.owner(self.id) != Some(from) && Rule::Agree.holds() && !outbids {
@@ -43,9 +43,9 @@ impl Partition {
                 let all: std::collections::BTreeSet<NodeId> = all.copied().collect();
                 let all: Vec<NodeId> = all.into_iter().filter(|node| !turn.world.down.contains(node)).collect();
                 // Nearly always it had covered whom it sees.
-                if all == *view { view.clone() } else { Nodes::new(all) }
+                if all == *turn.world.members { turn.world.members.clone() } else { Nodes::new(all) }
             }
-            Some(_) | None => Nodes::default(),
+            Some(_) | None => turn.world.nobody.clone(),
         };
         if Rule::Promise.holds() {
             self.promised = term;
@@ -63,26 +63,29 @@ impl Partition {
             return;
         };
         let claim = &mut office.claim;
-        claim.uncover(from);
-        claim.covered.insert(from);
-        claim.forced.remove(&from);
+        let mut decisive = !claim.cover(from) | claim.inherit(&promise.inherit);
         if Rule::Closure.holds() {
-            claim.learn(&promise.view);
-            claim.learn(&promise.inherit);
+            decisive |= claim.learn(&promise.view) | claim.learn(&promise.inherit);
         }
-        claim.inherited.extend(promise.inherit.iter());
         self.see_all(from, promise.cells);
-        self.stale = true;
         let Some(office) = &mut self.office else { return };
+        decisive |= office.unblocks(&from);
+        // Most promises are some of many: to look at all members again for each would be the square of them.
+        self.stale |= decisive;
         let Some(theirs) = promise.copy else {
             // Unless it was sent one since it said so.
             if office.ships.get(&from).is_none_or(|ship| ship.sent.is_none()) {
                 office.retired.insert(from);
+            } else if office.owner && office.is_to_retire(&from) {
+                office.retiring.insert(from);
             }
             return;
         };
         office.retired.remove(&from);
         let owner = office.owner;
+        if owner && office.is_to_retire(&from) {
+            office.retiring.insert(from);
+        }
         let mut news = self.copy.get_or_insert_default().news(&theirs);
         news.iter_mut().flat_map(|(_, record)| record).for_each(|record| record.share(turn.pool));
         for (name, _) in &news {
@@ -118,11 +121,11 @@ impl Partition {
         let Some(office) = self.office.as_mut().filter(|office| office.term == term) else {
             return;
         };
-        if Rule::Closure.holds() {
-            office.claim.learn(view);
-        }
-        office.claim.disagree(from);
-        self.stale = true;
+        let claim = &mut office.claim;
+        let news = Rule::Closure.holds() && claim.learn(view);
+        claim.disagree(from);
+        // Else it is on the list of those that are asked again.
+        self.stale |= news || claim.retry_at.is_none() || !claim.awaits(&from);
         turn.notice(Notice::Disagreed { partition: self.id, with: from });
     }
 
@@ -135,8 +138,14 @@ impl Partition {
         }
     }
 
-    pub(super) fn on_nudge(&mut self, from: NodeId) {
-        if let Some(office) = &mut self.office {
+    pub(super) fn on_nudge(&mut self, turn: &mut Turn<'_>, from: NodeId) {
+        let mine = turn.world.owner(self.id) == Some(turn.world.me);
+        let Some(office) = &mut self.office else { return };
+        let asks = mine && !turn.world.missing.contains(&from) && (!office.owner || Rule::Cover.holds());
+        if asks && office.claim.awaits(&from) {
+            office.claim.asked.insert(from);
+            turn.send(from, self.id, Message::Claim { term: office.term, sees: turn.world.sees });
+        } else {
             office.claim.asked.remove(&from);
             self.stale = true;
         }
@@ -144,7 +153,6 @@ impl Partition {
 
     pub(super) fn on_known(&mut self, turn: &mut Turn<'_>, from: NodeId, term: Term) {
         self.promised = self.promised.max(term);
-        self.stale = true;
         match &mut self.office {
             Some(office) if term > office.term => self.lose(turn),
             Some(office) => {
@@ -152,9 +160,10 @@ impl Partition {
                 let answer_due = claim.asked.contains(&from) && !claim.disagreed.contains(&from);
                 if !answer_due {
                     claim.uncover(from);
+                    self.stale = true;
                 }
             }
-            None => {}
+            None => self.stale = true,
         }
     }
 

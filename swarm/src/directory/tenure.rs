@@ -18,7 +18,7 @@ use crate::epoch::Term;
 use crate::worker::Die;
 
 /// What concerns the whole node travels as if it were about this partition.
-const WHOLE_NODE: PartitionId = PartitionId(0);
+pub(super) const WHOLE_NODE: PartitionId = PartitionId(0);
 
 /// Nodes that others see and this one never has, each since when: they are missing, if that lasts.
 pub(super) type Strangers = BTreeMap<NodeId, Instant>;

@@ -2,6 +2,7 @@
 //! Never knows partitions' records.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use swarm_net::member::{Member, View};
 use swarm_net::node::NodeId;
 use swarm_net::ring::{PartitionId, Ring};
 use swarm_net::time::Instant;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::directory::ability::Ability;
 use crate::directory::config::DirectoryConfig;
@@ -28,7 +30,11 @@ pub(super) struct World {
     pub(super) view: Arc<View>,
     /// Who is in the view.
     pub(super) members: Nodes,
-    pub(super) ring: Ring,
+    /// The fingerprint of those. Two builds may differ in it: then they tell each other more than they need to.
+    pub(super) sees: u64,
+    /// A list that all messages without one share.
+    pub(super) nobody: Nodes,
+    pub(super) ring: Arc<Ring>,
     pub(super) down: BTreeSet<NodeId>,
     /// Lost, but perhaps alive elsewhere and still running what it hosts.
     pub(super) missing: BTreeSet<NodeId>,
@@ -43,12 +49,14 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(me: NodeId, abilities: BTreeSet<Ability>, config: DirectoryConfig) -> Self {
-        let ring = Ring::new(config.partitions, &[]);
+        let ring = Arc::new(Ring::new(config.partitions, &[]));
         Self {
             me,
             config,
             view: Arc::new(BTreeMap::new()),
             members: Nodes::default(),
+            sees: 0,
+            nobody: Nodes::default(),
             ring,
             down: BTreeSet::new(),
             missing: BTreeSet::new(),
@@ -76,9 +84,17 @@ impl World {
             self.missing.remove(node);
         }
         self.members = Nodes::new(view.keys().copied().collect());
+        let mut hasher = Xxh3::new();
+        self.members.hash(&mut hasher);
+        self.sees = hasher.finish();
         self.view = view;
         self.turn_ring();
         gained
+    }
+
+    /// The members, for somebody who sees those of this fingerprint: nobody if they are the same.
+    pub(super) fn told_to_who_sees(&self, fingerprint: u64) -> Nodes {
+        if fingerprint == self.sees { self.nobody.clone() } else { self.members.clone() }
     }
 
     /// Computes the ring anew, if its members changed: all that are not leaving, or all if nobody stays.
@@ -88,7 +104,7 @@ impl World {
             weights = self.weighted(|_| true);
         }
         if weights != self.weights {
-            self.ring = Ring::new(self.config.partitions, &weights);
+            self.ring = Arc::new(self.ring.with_members(&weights));
             self.weights = weights;
         }
     }

@@ -27,6 +27,9 @@ pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// How soon to look again whether a peer's queue has room for control messages.
 const ROOM_WAIT: Duration = Duration::from_millis(1);
 
+/// How many actions are kept room for between events: a change of the members causes thousands.
+const ACTIONS_ROOM_KEPT: usize = 256;
+
 /// How old the figures of the directory may be.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
 
@@ -37,7 +40,7 @@ pub(crate) struct Control {
     directory: Directory,
     requests: Requests,
     view: View,
-    /// Who came or changed since the view was last made known, in order. Empty between turns.
+    /// Who came or changed, or who went, since the view was last made known, in order. Empty between turns.
     met: Vec<MemberEvent>,
     routing: Routing,
     routing_changed: bool,
@@ -139,7 +142,7 @@ impl Control {
         {
             goes_on &= !matches!(input, Input::Stop);
             weight += input.weight();
-            if !matches!(input, Input::Member(MemberEvent::Up(_) | MemberEvent::Changed(_))) {
+            if !self.is_met_with_others(&input) {
                 weight += self.meet(now);
             }
             self.take(now, input);
@@ -223,51 +226,65 @@ impl Control {
         }
     }
 
-    /// Those who came or changed one right after the other are met at once: membership reports many together, so that the
-    /// ring turns once for all of them. Says what that weighs.
+    /// Whether the view need not be made known before this.
+    fn is_met_with_others(&self, input: &Input) -> bool {
+        match (input, self.met.last()) {
+            (Input::Member(MemberEvent::Up(_) | MemberEvent::Changed(_)), last) => !is_down(last),
+            (Input::Member(MemberEvent::Down(..)), last) => last.is_none() || is_down(last),
+            (_, last) => last.is_none(),
+        }
+    }
+
+    /// Those who came or changed one right after the other are met at once, and so are those who went: membership reports
+    /// many together, so that the ring turns once for all of them. Says what that weighs.
     fn meet(&mut self, now: Now) -> usize {
         if self.met.is_empty() {
             return 0;
         }
         self.view_changed(now);
+        // Who hears of it finds the new view in place.
+        self.publish();
+        let met = std::mem::take(&mut self.met);
+        for event in &met {
+            if let MemberEvent::Down(node, _) = event {
+                // Only now: who asks meanwhile is still in the view, and gets a pledge that ends here.
+                self.node.pledges.gone(*node);
+            }
+        }
         self.answer_leavers();
-        for event in std::mem::take(&mut self.met) {
-            self.node.tell_member(&event);
+        for event in &met {
+            self.node.tell_member(event);
         }
         TURN_WEIGHT_MAX
     }
 
     fn member(&mut self, now: Now, event: MemberEvent) {
-        match event.clone() {
+        match &event {
             MemberEvent::Up(member) | MemberEvent::Changed(member) => {
-                self.view.insert(member.id, member);
-                return self.met.push(event);
+                self.view.insert(member.id, member.clone());
+                self.met.push(event);
             }
             MemberEvent::Down(node, why) => {
+                let (node, left) = (*node, *why == Gone::Left);
                 let was_member = self.view.remove(&node).is_some();
                 self.outbox.lost(node);
                 self.node.gone(node);
-                self.feed(now, if why == Gone::Left { Event::Left(node) } else { Event::Down(node) });
-                if !was_member {
+                self.feed(now, if left { Event::Left(node) } else { Event::Down(node) });
+                if was_member {
+                    self.met.push(event);
+                } else {
                     // Only the directory may have heard of it, from others.
-                    return self.node.pledges.gone(node);
+                    self.node.pledges.gone(node);
                 }
             }
             MemberEvent::Joined => {
                 self.feed(now, Event::Joined);
+                self.view_changed(now);
+                self.publish();
+                self.answer_leavers();
+                self.node.tell_member(&event);
+                self.node.joined();
             }
-        }
-        self.view_changed(now);
-        // Who hears of it finds the new view in place.
-        self.publish();
-        if let MemberEvent::Down(node, _) = event {
-            // Only now: who asks meanwhile is still in the view, and gets a pledge that ends here.
-            self.node.pledges.gone(node);
-        }
-        self.answer_leavers();
-        self.node.tell_member(&event);
-        if event == MemberEvent::Joined {
-            self.node.joined();
         }
     }
 
@@ -283,9 +300,12 @@ impl Control {
 
     fn view_changed(&mut self, now: Now) {
         let view = Arc::new(self.view.clone());
-        self.routing.set_view(view.clone());
+        let mut actions = std::mem::take(&mut self.actions);
+        self.directory.handle(now, Event::View(view.clone()), &mut actions);
+        // Calls go by the ring that the directory goes by, from before it has anything done.
+        self.routing.set_view(view, self.directory.ring());
         self.routing_changed = true;
-        self.feed(now, Event::View(view));
+        self.perform_all(now, actions);
         let routing = &self.routing;
         for number in self.requests.misplaced(|name| routing.owner(routing.partition_of(name))) {
             self.ask(now, number);
@@ -323,9 +343,14 @@ impl Control {
     fn feed(&mut self, now: Now, event: Event) {
         let mut actions = std::mem::take(&mut self.actions);
         self.directory.handle(now, event, &mut actions);
+        self.perform_all(now, actions);
+    }
+
+    fn perform_all(&mut self, now: Now, mut actions: Vec<Action>) {
         for action in actions.drain(..) {
             self.perform(now, action);
         }
+        actions.shrink_to(ACTIONS_ROOM_KEPT);
         self.actions = actions;
         if std::mem::take(&mut self.lapsed) {
             self.feed(now, Event::Lapsed);
@@ -398,4 +423,8 @@ impl Control {
     fn malformed(&self, from: NodeId, what: &str) {
         tracing::warn!(node = %self.node.id(), peer = %from, "a frame of {what} could not be read and was dropped");
     }
+}
+
+fn is_down(event: Option<&MemberEvent>) -> bool {
+    matches!(event, Some(MemberEvent::Down(..)))
 }

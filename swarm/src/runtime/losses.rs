@@ -18,6 +18,7 @@ impl Node {
         self.upstreams.forget(peer);
         self.surveys.distrust(peer);
         self.remind_of_recalls(peer);
+        self.send_early(peer);
     }
 
     /// The connection for calls to `peer` was lost. Frames up to `claimed` may have arrived; the others came back.

@@ -25,6 +25,7 @@ use crate::name::Name;
 use crate::runtime::Kinds;
 use crate::runtime::crews::Crews;
 use crate::runtime::departures::Departures;
+use crate::runtime::early::EarlyAnswers;
 use crate::runtime::errands::Errands;
 use crate::runtime::farewell::Farewell;
 use crate::runtime::fetch::{Fetches, Outgoing};
@@ -74,6 +75,7 @@ pub(crate) struct Node {
     pub(crate) room: Arc<Room>,
     pub(crate) waits: Waits,
     pub(crate) departures: Departures,
+    pub(crate) early: EarlyAnswers,
     pub(crate) groups: Crews,
     pub(crate) errands: Errands,
     pub(crate) fetches: Fetches,
@@ -134,6 +136,7 @@ impl Node {
             room: Arc::default(),
             waits: Waits::default(),
             departures: Departures::default(),
+            early: EarlyAnswers::default(),
             groups: Crews::default(),
             errands: Errands::default(),
             fetches: Fetches::default(),

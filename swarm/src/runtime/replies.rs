@@ -2,6 +2,8 @@
 //! answer is.
 
 use swarm_net::node::NodeId;
+use swarm_net::transport::Lane;
+use swarm_net::wire::Frame;
 
 use crate::call::frame::{answer_head, kind, verdict};
 use crate::call::pending::{Answer, RequestId};
@@ -45,6 +47,26 @@ impl Node {
         self.answered(request, Err(CallError::TooLarge { name, bytes, limit, executed: Executed::Yes }));
     }
 
+    fn send_answer(&self, to: NodeId, head: [u8; 24], body: &[u8]) -> bool {
+        if self.peer(to).is_some() {
+            return self.send_frame(to, kind::REPLY, head, body);
+        }
+        self.early.keep(self.now(), to, Frame::new(kind::REPLY, head, &[body]).owed());
+        if self.peer(to).is_some() {
+            // It came meanwhile, and found nothing.
+            self.send_early(to);
+        }
+        true
+    }
+
+    /// Sends what has waited for a connection with this node.
+    pub(crate) fn send_early(&self, to: NodeId) {
+        for frame in self.early.take(to) {
+            // If there is no room its caller times out, as with any other answer.
+            let _ = self.peer(to).map(|peer| peer.send(Lane::Calls, frame));
+        }
+    }
+
     /// A call that was posted while the node stopped may have been missed when all that wait were told.
     pub(crate) fn end_if_stopped(&self, name: &Name, request: u64) {
         if self.is_stopped() {
@@ -67,11 +89,11 @@ impl Outlet for Node {
             Ok(reply) if reply.len() as u64 > self.config().message_bytes_max() => {
                 let mut head = answer_head(request, verdict::TOO_LARGE);
                 head[16..].copy_from_slice(&(reply.len() as u64).to_le_bytes());
-                self.send_frame(node, kind::REPLY, head, &[])
+                self.send_answer(node, head, &[])
             }
-            Ok(reply) => self.send_frame(node, kind::REPLY, answer_head(request, verdict::REPLY), &reply),
+            Ok(reply) => self.send_answer(node, answer_head(request, verdict::REPLY), &reply),
             Err(error) => match rkyv::to_bytes::<rkyv::rancor::Error>(&error) {
-                Ok(bytes) => self.send_frame(node, kind::REPLY, answer_head(request, verdict::ERROR), &bytes),
+                Ok(bytes) => self.send_answer(node, answer_head(request, verdict::ERROR), &bytes),
                 Err(_) => false,
             },
         };

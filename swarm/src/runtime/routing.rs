@@ -46,11 +46,9 @@ impl Routing {
         routing
     }
 
-    /// The same with other members.
-    pub(crate) fn set_view(&mut self, view: Arc<View>) {
-        let members: Vec<_> = view.values().filter(|m| !m.profile.leaving).map(|m| (m.id, m.profile.weight)).collect();
-        self.ring = Arc::new(Ring::new(self.ring.partitions(), &members));
-        self.view = view;
+    /// The same with other members, and the ring of those that do not leave.
+    pub(crate) fn set_view(&mut self, view: Arc<View>, ring: Arc<Ring>) {
+        (self.view, self.ring) = (view, ring);
     }
 
     /// The same with this node deciding, or no longer deciding, about a partition.

@@ -84,6 +84,11 @@ fn seeds_that_found_something_once() {
             "runtime::tests::leaving::what_a_leaver_has_passed_on_outlives_it, and the two after it",
         ),
         (
+            1_522,
+            "a call of a node that had just joined was passed on to a host that it was not connected to, and never answered",
+            "runtime::early::tests::an_answer_waits_for_its_callers_connection",
+        ),
+        (
             2_111,
             "a member that took the owner for dead when it was asked for its cells was never asked again",
             "directory::tests::cases::who_did_not_hear_the_question_for_its_cells_is_asked_again",

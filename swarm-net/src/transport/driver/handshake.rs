@@ -186,9 +186,9 @@ impl Driver {
             self.fatal = Some(NetError::DuplicateAddress { me: self.me, other: node });
             return Some(Answer::Close);
         }
-        let same_tag = |other: &NodeId| other.tag() == node.tag() && *other != node;
-        let known = self.pairs.iter().filter(|pair| pair.member).map(|pair| pair.peer.node());
-        if let Some(other) = known.chain([self.me]).find(same_tag) {
+        let members = self.pairs.tagged(node.tag()).filter(|pair| pair.member).map(|pair| pair.peer.node());
+        let me = (self.me.tag() == node.tag()).then_some(self.me);
+        if let Some(other) = members.chain(me).find(|other| *other != node) {
             return Some(Answer::Reject(Reject { reason: Reason::SameTag, node: other }));
         }
         self.challenge(node)

@@ -201,15 +201,18 @@ impl Driver {
 
     /// Looks at the deadlines of all connections.
     fn sweep(&mut self, now: Instant) {
-        for token in self.links.tokens() {
-            let Some(link) = self.links.get_mut(token) else { continue };
+        let mut over = Vec::new();
+        for (token, link) in self.links.iter_mut() {
             match link.connection.tick(now) {
                 Ok(()) if link.connection.is_flushed() => {}
                 Ok(()) => {
                     self.dirty.insert(token);
                 }
-                Err(ended) => self.end(token, ended),
+                Err(ended) => over.push((token, ended)),
             }
+        }
+        for (token, ended) in over {
+            self.end(token, ended);
         }
         self.dials.forget_old(now);
     }

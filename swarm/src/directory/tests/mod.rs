@@ -12,4 +12,5 @@ mod rest;
 mod rules;
 mod schedules;
 mod steps;
+mod sweep;
 mod walk;

@@ -249,7 +249,7 @@ pub(super) fn s15_no_decision_before_all_hosts_spoke() -> Check {
 pub(super) fn s16_terms_do_not_run_away() -> Check {
     let mut all = Cluster::new(Setup { wall: false, ..Setup::of(3) });
     all.joins(3, 0)?;
-    for _ in 0..50 {
+    for _ in 0..500 {
         all.deliver_all()?;
         all.tick(Duration::from_millis(250))?;
     }
