@@ -77,6 +77,14 @@ pub enum Rule {
     DropAfterRun,
     /// After a reset the host is asked for what its lost report said.
     LostReport,
+
+    // --- a quorum
+    /// A worker runs and answers only while the lease of its node lasts.
+    Lease,
+    /// A lost node is waited for until its lease is surely over.
+    Missing,
+    /// A node has no vote until what its predecessor has granted is over.
+    Awake,
 }
 
 impl Rule {
@@ -94,7 +102,7 @@ impl Rule {
 #[cfg(any(test, feature = "sim"))]
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 34] = [
         Self::Flush,
         Self::Confirmation,
         Self::Gate,
@@ -126,6 +134,9 @@ impl Rule {
         Self::WaitAllSeen,
         Self::DropAfterRun,
         Self::LostReport,
+        Self::Lease,
+        Self::Missing,
+        Self::Awake,
     ];
 
     /// Does something on this thread without this rule.

@@ -58,9 +58,11 @@ pub use record::{Class, GroupKey, Spec};
 pub use request::{Answer, Ask, Refusal, RequestId};
 pub use stamp::Stamp;
 
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use copy::Copy;
 #[cfg(test)]
 use {
-    copy::{Copy, Op},
+    copy::Op,
     record::{Record, Registration},
     stamp::Rid,
     sweep::Stats,
@@ -218,6 +220,12 @@ impl Directory {
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn tombstones(&self) -> usize {
         self.partitions.iter().filter_map(|partition| partition.copy.as_ref()).map(|copy| copy.removed.len()).sum()
+    }
+
+    /// The most terms that the context of one of its copies has.
+    #[cfg(feature = "sim")]
+    pub(crate) fn context_terms(&self) -> usize {
+        self.partitions.iter().filter_map(|partition| partition.copy.as_ref()).map(Copy::terms).max().unwrap_or(0)
     }
 
     /// The partition of a name.

@@ -116,6 +116,12 @@ impl Control {
         self.directory.tombstones()
     }
 
+    /// The most terms that it remembers for one partition.
+    #[cfg(feature = "sim")]
+    pub(crate) fn context_terms(&self) -> usize {
+        self.directory.context_terms()
+    }
+
     /// What waits for a turn.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn inputs(&self) -> Receiver<Input> {
