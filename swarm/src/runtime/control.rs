@@ -288,7 +288,12 @@ impl Control {
     fn answer_leavers(&mut self) {
         self.publish();
         let node = &self.node;
-        for leaver in self.let_go.extract_if(.., |leaver| !node.is_way(*leaver)) {
+        let leavers: Vec<NodeId> = self.let_go.extract_if(.., |leaver| !node.is_way(*leaver)).collect();
+        if !leavers.is_empty() {
+            // Who read the snapshot before it was published may still be sending by it.
+            node.places.await_changes();
+        }
+        for leaver in leavers {
             node.hints.lost(leaver);
             node.send_control(leaver, kind::LET_GONE, [0; 24], &[]);
         }
