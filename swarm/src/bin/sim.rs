@@ -320,10 +320,8 @@ impl Sum {
     /// What never occurred.
     fn missing(&self, placement: Placement) -> Vec<String> {
         let Self { handoffs, aborted, failovers, conflicts, barred, .. } = self;
-        let last = match placement {
-            Placement::Quorum { .. } => ("lost quorums", barred),
-            _ => ("conflicts", conflicts),
-        };
+        let quorum = matches!(placement, Placement::Quorum { .. });
+        let last = if quorum { ("lost quorums", barred) } else { ("conflicts", conflicts) };
         let counts = [("handoffs", handoffs), ("aborted handoffs", aborted), ("failovers", failovers), last];
         let events = counts.into_iter().filter(|(_, count)| **count == 0).map(|(what, _)| what.to_owned());
         let faults = Fault::ALL.into_iter().filter(|fault| self.faults.of(*fault) == 0).map(|fault| fault.to_string());
