@@ -39,7 +39,7 @@ pub type View = BTreeMap<NodeId, Member>;
 pub enum Gone {
     /// It said goodbye.
     Left,
-    /// It did not answer probes for longer than the suspicion timeout.
+    /// It did not answer probes for longer than the suspicion timeout, or has left without telling this node.
     Silent,
     /// Its connection ended and nobody listens at its address: the process is dead.
     Refused,

@@ -81,6 +81,14 @@ pub enum Rule {
     Halt,
     /// What goes on beside or after a later activation does so under a new epoch.
     Renewal,
+
+    // --- a quorum
+    /// A worker runs and answers only while the lease of its node lasts.
+    Lease,
+    /// A lost node is waited for until its lease is surely over.
+    Missing,
+    /// A node has no vote until what its predecessor has granted is over.
+    Awake,
 }
 
 impl Rule {
@@ -98,7 +106,7 @@ impl Rule {
 #[cfg(any(test, feature = "sim"))]
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::Flush,
         Self::Confirmation,
         Self::Gate,
@@ -132,6 +140,9 @@ impl Rule {
         Self::LostReport,
         Self::Halt,
         Self::Renewal,
+        Self::Lease,
+        Self::Missing,
+        Self::Awake,
     ];
 
     /// Does something on this thread without this rule.

@@ -104,8 +104,8 @@ impl Membership {
     }
 
     fn note_down(&mut self, now: Instant, node: NodeId, out: &mut Vec<Output>) {
-        let leaving = self.profiles.get(node).is_some_and(|profile| profile.leaving);
-        self.roster.gone(node, if leaving { Gone::Left } else { Gone::Silent }, now);
+        // One that leaves may as well have been cut off before it had left: that it has gone only it can say.
+        self.roster.gone(node, Gone::Silent, now);
         if !self.roster.view().contains_key(&node) {
             out.push(Output::Hangup(node));
         }

@@ -8,16 +8,19 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use swarm::Placement;
 use swarm::sim::{self, Counts, Fault, LargeOptions, Options, Outcome, Phase, Rule, Trouble};
 
 const USAGE: &str =
-    "usage: sim [--seed N | --seeds A..B] [--nodes N] [--names N] [--requests N] [--trace] [--without RULE]
+    "usage: sim [--seed N | --seeds A..B] [--nodes N] [--names N] [--requests N] [--placement P] [--trace]
+           [--without RULE]
        sim --large N [--names N] [--partitions P] [--seed N]
   --seed N       run this seed
   --seeds A..B   run the seeds from A to B - 1 on all processors (default 0..1000)
   --nodes N      how many nodes there are at first (default 5)
   --names N      how many names are registered at first (default 6)
   --requests N   how many things clients ask for while there is trouble (default 120)
+  --placement P  ring (the default), or a quorum such as quorum:3, with 3 to 5 nodes then
   --trace        print everything that happens
   --without RULE do without a rule (gate, seal, ..; any other word lists them), and succeed if a seed shows it
   --large N      measure a cluster of N nodes with default timings; succeed if all came about in its time
@@ -84,6 +87,7 @@ fn read(args: impl Iterator<Item = String>) -> Result<Args, String> {
             "--large" => large = Some(LargeOptions::of(number(&value()?)?)),
             "--partitions" => partitions = Some(number(&value()?)?),
             "--requests" => options.requests = number(&value()?)?,
+            "--placement" => options.placement = value()?.parse()?,
             "--trace" => options.trace = true,
             "--without" => options.without = Some(rule(&value()?)?),
             _ => return Err(format!("`{arg}` is not known")),
@@ -105,6 +109,12 @@ fn read(args: impl Iterator<Item = String>) -> Result<Args, String> {
     }
     if !(2..=100).contains(&options.nodes) || options.names == 0 {
         return Err("a world needs 2 to 100 nodes, and a name".to_owned());
+    }
+    if let Placement::Quorum { size } = options.placement {
+        let size = size as usize;
+        if !(size..2 * size).contains(&options.nodes) {
+            return Err(format!("a quorum of {size} needs {size} to {} nodes", 2 * size - 1));
+        }
     }
     Ok(Args { seeds, options, large })
 }
@@ -128,9 +138,12 @@ fn be_quiet_about_wanted_panics() {
     }));
 }
 
-/// Runs seeds until one is bad for want of a rule. Says whether there was one.
+/// Runs seeds until one is bad for want of a rule, and not with it. Says whether there was one.
 fn is_noticed(rule: Rule, args: &Args) -> bool {
-    let bad = args.seeds.clone().map(|seed| sim::run(seed, &args.options)).find(|run| run.violation.is_some());
+    let mut whole = args.options.clone();
+    whole.without = None;
+    let noticed = |run: &Outcome| run.violation.is_some() && sim::run(run.seed, &whole).violation.is_none();
+    let bad = args.seeds.clone().map(|seed| sim::run(seed, &args.options)).find(noticed);
     match &bad {
         Some(outcome) => println!("without {rule:?}: {}", told(outcome)),
         None => println!("without {rule:?}: {} seeds, and all holds", args.seeds.end - args.seeds.start),
@@ -227,6 +240,7 @@ struct Sum {
     aborted: usize,
     failovers: usize,
     conflicts: usize,
+    barred: usize,
     by_trouble: std::collections::BTreeMap<Trouble, (u64, u64)>,
 }
 
@@ -263,7 +277,7 @@ fn sweep(args: &Args) -> bool {
     }
     let sum = sum.into_inner().expect("nobody panicked with it");
     sum.tell(begun.elapsed());
-    let missing = if total < COVERING { Vec::new() } else { sum.missing() };
+    let missing = if total < COVERING { Vec::new() } else { sum.missing(args.options.placement) };
     if !missing.is_empty() {
         println!("NOT COVERED: {}", missing.join(", "));
     }
@@ -298,26 +312,29 @@ impl Sum {
         self.aborted += outcome.aborted;
         self.failovers += outcome.failovers;
         self.conflicts += outcome.conflicts;
+        self.barred += outcome.barred;
         let of_it = self.by_trouble.entry(outcome.trouble).or_default();
         *of_it = (of_it.0 + 1, of_it.1 + u64::from(bad));
     }
 
     /// What never occurred.
-    fn missing(&self) -> Vec<String> {
-        let Self { handoffs, aborted, failovers, conflicts, .. } = self;
-        let counts =
-            [("handoffs", handoffs), ("aborted handoffs", aborted), ("failovers", failovers), ("conflicts", conflicts)];
+    fn missing(&self, placement: Placement) -> Vec<String> {
+        let Self { handoffs, aborted, failovers, conflicts, barred, .. } = self;
+        let quorum = matches!(placement, Placement::Quorum { .. });
+        let last = if quorum { ("lost quorums", barred) } else { ("conflicts", conflicts) };
+        let counts = [("handoffs", handoffs), ("aborted handoffs", aborted), ("failovers", failovers), last];
         let events = counts.into_iter().filter(|(_, count)| **count == 0).map(|(what, _)| what.to_owned());
         let faults = Fault::ALL.into_iter().filter(|fault| self.faults.of(*fault) == 0).map(|fault| fault.to_string());
         events.chain(faults).collect()
     }
 
     fn tell(&self, took: Duration) {
-        let Self { runs, bad, messages, handoffs, aborted, failovers, conflicts, .. } = self;
+        let Self { runs, bad, messages, handoffs, aborted, failovers, conflicts, barred, .. } = self;
         let a_minute = *runs as f64 / took.as_secs_f64() * 60.0;
         println!("{runs} runs in {took:.1?} ({a_minute:.0} a minute), {} bad: {bad:?}", bad.len());
         println!(
-            "{messages} messages, {handoffs} handoffs, {aborted} aborted, {failovers} begun anew, {conflicts} conflicts"
+            "{messages} messages, {handoffs} handoffs, {aborted} aborted, {failovers} begun anew, {conflicts} conflicts, \
+             {barred} ended without a quorum"
         );
         println!("faults: {}", self.faults);
         for (trouble, (runs, bad)) in &self.by_trouble {

@@ -97,6 +97,12 @@ impl Copy {
         context.max(self.at.term.counter)
     }
 
+    /// How many terms its context has.
+    #[cfg(feature = "sim")]
+    pub(super) fn terms(&self) -> usize {
+        self.context.len()
+    }
+
     /// Marks everything up to this change as contained.
     pub(super) fn reach(&mut self, at: Stamp) {
         self.at = at;

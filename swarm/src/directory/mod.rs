@@ -66,9 +66,11 @@ pub use request::{Answer, Ask, Refusal, RequestId};
 pub use stamp::Stamp;
 pub use stranded::Stranded;
 
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use copy::Copy;
 #[cfg(test)]
 use {
-    copy::{Copy, Op},
+    copy::Op,
     record::{Record, Registration},
     stamp::Rid,
     sweep::Stats,
@@ -236,6 +238,12 @@ impl Directory {
     /// The ring of the members that it has seen.
     pub fn ring(&self) -> Arc<Ring> {
         self.world.ring.clone()
+    }
+
+    /// The most terms that the context of one of its copies has.
+    #[cfg(feature = "sim")]
+    pub(crate) fn context_terms(&self) -> usize {
+        self.partitions.iter().filter_map(|partition| partition.copy.as_ref()).map(Copy::terms).max().unwrap_or(0)
     }
 
     /// The partition of a name.

@@ -355,6 +355,7 @@ impl Partition {
     /// A node is dead.
     pub(super) fn bury(&mut self, node: NodeId) {
         self.nudges.remove(&node);
+        self.forget_asks(node);
         if self.told == Some(node) {
             self.told = None;
         }
@@ -370,6 +371,7 @@ impl Partition {
     /// heard, and is waited for no longer than that.
     pub(super) fn doubt(&mut self, turn: &Turn<'_>, node: NodeId) {
         self.nudges.remove(&node);
+        self.forget_asks(node);
         if self.told == Some(node) {
             self.told = None;
         }
@@ -382,6 +384,12 @@ impl Partition {
             }
             self.stale = true;
         }
+    }
+
+    /// Whoever has lost the connection asks anew, and maybe another. Done by this node as well, and later, what was asked could
+    /// undo what has been asked since.
+    fn forget_asks(&mut self, node: NodeId) {
+        self.held.retain(|(from, ..)| from.node != node);
     }
 
     /// A node is a member that was none before, or was taken for dead.

@@ -15,6 +15,7 @@ use crate::directory::quorum::{Findings, Standing};
 use crate::directory::request::{Answer, Refusal};
 use crate::directory::turn::Turn;
 use crate::epoch::Term;
+use crate::rules::Rule;
 use crate::worker::Die;
 
 /// What concerns the whole node travels as if it were about this partition.
@@ -48,7 +49,7 @@ impl Directory {
 
     /// A node is lost. Unless this is for certain it may still run what it hosts.
     pub(super) fn lose_sight(&mut self, now: Now, out: &mut Vec<Action>, node: NodeId) {
-        let Some(quorum) = &mut self.quorum else {
+        let Some(quorum) = self.quorum.as_mut().filter(|_| Rule::Missing.holds()) else {
             return self.bury(now, out, node);
         };
         if !self.world.view.contains_key(&node) {

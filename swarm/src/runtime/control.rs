@@ -116,6 +116,12 @@ impl Control {
         self.directory.tombstones()
     }
 
+    /// The most terms that it remembers for one partition.
+    #[cfg(feature = "sim")]
+    pub(crate) fn context_terms(&self) -> usize {
+        self.directory.context_terms()
+    }
+
     /// What waits for a turn.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn inputs(&self) -> Receiver<Input> {
@@ -292,7 +298,12 @@ impl Control {
     fn answer_leavers(&mut self) {
         self.publish();
         let node = &self.node;
-        for leaver in self.let_go.extract_if(.., |leaver| !node.is_way(*leaver)) {
+        let leavers: Vec<NodeId> = self.let_go.extract_if(.., |leaver| !node.is_way(*leaver)).collect();
+        if !leavers.is_empty() {
+            // Who read the snapshot before it was published may still be sending by it.
+            node.places.await_changes();
+        }
+        for leaver in leavers {
             node.hints.lost(leaver);
             node.send_control(leaver, kind::LET_GONE, [0; 24], &[]);
         }

@@ -15,6 +15,9 @@ const KEPT: Duration = Duration::from_secs(5);
 /// So many wait at most: the oldest gives way, and its caller hears nothing.
 const KEPT_MAX: usize = 1_024;
 
+/// So many bytes of them, likewise, unless a single one has more.
+const BYTES_MAX: usize = 16 << 20;
+
 /// Answers that wait for a connection, in order.
 #[derive(Default)]
 pub(crate) struct EarlyAnswers(Mutex<VecDeque<Early>>);
@@ -28,7 +31,11 @@ struct Early {
 impl EarlyAnswers {
     pub(crate) fn keep(&self, now: Instant, to: NodeId, frame: Frame) {
         let mut all = self.lock();
-        while all.len() >= KEPT_MAX || all.front().is_some_and(|early| early.since + KEPT <= now) {
+        let mut bytes: usize = frame.body().len() + all.iter().map(|early| early.frame.body().len()).sum::<usize>();
+        while let Some(oldest) = all.front()
+            && (all.len() >= KEPT_MAX || bytes > BYTES_MAX || oldest.since + KEPT <= now)
+        {
+            bytes -= oldest.frame.body().len();
             all.pop_front();
         }
         all.push_back(Early { to, since: now, frame });
@@ -89,5 +96,8 @@ mod tests {
         (0..=KEPT_MAX).for_each(|_| early.keep(at(7), node(3), answer(2)));
         assert_eq!(taken(&early, node(2)), []);
         assert_eq!(taken(&early, node(3)).len(), KEPT_MAX);
+        let large = |request| Frame::new(kind::REPLY, [0; 24], &[&[request], &vec![0; BYTES_MAX / 2]]);
+        (0..3).for_each(|request| early.keep(at(7), node(4), large(request)));
+        assert_eq!(taken(&early, node(4)), [2], "two of them have too many bytes");
     }
 }

@@ -86,17 +86,7 @@ impl Node {
     /// The directory has said where the calls for a name go.
     pub(crate) fn settle(self: &Arc<Self>, name: &Name, to: Route) {
         let mut shard = self.places.write(name);
-        let Some(waiting) = shard.held_mut(name) else { return };
-        let waiting = match to {
-            // The cell is being made, and its order follows; or it has just ended, and the directory will say more.
-            Route::Here => return,
-            // The snapshot is older than the directory's word: it will be asked again.
-            Route::Ring if self.routing().hop(self.partition_of(name)) == Hop::Ask => return,
-            Route::Host(_) | Route::Unknown | Route::Ring | Route::NoQuorum | Route::Stranded(_) => {
-                std::mem::take(waiting)
-            }
-        };
-        shard.remove(name);
+        let Some(waiting) = shard.let_go(name, &to, || self.routing().hop(self.partition_of(name))) else { return };
         let refused = match to {
             Route::Host(host) => {
                 self.hints.learn(self.now(), name.clone(), host);
@@ -120,6 +110,24 @@ impl Node {
         };
         drop(shard);
         self.refuse_all(refused);
+    }
+}
+
+impl Shard {
+    /// Takes out what is held for a name, if by the directory's word it may go.
+    pub(crate) fn let_go(&mut self, name: &Name, to: &Route, hop: impl FnOnce() -> Hop) -> Option<VecDeque<Letter>> {
+        let waiting = self.held_mut(name)?;
+        let waiting = match to {
+            // The cell is being made, and its order follows; or it has just ended, and the directory will say more.
+            Route::Here => return None,
+            // The snapshot is older than the directory's word: it will be asked again.
+            Route::Ring if hop() == Hop::Ask => return None,
+            Route::Host(_) | Route::Unknown | Route::Ring | Route::NoQuorum | Route::Stranded(_) => {
+                std::mem::take(waiting)
+            }
+        };
+        self.remove(name);
+        Some(waiting)
     }
 }
 

@@ -33,6 +33,19 @@ pub(crate) struct Lanes<L> {
     waiting: AtomicUsize,
 }
 
+/// How much the lanes of a node keep.
+#[cfg(feature = "sim")]
+pub(crate) struct Kept {
+    /// Lanes of other nodes.
+    pub(crate) relayed: usize,
+    /// The most names of one lane that have tracks of their own.
+    pub(crate) apart: usize,
+    /// Flushes that are not answered.
+    pub(crate) flushes: usize,
+    /// Times at which waits end, of waits that may have ended otherwise.
+    pub(crate) alarms: usize,
+}
+
 struct Own<L> {
     /// Something may be on its way by another node: calls to workers of this node must not overtake it.
     away: AtomicBool,
@@ -170,6 +183,14 @@ impl<L: Passenger> Lanes<L> {
                 }
             });
         }
+    }
+
+    /// What it keeps, whether or not letters wait.
+    #[cfg(feature = "sim")]
+    pub(crate) fn kept(&self) -> Kept {
+        let apart = self.own.iter().map(|own| lock(&own.tracks).apart()).max().unwrap_or(0);
+        let (relayed, flushes) = (lock(&self.relayed).len(), lock(&self.flushes).len());
+        Kept { relayed, apart, flushes, alarms: lock(&self.alarms).len() }
     }
 
     /// Whether nothing of others is under way, and nothing of this node's waits.

@@ -48,6 +48,7 @@ mod room;
 mod routing;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod sending;
+mod snapshot;
 mod start;
 mod story;
 mod survey;

@@ -2,13 +2,13 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use swarm_net::error::NetError;
 use swarm_net::member::{Member, Profile};
@@ -42,6 +42,7 @@ use crate::runtime::pledges::Pledges;
 use crate::runtime::relays::Relays;
 use crate::runtime::room::Room;
 use crate::runtime::routing::Routing;
+use crate::runtime::snapshot::Snapshot;
 use crate::runtime::story::Story;
 use crate::runtime::survey::Surveys;
 use crate::runtime::tenancy::Tenancy;
@@ -61,7 +62,7 @@ pub(crate) struct Node {
     transport: Transport,
     tokio: tokio::runtime::Handle,
     timers: Timers,
-    routing: ArcSwap<Routing>,
+    routing: Snapshot<Routing>,
     partitions: u64,
     this: Weak<Node>,
     profile: Profile,
@@ -124,7 +125,7 @@ impl Node {
             transport,
             tokio,
             timers,
-            routing: ArcSwap::from_pointee(Routing::alone(me, partitions)),
+            routing: Snapshot::new(Routing::alone(me, partitions)),
             partitions: u64::from(partitions),
             this: this.clone(),
             profile,
@@ -232,12 +233,12 @@ impl Node {
 // --- where things are
 
 impl Node {
-    pub(crate) fn routing(&self) -> arc_swap::Guard<Arc<Routing>> {
-        self.routing.load()
+    pub(crate) fn routing(&self) -> impl Deref<Target = Arc<Routing>> + use<> {
+        self.routing.read()
     }
 
     pub(crate) fn set_routing(&self, routing: Routing) {
-        self.routing.store(Arc::new(routing));
+        self.routing.publish(routing);
     }
 
     /// The partition of a name, without a look at the routing snapshot.

@@ -82,6 +82,12 @@ impl<L> Tracks<L> {
         self.common.is_idle() && self.apart.is_empty()
     }
 
+    /// How many names have tracks of their own.
+    #[cfg(feature = "sim")]
+    pub(crate) fn apart(&self) -> usize {
+        self.apart.len()
+    }
+
     pub(crate) fn lost(&mut self, lane: Lane, node: NodeId) -> Vec<Key> {
         // The order of what a lost node has sent cannot be kept, since nobody knows what is missing.
         let upstream = lane.caller == Some(node);

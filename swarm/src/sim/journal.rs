@@ -60,6 +60,8 @@ pub(super) struct Run {
     pub(super) epoch: Epoch,
     pub(super) node: NodeId,
     pub(super) at: Time,
+    /// When its handler was done, if it took its time.
+    pub(super) done: Option<Time>,
 }
 
 /// A worker has a new state.
@@ -71,6 +73,16 @@ pub(super) struct Born {
     pub(super) birth: Birth,
 }
 
+impl Born {
+    /// The activation whose state it has been given.
+    pub(super) fn from(&self) -> Option<u128> {
+        match &self.birth {
+            Birth::Init => None,
+            Birth::Arrived { from, .. } | Birth::Unsealed { from } | Birth::Absorbed { from, .. } => Some(*from),
+        }
+    }
+}
+
 /// Where the state comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Birth {
@@ -79,6 +91,10 @@ pub(super) enum Birth {
     Arrived {
         from: u128,
         given: Vec<OpId>,
+    },
+    /// Its move came to nothing, and it went on where it was, under another epoch.
+    Unsealed {
+        from: u128,
     },
     /// It was given what another instance of its name had.
     Absorbed {
@@ -106,10 +122,10 @@ pub(super) struct Journal {
     pub(super) runs: Vec<Run>,
     pub(super) births: Vec<Born>,
     pub(super) ends: Vec<End>,
-    /// Which activations have given their state away, and where.
-    pub(super) given: Vec<(String, NodeId, Epoch)>,
     /// Names whose `begin_handoff` is not to end.
     pub(super) hang: BTreeSet<String>,
+    /// Names of which one did not end, so that what they had was given to nobody.
+    pub(super) hung: BTreeSet<String>,
     /// Names whose `init` is to fail, and whether by a panic.
     pub(super) fail: BTreeMap<String, bool>,
     /// How many bytes a state takes beyond what it is made of.
@@ -166,6 +182,23 @@ impl Journal {
         }
     }
 
+    /// The last run of an operation is done.
+    pub(super) fn done(&mut self, op: OpId, name: &str) {
+        let now = self.now;
+        let run = self.runs.iter_mut().rev().find(|run| run.op == op && run.name == name);
+        run.into_iter().for_each(|run| run.done = Some(now));
+    }
+
+    /// Whether who asked for it was told that it was done.
+    pub(super) fn was_done(&self, op: OpId) -> bool {
+        self.ops.get(&op).is_some_and(|op| matches!(op.ended, Some((_, Told::Done))))
+    }
+
+    /// How many workers were ended because their node lost the quorum.
+    pub(super) fn barred(&self) -> usize {
+        self.ends.iter().filter(|end| end.why == Die::NoQuorum).count()
+    }
+
     /// Where workers began from nothing. One that moves begins so, too, and is then given its state.
     pub(super) fn anew(&self) -> impl Iterator<Item = &Born> {
         let arrived: BTreeSet<_> = self
@@ -176,16 +209,6 @@ impl Journal {
             .collect();
         let begun = self.births.iter().filter(|born| born.birth == Birth::Init);
         begun.filter(move |born| !arrived.contains(&(&born.name, born.epoch)))
-    }
-
-    /// How many workers gave their state away and then ran on where they were, under an epoch at which no worker was born.
-    pub(super) fn aborted(&self) -> usize {
-        let ran_on = |(name, node, epoch): &(String, NodeId, Epoch)| {
-            let next = self.runs.iter().find(|run| run.name == *name && run.epoch > *epoch);
-            let born = |run: &&Run| self.births.iter().any(|born| born.name == run.name && born.epoch == run.epoch);
-            next.is_some_and(|run| run.node == *node && !born(&run))
-        };
-        self.given.iter().filter(|given| ran_on(given)).count()
     }
 
     pub(super) fn fault(&mut self, fault: Fault) {

@@ -258,7 +258,7 @@ impl<T: FnMut(&Phase)> Course<'_, T> {
     /// Waits until nothing is left to be done, and every name that was asked for runs.
     fn settle(&mut self, end: Time) -> Result<(), String> {
         loop {
-            let left = self.world.unsettled().or_else(|| self.unanswered());
+            let left = self.world.unsettled().map(|violation| violation.to_string()).or_else(|| self.unanswered());
             match left {
                 None => return Ok(()),
                 Some(found) if self.world.now() >= end => return Err(found),

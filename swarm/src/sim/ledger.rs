@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::epoch::Epoch;
 use crate::prelude::*;
 use crate::sim::fault::Fault;
 use crate::sim::journal::{self, Birth, Born, End, OpId, Run};
@@ -21,6 +22,8 @@ pub struct Pages {
 /// Keeps what it did, in order.
 pub struct Ledger {
     applied: Vec<OpId>,
+    /// As of when it last did something.
+    epoch: Epoch,
 }
 
 /// Those that were told to join it.
@@ -44,7 +47,7 @@ impl Ledger {
             None => {}
         }
         born(ctx, Birth::Init);
-        Ok(Self { applied: Vec::new() })
+        Ok(Self { applied: Vec::new(), epoch: ctx.epoch() })
     }
 
     #[call]
@@ -57,6 +60,7 @@ impl Ledger {
         journal::with(|journal| journal.fault(Fault::SlowHandler));
         let count = self.ran(ctx, op);
         pause(ctx, Duration::from_millis(ms)).await;
+        journal::with(|journal| journal.done(op, ctx.name().as_str()));
         count
     }
 
@@ -79,12 +83,14 @@ impl Ledger {
 
     #[begin_handoff]
     async fn begin_handoff(&mut self, ctx: &Context<Self>) -> Handoff<Pages> {
+        self.see(ctx);
         if journal::with(|journal| journal.hang.contains(ctx.name().as_str())) {
-            journal::with(|journal| journal.fault(Fault::HandoffHung));
+            journal::with(|journal| {
+                journal.fault(Fault::HandoffHung);
+                journal.hung.insert(ctx.name().to_string());
+            });
             std::future::pending::<()>().await;
         }
-        let given = (ctx.name().to_string(), ctx.swarm().node(), ctx.epoch());
-        journal::with(|journal| journal.given.push(given));
         let ballast = journal::with(|journal| journal.ballast);
         if ballast > 0 {
             journal::with(|journal| journal.fault(Fault::LargeState));
@@ -100,6 +106,7 @@ impl Ledger {
 
     #[resolve_conflict]
     fn resolve_conflict(&mut self, ctx: &Context<Self>, other: Pages) {
+        self.see(ctx);
         born(ctx, Birth::Absorbed { from: other.epoch, given: other.applied.clone() });
         let new: Vec<_> = other.applied.into_iter().filter(|op| !self.applied.contains(op)).collect();
         self.applied.extend(new);
@@ -107,6 +114,7 @@ impl Ledger {
 
     #[die]
     fn die(&mut self, ctx: &Context<Self>, why: Die) {
+        self.see(ctx);
         let (name, epoch, node) = (ctx.name().to_string(), ctx.epoch(), ctx.swarm().node());
         journal::note(|| format!("{name} at {epoch} ends on {node}: {why}"));
         journal::with(|journal| {
@@ -117,11 +125,20 @@ impl Ledger {
 }
 
 impl Ledger {
+    /// It is asked for something: has it another epoch than before?
+    fn see(&mut self, ctx: &Context<Self>) {
+        let before = std::mem::replace(&mut self.epoch, ctx.epoch());
+        if before != self.epoch {
+            born(ctx, Birth::Unsealed { from: before.into() });
+        }
+    }
+
     fn ran(&mut self, ctx: &Context<Self>, op: OpId) -> u64 {
+        self.see(ctx);
         self.applied.push(op);
         let (name, epoch, node) = (ctx.name().to_string(), ctx.epoch(), ctx.swarm().node());
         journal::note(|| format!("{name} at {epoch} runs {op}"));
-        journal::with(|journal| journal.runs.push(Run { op, name, epoch, node, at: journal.now }));
+        journal::with(|journal| journal.runs.push(Run { op, name, epoch, node, at: journal.now, done: None }));
         self.applied.len() as u64
     }
 }

@@ -1,5 +1,6 @@
 //! Owns what a run is asked for and how it went. Never runs anything.
 
+use crate::placement::Placement;
 use crate::rules::Rule;
 use crate::sim::check::Violation;
 use crate::sim::fault::Counts;
@@ -15,6 +16,9 @@ pub struct Options {
     pub names: usize,
     /// How many things clients ask for while there is trouble.
     pub requests: usize,
+    /// On which side of a split workers run. With a quorum there are never more than `2 · size − 1` nodes, since else two
+    /// sides may both have one.
+    pub placement: Placement,
     /// Keep a line for everything that happens.
     pub trace: bool,
     /// Do without a rule, to see that its absence is noticed.
@@ -23,7 +27,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { nodes: 5, names: 6, requests: 120, trace: false, without: None }
+        Self { nodes: 5, names: 6, requests: 120, placement: Placement::Ring, trace: false, without: None }
     }
 }
 
@@ -51,6 +55,8 @@ pub struct Outcome {
     pub failovers: usize,
     /// How many workers were given the state of another instance.
     pub conflicts: usize,
+    /// How many workers were ended because their node lost the quorum.
+    pub barred: usize,
     /// Seconds of the world's time.
     pub lasted: f64,
     /// What happened, if that was to be kept.

@@ -2,12 +2,14 @@
 //! and what is kept. Never changes anything.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use swarm_net::member::View;
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 
+use crate::directory::Copy;
+use crate::name::Name;
+use crate::sim::check::Violation;
+use crate::sim::check::rest::{self, Ownership, Sight, Stay};
 use crate::sim::site::Site;
 use crate::sim::world::World;
 
@@ -18,59 +20,45 @@ const REDIRECTS_MAX: usize = 8;
 const TIMERS_MAX: usize = 16;
 
 impl World {
-    /// The members, by each of those that run.
-    fn views(&self) -> Vec<(NodeId, Arc<View>)> {
-        self.sites().map(|(_, site)| (site.id(), site.node().routing().view().clone())).collect()
+    /// What is not yet as it is to be in the end, if anything.
+    pub(super) fn unsettled(&self) -> Option<Violation> {
+        let live = self.sites().map(|(_, site)| (site.id(), site.has_joined())).collect();
+        let sees = |site: &Site| site.node().routing().view().keys().copied().collect();
+        let views = self.sites().map(|(_, site)| (site.id(), sees(site))).collect();
+        rest::unsettled(&Sight { live, views }, || self.owned(), || self.stays())
     }
 
-    /// What is not yet as it is to be in the end, if anything.
-    pub(super) fn unsettled(&self) -> Option<String> {
-        let live: BTreeSet<NodeId> = self.sites().map(|(_, site)| site.id()).collect();
-        if let Some((_, site)) = self.sites().find(|(_, site)| !site.has_joined()) {
-            return Some(format!("{} has not joined", site.id()));
-        }
-        for (me, view) in self.views().into_iter().filter(|(_, view)| !view.keys().eq(&live)) {
-            let missing = live.iter().find(|node| !view.contains_key(node));
-            let dead = view.keys().find(|node| !live.contains(node));
-            if let Some(node) = missing.or(dead) {
-                let what = if missing.is_some() { "does not see" } else { "still sees" };
-                return Some(format!("{me} {what} {node}"));
-            }
-        }
-        let (first, routing) = self.sites().next().map(|(_, site)| (site, site.node().routing().clone()))?;
+    /// All partitions, with their owners.
+    fn owned(&self) -> Vec<Ownership> {
+        let Some((_, first)) = self.sites().next() else { return Vec::new() };
+        let routing = first.node().routing();
         let mut owners: BTreeMap<PartitionId, Vec<NodeId>> = BTreeMap::new();
         for (_, site) in self.sites() {
             for partition in site.control().owned() {
                 owners.entry(partition).or_default().push(site.id());
             }
         }
-        for partition in 0..self.config.net.partitions {
-            let partition = PartitionId(u16::try_from(partition).unwrap_or(0));
-            let owner = routing.owner(partition);
-            let complete = owners.remove(&partition).unwrap_or_default();
-            if complete.len() != 1 || owner != complete.first().copied() {
-                return Some(format!(
-                    "{} takes {owner:?} for the owner of {partition:?}; owners are {complete:?}",
-                    first.id()
-                ));
-            }
-        }
-        let cells: Vec<_> = self
-            .sites()
-            .flat_map(|(_, site)| site.node().places.cells().map(move |cell| (cell.name().clone(), site.id())))
-            .collect();
+        let all = (0..self.config.net.partitions).map(|id| PartitionId(u16::try_from(id).unwrap_or(0)));
+        let of = |partition| Ownership {
+            partition,
+            ring: routing.owner(partition),
+            owners: owners.remove(&partition).unwrap_or_default(),
+        };
+        all.map(of).collect()
+    }
+
+    /// All workers, with their homes.
+    fn stays(&self) -> Vec<Stay> {
+        let Some((_, first)) = self.sites().next() else { return Vec::new() };
+        let routing = first.node().routing().clone();
         let able: BTreeSet<NodeId> =
             self.sites().filter(|(slot, _)| self.knows(*slot)).map(|(_, site)| site.id()).collect();
-        for (name, node) in &cells {
-            let owner = routing.owner(routing.partition_of(name));
-            let able = owner.is_some_and(|owner| able.contains(&owner));
-            if able && owner != Some(*node) {
-                return Some(format!("{name} is on {node}, and belongs to {owner:?}"));
-            }
-        }
-        let mut names: Vec<_> = cells.iter().map(|(name, _)| name).collect();
-        names.sort();
-        names.windows(2).find(|two| two[0] == two[1]).map(|two| format!("{} runs twice", two[0]))
+        let stay = |name: &Name, node| {
+            let home = routing.owner(routing.partition_of(name)).filter(|owner| able.contains(owner));
+            Stay { name: name.to_string(), node, home }
+        };
+        let cells = |site: &Site| site.node().places.cells().map(|cell| stay(cell.name(), site.id())).collect();
+        self.sites().flat_map(|(_, site)| -> Vec<Stay> { cells(site) }).collect()
     }
 
     /// Where a name runs.
@@ -85,6 +73,7 @@ impl World {
         for (_, site) in self.sites() {
             let node = site.node();
             let (redirects, gates) = node.waits.count();
+            let lanes = node.lanes.kept();
             let kept = [
                 ("pending calls", node.pending.len(), 0),
                 ("letters that wait for a way", node.lanes.waiting(), 0),
@@ -92,6 +81,11 @@ impl World {
                 ("queues of workers that have moved", usize::from(!node.departures.are_over()), 0),
                 ("messages that are not confirmed", usize::from(!node.has_confirmed_all()), 0),
                 ("messages passed on", usize::from(!node.relays.is_idle()), 0),
+                ("lanes of other nodes", lanes.relayed, 0),
+                ("names of a lane that go apart", lanes.apart, names),
+                ("flushes of lanes", lanes.flushes, 0),
+                ("alarms of lanes", lanes.alarms, 0),
+                ("terms of a copy", site.control().context_terms(), Copy::CONTEXT_TERMS_MAX),
                 ("hints", node.hints.len(), names),
                 ("closed gates", gates, 0),
                 ("redirects", redirects, REDIRECTS_MAX * names),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use crate::config::Config;
+use crate::placement::Placement;
 use crate::sim::check::{Evidence, Violation, judge};
 use crate::sim::client::Manner;
 use crate::sim::fault::Fault;
@@ -57,9 +58,10 @@ fn play(seed: u64, options: &Options) -> Outcome {
         fingerprint: journal.fingerprint(),
         messages: journal.runs.len(),
         handoffs: births(|birth| matches!(birth, journal::Birth::Arrived { .. })),
-        aborted: journal.aborted(),
+        aborted: births(|birth| matches!(birth, journal::Birth::Unsealed { .. })),
         failovers: journal.anew().count() - names.len(),
         conflicts: births(|birth| matches!(birth, journal::Birth::Absorbed { .. })),
+        barred: journal.barred(),
         lasted,
         trace: journal.trace(),
     }
@@ -75,7 +77,8 @@ struct Play<'a> {
 
 impl<'a> Play<'a> {
     fn new(seed: u64, options: &'a Options, trouble: Trouble) -> Self {
-        let mut config = Config { leave_timeout_ms: 10_000, start_timeout_ms: 5_000, ..Config::local() };
+        let placement = options.placement;
+        let mut config = Config { placement, leave_timeout_ms: 10_000, start_timeout_ms: 5_000, ..Config::local() };
         config.net.partitions = 8;
         config.message_bytes_max = MESSAGE_BYTES_MAX;
         let drifts = seed & 8 != 0;
@@ -89,8 +92,8 @@ impl<'a> Play<'a> {
             let pause = self.world.dice.roll(100) as Time * MS;
             self.world.pass(pause);
         }
-        if let Err(found) = self.settle(20 * S) {
-            return Some(Violation::new("a cluster forms itself", found));
+        if let Err(violation) = self.settle(20 * S) {
+            return Some(violation);
         }
         journal::note(|| "formed".to_owned());
         for n in 0..self.options.names {
@@ -103,20 +106,20 @@ impl<'a> Play<'a> {
         self.world.net.set_weather(Weather::default());
         self.world.mend();
         journal::with(|journal| journal.hang.clear());
-        if let Err(found) = self.settle(CALM) {
-            return Some(Violation::new("the nodes agree when all is calm", found));
+        if let Err(violation) = self.settle(CALM) {
+            return Some(violation);
         }
         // What clients have asked for ends by its limit.
         self.world.pass(7 * S);
-        if let Err(found) = self.settle(CALM) {
-            return Some(Violation::new("the nodes still agree", found));
+        if let Err(violation) = self.settle(CALM) {
+            return Some(violation);
         }
         journal::note(|| "settled".to_owned());
         self.judge()
     }
 
     /// Waits until nothing is left to be done.
-    fn settle(&mut self, limit: Time) -> Result<(), String> {
+    fn settle(&mut self, limit: Time) -> Result<(), Violation> {
         let end = self.world.now() + limit;
         loop {
             match self.world.unsettled() {
@@ -219,7 +222,7 @@ impl<'a> Play<'a> {
     /// A node joins or leaves in good order.
     fn change(&mut self) {
         let (working, free) = (self.world.working(), self.world.free());
-        if self.world.dice.roll(2) == 0 && working.len() > 2 {
+        if self.world.dice.roll(2) == 0 && working.len() > self.world.least() {
             let able = working.iter().filter(|slot| self.world.knows(**slot)).count();
             if let Some(slot) = self.world.dice.of(&working)
                 && (able > 2 || !self.world.knows(slot))
@@ -227,7 +230,7 @@ impl<'a> Play<'a> {
                 journal::with(|journal| journal.fault(Fault::Leave));
                 self.world.leave(slot);
             }
-        } else if working.len() < self.options.nodes + 1 {
+        } else if working.len() < self.options.nodes + 1 && self.world.has_room() {
             let slot = self.world.dice.of(&free).unwrap_or_else(|| self.world.add_slot());
             journal::with(|journal| journal.fault(Fault::Join));
             let knows = self.world.dice.roll(10) != 0;
@@ -252,7 +255,7 @@ impl<'a> Play<'a> {
         let span = 200 * MS + self.world.dice.roll(6_000) as Time * MS;
         match fault {
             Fault::Crash | Fault::PowerLoss => {
-                if working.len() < 3 {
+                if working.len() <= self.world.least() {
                     return;
                 }
                 self.world.crash(a, fault == Fault::PowerLoss);
@@ -315,8 +318,22 @@ impl<'a> Play<'a> {
         journal::with(|journal| {
             let graceful = self.trouble == Trouble::Graceful;
             let together = matches!(self.trouble, Trouble::Graceful | Trouble::Crashes | Trouble::Resets);
+            let quorum = matches!(self.options.placement, Placement::Quorum { .. });
+            let one_side = quorum && matches!(self.trouble, Trouble::Splits | Trouble::Pauses);
+            let together = together || one_side;
             let whole = together || self.trouble == Trouble::Pauses;
-            judge(&Evidence { journal, graceful, together, whole, excused: &excused, hosts, states, members, excess })
+            judge(&Evidence {
+                journal,
+                graceful,
+                together,
+                whole,
+                quorum,
+                excused: &excused,
+                hosts,
+                states,
+                members,
+                excess,
+            })
         })
     }
 

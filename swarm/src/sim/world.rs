@@ -8,6 +8,7 @@ use swarm_net::time::Clock;
 
 use crate::config::Config;
 use crate::dice::Dice;
+use crate::placement::Placement;
 use crate::registration::Entry;
 use crate::runtime::Kinds;
 use crate::sim::client::{Errand, Manner};
@@ -19,7 +20,8 @@ use crate::sim::net::Net;
 use crate::sim::site::{Part, Site, When};
 use crate::sim::time::{LocalClock, MS, S, Time, US};
 
-/// How long the others take to make new copies of what a lost node had: to notice it, to claim, to install.
+/// How long the others take to make new copies of what a lost node had: to notice it, to claim, to install. With a quorum
+/// they first wait until its lease is surely over.
 const RECOVERY: Time = 3 * S;
 
 /// How often parts of nodes may run without any time passing.
@@ -136,7 +138,30 @@ impl World {
 
     /// How many nodes stay that have been there for long enough to have copies.
     pub(super) fn settled(&self) -> usize {
-        self.working().into_iter().filter(|slot| self.slots[*slot].since + RECOVERY <= self.now).count()
+        self.working().into_iter().filter(|slot| self.slots[*slot].since + self.recovery() <= self.now).count()
+    }
+
+    /// How many nodes must stay when another leaves or crashes, so that something can go on.
+    pub(super) fn least(&self) -> usize {
+        match self.config.placement {
+            Placement::Ring => 2,
+            Placement::Quorum { size } => size as usize,
+        }
+    }
+
+    /// Whether one more process may run: with a quorum there are never so many that two sides have one.
+    pub(super) fn has_room(&self) -> bool {
+        match self.config.placement {
+            Placement::Ring => true,
+            Placement::Quorum { size } => self.sites().count() < 2 * size as usize - 1,
+        }
+    }
+
+    fn recovery(&self) -> Time {
+        match self.config.placement {
+            Placement::Ring => RECOVERY,
+            Placement::Quorum { .. } => RECOVERY + 2 * self.config.lease_ms as Time * MS,
+        }
     }
 
     /// Slots without a process.
@@ -218,7 +243,7 @@ impl World {
         let id = site.id();
         journal::note(|| format!("{id} crashes{}", if silent { " with its machine" } else { "" }));
         self.excused.insert(id);
-        self.missing.push(self.now + RECOVERY);
+        self.missing.push(self.now + self.recovery());
         self.net.crash(self.slots[slot].addr, silent);
         self.end(slot);
     }
@@ -229,7 +254,7 @@ impl World {
         let id = site.id();
         journal::note(|| format!("{id} stands still"));
         self.excused.insert(id);
-        self.missing.push(self.now + span + RECOVERY);
+        self.missing.push(self.now + span + self.recovery());
         self.slots[slot].paused = true;
         self.unplan(slot);
         let life = self.slots[slot].life;
@@ -330,7 +355,7 @@ impl World {
         match step {
             Step::Search(slot, life) if self.slots[slot].life == life => self.search(slot, life),
             Step::Resume(slot, life) => self.resume(slot, life),
-            Step::Restart(slot, behind_ms) if self.slots[slot].site.is_none() => {
+            Step::Restart(slot, behind_ms) if self.slots[slot].site.is_none() && self.has_room() => {
                 journal::with(|journal| {
                     journal.fault(Fault::Restart);
                     if behind_ms > 0 {

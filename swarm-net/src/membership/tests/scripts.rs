@@ -146,6 +146,20 @@ fn a_leaving_flag_reaches_all() {
     );
 }
 
+/// It was believed to have left, so that nobody waited until its lease was over: what it still ran was started elsewhere.
+#[test]
+fn who_is_cut_off_while_it_leaves_is_not_said_to_have_left() {
+    let mut net = cluster(4, MembershipConfig::lan(), 35);
+    let id = net.node(1).id;
+    net.input(1, Input::Profile(crate::member::Profile { leaving: true, ..profile() }));
+    net.run_while(SEC, |net| net.nodes.values().all(|node| node.membership.view()[&id].profile.leaving));
+    net.cut(&[1], &[0, 2, 3]);
+    net.run(20 * SEC);
+    for i in [0, 2, 3] {
+        assert_eq!(net.node(i).downs(), [(id, Gone::Silent)]);
+    }
+}
+
 /// Else it may take itself for the last node, and its workers end with it.
 #[test]
 fn who_leaves_is_told_at_once_of_those_who_have_just_joined() {

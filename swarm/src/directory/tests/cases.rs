@@ -46,6 +46,22 @@ fn a_move_that_fails_runs_on_where_it_was_and_is_tried_again() -> Check {
     Ok(())
 }
 
+/// Who had stood still did what it found in its sockets, long after its asker had asked another: a name was registered
+/// again that had been unregistered since.
+#[test]
+fn what_is_held_for_who_has_lost_the_connection_is_not_done() -> Check {
+    let mut all = formed(3);
+    all.feed(2, Event::Stalled)?;
+    let from = RequestId { node: all.ids[0], seq: 1_000 };
+    all.ask_as(from, 2, "x", Ask::Register(spec(false)))?;
+    assert_eq!(all.answer(from), None, "it is held until the others have promised");
+    all.reset(0, 2)?;
+    all.rest()?;
+    assert_eq!(all.owner("x"), Some(2));
+    assert!(all.registered(2).is_empty() && all.hosts("x").is_empty());
+    Ok(())
+}
+
 /// The owner remembered for ever that it had been told to seal: a name that rests, of which more was kept.
 #[test]
 fn who_was_to_move_and_stays_after_all_rests() -> Check {

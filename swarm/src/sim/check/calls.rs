@@ -14,7 +14,7 @@ const GRACE: Time = S;
 /// A call or cast runs once at most, wherever it was sent and passed on.
 pub(super) struct AtMostOnce;
 
-impl Check for AtMostOnce {
+impl Check<Evidence<'_>> for AtMostOnce {
     fn invariant(&self) -> &'static str {
         "a message runs at most once"
     }
@@ -31,7 +31,7 @@ impl Check for AtMostOnce {
 /// What a caller is told of its call is true.
 pub(super) struct TruthfulExecuted;
 
-impl Check for TruthfulExecuted {
+impl Check<Evidence<'_>> for TruthfulExecuted {
     fn invariant(&self) -> &'static str {
         "executed() is never wrong"
     }
@@ -56,7 +56,7 @@ impl Check for TruthfulExecuted {
 /// Everything ends by its time limit.
 pub(super) struct Punctual;
 
-impl Check for Punctual {
+impl Check<Evidence<'_>> for Punctual {
     fn invariant(&self) -> &'static str {
         "every request ends by its deadline"
     }
@@ -75,7 +75,7 @@ impl Check for Punctual {
 /// What one caller sends to one name runs in the order in which it was sent.
 pub(super) struct Ordered;
 
-impl Check for Ordered {
+impl Check<Evidence<'_>> for Ordered {
     fn invariant(&self) -> &'static str {
         "messages of one caller to one name run in order"
     }
@@ -97,7 +97,7 @@ impl Check for Ordered {
 /// In a graceful change no call fails.
 pub(super) struct NothingFails;
 
-impl Check for NothingFails {
+impl Check<Evidence<'_>> for NothingFails {
     fn invariant(&self) -> &'static str {
         "no request fails while nodes join and leave in good order"
     }

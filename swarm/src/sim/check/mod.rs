@@ -3,6 +3,7 @@
 
 mod calls;
 mod names;
+pub(super) mod rest;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,8 @@ pub(super) struct Evidence<'a> {
     pub(super) together: bool,
     /// Nobody was cut off from others, though some may have stood still: there were no two sides that went on.
     pub(super) whole: bool,
+    /// Only one side of a split may run workers: whoever was cut off or stood still, no name has two instances.
+    pub(super) quorum: bool,
     /// Nodes that crashed or stood still: their clients cannot keep time.
     pub(super) excused: &'a BTreeSet<NodeId>,
     /// Where each name runs in the end.
@@ -65,20 +68,26 @@ impl Evidence<'_> {
     }
 }
 
-/// One thing that must hold.
-trait Check {
+/// One thing that must hold, and can be seen in an `E`.
+trait Check<E> {
     /// In words.
     fn invariant(&self) -> &'static str;
     /// What was the case instead, if it did not hold.
-    fn broken(&self, evidence: &Evidence<'_>) -> Option<String>;
+    fn broken(&self, evidence: &E) -> Option<String>;
+
+    /// It, if it does not hold.
+    fn violation(&self, evidence: &E) -> Option<Violation> {
+        Some(Violation::new(self.invariant(), self.broken(evidence)?))
+    }
 }
 
 /// The first thing that does not hold.
-pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Violation> {
-    let checks: [&dyn Check; 16] = [
+pub(super) fn judge<'a>(evidence: &Evidence<'a>) -> Option<Violation> {
+    let checks: [&dyn Check<Evidence<'a>>; 17] = [
         &states::OneActivation,
         &states::OneAnswers,
         &states::NoStepBack,
+        &states::NoConflict,
         &states::GivenUpLast,
         &states::MergedOnce,
         &calls::AtMostOnce,
@@ -93,5 +102,5 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Option<Violation> {
         &names::GroupsAgree,
         &names::Bounded,
     ];
-    checks.iter().find_map(|check| Some(Violation::new(check.invariant(), check.broken(evidence)?)))
+    checks.iter().find_map(|check| check.violation(evidence))
 }

@@ -18,7 +18,7 @@ fn done(op: &Op) -> bool {
 /// What was acknowledged stays, whatever crashes.
 pub(super) struct RegistrationsStay;
 
-impl Check for RegistrationsStay {
+impl Check<Evidence<'_>> for RegistrationsStay {
     fn invariant(&self) -> &'static str {
         "an acknowledged registration stays"
     }
@@ -36,7 +36,7 @@ impl Check for RegistrationsStay {
 /// What was unregistered does not come back.
 pub(super) struct NoResurrection;
 
-impl Check for NoResurrection {
+impl Check<Evidence<'_>> for NoResurrection {
     fn invariant(&self) -> &'static str {
         "a name that was unregistered does not come back"
     }
@@ -66,7 +66,7 @@ impl GroupsAgree {
     }
 }
 
-impl Check for GroupsAgree {
+impl Check<Evidence<'_>> for GroupsAgree {
     fn invariant(&self) -> &'static str {
         "the members of a group are exactly those that joined"
     }
@@ -84,7 +84,7 @@ impl Check for GroupsAgree {
 /// Nothing is left of what was under way.
 pub(super) struct Bounded;
 
-impl Check for Bounded {
+impl Check<Evidence<'_>> for Bounded {
     fn invariant(&self) -> &'static str {
         "queues, calls, timers, hints and tombstones are bounded"
     }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::epoch::Epoch;
 use crate::sim::check::{Check, Evidence};
-use crate::sim::journal::{Birth, Born, End, OpId, Run, Told, What};
+use crate::sim::journal::{Birth, Born, Journal, OpId, Run, Told, What};
 use crate::sim::time::Time;
 use crate::worker::Die;
 
 /// An epoch belongs to one activation on one node.
 pub(super) struct OneActivation;
 
-impl Check for OneActivation {
+impl Check<Evidence<'_>> for OneActivation {
     fn invariant(&self) -> &'static str {
         "epochs are never shared"
     }
@@ -30,7 +30,7 @@ impl Check for OneActivation {
 /// What a worker has done is in its state, as long as no node that had it crashed.
 pub(super) struct NoLostState;
 
-impl Check for NoLostState {
+impl Check<Evidence<'_>> for NoLostState {
     fn invariant(&self) -> &'static str {
         "a worker that moves keeps its state"
     }
@@ -55,7 +55,7 @@ impl Check for NoLostState {
 /// Nothing is in a state that did not run, and nothing is twice in it.
 pub(super) struct NoInventedState;
 
-impl Check for NoInventedState {
+impl Check<Evidence<'_>> for NoInventedState {
     fn invariant(&self) -> &'static str {
         "a state contains what ran, once"
     }
@@ -72,25 +72,31 @@ impl Check for NoInventedState {
     }
 }
 
-/// Epochs of a name grow with time, so no instance answers beside or after a later one. (Each side of a split has its own.)
+/// Epochs of a name grow with time, so no instance runs or answers beside or after a later one. (Without a quorum each side of
+/// a split has its own.)
 pub(super) struct OneAnswers;
 
-impl Check for OneAnswers {
+impl Check<Evidence<'_>> for OneAnswers {
     fn invariant(&self) -> &'static str {
         "in a connected cluster a name never answers in two places"
     }
 
     fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
-        if !evidence.together {
+        if !evidence.together && !evidence.quorum {
             return None;
         }
-        let mut latest: BTreeMap<&str, Epoch> = BTreeMap::new();
-        evidence.journal.runs.iter().find_map(|run| {
-            let last = latest.entry(&run.name).or_insert(run.epoch);
-            let back = run.epoch < *last;
-            let found = format!("{} ran {} on {} at {}, after {last} had run", run.name, run.op, run.node, run.epoch);
-            *last = run.epoch.max(*last);
-            back.then_some(found)
+        let runs = &evidence.journal.runs;
+        runs.iter().enumerate().find_map(|(i, run)| {
+            // Who asked was told what became of it then: not before the handler was done.
+            let answered = run.done.filter(|_| evidence.journal.was_done(run.op));
+            let since =
+                runs[..i].iter().chain(runs[i..].iter().take_while(|later| answered.is_some_and(|at| later.at < at)));
+            let later = since.clone().find(|other| other.name == run.name && other.epoch > run.epoch)?;
+            let did = if answered.is_some() { "answered" } else { "ran" };
+            Some(format!(
+                "{} {did} {} on {} at {}, after {} had run",
+                run.name, run.op, run.node, run.epoch, later.epoch
+            ))
         })
     }
 }
@@ -99,7 +105,7 @@ impl Check for OneAnswers {
 /// notices.)
 pub(super) struct NoStepBack;
 
-impl Check for NoStepBack {
+impl Check<Evidence<'_>> for NoStepBack {
     fn invariant(&self) -> &'static str {
         "no call is answered by an activation that was overtaken before it began"
     }
@@ -141,27 +147,64 @@ impl Check for NoStepBack {
     }
 }
 
-/// A worker that moves is given up when its successor has its state, not before.
+/// Where only one side of a split runs workers, there is nothing to merge.
+pub(super) struct NoConflict;
+
+impl Check<Evidence<'_>> for NoConflict {
+    fn invariant(&self) -> &'static str {
+        "with a quorum a name never has two instances"
+    }
+
+    fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
+        let mut births = evidence.journal.births.iter().filter(|_| evidence.quorum);
+        let merged = births.find(|born| matches!(born.birth, Birth::Absorbed { .. }))?;
+        Some(format!("{} at {} on {} was given another's state", merged.name, merged.epoch, merged.node))
+    }
+}
+
+/// Whose states each activation contains, by name and epoch: what has been made from another has all of that.
+#[derive(Default)]
+struct Lineage<'a>(BTreeMap<(&'a str, u128), BTreeSet<u128>>);
+
+impl<'a> Lineage<'a> {
+    /// A state comes into being.
+    fn grow(&mut self, born: &'a Born) {
+        let Some(from) = born.from() else { return };
+        let theirs = self.0.get(&(born.name.as_str(), from)).cloned().unwrap_or_default();
+        let ours = self.0.entry((&born.name, born.epoch.into())).or_default();
+        ours.extend(theirs);
+        ours.insert(from);
+    }
+
+    /// Whether one of these two activations of a name is the other, or was made from it.
+    fn related(&self, name: &str, one: u128, other: u128) -> bool {
+        let contains = |one, other: &u128| self.0.get(&(name, one)).is_some_and(|all| all.contains(other));
+        one == other || contains(one, &other) || contains(other, &one)
+    }
+
+    /// Whether another activation has what this one had.
+    fn has_heir(&self, name: &str, epoch: u128) -> bool {
+        self.0.iter().any(|((of, _), contained)| *of == name && contained.contains(&epoch))
+    }
+}
+
+/// A worker that moves, and one of two that meet, is given up when another has its state, not before.
 pub(super) struct GivenUpLast;
 
-impl Check for GivenUpLast {
+impl Check<Evidence<'_>> for GivenUpLast {
     fn invariant(&self) -> &'static str {
         "a worker is given up only after another has its state"
     }
 
     fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
-        let births = &evidence.journal.births;
-        let moved = evidence.journal.ends.iter().filter(|end| end.why == Die::Moved);
-        let inherits = |end: &End, born: &Born| {
-            let takes = match &born.birth {
-                Birth::Init => false,
-                Birth::Arrived { .. } => born.epoch > end.epoch,
-                Birth::Absorbed { .. } => true,
-            };
-            born.name == end.name && takes
-        };
-        moved.clone().find_map(|end| {
-            let heir = births[..end.births].iter().any(|born| inherits(end, born));
+        let Journal { births, ends, hung, .. } = evidence.journal;
+        let (mut lineage, mut seen) = (Lineage::default(), 0);
+        // One that was made to give way without an answer of its `begin_handoff` had nothing to give.
+        let given_up = ends.iter().filter(|end| end.why == Die::Moved && !hung.contains(&end.name));
+        given_up.into_iter().find_map(|end| {
+            births[seen..end.births].iter().for_each(|born| lineage.grow(born));
+            seen = end.births;
+            let heir = lineage.has_heir(&end.name, end.epoch.into());
             (!heir).then(|| format!("{} at {} on {} was given up to nobody", end.name, end.epoch, end.node))
         })
     }
@@ -170,27 +213,19 @@ impl Check for GivenUpLast {
 /// A duplicate is merged once, and never into what was made from it. (Two that were made from one have much in common.)
 pub(super) struct MergedOnce;
 
-impl Check for MergedOnce {
+impl Check<Evidence<'_>> for MergedOnce {
     fn invariant(&self) -> &'static str {
         "resolve_conflict is given another's state, and once"
     }
 
     fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
-        // Which activations' states each one contains.
-        let mut lineage: BTreeMap<(&str, u128), BTreeSet<u128>> = BTreeMap::new();
-        evidence.journal.births.iter().find_map(|born| {
-            let epoch = born.epoch.into();
-            let from = match &born.birth {
-                Birth::Init => return None,
-                Birth::Arrived { from, .. } | Birth::Absorbed { from, .. } => *from,
-            };
-            let theirs = lineage.get(&(born.name.as_str(), from)).cloned().unwrap_or_default();
-            let ours = lineage.entry((&born.name, epoch)).or_default();
-            let merges = matches!(born.birth, Birth::Absorbed { .. });
-            let known = merges && (from == epoch || ours.contains(&from) || theirs.contains(&epoch));
-            ours.extend(theirs);
-            ours.insert(from);
-            known.then(|| format!("{} at {} is given the state of {from:032x}, which it has", born.name, born.epoch))
-        })
+        let mut lineage = Lineage::default();
+        let known = evidence.journal.births.iter().find(|born| {
+            let merged = born.from().filter(|_| matches!(born.birth, Birth::Absorbed { .. }));
+            let known = merged.is_some_and(|from| lineage.related(&born.name, born.epoch.into(), from));
+            lineage.grow(born);
+            known
+        })?;
+        Some(format!("{} at {} is given a state that it has: {:?}", known.name, known.epoch, known.birth))
     }
 }

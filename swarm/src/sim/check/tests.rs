@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::epoch::{Epoch, Term};
+use crate::error::Executed;
 use crate::sim::journal::{Birth, Born, End, Run, Told};
 use crate::worker::Die;
 
@@ -14,7 +15,7 @@ fn epoch(n: u32) -> Epoch {
 }
 
 fn ran(op: OpId, n: u32, at: u64) -> Run {
-    Run { op, name: "x".into(), epoch: epoch(n), node: node(at), at: op }
+    Run { op, name: "x".into(), epoch: epoch(n), node: node(at), at: op, done: None }
 }
 
 fn born(n: u32, birth: Birth) -> Born {
@@ -23,6 +24,10 @@ fn born(n: u32, birth: Birth) -> Born {
 
 fn arrived(from: u32) -> Birth {
     Birth::Arrived { from: epoch(from).into(), given: Vec::new() }
+}
+
+fn merged(from: u32) -> Birth {
+    Birth::Absorbed { from: epoch(from).into(), given: Vec::new() }
 }
 
 /// A request about x that was done before the next one began.
@@ -41,6 +46,7 @@ fn judged(journal: &Journal, change: impl FnOnce(&mut Evidence<'_>)) -> Option<&
         graceful: false,
         together: true,
         whole: true,
+        quorum: false,
         excused: &BTreeSet::new(),
         hosts: BTreeMap::from([("x".to_owned(), vec![node(1)])]),
         states: BTreeMap::new(),
@@ -80,6 +86,32 @@ fn a_later_instance_is_followed_by_no_earlier_one() {
 }
 
 #[test]
+fn an_instance_does_not_answer_after_a_later_one_has_run() {
+    let mut journal = Journal::default();
+    let calls = [(); 2].map(|()| asked(&mut journal, What::Call));
+    journal.runs = vec![ran(calls[0], 1, 1), ran(calls[1], 2, 2)];
+    journal.runs[0].done = Some(journal.runs[1].at);
+    assert_eq!(judged(&journal, |_| {}), None);
+    journal.runs[0].done = Some(journal.runs[1].at + 1);
+    let wrong = Some("in a connected cluster a name never answers in two places");
+    assert_eq!(judged(&journal, |_| {}), wrong);
+    assert_eq!(judged(&journal, |evidence| (evidence.together, evidence.quorum) = (false, true)), wrong);
+    // Nobody heard the answer.
+    let unheard = Told::Failed { executed: Some(Executed::Maybe), text: "no quorum".into() };
+    journal.ops.get_mut(&calls[0]).expect("it was asked").ended = Some((journal.now, unheard));
+    assert_eq!(judged(&journal, |_| {}), None);
+}
+
+#[test]
+fn with_a_quorum_nothing_is_merged() {
+    let mut journal = Journal::default();
+    journal.births = vec![born(1, Birth::Init), born(2, Birth::Init), born(2, merged(1))];
+    assert_eq!(judged(&journal, |_| {}), None);
+    let wrong = Some("with a quorum a name never has two instances");
+    assert_eq!(judged(&journal, |evidence| evidence.quorum = true), wrong);
+}
+
+#[test]
 fn a_worker_is_given_up_to_somebody() {
     let mut journal = Journal::default();
     journal.births = vec![born(1, Birth::Init), born(2, Birth::Init), born(2, arrived(1))];
@@ -91,10 +123,33 @@ fn a_worker_is_given_up_to_somebody() {
     assert_eq!(judged(&journal, |_| {}), Some("a worker is given up only after another has its state"));
 }
 
+/// Two meet, and one gives way.
+#[test]
+fn a_duplicate_is_given_up_when_it_has_been_merged() {
+    let wrong = Some("a worker is given up only after another has its state");
+    let mut journal = Journal::default();
+    let end = |births| End { name: "x".into(), epoch: epoch(2), node: node(1), why: Die::Moved, births };
+    journal.births = vec![born(1, Birth::Init), born(2, Birth::Init), born(3, Birth::Init), born(1, merged(3))];
+    journal.ends = vec![end(4)];
+    assert_eq!(judged(&journal, |_| {}), wrong, "another was merged");
+    journal.births.push(born(1, merged(2)));
+    assert_eq!(judged(&journal, |_| {}), wrong, "it was merged too late");
+    journal.ends = vec![end(5)];
+    assert_eq!(judged(&journal, |_| {}), None);
+    // What was merged went on under another epoch, and was merged as that.
+    journal.births.truncate(3);
+    journal.births.extend([born(4, Birth::Unsealed { from: epoch(2).into() }), born(1, merged(4))]);
+    assert_eq!(judged(&journal, |_| {}), None);
+    journal.births.truncate(3);
+    journal.ends = vec![end(3)];
+    assert_eq!(judged(&journal, |_| {}), wrong);
+    journal.hung.insert("x".into());
+    assert_eq!(judged(&journal, |_| {}), None, "it did not say what it had");
+}
+
 #[test]
 fn a_state_is_merged_once() {
     let wrong = Some("resolve_conflict is given another's state, and once");
-    let merged = |from: u32| Birth::Absorbed { from: epoch(from).into(), given: Vec::new() };
     let history = |births: Vec<Born>| {
         let mut journal = Journal::default();
         journal.births = births;
