@@ -312,6 +312,9 @@ impl Directory {
         if let Message::Grant { round, clear } = message {
             return self.on_grant(now, from, round, &clear);
         }
+        if let Message::Promise { view, .. } | Message::Disagree { view, .. } = &message {
+            self.doubt_deaths(now, out, view);
+        }
         if let Message::Digest { marks } = message {
             return self.on_digest(now, out, from, marks);
         }

@@ -76,6 +76,18 @@ impl Directory {
         self.each(now, out, |partition, _| partition.bury(node));
     }
 
+    /// A voter sees these. Who was dead to this node may have come back and have a lease again, if this node stood still or
+    /// was cut off: it has to be heard like anybody else.
+    pub(super) fn doubt_deaths(&mut self, now: Now, out: &mut Vec<Action>, view: &[NodeId]) {
+        if self.quorum.is_none() {
+            return;
+        }
+        let doubted = view.iter().filter(|node| self.world.down.remove(node)).count();
+        if doubted > 0 {
+            self.each(now, out, |partition, _| partition.stale |= partition.office.is_some());
+        }
+    }
+
     /// The lease was over when it was to be extended.
     pub(super) fn lapse(&mut self, now: Now, out: &mut Vec<Action>) {
         if self.quorum.as_mut().is_some_and(|quorum| quorum.give_up()) {
