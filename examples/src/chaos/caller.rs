@@ -145,8 +145,14 @@ impl Caller {
                 }
             }
             Err(error) => {
-                self.shelf.watch(book).failed(began);
-                self.tally.failed(&error, odd);
+                let host = {
+                    let mut watch = self.shelf.watch(book);
+                    watch.failed(began);
+                    watch.host()
+                };
+                // One that never left its caller waited for the node where its book had been last.
+                let waited = matches!(&error, CallError::Timeout { node, .. } if *node == self.swarm.node());
+                self.tally.failed(&error, odd, host.filter(|_| waited));
                 history.failed(number, error.executed());
             }
         }

@@ -64,11 +64,11 @@ impl Tally {
         }
     }
 
-    /// Counts a call that failed.
-    pub fn failed(&self, error: &CallError, odd: bool) {
+    /// Counts a call that failed. `waited_for` is the number of the node that it waited for without leaving its caller.
+    pub fn failed(&self, error: &CallError, odd: bool, waited_for: Option<u32>) {
         let mut counts = self.lock();
         counts.failed_all += 1;
-        *counts.failed.entry(kind(error, odd)).or_default() += 1;
+        *counts.failed.entry(kind(error, odd, waited_for)).or_default() += 1;
     }
 
     /// Counts an answer of an activation that others have followed.
@@ -136,11 +136,18 @@ impl Tally {
     }
 }
 
+/// How a node is called of which only its number is known.
+pub fn numbered(node: impl std::fmt::Display) -> String {
+    format!("node-{node}")
+}
+
 /// The error's kind, whether the call ran, and the node that did not answer if that is why.
-fn kind(error: &CallError, odd: bool) -> String {
+fn kind(error: &CallError, odd: bool, waited_for: Option<u32>) -> String {
     let text = format!("{error:?}");
     let variant: String = text.chars().take_while(char::is_ascii_alphanumeric).collect();
-    let node = if let CallError::NodeDown { node, .. } | CallError::Timeout { node, .. } = error {
+    let node = if let Some(node) = waited_for {
+        format!("@{}", numbered(node))
+    } else if let CallError::NodeDown { node, .. } | CallError::Timeout { node, .. } = error {
         format!("@{node}")
     } else {
         String::new()
@@ -165,14 +172,16 @@ mod tests {
     #[test]
     fn failures_are_counted_by_kind_and_by_what_they_say() {
         let tally = Tally::default();
-        tally.failed(&CallError::NoSwarm, false);
-        tally.failed(&CallError::NoSwarm, true);
-        tally.failed(&CallError::NoSwarm, false);
+        tally.failed(&CallError::NoSwarm, false, None);
+        tally.failed(&CallError::NoSwarm, true, None);
+        tally.failed(&CallError::NoSwarm, false, None);
+        tally.failed(&CallError::NoSwarm, false, Some(3));
         tally.answered(Duration::from_millis(7), Duration::from_millis(9), false);
         let figures = tally.figures();
-        assert_eq!(figures.under("failed.").collect::<Vec<_>>(), [("NoSwarm.No", 2), ("odd:NoSwarm.No", 1)]);
-        assert_eq!((figures.get("failed"), figures.get("answered"), figures.get("stall_us")), (3, 1, 9_000));
-        assert_eq!(tally.calls(), (4, 3));
+        let failed = [("NoSwarm.No", 2), ("NoSwarm.No@node-3", 1), ("odd:NoSwarm.No", 1)];
+        assert_eq!(figures.under("failed.").collect::<Vec<_>>(), failed);
+        assert_eq!((figures.get("failed"), figures.get("answered"), figures.get("stall_us")), (4, 1, 9_000));
+        assert_eq!(tally.calls(), (5, 4));
         assert!((7_000..7_010).contains(&figures.get("call.max_us")));
     }
 }

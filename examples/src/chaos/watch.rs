@@ -13,6 +13,8 @@ pub struct Watch {
     epoch: u128,
     /// When the states began that have answered.
     born: BTreeSet<u128>,
+    /// The number of the node that answered last.
+    host: Option<u32>,
     /// How often its state began anew.
     reborn: u32,
     /// How often it was on a node whose end took its state.
@@ -36,8 +38,14 @@ impl Watch {
         self.epoch
     }
 
+    /// The number of the node that answered last.
+    pub fn host(&self) -> Option<u32> {
+        self.host
+    }
+
     /// Notes the answer to a call that began at `began`, when the floor was `floor`.
     pub fn answered(&mut self, entered: &Entered, began: Instant, floor: u128, now: Instant) -> Seen {
+        self.host = Some(entered.host);
         let since = self.failing_since.take().map_or(began, |failing| failing.min(began));
         if entered.epoch >= self.epoch {
             // One that comes back was not lost.

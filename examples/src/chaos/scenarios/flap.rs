@@ -8,6 +8,7 @@ use super::Played;
 use crate::chaos::options::Options;
 use crate::chaos::run::Trouble;
 use crate::chaos::stage::Stage;
+use crate::chaos::tally::numbered;
 use crate::chaos::verdict::{Check, Demands, Failures, States};
 use crate::fleet::board::Phase;
 
@@ -34,7 +35,11 @@ pub(super) async fn play(stage: &mut Stage, options: &Options) -> Result<Played,
     let one = stage.until_at_rest().await?;
     stage.screen.say(&format!("the link stays up; every name is there once after {one:.1?}"));
     let checks = vec![Check::must("times that the link went down >= 1", flaps, flaps > 0)];
-    let demands = Demands { failures: Failures::By([host].into()), states: States::Kept, stale_allowed: true };
+    let demands = Demands {
+        failures: Failures::By([host, numbered(node.get())].into()),
+        states: States::Kept,
+        stale_allowed: true,
+    };
     Ok(Played { demands, checks })
 }
 

@@ -10,6 +10,7 @@ use super::Played;
 use crate::chaos::options::Options;
 use crate::chaos::run::Trouble;
 use crate::chaos::stage::Stage;
+use crate::chaos::tally::numbered;
 use crate::chaos::verdict::{Check, Demands, Failures, States};
 use crate::fleet::board::Phase;
 
@@ -41,7 +42,7 @@ pub(super) async fn play(stage: &mut Stage, options: &Options) -> Result<Played,
         stage.show(node, Phase::Up);
         let one = stage.until_at_rest().await?;
         stage.screen.say(&format!("{node} goes on; every name is there once after {one:.1?}"));
-        hosts.insert(host);
+        hosts.extend([host, numbered(node.get())]);
         rounds += 1;
     }
     checks.push(Check::must("nodes frozen >= 1", rounds, rounds > 0));
