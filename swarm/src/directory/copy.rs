@@ -98,7 +98,7 @@ impl Copy {
     }
 
     /// How many terms its context has.
-    #[cfg(feature = "sim")]
+    #[cfg(any(test, feature = "sim"))]
     pub(super) fn terms(&self) -> usize {
         self.context.len()
     }

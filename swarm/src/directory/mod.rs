@@ -241,7 +241,7 @@ impl Directory {
     }
 
     /// The most terms that the context of one of its copies has.
-    #[cfg(feature = "sim")]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn context_terms(&self) -> usize {
         self.partitions.iter().filter_map(|partition| partition.copy.as_ref()).map(Copy::terms).max().unwrap_or(0)
     }

@@ -117,7 +117,7 @@ impl Control {
     }
 
     /// The most terms that it remembers for one partition.
-    #[cfg(feature = "sim")]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn context_terms(&self) -> usize {
         self.directory.context_terms()
     }

@@ -34,7 +34,7 @@ pub(crate) struct Lanes<L> {
 }
 
 /// How much the lanes of a node keep.
-#[cfg(feature = "sim")]
+#[cfg(any(test, feature = "sim"))]
 pub(crate) struct Kept {
     /// Lanes of other nodes.
     pub(crate) relayed: usize,
@@ -186,7 +186,7 @@ impl<L: Passenger> Lanes<L> {
     }
 
     /// What it keeps, whether or not letters wait.
-    #[cfg(feature = "sim")]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn kept(&self) -> Kept {
         let apart = self.own.iter().map(|own| lock(&own.tracks).apart()).max().unwrap_or(0);
         let (relayed, flushes) = (lock(&self.relayed).len(), lock(&self.flushes).len());

@@ -83,7 +83,7 @@ impl<L> Tracks<L> {
     }
 
     /// How many names have tracks of their own.
-    #[cfg(feature = "sim")]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn apart(&self) -> usize {
         self.apart.len()
     }
