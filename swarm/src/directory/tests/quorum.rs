@@ -224,6 +224,43 @@ fn a_claim_waits_for_a_silent_member_however_long_it_takes() -> Check {
     all.check_rest()
 }
 
+/// It was dead to one that stood still since, and came back meanwhile: what it ran was started a second time.
+#[test]
+fn who_is_dead_to_a_claimant_and_a_member_to_a_voter_is_heard() -> Check {
+    let mut all = formed(5, 3);
+    all.start("x")?;
+    (0..4).try_for_each(|n| all.suspect(n, 4))?;
+    all.nodes[4].frozen = true;
+    all.pass(6 * LEASE)?;
+    assert_eq!(all.answering("x"), [3]);
+    (0..3).try_for_each(|n| all.suspect(n, 3))?;
+    all.nodes[3].frozen = true;
+    all.notice_down(4, 3)?;
+    (0..3).try_for_each(|n| all.heal(n, 4))?;
+    all.nodes[3].frozen = true;
+    all.pass(6 * LEASE)?;
+    assert_eq!(all.answering("x"), [4]);
+    [0, 1, 2, 4].into_iter().try_for_each(|n| all.heal(n, 3))?;
+    all.nodes[3].frozen = true;
+    all.pass(LEASE / 2)?;
+    // It begins to leave, so that the ring's owner is the one that knows nothing of its return.
+    all.leave(4)?;
+    (0..3).try_for_each(|n| all.learn_leave(n, 4))?;
+    all.feed(3, Event::Stalled)?;
+    let there = |(from, to): &(usize, usize)| *from != 4 && *to != 4;
+    for _ in 0..48 {
+        all.tick(LEASE / 64)?;
+        while let Some((from, to)) = all.pending().into_iter().find(there) {
+            all.deliver(from, to)?;
+        }
+        for (n, name) in all.jobs() {
+            all.work(n, &name, true)?;
+        }
+        assert!(all.answering("x").len() <= 1, "{:?}", all.answering("x"));
+    }
+    all.heal_all()
+}
+
 #[test]
 fn who_says_goodbye_is_not_waited_for() -> Check {
     let mut all = formed(4, 3);
