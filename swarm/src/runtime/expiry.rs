@@ -32,7 +32,7 @@ impl Node {
         }
         self.tell_story(now);
         self.end_waits(now);
-        self.relays.expire(now);
+        drop(self.relays.expire(now));
         while let Some((key, Unconfirmed(unconfirmed))) = self.lanes.overdue(now) {
             if unconfirmed {
                 tracing::warn!(node = %self.id(), "a node did not confirm in time what it was sent: calls may be out of order");

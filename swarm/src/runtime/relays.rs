@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
@@ -13,6 +14,13 @@ use crate::call::frame::Visits;
 use crate::runtime::lane::{Lane, LaneId};
 use crate::runtime::passed::{CallId, PassedCalls};
 
+/// A letter that has no deadline is kept unconfirmed for so long. Two relays whose letters have crossed may each wait for the
+/// other's confirmation; what does not run any more need not be waited for.
+const KEPT_MAX: Duration = Duration::from_secs(30);
+
+/// How often to look for what need not be waited for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Marks the numbers of relays' flushes, so that they are never taken for a lane's.
 const FLUSH_MARK: u64 = 1 << 63;
 
@@ -21,6 +29,8 @@ pub(crate) struct Relays<T, C>(Mutex<Open<T, C>>);
 
 struct Open<T, C> {
     flushes_made: u64,
+    /// When to look for what need not be waited for.
+    look_at: Instant,
     onward: BTreeMap<NodeId, Onward<T, C>>,
 }
 
@@ -31,7 +41,10 @@ struct Onward<T, C> {
 }
 
 /// Frames, each with what keeps it unconfirmed to the node before, if anything does.
-type Passed<T> = Vec<(FrameNo, Option<T>)>;
+type Passed<T> = Vec<(FrameNo, Option<Token<T>>)>;
+
+/// What keeps a frame unconfirmed, and until when at most.
+type Token<T> = (Instant, T);
 
 struct Unconfirmed<T> {
     lane: Lane,
@@ -41,7 +54,7 @@ struct Unconfirmed<T> {
     asked: Option<(u64, Passed<T>)>,
     /// What has come round, by flush. Each is asked for by itself: what is waited for by those that come after it must not
     /// be confirmed together with them.
-    round: BTreeMap<u64, (FrameNo, Visits, Option<T>)>,
+    round: BTreeMap<u64, (FrameNo, Visits, Option<Token<T>>)>,
 }
 
 /// What a confirmation leaves to be done.
@@ -72,7 +85,7 @@ impl<T> Default for Confirmed<T> {
 
 impl<T, C> Default for Relays<T, C> {
     fn default() -> Self {
-        Self(Mutex::new(Open { flushes_made: 0, onward: BTreeMap::new() }))
+        Self(Mutex::new(Open { flushes_made: 0, look_at: Instant::START, onward: BTreeMap::new() }))
     }
 }
 
@@ -83,20 +96,21 @@ impl<T, C> Default for Onward<T, C> {
 }
 
 impl<T, C> Relays<T, C> {
-    /// Another node's letter of this lane, which had been here so often before, went on to `to` as frame `no`. Returns a
-    /// flush that `to` is to be asked.
+    /// Another node's letter of this lane, which had been here so often before and is due then, went on to `to` as frame `no`.
+    /// Returns a flush that `to` is to be asked.
     pub(crate) fn passed_on(
         &self,
-        now: Instant,
+        (now, due): (Instant, Instant),
         (to, no): (NodeId, FrameNo),
         (lane, id, visits): (Lane, LaneId, Visits),
         token: Option<T>,
-        call: Option<(Instant, (CallId, C))>,
+        call: Option<(CallId, C)>,
     ) -> Option<u64> {
         let mut open = self.lock();
-        let Open { flushes_made, onward } = &mut *open;
+        let Open { flushes_made, onward, .. } = &mut *open;
         let onward = onward.entry(to).or_default();
-        if let Some((due, call)) = call {
+        let token = token.map(|token| (due.min(now + KEPT_MAX), token));
+        if let Some(call) = call {
             onward.calls.add(now, no, due, call);
         }
         let lane = onward.lanes.entry(id).or_insert_with(|| Unconfirmed::of(lane));
@@ -117,7 +131,7 @@ impl<T, C> Relays<T, C> {
     /// The next hop has confirmed everything of a lane before this flush.
     pub(crate) fn confirmed(&self, to: NodeId, lane: LaneId, flush: u64) -> Confirmed<T> {
         let mut open = self.lock();
-        let Open { flushes_made, onward: all } = &mut *open;
+        let Open { flushes_made, onward: all, .. } = &mut *open;
         let Some(onward) = all.get_mut(&to) else { return Confirmed::default() };
         let Some(of) = onward.lanes.get_mut(&lane) else { return Confirmed::default() };
         let tokens = match of.round.remove(&flush) {
@@ -132,14 +146,14 @@ impl<T, C> Relays<T, C> {
         if onward.is_idle() {
             all.remove(&to);
         }
-        Confirmed { tokens: tokens.into_iter().filter_map(|(_, token)| token).collect(), next, all_of }
+        Confirmed { tokens: tokens.into_iter().filter_map(|(_, token)| Some(token?.1)).collect(), next, all_of }
     }
 
     /// The connection to `to` was lost. What was written on it up to `claimed` may or may not have run; so many frames
     /// after that came back; later ones wait for the next connection.
     pub(crate) fn lost(&self, to: NodeId, claimed: FrameNo, came_back: usize) -> Lost<T, C> {
         let mut open = self.lock();
-        let Open { flushes_made, onward: all } = &mut *open;
+        let Open { flushes_made, onward: all, .. } = &mut *open;
         let mut lost = Lost { calls: Vec::new(), tokens: Vec::new(), flushes: Vec::new() };
         let Some(onward) = all.get_mut(&to) else { return lost };
         let gone = FrameNo(claimed.0.saturating_add(came_back as u64));
@@ -148,12 +162,12 @@ impl<T, C> Relays<T, C> {
             let asked = of.asked.take().into_iter().flat_map(|(_, tokens)| tokens);
             let (over, later): (Vec<_>, Vec<_>) =
                 asked.chain(std::mem::take(&mut of.fresh)).partition(|(no, _)| *no <= gone);
-            lost.tokens.extend(over.into_iter().filter_map(|(_, token)| token));
+            lost.tokens.extend(over.into_iter().filter_map(|(_, token)| Some(token?.1)));
             of.fresh = later;
             lost.flushes.extend(of.ask(flushes_made).map(|flush| (*lane, Visits(0), flush)));
             for (_, (no, visits, token)) in std::mem::take(&mut of.round) {
                 if no <= gone {
-                    lost.tokens.extend(token);
+                    lost.tokens.extend(token.map(|(_, token)| token));
                 } else {
                     let flush = number(flushes_made);
                     of.round.insert(flush, (no, visits, token));
@@ -173,12 +187,24 @@ impl<T, C> Relays<T, C> {
         self.lock().onward.get(&to).is_none_or(|onward| !onward.lanes.contains_key(&lane))
     }
 
-    /// Forgets calls whose callers do not wait any more.
-    pub(crate) fn expire(&self, now: Instant) {
-        self.lock().onward.retain(|_, onward| {
+    /// Forgets calls whose callers do not wait any more. Gives what has kept letters unconfirmed that do not run any more: to
+    /// be dropped, outside of all locks.
+    #[must_use = "dropping them confirms the letters, which sends frames"]
+    pub(crate) fn expire(&self, now: Instant) -> Vec<T> {
+        let mut open = self.lock();
+        let looks = open.look_at <= now && !open.onward.is_empty();
+        if looks {
+            open.look_at = now + LOOK_EVERY;
+        }
+        let mut tokens = Vec::new();
+        open.onward.retain(|_, onward| {
             onward.calls.expire(now);
+            if looks {
+                tokens.extend(onward.lanes.values_mut().flat_map(|of| of.expired(now)));
+            }
             !onward.is_idle()
         });
+        tokens
     }
 
     /// Whether nothing is remembered.
@@ -227,6 +253,14 @@ impl<T> Unconfirmed<T> {
         self.fresh.is_empty() && self.asked.is_none() && self.round.is_empty()
     }
 
+    /// Takes out what need not be waited for. The flushes that ask for it stay under way.
+    fn expired(&mut self, now: Instant) -> Vec<T> {
+        let asked = self.asked.iter_mut().flat_map(|(_, asked)| asked);
+        let tokens = asked.chain(&mut self.fresh).map(|(_, token)| token);
+        let all = tokens.chain(self.round.values_mut().map(|(.., token)| token));
+        all.filter_map(|token| token.take_if(|(until, _)| *until <= now).map(|(_, token)| token)).collect()
+    }
+
     /// One flush of a lane is under way at a time; it covers what came before it.
     fn ask(&mut self, flushes_made: &mut u64) -> Option<u64> {
         if self.asked.is_some() || self.fresh.is_empty() {
@@ -235,5 +269,39 @@ impl<T> Unconfirmed<T> {
         let flush = number(flushes_made);
         self.asked = Some((flush, std::mem::take(&mut self.fresh)));
         Some(flush)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use swarm_net::ring::PartitionId;
+
+    use super::*;
+
+    fn at(ms: u64) -> Instant {
+        Instant::START + Duration::from_millis(ms)
+    }
+
+    /// The letters of two relays had crossed, and each waited for the other's confirmation long after they were overdue.
+    #[test]
+    fn what_does_not_run_any_more_is_not_waited_for() {
+        let node = |n: u64| NodeId::new(([127, 0, 0, 1], 1).into(), n);
+        let (to, lane) = (node(2), Lane { caller: Some(node(3)), partition: PartitionId(0) });
+        let id = lane.id(node(1));
+        let relays = Relays::<&str, ()>::default();
+        let pass = |no, due, visits, token| {
+            relays.passed_on((at(0), due), (to, FrameNo(no)), (lane, id, Visits(visits)), Some(token), None)
+        };
+        let flush = pass(1, at(5_000), 0, "asked").expect("the first one is asked for");
+        assert_eq!(pass(2, at(9_000), 0, "fresh"), None);
+        assert!(pass(3, at(5_000), 1, "round").is_some());
+        assert!(relays.expire(at(4_999)).is_empty());
+        assert!(relays.expire(at(5_500)).is_empty(), "not so soon again");
+        assert_eq!(relays.expire(at(6_000)), ["asked", "round"]);
+        let Confirmed { tokens, next, .. } = relays.confirmed(to, id, flush);
+        assert!(tokens.is_empty() && next.is_some(), "the flush was under way all the same");
+        assert_eq!(relays.expire(at(9_000)), ["fresh"]);
+        assert!(pass(4, at(u64::MAX / 2_000_000), 1, "no deadline").is_some());
+        assert_eq!(relays.expire(at(30_000)), ["no deadline"]);
     }
 }

@@ -82,12 +82,13 @@ impl Node {
                 let Parcel { reply, deadline, unconfirmed, .. } = letter.parcel;
                 let call = reply.filter(|_| own.is_none()).map(|reply| {
                     let id = CallId { node: reply.node, request: reply.request };
-                    (deadline.due, (id, (letter.name, reply)))
+                    (id, (letter.name, reply))
                 });
                 // What this node has written itself is asked for only when it takes another way.
                 if lane.caller.is_some() || unconfirmed.is_some() {
                     let id = lane.id(self.id());
-                    let flush = self.relays.passed_on(now, (to, no), (lane, id, visits), unconfirmed, call);
+                    let flush =
+                        self.relays.passed_on((now, deadline.due), (to, no), (lane, id, visits), unconfirmed, call);
                     if let Some(flush) = flush {
                         self.flush(to, (id, visits), flush);
                     }
