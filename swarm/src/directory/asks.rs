@@ -2,9 +2,9 @@
 //! Never answers for a partition that it does not own completely, but where a known name is.
 
 use crate::directory::action::{Action, Route};
+use crate::directory::cell::Cell;
 use crate::directory::copy::Op;
 use crate::directory::groups::GroupKey;
-use crate::directory::host::Cell;
 use crate::directory::message::{CellReport, Phase};
 use crate::directory::office::Work;
 use crate::directory::owner;

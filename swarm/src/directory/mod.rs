@@ -14,7 +14,7 @@
 //! | `claim`, `office`, `takeover` | how a partition changes hands |
 //! | `replica`, `ship` | how changes reach the replicas, and what is known of these |
 //! | `reconcile`, `owner` | the one decision about a name, and how it is carried out |
-//! | `host` | the cells of this node |
+//! | `cell`, `host` | the cells of this node, and what is done about them |
 //! | `stranded` | names that no node can start |
 //! | `rest` | names of which the record says everything |
 //! | `request`, `asks` | register, unregister, whereis, groups |
@@ -24,6 +24,7 @@
 mod ability;
 mod action;
 mod asks;
+mod cell;
 mod claim;
 mod config;
 mod copy;

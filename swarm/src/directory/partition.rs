@@ -8,9 +8,9 @@ use swarm_net::ring::PartitionId;
 
 use crate::directory::ability::Ability;
 use crate::directory::action::{Notice, Role, Route};
+use crate::directory::cell::Cell;
 use crate::directory::copy::{Copy, Op};
 use crate::directory::few::Few;
-use crate::directory::host::Cell;
 use crate::directory::message::Message;
 use crate::directory::office::{Office, Told};
 use crate::directory::quorum::Standing;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use swarm_net::node::NodeId;
 
-use crate::directory::host::{Cell, cell_mark};
+use crate::directory::cell::{Cell, cell_mark};
 use crate::directory::message::{CellReport, Phase};
 use crate::directory::office::Work;
 use crate::directory::partition::Partition;
