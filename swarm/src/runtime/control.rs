@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 use swarm_net::member::{Gone, MemberEvent, Profile, View};
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
@@ -17,7 +17,7 @@ use crate::directory::{Action, Answer, Ask, Directory, Event, Message, Notice, R
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Outbox};
-use crate::runtime::input::{Input, Left, TURN_WEIGHT_MAX};
+use crate::runtime::input::{BRIEF_WEIGHT_MAX, Input, Left, TURN_WEIGHT_MAX};
 use crate::runtime::requests::Requests;
 use crate::runtime::routing::Routing;
 
@@ -37,6 +37,8 @@ const COUNT_EVERY: Duration = Duration::from_millis(500);
 pub(crate) struct Control {
     node: Arc<Node>,
     inputs: Receiver<Input>,
+    /// Comes before all of them: a brief turn has left it.
+    next: Option<Input>,
     directory: Directory,
     requests: Requests,
     view: View,
@@ -65,6 +67,7 @@ impl Control {
         Self {
             node,
             inputs,
+            next: None,
             directory,
             requests: Requests::starting_at(first_request),
             view,
@@ -82,23 +85,6 @@ impl Control {
             count_at: Instant::START,
             lapsed: false,
         }
-    }
-
-    /// Runs until the node stops.
-    pub(crate) fn run(mut self) {
-        self.begin(Clock::now());
-        loop {
-            let sleep = self.sleep(Clock::instant());
-            let first = match self.inputs.recv_timeout(sleep) {
-                Ok(input) => Some(input),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            if !self.turn(Clock::now(), first) {
-                break;
-            }
-        }
-        self.requests.stop();
     }
 
     /// The partitions of which this node is the owner, and knows all.
@@ -141,10 +127,10 @@ impl Control {
     }
 
     /// Works off what waits, also what comes meanwhile, and does what is due. False at the end of the node.
-    pub(crate) fn turn(&mut self, now: Now, first: Option<Input>) -> bool {
-        let (mut goes_on, mut next, mut weight) = (true, first, 0);
+    pub(crate) fn turn(&mut self, now: Now) -> bool {
+        let (mut goes_on, mut weight) = (true, 0);
         while weight < TURN_WEIGHT_MAX
-            && let Some(input) = next.take().or_else(|| self.inputs.try_recv().ok())
+            && let Some(input) = self.next.take().or_else(|| self.inputs.try_recv().ok())
         {
             goes_on &= !matches!(input, Input::Stop);
             weight += input.weight();
@@ -158,6 +144,29 @@ impl Control {
         self.count(now.instant);
         self.send();
         goes_on
+    }
+
+    /// Works off what waits as far as it is small, and leaves what is due. False if something waits that must not.
+    pub(crate) fn brief_turn(&mut self, now: Now) -> bool {
+        let mut weight = 0;
+        while self.next.is_none()
+            && weight < BRIEF_WEIGHT_MAX
+            && let Ok(input) = self.inputs.try_recv()
+        {
+            weight += input.weight();
+            if input.is_brief() {
+                self.take(now, input);
+            } else {
+                self.next = Some(input);
+            }
+        }
+        self.send();
+        self.next.is_none() && weight < BRIEF_WEIGHT_MAX
+    }
+
+    /// The end: whoever waits is told.
+    pub(crate) fn stop(&mut self) {
+        self.requests.stop();
     }
 
     fn next_timeout(&self) -> Option<Instant> {
@@ -416,7 +425,7 @@ impl Control {
     /// Sends what one turn has caused: a frame a peer and kind.
     fn send(&mut self) {
         self.publish();
-        self.node.errands.launch(self.node.runtime());
+        self.node.errands.launch(self.node.runtime(), &self.node.desk);
         self.outbox.add_all(kind::DIRECTORY, &mut self.messages, &self.view);
         self.outbox.add_all(kind::ASK, &mut self.asks, &self.view);
         self.outbox.add_all(kind::ANSWER, &mut self.answers, &self.view);

@@ -10,6 +10,8 @@ use std::task::Poll;
 use tokio::runtime::Handle;
 use tokio::task::coop;
 
+use crate::runtime::desk::Desk;
+
 /// Something to do for a cell.
 type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -32,24 +34,30 @@ impl Errands {
     }
 
     /// Has what was added begun.
-    pub(crate) fn launch(&self, tokio: &Handle) {
+    pub(crate) fn launch(&self, tokio: &Handle, desk: &Arc<Desk>) {
         let mut open = self.lock();
         if open.waiting.is_empty() || open.runners >= tokio.metrics().num_workers() {
             return;
         }
         open.runners += 1;
         drop(open);
-        tokio.spawn(self.clone().run(tokio.clone()));
+        tokio.spawn(self.clone().run(tokio.clone(), desk.clone()));
     }
 
-    async fn run(self, tokio: Handle) {
+    /// Begins one after the other, then has what they report taken in.
+    async fn run(self, tokio: Handle, desk: Arc<Desk>) {
         while let Some(mut errand) = self.next() {
             let begun = poll_fn(|cx| Poll::Ready(errand.as_mut().poll(cx))).await;
             if begun.is_pending() {
-                tokio.spawn(errand);
+                let desk = desk.clone();
+                tokio.spawn(async move {
+                    errand.await;
+                    desk.turn();
+                });
             }
             coop::consume_budget().await;
         }
+        desk.turn();
     }
 
     /// The next one to begin, or the end of a runner.

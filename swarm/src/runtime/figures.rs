@@ -44,6 +44,8 @@ impl Node {
             handoffs_in: counters.handoffs_in.get(),
             handoffs_out: counters.handoffs_out.get(),
             started: counters.started.get(),
+            promotions: counters.promotions.get(),
+            demotions: counters.demotions.get(),
             quorums_lost: counters.quorums_lost.get(),
             calls_open: self.pending.len() as u64,
             requests_open: gauge(&self.gauges.requests),

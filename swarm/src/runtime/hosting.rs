@@ -19,6 +19,8 @@ use crate::runtime::input::Input;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Found, Gate, Place};
 use crate::runtime::survey::Whom;
+use crate::worker::pace::Pace;
+use crate::worker::soon;
 use crate::worker::{AnyCell, Args, Die, End, Parcel, Payload, Sealing, Start, Underway};
 
 impl Node {
@@ -56,12 +58,12 @@ impl Node {
         let recall = self.recall_pledges(&whoms);
         let indexed = Input::Cell(name, epoch, Happened::Indexed { turn });
         if recall.is_over() {
-            return self.control(indexed);
+            return self.report(indexed);
         }
         let node = self.clone();
         self.errands.add(async move {
             node.recalled(recall).await;
-            node.control(indexed);
+            node.report(indexed);
         });
     }
 
@@ -90,7 +92,7 @@ impl Node {
         let cell = match made {
             Ok(cell) => cell,
             Err(text) => {
-                self.control(Input::Cell(name, epoch, Happened::StartFailed(text)));
+                self.report(Input::Cell(name, epoch, Happened::StartFailed(text)));
                 return;
             }
         };
@@ -104,7 +106,8 @@ impl Node {
             return;
         }
         let (node, args, local) = (self.clone(), spec.args.clone(), spec.class.local);
-        self.errands.add(async move {
+        let quick = source.is_none() && self.home().paces.init(spec.class.kind).is_some_and(Pace::is_quick);
+        let errand = async move {
             let limit = node.config().start_timeout();
             let booting = match source {
                 _ if local => Box::pin(std::future::ready(Ok(()))),
@@ -124,7 +127,12 @@ impl Node {
                 }
                 Err(text) => node.start_failed(&name, &cell, text),
             }
-        });
+        };
+        if !quick {
+            self.errands.add(errand);
+        } else if let Err(errand) = soon::add(errand) {
+            self.errands.add(errand);
+        }
     }
 
     /// Starts a worker with what its predecessor has handed over.
@@ -186,7 +194,7 @@ impl Node {
         }
         tracing::debug!(node = %self.id(), %name, epoch = %cell.epoch(), "a worker runs");
         self.tell(|| crate::event::Event::Started(name.clone(), self.location(cell)));
-        self.control(Input::Cell(name.clone(), cell.epoch(), Happened::Started));
+        self.report(Input::Cell(name.clone(), cell.epoch(), Happened::Started));
     }
 
     fn start_failed(self: &Arc<Self>, name: &Name, cell: &Arc<dyn AnyCell>, text: String) {
@@ -217,7 +225,7 @@ impl Node {
         };
         let Some(cell) = cell else {
             // The rest of its predecessor's queue is on its way here, and must not follow it behind newer calls.
-            self.control(Input::Cell(name, epoch, Happened::SealTimedOut));
+            self.report(Input::Cell(name, epoch, Happened::SealTimedOut));
             return;
         };
         let sealing = cell.seal(forced);
@@ -230,7 +238,7 @@ impl Node {
                 // The cell's end is reported by itself.
                 Sealing::Ended => return,
             };
-            node.control(Input::Cell(name, epoch, happened));
+            node.report(Input::Cell(name, epoch, happened));
         });
     }
 
@@ -303,7 +311,7 @@ impl Node {
         let dying = cell.die(why);
         self.errands.add(async move {
             dying.await;
-            node.control(Input::Cell(name, epoch, Happened::Dropped));
+            node.report(Input::Cell(name, epoch, Happened::Dropped));
         });
     }
 

@@ -1,10 +1,9 @@
-//! Owns what arrives from the network and hands it to whom it concerns. Runs on the I/O thread: never blocks, never runs
-//! user code.
+//! Owns what arrives from the network and hands it to whom it concerns. Runs on the I/O thread: never blocks, and
+//! runs no user code but what has shown that it is quick.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
 use swarm_net::error::NetError;
 use swarm_net::member::MemberEvent;
 use swarm_net::transport::{FrameNo, Inbox, Lane, Peer};
@@ -14,21 +13,25 @@ use crate::call::frame::{Envelope, Visits, kind, payload, verdict, word};
 use crate::error::{CallError, Executed};
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Pieces};
+use crate::runtime::desk::Desk;
 use crate::runtime::input::Input;
 use crate::runtime::lane::LaneId;
 use crate::runtime::survey::{Findings, Question};
-use crate::worker::Payload;
+use crate::worker::{Payload, soon};
+
+/// How often the I/O thread goes back and forth between the control and workers before it looks at its sockets again.
+const ROUNDS_MAX: usize = 4;
 
 /// The node's ear. The transport is started with it before the node exists.
 pub(crate) struct Ear {
     node: OnceLock<Arc<Node>>,
     pieces: Pieces,
-    control: Sender<Input>,
+    desk: Arc<Desk>,
 }
 
 impl Ear {
-    pub(crate) fn new(control: Sender<Input>) -> Self {
-        Self { node: OnceLock::new(), pieces: Pieces::default(), control }
+    pub(crate) fn new(desk: Arc<Desk>) -> Self {
+        Self { node: OnceLock::new(), pieces: Pieces::default(), desk }
     }
 
     /// The node that listens.
@@ -42,15 +45,12 @@ impl Ear {
         self.node.wait()
     }
 
-    fn tell(&self, input: Input) {
-        // The control thread ends only when the node does.
-        let _ = self.control.send(input);
-    }
 }
 
 impl Inbox for Ear {
     fn frame(&self, from: &Arc<Peer>, _lane: Lane, frame: FrameRef<'_>) {
         let (node, peer) = (self.node(), from.node());
+        soon::open();
         let (head, body) = (frame.head, frame.body);
         match frame.kind {
             kind::CALL | kind::CAST => match Envelope::read(head, body) {
@@ -63,17 +63,17 @@ impl Inbox for Ear {
             kind::REPLY => answered(node, from, head, body),
             kind::DIRECTORY => {
                 if let Some(batch) = self.pieces.take(peer, frame.kind, head, body) {
-                    self.tell(Input::Directory(peer, batch));
+                    self.desk.add(Input::Directory(peer, batch));
                 }
             }
             kind::ASK => {
                 if let Some(batch) = self.pieces.take(peer, frame.kind, head, body) {
-                    self.tell(Input::Asks(peer, batch));
+                    self.desk.add(Input::Asks(peer, batch));
                 }
             }
             kind::ANSWER => {
                 if let Some(batch) = self.pieces.take(peer, frame.kind, head, body) {
-                    self.tell(Input::Answers(peer, batch));
+                    self.desk.add(Input::Answers(peer, batch));
                 }
             }
             kind::FLUSH => {
@@ -115,7 +115,7 @@ impl Inbox for Ear {
                     malformed(node, from, "the answer to a recall");
                 }
             }
-            kind::LET_GO => self.tell(Input::LetGo(peer)),
+            kind::LET_GO => self.desk.hand(Input::LetGo(peer)),
             kind::LET_GONE => node.farewell.let_go(peer),
             kind::FETCH => node.serve_piece(peer, head, Payload::copy_of(body)),
             kind::STATE => node.fetches.arrived(peer, head, body),
@@ -125,14 +125,27 @@ impl Inbox for Ear {
         }
     }
 
+    fn batch(&self) {
+        let tokio = self.node().runtime();
+        // What the control orders is begun here, if it is quick, and what comes of it goes back to the control.
+        for _ in 0..ROUNDS_MAX {
+            self.desk.turn();
+            if !soon::run(tokio) {
+                break;
+            }
+        }
+        soon::close(tokio);
+        self.desk.turn();
+    }
+
     fn late(&self, by: Duration) {
         if by > self.node().config().stall_limit() {
-            self.tell(Input::Stalled(by));
+            self.desk.hand(Input::Stalled(by));
         }
     }
 
     fn member(&self, event: MemberEvent) {
-        self.tell(Input::Member(event));
+        self.desk.hand(Input::Member(event));
     }
 
     fn connected(&self, peer: &Arc<Peer>) {
@@ -145,7 +158,7 @@ impl Inbox for Ear {
             Lane::Bulk => node.fetches.lost(peer.node()),
             Lane::Calls => {
                 self.pieces.lost(peer.node());
-                self.tell(Input::Reset(peer.node()));
+                self.desk.hand(Input::Reset(peer.node()));
                 node.lost(peer.node(), claimed, unsent);
             }
         }

@@ -16,6 +16,9 @@ use crate::worker::Payload;
 /// millisecond's work; in bytes that others have sent, by which other inputs are weighed, too.
 pub(crate) const TURN_WEIGHT_MAX: usize = 64 << 10;
 
+/// How much is worked off by a thread that has other things to do.
+pub(crate) const BRIEF_WEIGHT_MAX: usize = TURN_WEIGHT_MAX / 4;
+
 /// What reaches the control thread.
 pub(crate) enum Input {
     /// Membership has changed.
@@ -58,6 +61,17 @@ impl Input {
             // The ring turns after the last of those that come together.
             Self::Member(MemberEvent::Up(_) | MemberEvent::Changed(_)) => 1,
             Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Leave(..) => TURN_WEIGHT_MAX,
+        }
+    }
+}
+
+impl Input {
+    /// Whether any thread may take it in, in passing.
+    pub(crate) fn is_brief(&self) -> bool {
+        match self {
+            Self::Directory(..) | Self::Asks(..) | Self::Answers(..) => self.weight() < BRIEF_WEIGHT_MAX,
+            Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::Look => true,
+            Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Leave(..) | Self::LetGo(_) | Self::Stop => false,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::directory::Ability;
 use crate::error::StartError;
 use crate::registration::{Entry, MethodInfo};
 use crate::worker::KindId;
+use crate::worker::pace::Paces;
 
 /// The worker types of one node, by their wire identity.
 #[derive(Debug, Default)]
@@ -38,6 +39,11 @@ impl Kinds {
 
     pub(crate) fn get(&self, kind: KindId) -> Option<&Entry> {
         self.entries.get(&kind)
+    }
+
+    /// How quick all of them are, of which nothing is known yet.
+    pub(crate) fn paces(&self) -> Paces {
+        Paces::of(self.entries.values().map(|entry| (entry.kind, (entry.methods)().len())))
     }
 
     /// What the node can start, as it tells the others.

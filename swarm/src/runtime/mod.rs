@@ -7,6 +7,7 @@ mod control;
 mod crews;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod departures;
+mod desk;
 mod early;
 mod end;
 mod errands;

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
 use swarm_net::error::NetError;
 use swarm_net::member::{Member, Profile};
 use swarm_net::node::NodeId;
@@ -25,6 +24,7 @@ use crate::name::Name;
 use crate::runtime::Kinds;
 use crate::runtime::crews::Crews;
 use crate::runtime::departures::Departures;
+use crate::runtime::desk::Desk;
 use crate::runtime::early::EarlyAnswers;
 use crate::runtime::errands::Errands;
 use crate::runtime::farewell::Farewell;
@@ -49,6 +49,8 @@ use crate::runtime::tenancy::Tenancy;
 use crate::runtime::waits::Waits;
 use crate::stats::Counters;
 use crate::timer::Timers;
+use crate::worker::pace::Switch;
+use crate::worker::soon;
 use crate::worker::{AnyCell, End, Host, KindId, Outlet, ReplyTo};
 
 /// Keeps a letter unconfirmed to the node that sent it here.
@@ -58,7 +60,7 @@ type Token = Box<dyn Any + Send + Sync>;
 pub(crate) struct Node {
     me: NodeId,
     config: Config,
-    control: Sender<Input>,
+    pub(crate) desk: Arc<Desk>,
     transport: Transport,
     tokio: tokio::runtime::Handle,
     timers: Timers,
@@ -100,7 +102,7 @@ pub(crate) struct Node {
 /// What a node is made of.
 pub(crate) struct Parts {
     pub(crate) config: Config,
-    pub(crate) control: Sender<Input>,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) transport: Transport,
     pub(crate) tokio: tokio::runtime::Handle,
     pub(crate) timers: Timers,
@@ -110,18 +112,17 @@ pub(crate) struct Parts {
 
 impl Node {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, control, transport, tokio, timers, kinds, profile } = parts;
+        let Parts { config, desk, transport, tokio, timers, kinds, profile } = parts;
         let me = transport.node();
         let partitions = config.partitions();
-        let tenancy = Tenancy::new(config.placement);
-        // The control thread ends only when the node does.
-        let sooner = |wake: Sender<Input>| move |_: Instant| drop(wake.send(Input::Look));
+        let tenancy = Tenancy::new(config.placement, kinds.paces());
+        let sooner = |desk: Arc<Desk>| move |_: Instant| desk.hand(Input::Look);
         Arc::new_cyclic(|this| Self {
             me,
-            pending: Arc::new(Pending::new(config.calls_open_max(), sooner(control.clone()))),
-            lanes: Lanes::new(partitions, sooner(control.clone())),
+            pending: Arc::new(Pending::new(config.calls_open_max(), sooner(desk.clone()))),
+            lanes: Lanes::new(partitions, sooner(desk.clone())),
             config,
-            control,
+            desk,
             transport,
             tokio,
             timers,
@@ -212,8 +213,17 @@ impl Node {
 
     /// Hands something to the control thread.
     pub(crate) fn control(&self, input: Input) {
-        // It ends only when the node does.
-        drop(self.control.send(input));
+        self.desk.hand(input);
+    }
+
+    /// Reports what came of an order of the directory: from an errand, or in the middle of a turn.
+    pub(crate) fn report(&self, input: Input) {
+        // Whoever runs the errand takes the turn, on such a thread without delay.
+        if soon::is_open() {
+            self.desk.add(input);
+        } else {
+            self.desk.promise(input);
+        }
     }
 
     /// The end of `within`, or of the future.
@@ -324,6 +334,13 @@ impl Host for Node {
 
     fn outlet(&self) -> Arc<dyn Outlet> {
         self.this()
+    }
+
+    fn switched(&self, switch: Switch) {
+        match switch {
+            Switch::ToSpot => self.counters.promotions.add(1),
+            Switch::ToPool => self.counters.demotions.add(1),
+        }
     }
 
     fn ended(&self, name: &Name, _kind: KindId, epoch: crate::epoch::Epoch, end: End) {

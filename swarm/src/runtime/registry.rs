@@ -221,7 +221,9 @@ impl Node {
     async fn ask(&self, name: Name, ask: Ask, limit: Duration) -> Outcome {
         let Some(in_hand) = self.take_in_hand() else { return Outcome::Stopping };
         let (done, outcome) = oneshot::channel();
-        self.control(Input::Ask(Request { name, ask, due: Clock::instant() + limit, done, in_hand }));
+        if self.desk.promise(Input::Ask(Request { name, ask, due: Clock::instant() + limit, done, in_hand })) {
+            self.desk.keep_promise().await;
+        }
         outcome.await.unwrap_or(Outcome::Stopping)
     }
 }

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::directory::{Directory, DirectoryConfig};
 use crate::error::StartError;
 use crate::runtime::control::Control;
+use crate::runtime::desk::Desk;
 use crate::runtime::inbox::Ear;
 use crate::runtime::node::Parts;
 use crate::runtime::routing::Routing;
@@ -38,7 +39,9 @@ pub(crate) async fn start(plan: Plan) -> Result<Arc<Node>, StartError> {
     let timers = Timers::start()?;
     let open = |setup, ear| Transport::start(setup, ear).map(|transport| (transport, ()));
     let (node, control, ()) = assemble(plan, tokio, timers, open)?;
-    let spawned = std::thread::Builder::new().name("swarm-control".to_owned()).spawn(move || control.run());
+    let desk = node.desk.clone();
+    desk.seat(control);
+    let spawned = std::thread::Builder::new().name("swarm-control".to_owned()).spawn(move || desk.run());
     if let Err(error) = spawned {
         node.stop();
         return Err(error.into());
@@ -56,7 +59,8 @@ pub(crate) fn assemble<T>(
     open: impl FnOnce(Setup, Arc<dyn Inbox>) -> Result<(Transport, T), NetError>,
 ) -> Result<(Arc<Node>, Control, T), NetError> {
     let (control, inputs) = crossbeam_channel::unbounded();
-    let ear = Arc::new(Ear::new(control.clone()));
+    let desk = Arc::new(Desk::new(control));
+    let ear = Arc::new(Ear::new(desk.clone()));
     let abilities: BTreeSet<_> = plan.kinds.abilities().collect();
     let profile = Profile {
         version: 1,
@@ -78,7 +82,7 @@ pub(crate) fn assemble<T>(
     let (transport, opened) = open(setup, ear.clone())?;
     let directory = Directory::new(transport.node(), abilities, DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
-    let parts = Parts { config: plan.config, control, transport, tokio, timers, kinds: plan.kinds, profile };
+    let parts = Parts { config: plan.config, desk, transport, tokio, timers, kinds: plan.kinds, profile };
     let node = Node::new(parts);
     ear.listen(node.clone());
     Ok((node.clone(), Control::new(node, inputs, directory, routing), opened))

@@ -11,6 +11,7 @@ use crate::directory::Tenure;
 use crate::event::Event;
 use crate::placement::Placement;
 use crate::runtime::Node;
+use crate::worker::pace::Paces;
 use crate::worker::{Home, Host, Lease};
 
 /// The lease of a node.
@@ -25,15 +26,16 @@ struct Now {
     lease: Lease,
     /// Of the cells that were started under it. They keep it, and it keeps the node.
     home: Weak<Home>,
+    paces: Arc<Paces>,
 }
 
 impl Tenancy {
-    pub(crate) fn new(placement: Placement) -> Self {
+    pub(crate) fn new(placement: Placement, paces: Paces) -> Self {
         let (lease, settled) = match placement {
             Placement::Ring => (Lease::FOREVER, true),
             Placement::Quorum { .. } => (Lease::until(Instant::START), false),
         };
-        let now = Mutex::new(Now { lease, home: Weak::new() });
+        let now = Mutex::new(Now { lease, home: Weak::new(), paces: Arc::new(paces) });
         Self { now, settled: watch::Sender::new(settled), below: AtomicBool::new(false) }
     }
 
@@ -41,7 +43,7 @@ impl Tenancy {
     fn home(&self, host: impl FnOnce() -> Arc<dyn Host>) -> Arc<Home> {
         let mut now = self.now();
         now.home.upgrade().unwrap_or_else(|| {
-            let home = Home::new(host(), now.lease.clone());
+            let home = Home::new(host(), now.lease.clone(), now.paces.clone());
             now.home = Arc::downgrade(&home);
             home
         })
@@ -69,7 +71,8 @@ impl Tenancy {
     }
 
     fn begin(&self, until: Instant) {
-        *self.now() = Now { lease: Lease::until(until), home: Weak::new() };
+        let mut now = self.now();
+        (now.lease, now.home) = (Lease::until(until), Weak::new());
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {

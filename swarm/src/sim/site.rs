@@ -192,7 +192,7 @@ impl Site {
         match part {
             Part::Io => return self.driven.turn(),
             Part::Control => {
-                let goes_on = self.control.turn(now, None);
+                let goes_on = self.control.turn(now);
                 self.sleeps = (now.instant, self.control.sleep(now.instant));
                 return goes_on;
             }

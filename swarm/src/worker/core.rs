@@ -3,13 +3,14 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 
-use swarm_net::time::Instant;
+use swarm_net::time::{Clock, Instant};
 
 use crate::epoch::Epoch;
 use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::worker::alarms::Alarms;
+use crate::worker::pace::Pace;
 use crate::worker::{Deadline, Home, Host};
 
 /// What contexts, timers and the frames of running handlers need of a cell.
@@ -106,6 +107,13 @@ impl Core {
 
     pub(crate) fn stop_requested(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Notes how long a method has taken that began then.
+    pub(crate) fn note(&self, timed: Option<(&Pace, Instant)>) {
+        if let Some(switch) = timed.and_then(|(pace, began)| pace.ran(Clock::instant().since(began))) {
+            self.host().switched(switch);
+        }
     }
 
     pub(crate) fn lend(&self) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::worker::pace::Paces;
 use crate::worker::{Host, Lease};
 
 /// Where cells live: their node, and until when they may run there.
@@ -10,11 +11,13 @@ pub struct Home {
     pub host: Arc<dyn Host>,
     /// What they were started under.
     pub lease: Lease,
+    /// How quick their methods are there.
+    pub(crate) paces: Arc<Paces>,
 }
 
 impl Home {
     /// The home of the cells that start under this lease.
-    pub fn new(host: Arc<dyn Host>, lease: Lease) -> Arc<Self> {
-        Arc::new(Self { host, lease })
+    pub(crate) fn new(host: Arc<dyn Host>, lease: Lease, paces: Arc<Paces>) -> Arc<Self> {
+        Arc::new(Self { host, lease, paces })
     }
 }

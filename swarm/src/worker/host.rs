@@ -12,6 +12,7 @@ use crate::epoch::Epoch;
 use crate::error::CallError;
 use crate::name::Name;
 use crate::timer::Timers;
+use crate::worker::pace::Switch;
 use crate::worker::{KindId, Payload};
 
 /// The node, as its cells see it.
@@ -26,6 +27,8 @@ pub trait Host: Send + Sync + 'static {
     fn pending(&self) -> &Arc<Pending>;
     /// The way of replies. One addressed to this node itself completes a slot of [`Host::pending`].
     fn outlet(&self) -> Arc<dyn Outlet>;
+    /// A method has become quick, or slow.
+    fn switched(&self, switch: Switch);
     /// A cell ended by itself; called once for a cell, outside of its locks, after its last words. The cell is
     /// [`Phase::Dead`](crate::worker::Phase::Dead) and its queue has been answered.
     fn ended(&self, name: &Name, kind: KindId, epoch: Epoch, end: End);

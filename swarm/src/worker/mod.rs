@@ -76,10 +76,12 @@ mod host;
 mod kind;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod lease;
+pub(crate) mod pace;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod parcel;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 pub(crate) mod running;
+pub(crate) mod soon;
 mod step;
 
 pub(crate) use crate::call::deadline::Deadline;

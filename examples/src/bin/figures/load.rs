@@ -96,6 +96,52 @@ pub(crate) async fn join(swarm: &Swarm, names: &Names) -> Done {
     Done { took: begun.elapsed(), failed }
 }
 
+/// Finds out which of the names are on this node, or are not.
+pub(crate) async fn at_home(swarm: &Swarm, names: &Names, home: bool) -> Vec<String> {
+    let me = swarm.node();
+    let mut found = Vec::new();
+    for i in names.from..names.from + names.count {
+        let name = names.name(i);
+        if swarm.whereis(name.as_str()).await.is_ok_and(|at| at.is_some_and(|at| (at.node == me) == home)) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// How calls went: how long each took, in order, and how long all did.
+pub(crate) struct Called {
+    pub(crate) took: Duration,
+    pub(crate) each: Vec<u64>,
+    pub(crate) failed: u64,
+}
+
+/// Has each caller call one of the names after the other.
+pub(crate) async fn call(swarm: &Swarm, found: Vec<String>, callers: usize, calls: usize) -> Called {
+    let (begun, found) = (Instant::now(), Arc::new(found));
+    let mut all = JoinSet::new();
+    for caller in 0..callers {
+        let (swarm, found) = (swarm.clone(), found.clone());
+        all.spawn(async move {
+            let (mut each, mut failed) = (Vec::with_capacity(calls / callers), 0);
+            for turn in 0..calls / callers {
+                let name = &found[(caller + turn * callers) % found.len()];
+                let begun = Instant::now();
+                failed += u64::from(swarm.at::<Tally>(name.as_str()).hit(1).await.is_err());
+                each.push(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
+            }
+            (each, failed)
+        });
+    }
+    let (mut each, mut failed) = (Vec::with_capacity(calls), 0);
+    for (some, lost) in all.join_all().await {
+        each.extend(some);
+        failed += lost;
+    }
+    each.sort_unstable();
+    Called { took: begun.elapsed(), each, failed }
+}
+
 /// What calling everybody gave.
 pub(crate) struct Reached {
     /// The sum of what they have counted.

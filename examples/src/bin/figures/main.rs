@@ -1,6 +1,6 @@
 //! The figures of the main job, measured on three processes of this machine, beside those of Elixir's Swarm:
 //! `cargo run --release -p examples --bin figures`. It starts its own processes on the loopback interface, ends by
-//! itself, and asserts nothing. One figure alone: give its name (`register`, `change`, `tell`, `memory`).
+//! itself, and asserts nothing. One figure alone: give its name (`register`, `call`, `change`, `tell`, `memory`).
 
 mod load;
 mod memory;
@@ -25,6 +25,9 @@ async fn main() -> io::Result<()> {
     table::head();
     if wanted("register") {
         table::register(&rounds::register().await?);
+    }
+    if wanted("call") {
+        table::call(&rounds::call().await?);
     }
     if wanted("change") {
         table::change(&rounds::change().await?);

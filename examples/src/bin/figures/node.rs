@@ -45,6 +45,12 @@ impl Obedient {
             ["register", ref names @ ..] => Ok(done(&load::register(self.swarm()?, &parse(names)?).await)),
             ["idle", ref names @ ..] => Ok(done(&load::idle(self.swarm()?, &parse(names)?).await)),
             ["join", ref names @ ..] => Ok(done(&load::join(self.swarm()?, &parse(names)?).await)),
+            ["call", home, callers, calls, ref names @ ..] => {
+                let found = load::at_home(self.swarm()?, &parse(names)?, home == "home").await;
+                let called = load::call(self.swarm()?, found, number(callers)?, number(calls)?).await;
+                let at = |part: usize| called.each[(called.each.len() - 1) * part / 1000];
+                Ok(format!("{} {} {} {}", called.took.as_micros(), called.failed, at(500), at(990)))
+            }
             ["pace", ref names @ ..] => {
                 self.paced = Some(Paced::start(self.swarm()?, &parse(names)?));
                 Ok(String::new())

@@ -57,6 +57,45 @@ pub(crate) async fn register() -> io::Result<Vec<Registered>> {
     Ok(rounds)
 }
 
+/// How many calls are made in a round, and to how many names.
+const CALLS: u64 = 200_000;
+const CALLED: u64 = 1_000;
+
+/// Calls from so many callers of one node, to workers there or elsewhere.
+pub(crate) struct Called {
+    pub(crate) home: bool,
+    pub(crate) callers: u64,
+    pub(crate) calls_s: Vec<u64>,
+    pub(crate) p50_ns: Vec<u64>,
+    pub(crate) p99_ns: Vec<u64>,
+    pub(crate) failed: u64,
+}
+
+/// Calls workers of a cluster of two from one node.
+pub(crate) async fn call() -> io::Result<Vec<Called>> {
+    let mut cluster = Cluster::start(2)?;
+    cluster.nodes[0].ask(&format!("register c 0 {CALLED} {CALLERS}"))?;
+    let mut all = Vec::new();
+    for home in [false, true] {
+        for callers in [1, CALLERS, 16 * CALLERS] {
+            let calls = if callers == 1 { CALLS / 4 } else { CALLS };
+            let mut called =
+                Called { home, callers, calls_s: Vec::new(), p50_ns: Vec::new(), p99_ns: Vec::new(), failed: 0 };
+            for _ in 0..ROUNDS {
+                let place = if home { "home" } else { "away" };
+                let done = cluster.nodes[0].ask(&format!("call {place} {callers} {calls} c 0 {CALLED} {CALLERS}"))?;
+                let [us, failed, p50, p99] = numbers(&done)?;
+                called.calls_s.push(calls * 1_000_000 / us.max(1));
+                called.p50_ns.push(p50);
+                called.p99_ns.push(p99);
+                called.failed += failed;
+            }
+            all.push(called);
+        }
+    }
+    Ok(all)
+}
+
 /// One round of a join, and of the crash after it.
 pub(crate) struct Changed {
     /// From the beginning of the third node's start until the last worker was where it belongs, and until the first was.

@@ -3,7 +3,7 @@
 //! Elixir's are of Swarm 3.4.0 on Elixir 1.14 and OTP 25, measured on a machine of the same kind (2 virtual CPUs) with
 //! one BEAM process a node, and several runs of each.
 
-use crate::rounds::{Calls, Changed, Registered, Told, Weighed, median};
+use crate::rounds::{Called, Calls, Changed, Registered, Told, Weighed, median};
 
 /// Swarm 3.4.0: `register_name/5` on 3 nodes from 64 processes.
 const ELIXIR_REGISTER: &str = "8,700-10,800";
@@ -32,6 +32,16 @@ pub(crate) fn register(rounds: &[Registered]) {
     let all: Vec<u64> = rounds.iter().map(|round| round.names_s).collect();
     row("register, 3 nodes, 64 callers, names/s", ELIXIR_REGISTER, &spread(&all, 1, ""));
     row("  of these failed", "", &rounds.iter().map(|round| round.failed).sum::<u64>().to_string());
+}
+
+pub(crate) fn call(all: &[Called]) {
+    for called in all {
+        let (place, callers) = (if called.home { "here" } else { "on the other node" }, called.callers);
+        row(&format!("calls/s to workers {place}, {callers} callers"), "", &spread(&called.calls_s, 1, ""));
+        row("  p50", "", &spread(&called.p50_ns, 1_000, " us"));
+        row("  p99", "", &spread(&called.p99_ns, 1_000, " us"));
+        row("  failed", "", &called.failed.to_string());
+    }
 }
 
 pub(crate) fn change(rounds: &[Changed]) {

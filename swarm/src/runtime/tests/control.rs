@@ -30,7 +30,7 @@ fn members_that_are_reported_together_are_met_in_one_turn() {
         let member = Member { id: id(other), profile: profile.clone() };
         sender.send(Input::Member(MemberEvent::Up(member))).expect("the receiver is here");
     }
-    control.turn(Clock::now(), None);
+    control.turn(Clock::now());
     assert!(inputs.is_empty(), "{} wait for the next turn", inputs.len());
     assert_eq!(site.node.routing().view().len(), NODES);
 }

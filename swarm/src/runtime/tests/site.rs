@@ -13,6 +13,7 @@ use super::notebook::Notebook;
 use crate::config::Config;
 use crate::name::Name;
 use crate::registration::Entry;
+use crate::runtime::desk::Desk;
 use crate::runtime::inbox::Ear;
 use crate::runtime::input::Input;
 use crate::runtime::node::Parts;
@@ -49,13 +50,14 @@ impl Site {
         tokio: tokio::runtime::Handle,
     ) -> Self {
         let (control, inputs) = crossbeam_channel::unbounded();
-        let ear = Arc::new(Ear::new(control.clone()));
+        let desk = Arc::new(Desk::new(control));
+        let ear = Arc::new(Ear::new(desk.clone()));
         let (transport, manual) = Transport::manual(id(me), config.net.clone());
         let mut kinds = Kinds::default();
         kinds.add(Entry::of::<Notebook>()).expect("it is the only one");
         let profile =
             Profile { version: 1, weight: 100, leaving: false, abilities: vec![Notebook::KIND.0], extra: Vec::new() };
-        let parts = Parts { config: config.clone(), control, transport, tokio, timers: timers.clone(), kinds, profile };
+        let parts = Parts { config: config.clone(), desk, transport, tokio, timers: timers.clone(), kinds, profile };
         let node = Node::new(parts);
         ear.listen(node.clone());
         let peers: BTreeMap<_, _> =

@@ -215,6 +215,7 @@ impl World {
         self.note(|| format!("{from} → {to}: {}", describe(&frame)));
         let site = &self.sites[to];
         site.ear.frame(&site.peers[&from], lane, frame.as_ref());
+        site.ear.batch();
         self.look();
         true
     }
@@ -309,7 +310,7 @@ impl World {
     /// Everything that runs on tokio runs as far as it can.
     pub(super) fn work(&mut self) {
         for site in &self.sites {
-            site.node.errands.launch(self.tokio.handle());
+            site.node.errands.launch(self.tokio.handle(), &site.node.desk);
         }
         self.tokio.block_on(async {
             for _ in 0..8 {

@@ -121,6 +121,16 @@ impl Reply {
     }
 }
 
+impl<W> Work<W> {
+    /// The id of its message.
+    pub(super) fn method(&self) -> u64 {
+        match self {
+            Self::Bytes { method, .. } => *method,
+            Self::Value(_, row) => row.method,
+        }
+    }
+}
+
 impl<W: Worker> Entry<W> {
     /// The publish that it is a part of.
     pub(super) fn publish(&self) -> Option<u64> {

@@ -36,6 +36,7 @@ use crate::name::Name;
 use crate::sync::{Mutex, MutexGuard};
 use crate::timer::Alarm;
 use crate::worker::core::Core;
+use crate::worker::soon;
 use crate::worker::{Active, Context, Home, KindId, Parcel, Undelivered, Worker};
 use entry::{Entry, Reply, Work};
 use state::{CheckedIn, CheckedOut, State};
@@ -110,6 +111,24 @@ impl<W: Worker> Cell<W> {
         Ok(())
     }
 
+    /// Queues a message that came from elsewhere. If the worker was idle, this thread runs it soon if it is quick and the thread
+    /// is one that does so, else tokio.
+    #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
+    fn push_soon(self: &Arc<Self>, entry: Entry<W>) -> Result<(), (Entry<W>, Undelivered)> {
+        let quick = soon::is_open() && self.is_quick(&entry);
+        let idle = self.lock().push(entry)?;
+        match idle {
+            Some(worker) if quick => {
+                if let Err(drain) = soon::add(self.clone().drain_quick(worker)) {
+                    self.spawn(drain);
+                }
+            }
+            Some(worker) => self.spawn(self.clone().drain(worker)),
+            None => {}
+        }
+        Ok(())
+    }
+
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.core.host().runtime().spawn(future);
     }
@@ -168,7 +187,6 @@ impl<W: Worker> AnyCell for Cell<W> {
         W::METHODS.iter().any(|known| known.id == method && known.request.cast() == fingerprint)
     }
 
-    /// Here a policy may one day run cheap handlers on the I/O thread; now all that comes as bytes goes to tokio.
     fn deliver(self: Arc<Self>, parcel: Parcel) -> Result<(), (Parcel, Undelivered)> {
         let Parcel { method, fingerprint, payload, deadline, reply, publish, unconfirmed } = parcel;
         let work = Work::Bytes { method, fingerprint, payload, publish };
@@ -178,7 +196,7 @@ impl<W: Worker> AnyCell for Cell<W> {
             Some(reply) if reply.node == self.core.host().node() => Reply::Slot(RequestId(reply.request)),
             Some(reply) => Reply::To(reply),
         };
-        match self.push(Entry { work, reply, deadline }) {
+        match self.push_soon(Entry { work, reply, deadline }) {
             // Only now the message stands in the queue, and no lock is held.
             Ok(()) => {
                 drop(unconfirmed);

@@ -1,8 +1,12 @@
 //! Owns the running of queued messages, one after the other, on tokio. Generic over the worker only.
 //! Never starts a message that is past its due time, nor any when the node's lease is over.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
+use swarm_net::time::{Clock, Instant};
 use tokio::task::coop;
 
 use super::Cell;
@@ -11,8 +15,12 @@ use super::guard::{Guarded, guarded};
 use super::ran::Ran;
 use crate::call::pending::Answer;
 use crate::error::CallError;
+use crate::worker::pace::Pace;
 use crate::worker::running::Awaited;
 use crate::worker::{Active, Later, Payload, Step, Worker};
+
+/// How many messages of one worker are run in a row on a thread that has other things to do.
+const QUICK_RUNS_MAX: usize = 64;
 
 impl<W: Worker> Cell<W> {
     /// Brings the worker back and runs whatever waits for it.
@@ -31,6 +39,28 @@ impl<W: Worker> Cell<W> {
             };
             next = self.check_in(worker);
             coop::consume_budget().await;
+        }
+    }
+
+    /// The same on a thread that has other things to do: as long as what waits is quick, and not for ever.
+    pub(super) async fn drain_quick(self: Arc<Self>, worker: Box<W>) {
+        let mut next = self.check_in(worker);
+        for _ in 0..QUICK_RUNS_MAX {
+            match next {
+                Some((worker, entry)) if self.is_quick(&entry) => {
+                    let Some(worker) = self.serve(worker, entry).await else {
+                        return;
+                    };
+                    next = self.check_in(worker);
+                }
+                next_one => {
+                    next = next_one;
+                    break;
+                }
+            }
+        }
+        if let Some((worker, entry)) = next {
+            self.spawn(self.clone().drain_from(worker, entry));
         }
     }
 
@@ -53,6 +83,7 @@ impl<W: Worker> Cell<W> {
         }
         let Entry { work, reply, deadline } = entry;
         self.core.set_due(deadline.due);
+        let timed = self.pace(&work).map(|pace| (pace, Clock::instant()));
         let ran = match work {
             Work::Value(message, row) => {
                 guarded(&self.core, Awaited::Nobody, || Ran::from((row.run)(self.active(worker), message)))
@@ -69,6 +100,11 @@ impl<W: Worker> Cell<W> {
                 }
             }
         };
+        let ran = match ran {
+            Ok(Ran::Later(later)) => return self.begin(later, reply, timed).await,
+            ran => ran,
+        };
+        self.core.note(timed);
         match ran {
             Ok(Ran::Done(worker, answer)) => {
                 reply.send(&self.core, Ok(answer));
@@ -78,13 +114,50 @@ impl<W: Worker> Cell<W> {
                 reply.send(&self.core, Err(self.core.mismatch(malformed.to_string())));
                 Some(worker)
             }
-            Ok(Ran::Later(later)) => self.complete(later, reply).await,
+            Ok(Ran::Later(_)) => unreachable!("a handler that waits was begun above"),
             Err(text) => self.fail(text, reply),
         }
     }
 
+    /// Runs a handler up to where it waits, which is what its thread is held up by, and then to its end.
+    async fn begin(
+        self: &Arc<Self>,
+        later: Later<W, Answer>,
+        reply: Reply,
+        timed: Option<(&Pace, Instant)>,
+    ) -> Option<Box<W>> {
+        let mut handler = Guarded::new(self.clone(), later);
+        let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut handler).poll(cx))).await;
+        self.core.note(timed);
+        let result = match first {
+            Poll::Ready(result) => result,
+            Poll::Pending => handler.await,
+        };
+        self.completed(result, reply)
+    }
+
+    /// How long runs of this have taken, if that is counted.
+    fn pace(&self, work: &Work<W>) -> Option<&Pace> {
+        self.pace_of(work.method())
+    }
+
+    pub(super) fn pace_of(&self, method: u64) -> Option<&Pace> {
+        let row = W::METHODS.iter().position(|known| known.id == method)?;
+        self.core.home.paces.method(W::KIND, row)
+    }
+
+    /// Whether it may run on a thread that has other things to do.
+    pub(super) fn is_quick(&self, entry: &Entry<W>) -> bool {
+        !W::OPTIONS.pool && self.pace(&entry.work).is_some_and(Pace::is_quick)
+    }
+
     async fn complete(self: &Arc<Self>, later: Later<W, Answer>, reply: Reply) -> Option<Box<W>> {
-        match Guarded::new(self.clone(), later).await {
+        let result = Guarded::new(self.clone(), later).await;
+        self.completed(result, reply)
+    }
+
+    fn completed(self: &Arc<Self>, result: Result<(Active<W>, Answer), String>, reply: Reply) -> Option<Box<W>> {
+        match result {
             Ok((at, answer)) => {
                 reply.send(&self.core, Ok(answer));
                 Some(at.worker)

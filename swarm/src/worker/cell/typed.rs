@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use swarm_net::node::NodeId;
+use swarm_net::time::Clock;
 use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::coop;
 
@@ -21,6 +22,7 @@ use crate::call::pending::{Answer, Place, Ticket, Waiting};
 use crate::error::{CallError, Executed};
 use crate::message::{Message, decode};
 use crate::name::Name;
+use crate::worker::pace::{self, Pace};
 use crate::worker::running::{self, Awaited, DEPTH_MAX};
 use crate::worker::{Active, Call, Cast, Deadline, Input, Later, Step, Undelivered, Worker};
 
@@ -95,7 +97,8 @@ impl<W: Worker> Cell<W> {
         if !self.core.may_run() {
             return Called::Done(Err(self.core.no_quorum(Executed::No)));
         }
-        if runs_here::<W>() {
+        let pace = self.pace_of(M::ID);
+        if runs_here::<W>(pace) {
             // Without this a loop of inline calls would never let its thread's timers and other tasks run.
             match coop::poll_proceed(cx) {
                 Poll::Pending => return Called::Yield(message),
@@ -104,7 +107,7 @@ impl<W: Worker> Cell<W> {
             match self.check_out_soon() {
                 CheckedOut::Worker(worker) => {
                     let run = move |at| <W as Call<M>>::run(at, Input::Value(message));
-                    return match self.run_here(worker, deadline, Awaited::Below, cx, run) {
+                    return match self.run_here(worker, deadline, (Awaited::Below, pace), cx, run) {
                         Polled::Done(reply) => Called::Done(self.core.in_time(Ok(reply))),
                         Polled::Failed(error) => Called::Done(Err(error)),
                         Polled::Later(later) => match self.move_to_task(forget(later, value), deadline) {
@@ -132,12 +135,13 @@ impl<W: Worker> Cell<W> {
     where
         W: Cast<M>,
     {
-        if self.core.may_run() && runs_here::<W>() && coop::has_budget_remaining() {
+        let pace = self.pace_of(M::ID);
+        if self.core.may_run() && runs_here::<W>(pace) && coop::has_budget_remaining() {
             match self.check_out_soon() {
                 CheckedOut::Worker(worker) => {
                     let mut cx = TaskContext::from_waker(Waker::noop());
                     let run = move |at| <W as Cast<M>>::run(at, Input::Value(message));
-                    match self.run_here(worker, Deadline::NEVER, Awaited::Nobody, &mut cx, run) {
+                    match self.run_here(worker, Deadline::NEVER, (Awaited::Nobody, pace), &mut cx, run) {
                         Polled::Done(()) => {}
                         Polled::Failed(error) => {
                             tracing::debug!(name = %self.core.name, %error, "a cast was not run to its end");
@@ -186,15 +190,17 @@ impl<W: Worker> Cell<W> {
         self: &Arc<Self>,
         worker: Box<W>,
         deadline: Deadline,
-        awaited: Awaited,
+        (awaited, pace): (Awaited, Option<&Pace>),
         cx: &mut TaskContext<'_>,
         run: impl FnOnce(Active<W>) -> Step<W, R>,
     ) -> Polled<W, R> {
         let _runtime = self.runtime_if_none();
         self.core.set_due(deadline.due);
+        let timed = pace.filter(|pace| !pace.is_quick() || pace::is_sampled()).map(|pace| (pace, Clock::instant()));
         let ran = match guarded(&self.core, awaited, || Ran::from(run(self.active(worker)))) {
             Ok(Ran::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => {
+                    self.core.note(timed);
                     self.core.give_back();
                     return Polled::Later(later);
                 }
@@ -206,6 +212,7 @@ impl<W: Worker> Cell<W> {
             },
             ran => ran,
         };
+        self.core.note(timed);
         match ran {
             Ok(Ran::Done(worker, reply)) => {
                 self.bring_back(worker);
@@ -274,9 +281,10 @@ impl<W: Worker> Cell<W> {
     }
 }
 
-/// Whether messages to a `W` may run on this stack.
-fn runs_here<W: Worker>() -> bool {
-    !W::OPTIONS.pool && running::depth() < DEPTH_MAX
+/// Whether messages to a `W` may run on this stack: by a caller, who has to wait for them anyway, unless that is known to
+/// take long. Then others, on other cores, can go on meanwhile.
+fn runs_here<W: Worker>(pace: Option<&Pace>) -> bool {
+    !W::OPTIONS.pool && !pace.is_some_and(Pace::is_slow) && running::depth() < DEPTH_MAX
 }
 
 impl<W: Worker> Entry<W> {

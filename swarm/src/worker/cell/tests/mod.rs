@@ -28,6 +28,7 @@ use crate::error::CallError;
 use crate::message::{Fingerprint, Message, Schema, decode, encode};
 use crate::name::Name;
 use crate::timer::Timers;
+use crate::worker::pace::Switch;
 use crate::worker::{
     Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Home, Host, Input, KindId,
     Lease, Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
@@ -75,6 +76,7 @@ impl Host for Node {
     fn outlet(&self) -> Arc<dyn Outlet> {
         self.replies.clone()
     }
+    fn switched(&self, _: Switch) {}
     fn ended(&self, name: &Name, _: KindId, _: Epoch, end: End) {
         self.ended.send((name.clone(), end)).ok();
     }
@@ -110,7 +112,7 @@ impl Bench {
     }
 
     fn home(&self) -> Arc<Home> {
-        Home::new(self.node.clone(), self.lease.clone())
+        Home::new(self.node.clone(), self.lease.clone(), Arc::default())
     }
 
     /// A running cell that nothing can start again.

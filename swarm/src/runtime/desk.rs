@@ -1,0 +1,216 @@
+//! Owns who runs the control of a node, and when: one thread at a time, and small things whoever has them at hand, since a
+//! hop to another thread costs more than most of what there is to do. What is large, due, or left over is the control thread's.
+//! Never leaves an input lying while nobody has promised to look.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use swarm_net::time::{Clock, Instant};
+
+use crate::runtime::control::Control;
+use crate::runtime::input::Input;
+
+/// How long the control thread waits for a turn that somebody has promised, before it takes it itself. A thread of tokio
+/// that user code holds up keeps its promises late.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// How many turns in a row are taken by a thread that has other things to do.
+const BRIEF_TURNS_MAX: usize = 4;
+
+/// Where the inputs of one node's control wait, and those who work them off meet.
+pub(crate) struct Desk {
+    inputs: Sender<Input>,
+    /// Empty before the node's begin and after its end, and in tests that turn the control by hand.
+    seat: Mutex<Option<Box<Control>>>,
+    thread: OnceLock<Thread>,
+    /// The control thread is to take a turn, whatever was promised.
+    called: AtomicBool,
+    /// Somebody else takes a turn soon.
+    promised: AtomicBool,
+    /// When the control thread looks by itself, as far as it sleeps: nanoseconds of the clock.
+    alarm: AtomicU64,
+}
+
+impl Desk {
+    pub(crate) fn new(inputs: Sender<Input>) -> Self {
+        Self {
+            inputs,
+            seat: Mutex::default(),
+            thread: OnceLock::new(),
+            called: AtomicBool::new(false),
+            promised: AtomicBool::new(false),
+            alarm: AtomicU64::new(0),
+        }
+    }
+
+    /// The control that is to be run here.
+    pub(crate) fn seat(&self, mut control: Control) {
+        control.begin(Clock::now());
+        *self.lock() = Some(Box::new(control));
+    }
+
+    /// Leaves something to the control thread.
+    pub(crate) fn hand(&self, input: Input) {
+        self.add(input);
+        self.call();
+    }
+
+    /// Adds something for a [`turn`](Self::turn) that this thread takes before it does anything that may take long.
+    pub(crate) fn add(&self, input: Input) {
+        // It fails only after the node's end.
+        drop(self.inputs.send(input));
+    }
+
+    /// Adds something for a turn that this thread takes soon. True if nobody else had promised one.
+    pub(crate) fn promise(&self, input: Input) -> bool {
+        self.add(input);
+        let first = !self.promised.swap(true, Ordering::SeqCst);
+        if first && self.alarm.load(Ordering::SeqCst) > nanos(Clock::instant() + PATIENCE) {
+            self.wake();
+        }
+        first
+    }
+
+    /// Takes the turn that was promised, after all that is ready to run now: with it, others may have added to it.
+    pub(crate) fn keep_promise(&self) -> Promised<'_> {
+        Promised { desk: self, yielded: false, kept: false }
+    }
+
+    /// Works off what waits, as far as it is small, unless somebody does so already: that one looks again. Never waits.
+    pub(crate) fn turn(&self) {
+        if self.inputs.is_empty() {
+            return;
+        }
+        // Between this and the look at the lock, and in `left_over` the other way round: one of the two sees the other.
+        fence(Ordering::SeqCst);
+        for _ in 0..BRIEF_TURNS_MAX {
+            let mut seat = match self.seat.try_lock() {
+                Ok(seat) => seat,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            // Out of its seat while it runs: if it panics, the node has no control any more, and nobody waits for it.
+            let Some(mut control) = seat.take() else { return };
+            self.promised.store(false, Ordering::SeqCst);
+            let now = Clock::now();
+            let done = control.brief_turn(now);
+            let due = nanos(now.instant + control.sleep(now.instant));
+            *seat = Some(control);
+            drop(seat);
+            if !done || due < self.alarm.load(Ordering::SeqCst) {
+                return self.call();
+            }
+            if !self.left_over() {
+                return;
+            }
+        }
+        self.call();
+    }
+
+    /// What the control thread does until the node stops.
+    pub(crate) fn run(&self) {
+        // It is this thread's alone.
+        let _ = self.thread.set(thread::current());
+        loop {
+            self.called.store(false, Ordering::SeqCst);
+            let Some(until) = self.full_turn() else { break };
+            if !self.left_over() {
+                self.rest(until);
+            }
+        }
+    }
+
+    /// All that there is to do; then when something is due. None at the end of the node.
+    fn full_turn(&self) -> Option<Instant> {
+        let mut seat = self.lock();
+        let mut control = seat.take()?;
+        self.promised.store(false, Ordering::SeqCst);
+        if !control.turn(Clock::now()) {
+            control.stop();
+            return None;
+        }
+        let now = Clock::instant();
+        let until = now + control.sleep(now);
+        self.alarm.store(nanos(until), Ordering::SeqCst);
+        *seat = Some(control);
+        Some(until)
+    }
+
+    /// Sleeps until it is called, or until then.
+    fn rest(&self, until: Instant) {
+        while !self.called.load(Ordering::SeqCst) {
+            let left = until.since(Clock::instant());
+            if left.is_zero() {
+                return;
+            }
+            if self.promised.load(Ordering::SeqCst) {
+                self.alarm.store(nanos(Clock::instant() + PATIENCE), Ordering::SeqCst);
+                return thread::park_timeout(left.min(PATIENCE));
+            }
+            thread::park_timeout(left);
+        }
+    }
+
+    /// Whether something was added too late for the turn that has just ended, by who found it under way.
+    fn left_over(&self) -> bool {
+        fence(Ordering::SeqCst);
+        !self.inputs.is_empty()
+    }
+
+    fn call(&self) {
+        if !self.called.swap(true, Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Control>>> {
+        self.seat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A turn that will be taken: by this task, or if it is dropped before, by the control thread.
+#[must_use = "nobody takes the turn else"]
+pub(crate) struct Promised<'a> {
+    desk: &'a Desk,
+    yielded: bool,
+    kept: bool,
+}
+
+impl Future for Promised<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !std::mem::replace(&mut self.yielded, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.kept = true;
+        self.desk.turn();
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Promised<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.desk.call();
+        }
+    }
+}
+
+fn nanos(at: Instant) -> u64 {
+    at.as_nanos()
+}

@@ -1,0 +1,148 @@
+//! Owns what is known of how long the methods of a worker type take on this node, and so where they run: what is quick is
+//! run by whoever has its message at hand, since a hop to another thread costs more; what is slow would hold that thread up.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::worker::KindId;
+
+/// The longest run that is quick: what a few hops to other threads cost.
+const QUICK_MAX: Duration = Duration::from_micros(50);
+
+/// So many quick runs in a row make a method quick.
+const PROBATION: u32 = 32;
+
+/// Of the runs of quick methods by their callers, one in so many is timed.
+const SAMPLED: u32 = 32;
+
+/// How one method, or `init`, has done lately.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// How many quick runs in a row are wanted before it counts as quick.
+    wanted: AtomicU32,
+    /// It was quick before.
+    demoted: AtomicBool,
+}
+
+/// What a run has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// It is run on the spot from now on.
+    ToSpot,
+    /// It is run on tokio from now on.
+    ToPool,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { wanted: AtomicU32::new(PROBATION), demoted: AtomicBool::new(false) }
+    }
+}
+
+impl Pace {
+    /// Whether it may run on a thread that has other things to do.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether it is known to take long.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.demoted.load(Ordering::Relaxed) && !self.is_quick()
+    }
+
+    /// It ran, and took so long. Runs at the same time may miss one another, which only delays a switch by a run.
+    pub(crate) fn ran(&self, took: Duration) -> Option<Switch> {
+        let wanted = self.wanted.load(Ordering::Relaxed);
+        if took > QUICK_MAX {
+            self.demoted.store(true, Ordering::Relaxed);
+            let was_quick = self.wanted.swap(PROBATION, Ordering::Relaxed) == 0;
+            return was_quick.then_some(Switch::ToPool);
+        }
+        if wanted == 0 {
+            return None;
+        }
+        let last = self.wanted.compare_exchange(wanted, wanted - 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        (last && wanted == 1).then_some(Switch::ToSpot)
+    }
+}
+
+/// Whether this run by a caller is one of those that are timed: reading the clock takes as long as the rest of the run.
+pub(crate) fn is_sampled() -> bool {
+    thread_local!(static RUNS: Cell<u32> = const { Cell::new(0) });
+    RUNS.set(RUNS.get().wrapping_add(1));
+    RUNS.get().is_multiple_of(SAMPLED)
+}
+
+/// The paces of all worker types of a node. One that is not in it is not counted, and runs on tokio.
+#[derive(Debug, Default)]
+pub(crate) struct Paces(Box<[(KindId, Kind)]>);
+
+/// Those of one worker type.
+#[derive(Debug)]
+struct Kind {
+    init: Pace,
+    methods: Box<[Pace]>,
+}
+
+impl Paces {
+    /// Of these types, each with so many methods.
+    pub(crate) fn of(kinds: impl Iterator<Item = (KindId, usize)>) -> Self {
+        let pace = |(kind, methods)| {
+            (kind, Kind { init: Pace::default(), methods: (0..methods).map(|_| Pace::default()).collect() })
+        };
+        Self(kinds.map(pace).collect())
+    }
+
+    /// That of `init`.
+    pub(crate) fn init(&self, kind: KindId) -> Option<&Pace> {
+        self.kind(kind).map(|kind| &kind.init)
+    }
+
+    /// That of a method, by its row in the table.
+    pub(crate) fn method(&self, kind: KindId, row: usize) -> Option<&Pace> {
+        self.kind(kind)?.methods.get(row)
+    }
+
+    fn kind(&self, kind: KindId) -> Option<&Kind> {
+        // They are a few, side by side.
+        self.0.iter().find(|(known, _)| *known == kind).map(|(_, paces)| paces)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_micros(51);
+
+    #[test]
+    fn so_many_quick_runs_in_a_row_make_it_quick_and_one_long_one_slow() {
+        let pace = Pace::default();
+        assert!(!pace.is_quick() && !pace.is_slow(), "nothing is known of it");
+        for _ in 1..PROBATION {
+            assert_eq!(pace.ran(QUICK_MAX), None);
+        }
+        assert!(!pace.is_quick());
+        assert_eq!(pace.ran(QUICK_MAX), Some(Switch::ToSpot));
+        assert!(pace.is_quick());
+        assert_eq!(pace.ran(QUICK_MAX), None, "it is already");
+        assert_eq!(pace.ran(LONG), Some(Switch::ToPool));
+        assert!(pace.is_slow());
+        assert_eq!(pace.ran(LONG), None, "it is already");
+    }
+
+    #[test]
+    fn a_long_run_in_between_begins_the_count_again() {
+        let pace = Pace::default();
+        for _ in 1..PROBATION {
+            pace.ran(Duration::ZERO);
+        }
+        assert_eq!(pace.ran(LONG), None, "it was not quick yet");
+        for _ in 1..PROBATION {
+            assert_eq!(pace.ran(Duration::ZERO), None);
+        }
+        assert_eq!(pace.ran(Duration::ZERO), Some(Switch::ToSpot));
+        assert!(!pace.is_slow());
+    }
+}
