@@ -108,7 +108,8 @@ impl Peer {
         }
     }
 
-    fn announce(self: &Arc<Self>, lane: Lane) {
+    /// Has what waits on a lane written by the I/O thread.
+    pub fn announce(self: &Arc<Self>, lane: Lane) {
         if !self.lane(lane).announced.swap(true, Ordering::SeqCst) {
             self.commands.send(Command::Ready(Arc::clone(self), lane));
         }

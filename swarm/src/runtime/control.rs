@@ -1,4 +1,4 @@
-//! Owns the control thread of a node: it feeds the directory and the open requests, one event at a time, and does what
+//! Owns the control of a node: it feeds the directory and the open requests, one event at a time, and does what
 //! they want done. Never runs user code and never waits for anything but its own queue.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,7 @@ use crate::directory::{Action, Answer, Ask, Directory, Event, Message, Notice, R
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Outbox};
+use crate::runtime::desk::Shift;
 use crate::runtime::input::{BRIEF_WEIGHT_MAX, Input, Left, TURN_WEIGHT_MAX};
 use crate::runtime::requests::Requests;
 use crate::runtime::routing::Routing;
@@ -147,7 +148,7 @@ impl Control {
     }
 
     /// Works off what waits as far as it is small, and leaves what is due. False if something waits that must not.
-    pub(crate) fn brief_turn(&mut self, now: Now) -> bool {
+    fn small_turn(&mut self, now: Now) -> bool {
         let mut weight = 0;
         while self.next.is_none()
             && weight < BRIEF_WEIGHT_MAX
@@ -162,11 +163,6 @@ impl Control {
         }
         self.send();
         self.next.is_none() && weight < BRIEF_WEIGHT_MAX
-    }
-
-    /// The end: whoever waits is told.
-    pub(crate) fn stop(&mut self) {
-        self.requests.stop();
     }
 
     fn next_timeout(&self) -> Option<Instant> {
@@ -442,6 +438,22 @@ impl Control {
 
     fn malformed(&self, from: NodeId, what: &str) {
         tracing::warn!(node = %self.node.id(), peer = %from, "a frame of {what} could not be read and was dropped");
+    }
+}
+
+impl Shift for Control {
+    fn full_turn(&mut self) -> Option<Instant> {
+        if !self.turn(Clock::now()) {
+            self.requests.stop();
+            return None;
+        }
+        let now = Clock::instant();
+        Some(now + self.sleep(now))
+    }
+
+    fn brief_turn(&mut self) -> Option<Instant> {
+        let now = Clock::now();
+        self.small_turn(now).then(|| now.instant + self.sleep(now.instant))
     }
 }
 

@@ -4,11 +4,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{OnceLock, PoisonError, TryLockError};
 use std::task::{Context, Poll};
-use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
@@ -16,6 +13,7 @@ use swarm_net::time::{Clock, Instant};
 
 use crate::runtime::control::Control;
 use crate::runtime::input::Input;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Thread, current, fence, park_timeout};
 
 /// How long the control thread waits for a turn that somebody has promised, before it takes it itself. A thread of tokio
 /// that user code holds up keeps its promises late.
@@ -24,11 +22,20 @@ const PATIENCE: Duration = Duration::from_millis(2);
 /// How many turns in a row are taken by a thread that has other things to do.
 const BRIEF_TURNS_MAX: usize = 4;
 
+/// What is run at a desk.
+pub(crate) trait Shift {
+    /// Does all that there is to do. When something is due next; `None` at the end.
+    fn full_turn(&mut self) -> Option<Instant>;
+
+    /// Does what waits and is small. When something is due next; `None` if something waits that must not.
+    fn brief_turn(&mut self) -> Option<Instant>;
+}
+
 /// Where the inputs of one node's control wait, and those who work them off meet.
-pub(crate) struct Desk {
-    inputs: Sender<Input>,
+pub(crate) struct Desk<C = Control, I = Input> {
+    inputs: Sender<I>,
     /// Empty before the node's begin and after its end, and in tests that turn the control by hand.
-    seat: Mutex<Option<Box<Control>>>,
+    seat: Mutex<Option<Box<C>>>,
     thread: OnceLock<Thread>,
     /// The control thread is to take a turn, whatever was promised.
     called: AtomicBool,
@@ -38,11 +45,11 @@ pub(crate) struct Desk {
     alarm: AtomicU64,
 }
 
-impl Desk {
-    pub(crate) fn new(inputs: Sender<Input>) -> Self {
+impl<C: Shift, I> Desk<C, I> {
+    pub(crate) fn new(inputs: Sender<I>) -> Self {
         Self {
             inputs,
-            seat: Mutex::default(),
+            seat: Mutex::new(None),
             thread: OnceLock::new(),
             called: AtomicBool::new(false),
             promised: AtomicBool::new(false),
@@ -51,25 +58,24 @@ impl Desk {
     }
 
     /// The control that is to be run here.
-    pub(crate) fn seat(&self, mut control: Control) {
-        control.begin(Clock::now());
+    pub(crate) fn seat(&self, control: C) {
         *self.lock() = Some(Box::new(control));
     }
 
     /// Leaves something to the control thread.
-    pub(crate) fn hand(&self, input: Input) {
+    pub(crate) fn hand(&self, input: I) {
         self.add(input);
         self.call();
     }
 
     /// Adds something for a [`turn`](Self::turn) that this thread takes before it does anything that may take long.
-    pub(crate) fn add(&self, input: Input) {
+    pub(crate) fn add(&self, input: I) {
         // It fails only after the node's end.
         drop(self.inputs.send(input));
     }
 
     /// Adds something for a turn that this thread takes soon. True if nobody else had promised one.
-    pub(crate) fn promise(&self, input: Input) -> bool {
+    pub(crate) fn promise(&self, input: I) -> bool {
         self.add(input);
         let first = !self.promised.swap(true, Ordering::SeqCst);
         if first && self.alarm.load(Ordering::SeqCst) > nanos(Clock::instant() + PATIENCE) {
@@ -78,8 +84,16 @@ impl Desk {
         first
     }
 
+    /// Does something on this thread before anything else goes on here, though it may take long.
+    pub(crate) fn do_now(&self, input: I) {
+        self.add(input);
+        self.full_turn();
+        // It has to look anew when it is to look.
+        self.call();
+    }
+
     /// Takes the turn that was promised, after all that is ready to run now: with it, others may have added to it.
-    pub(crate) fn keep_promise(&self) -> Promised<'_> {
+    pub(crate) fn keep_promise(&self) -> Promised<'_, C, I> {
         Promised { desk: self, yielded: false, kept: false }
     }
 
@@ -99,12 +113,10 @@ impl Desk {
             // Out of its seat while it runs: if it panics, the node has no control any more, and nobody waits for it.
             let Some(mut control) = seat.take() else { return };
             self.promised.store(false, Ordering::SeqCst);
-            let now = Clock::now();
-            let done = control.brief_turn(now);
-            let due = nanos(now.instant + control.sleep(now.instant));
+            let due = control.brief_turn();
             *seat = Some(control);
             drop(seat);
-            if !done || due < self.alarm.load(Ordering::SeqCst) {
+            if due.is_none_or(|due| nanos(due) < self.alarm.load(Ordering::SeqCst)) {
                 return self.call();
             }
             if !self.left_over() {
@@ -117,7 +129,7 @@ impl Desk {
     /// What the control thread does until the node stops.
     pub(crate) fn run(&self) {
         // It is this thread's alone.
-        let _ = self.thread.set(thread::current());
+        let _ = self.thread.set(current());
         loop {
             self.called.store(false, Ordering::SeqCst);
             let Some(until) = self.full_turn() else { break };
@@ -132,12 +144,7 @@ impl Desk {
         let mut seat = self.lock();
         let mut control = seat.take()?;
         self.promised.store(false, Ordering::SeqCst);
-        if !control.turn(Clock::now()) {
-            control.stop();
-            return None;
-        }
-        let now = Clock::instant();
-        let until = now + control.sleep(now);
+        let until = control.full_turn()?;
         self.alarm.store(nanos(until), Ordering::SeqCst);
         *seat = Some(control);
         Some(until)
@@ -152,9 +159,9 @@ impl Desk {
             }
             if self.promised.load(Ordering::SeqCst) {
                 self.alarm.store(nanos(Clock::instant() + PATIENCE), Ordering::SeqCst);
-                return thread::park_timeout(left.min(PATIENCE));
+                return park_timeout(left.min(PATIENCE));
             }
-            thread::park_timeout(left);
+            park_timeout(left);
         }
     }
 
@@ -176,20 +183,20 @@ impl Desk {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Box<Control>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Box<C>>> {
         self.seat.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A turn that will be taken: by this task, or if it is dropped before, by the control thread.
 #[must_use = "nobody takes the turn else"]
-pub(crate) struct Promised<'a> {
-    desk: &'a Desk,
+pub(crate) struct Promised<'a, C: Shift, I> {
+    desk: &'a Desk<C, I>,
     yielded: bool,
     kept: bool,
 }
 
-impl Future for Promised<'_> {
+impl<C: Shift, I> Future for Promised<'_, C, I> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -203,7 +210,7 @@ impl Future for Promised<'_> {
     }
 }
 
-impl Drop for Promised<'_> {
+impl<C: Shift, I> Drop for Promised<'_, C, I> {
     fn drop(&mut self) {
         if !self.kept {
             self.desk.call();
@@ -214,3 +221,8 @@ impl Drop for Promised<'_> {
 fn nanos(at: Instant) -> u64 {
     at.as_nanos()
 }
+
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
+mod tests;

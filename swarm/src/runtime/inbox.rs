@@ -44,7 +44,6 @@ impl Ear {
     fn node(&self) -> &Arc<Node> {
         self.node.wait()
     }
-
 }
 
 impl Inbox for Ear {
@@ -140,7 +139,7 @@ impl Inbox for Ear {
 
     fn late(&self, by: Duration) {
         if by > self.node().config().stall_limit() {
-            self.desk.hand(Input::Stalled(by));
+            self.desk.do_now(Input::Stalled(by));
         }
     }
 

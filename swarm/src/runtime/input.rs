@@ -71,7 +71,9 @@ impl Input {
         match self {
             Self::Directory(..) | Self::Asks(..) | Self::Answers(..) => self.weight() < BRIEF_WEIGHT_MAX,
             Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::Look => true,
-            Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Leave(..) | Self::LetGo(_) | Self::Stop => false,
+            Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Leave(..) | Self::LetGo(_) | Self::Stop => {
+                false
+            }
         }
     }
 }

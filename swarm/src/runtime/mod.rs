@@ -1,5 +1,5 @@
-//! The runtime of one node: what its threads share, and how a call finds its worker. The control plane's machines run on
-//! their own thread ([`control`]); calls never enter them.
+//! The runtime of one node: what its threads share, and how a call finds its worker. The control plane's machines run at one
+//! [`desk`], one thread at a time; calls never enter them.
 
 mod answering;
 mod batch;

@@ -8,6 +8,7 @@ use swarm_net::discovery::Discovery;
 use swarm_net::error::NetError;
 use swarm_net::filter::NodeFilter;
 use swarm_net::member::Profile;
+use swarm_net::time::Clock;
 use swarm_net::transport::{Inbox, Setup, Transport};
 use tokio::runtime::Handle;
 
@@ -38,8 +39,9 @@ pub(crate) async fn start(plan: Plan) -> Result<Arc<Node>, StartError> {
     let tokio = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
     let timers = Timers::start()?;
     let open = |setup, ear| Transport::start(setup, ear).map(|transport| (transport, ()));
-    let (node, control, ()) = assemble(plan, tokio, timers, open)?;
+    let (node, mut control, ()) = assemble(plan, tokio, timers, open)?;
     let desk = node.desk.clone();
+    control.begin(Clock::now());
     desk.seat(control);
     let spawned = std::thread::Builder::new().name("swarm-control".to_owned()).spawn(move || desk.run());
     if let Err(error) = spawned {

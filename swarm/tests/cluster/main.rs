@@ -7,6 +7,7 @@ mod groups;
 mod handles;
 mod handoff;
 mod order;
+mod pace;
 mod quorum;
 mod registry;
 mod relay;

@@ -115,18 +115,20 @@ impl<W: Worker> Cell<W> {
     /// is one that does so, else tokio.
     #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
     fn push_soon(self: &Arc<Self>, entry: Entry<W>) -> Result<(), (Entry<W>, Undelivered)> {
-        let quick = soon::is_open() && self.is_quick(&entry);
-        let idle = self.lock().push(entry)?;
-        match idle {
-            Some(worker) if quick => {
-                if let Err(drain) = soon::add(self.clone().drain_quick(worker)) {
+        if !soon::is_open() || !self.is_quick(&entry) {
+            return self.push(entry);
+        }
+        let mut state = self.lock();
+        match state.take_idle() {
+            Some(worker) => {
+                drop(state);
+                if let Err(drain) = soon::add(self.clone().drain_quick(worker, entry)) {
                     self.spawn(drain);
                 }
+                Ok(())
             }
-            Some(worker) => self.spawn(self.clone().drain(worker)),
-            None => {}
+            None => state.push(entry).map(|idle| debug_assert!(idle.is_none(), "it was not idle")),
         }
-        Ok(())
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {

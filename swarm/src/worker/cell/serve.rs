@@ -43,8 +43,9 @@ impl<W: Worker> Cell<W> {
     }
 
     /// The same on a thread that has other things to do: as long as what waits is quick, and not for ever.
-    pub(super) async fn drain_quick(self: Arc<Self>, worker: Box<W>) {
-        let mut next = self.check_in(worker);
+    pub(super) async fn drain_quick(self: Arc<Self>, worker: Box<W>, entry: Entry<W>) {
+        // It may have been halted since.
+        let mut next = self.lock().put_back(worker, entry);
         for _ in 0..QUICK_RUNS_MAX {
             match next {
                 Some((worker, entry)) if self.is_quick(&entry) => {

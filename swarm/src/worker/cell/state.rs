@@ -121,6 +121,23 @@ impl<W: Worker> State<W> {
         CheckedIn::Idle
     }
 
+    /// The worker, if it is idle and runs: nothing waits for it then.
+    pub(super) fn take_idle(&mut self) -> Option<Box<W>> {
+        if self.runs() { self.worker.take() } else { None }
+    }
+
+    /// Puts a message back that was taken out with the worker and has not begun, if messages are not run any more.
+    pub(super) fn put_back(&mut self, worker: Box<W>, entry: Entry<W>) -> Option<(Box<W>, Entry<W>)> {
+        if self.runs() {
+            return Some((worker, entry));
+        }
+        self.extras().queue.push_front(entry);
+        match self.check_in(worker) {
+            CheckedIn::Idle => None,
+            CheckedIn::Next(worker, entry) => Some((worker, entry)),
+        }
+    }
+
     /// Queues a message. If the worker was idle it comes back, to be run with the queue.
     #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
     pub(super) fn push(&mut self, entry: Entry<W>) -> Result<Option<Box<W>>, (Entry<W>, Undelivered)> {
