@@ -1,5 +1,7 @@
 //! Owns the records of a partition, found by their names. Never decides what stands in one.
 
+use std::ops::Range;
+
 use rkyv::rancor::Fallible;
 use rkyv::with::{ArchiveWith, DeserializeWith, SerializeWith};
 use rkyv::{Archive, Deserialize, Place, Serialize};
@@ -29,6 +31,9 @@ struct Slot {
 impl Table {
     /// A table grows by one part in so many: little that nobody uses, and not too many copies of the rest.
     const SPARE: usize = 4;
+
+    /// So far from where it is expected a hash is looked for first: in tables of a hundred names it is seldom farther.
+    const NEAR: usize = 4;
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
@@ -106,7 +111,27 @@ impl Table {
     /// Where a name is, or where it belongs.
     fn find(&self, name: &Name) -> Result<usize, usize> {
         let hash = part(name);
-        self.slots.binary_search_by(|slot| slot.hash.cmp(&hash).then_with(|| slot.record.name().cmp(name)))
+        let near = self.near(hash);
+        let place = self.slots[near.clone()]
+            .binary_search_by(|slot| slot.hash.cmp(&hash).then_with(|| slot.record.name().cmp(name)));
+        place.map(|place| near.start + place).map_err(|place| near.start + place)
+    }
+
+    /// The slots among which a hash is, or belongs. Hashes are spread evenly, so it is looked for where it is to be expected,
+    /// and from there in growing steps: nearly always within a line or two of the processor's cache.
+    fn near(&self, hash: u32) -> Range<usize> {
+        let count = self.slots.len();
+        let expected = (u64::from(hash) * count as u64 >> u32::BITS) as usize;
+        let mut step = Self::NEAR;
+        loop {
+            let (low, high) = (expected.saturating_sub(step), expected + step);
+            let not_before = low == 0 || self.slots[low].hash < hash;
+            let not_behind = high >= count || self.slots[high].hash > hash;
+            if not_before && not_behind {
+                return low..high.min(count);
+            }
+            step *= 2;
+        }
     }
 }
 
