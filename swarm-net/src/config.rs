@@ -27,6 +27,9 @@ pub struct NetConfig {
     pub ping_after_ms: u64,
     /// A ping not answered in this time ends the connection. Far above any pause of a healthy process.
     pub ping_answer_ms: u64,
+    /// A connection that is silent for so long while its suspected peer answers by UDP is replaced: after an outage TCP waits up
+    /// to as long again before it tries. Some round trips, as long as a lost packet takes to be repeated.
+    pub stuck_after_ms: u64,
     /// The first repetition of a failed dial. Short: most failures are nodes that are just starting, or just dying.
     pub redial_min_ms: u64,
     /// The longest pause between two dials of one address. Bounds the time to reconnect after an outage.
@@ -67,7 +70,7 @@ pub struct NetConfig {
     pub dials_max: u32,
 }
 
-settings!(NetConfig { partitions, handshake_ms, partial_frame_ms, ping_after_ms, ping_answer_ms, redial_min_ms, redial_max_ms, refused_redial_ms, heard_every_ms, goodbye_ms, frame_bytes_max, sync_bytes_max, calls_queue_frames_max, calls_queue_bytes_max, bulk_queue_frames_max, bulk_queue_bytes_max, packets_per_turn, read_bytes_per_turn, write_bytes_per_turn, accepts_per_turn, strangers_max, strangers_per_ip_max, dials_max } groups { membership });
+settings!(NetConfig { partitions, handshake_ms, partial_frame_ms, ping_after_ms, ping_answer_ms, stuck_after_ms, redial_min_ms, redial_max_ms, refused_redial_ms, heard_every_ms, goodbye_ms, frame_bytes_max, sync_bytes_max, calls_queue_frames_max, calls_queue_bytes_max, bulk_queue_frames_max, bulk_queue_bytes_max, packets_per_turn, read_bytes_per_turn, write_bytes_per_turn, accepts_per_turn, strangers_max, strangers_per_ip_max, dials_max } groups { membership });
 
 impl NetConfig {
     /// The default with the timings of processes on one machine, for tests.
@@ -77,7 +80,7 @@ impl NetConfig {
 
     /// The default with the timings of several data centres.
     pub fn wan() -> Self {
-        Self { membership: MembershipConfig::wan(), ping_answer_ms: 30_000, ..Self::default() }
+        Self { membership: MembershipConfig::wan(), ping_answer_ms: 30_000, stuck_after_ms: 3_000, ..Self::default() }
     }
 
     /// Refuses values with which nothing could work.
@@ -87,6 +90,7 @@ impl NetConfig {
             ("partial_frame_ms", self.partial_frame_ms),
             ("ping_after_ms", self.ping_after_ms),
             ("ping_answer_ms", self.ping_answer_ms),
+            ("stuck_after_ms", self.stuck_after_ms),
             ("redial_min_ms", self.redial_min_ms),
             ("frame_bytes_max", self.frame_bytes_max.into()),
             ("sync_bytes_max", self.sync_bytes_max.into()),
@@ -124,6 +128,7 @@ impl Default for NetConfig {
             partial_frame_ms: 10_000,
             ping_after_ms: 10_000,
             ping_answer_ms: 10_000,
+            stuck_after_ms: 500,
             redial_min_ms: 10,
             redial_max_ms: 2_000,
             refused_redial_ms: 30_000,

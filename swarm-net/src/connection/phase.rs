@@ -93,6 +93,9 @@ pub(crate) enum Ended {
     /// A ping was not answered in time.
     #[error("a ping was not answered in time")]
     Silent,
+    /// A ping was not answered though the other end answers by UDP.
+    #[error("a ping was not answered though one by UDP was")]
+    Stuck,
 }
 
 /// The limits of a connection; see the fields of the same names in `NetConfig`.
@@ -102,6 +105,7 @@ pub(crate) struct Limits {
     pub(crate) partial_frame: Duration,
     pub(crate) ping_after: Duration,
     pub(crate) ping_answer: Duration,
+    pub(crate) stuck_after: Duration,
     pub(crate) frame_bytes_max: u32,
     pub(crate) sync_bytes_max: u32,
     pub(crate) read_bytes_per_turn: usize,

@@ -1,6 +1,7 @@
 //! Owns the state machine of one connection. Never touches the socket but through `Read` and `Write`, nor any clock.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use super::phase::{Answer, Ended, Event, Limits, Phase};
 use super::queue::SendQueue;
@@ -26,6 +27,9 @@ pub(crate) struct Connection {
     partial_since: Option<Instant>,
     /// When the ping was sent that is not answered.
     pinged: Option<Instant>,
+    /// When it was looked after last, and how many bytes had been written by then, or by the last time something had come in.
+    ticked: Instant,
+    answered: u64,
 }
 
 /// How reading went.
@@ -58,6 +62,8 @@ impl Connection {
             heard: now,
             partial_since: None,
             pinged: None,
+            ticked: now,
+            answered: 0,
         }
     }
 
@@ -82,6 +88,18 @@ impl Connection {
             self.pinged = Some(now);
             self.own(kind::PING, &[]);
         }
+    }
+
+    /// Whether a ping is not answered.
+    pub(crate) fn awaits_pong(&self) -> bool {
+        self.pinged.is_some()
+    }
+
+    /// Whether the ping would be answered by now if it had arrived, the way being free since `free`. It may stand behind all that was
+    /// written since something last came in, for which a byte is given a microsecond.
+    pub(crate) fn is_stuck(&self, free: Instant, now: Instant) -> bool {
+        let ahead = Duration::from_micros(self.writer.lock().total() - self.answered);
+        self.pinged.is_some_and(|at| now.since(free.max(at)) >= self.limits.stuck_after + ahead)
     }
 
     /// The socket of our dial is connected: say hello.
@@ -154,6 +172,10 @@ impl Connection {
                 }
             }
             Phase::Open => {
+                if self.heard >= self.ticked {
+                    self.answered = self.writer.lock().total();
+                }
+                self.ticked = now;
                 if self.pinged.is_some_and(|at| now.since(at) >= self.limits.ping_answer) {
                     return Err(Ended::Silent);
                 }

@@ -28,6 +28,8 @@ pub(crate) struct Writer {
     own: usize,
     /// Bytes of the first frame that are written already.
     written: usize,
+    /// Bytes that were written in all.
+    total: u64,
 }
 
 /// Which frames a connection takes.
@@ -96,6 +98,11 @@ impl Writer {
         }
     }
 
+    /// Bytes that the socket has taken in all.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -144,6 +151,7 @@ impl Writer {
 
     fn advance(&mut self, bytes: usize) {
         self.written += bytes;
+        self.total += bytes as u64;
         while let Some(first) = self.frames.front()
             && self.written >= first.bytes().len()
         {

@@ -83,6 +83,8 @@ pub enum Output {
     Dial(SocketAddr),
     /// The node is gone: close its connection and stop dialling it.
     Hangup(NodeId),
+    /// The node is suspected: see whether its connection still carries anything.
+    Suspect(NodeId),
     /// Tell the layers above.
     Event(MemberEvent),
     /// The node cannot go on, for this reason.

@@ -60,7 +60,7 @@ impl Membership {
 
     fn note(&mut self, now: Instant, note: Note, out: &mut Vec<Output>) {
         let about = match &note {
-            Note::Up(id) | Note::Down(id) | Note::Renamed(id, _) => Some(id.node.addr()),
+            Note::Up(id) | Note::Down(id) | Note::Renamed(id, _) | Note::Suspect(id) => Some(id.node.addr()),
             Note::Rejoined | Note::Defunct => None,
         };
         // Whatever others claim of our address: we are here.
@@ -70,6 +70,7 @@ impl Membership {
         match note {
             Note::Up(id) => self.note_alive(now, id.node, out),
             Note::Down(id) => self.note_down(now, id.node, out),
+            Note::Suspect(id) => out.push(Output::Suspect(id.node)),
             Note::Renamed(old, new) if old.node == new.node => {}
             Note::Renamed(old, new) => {
                 let alive = self.roster.is_live(old.node);

@@ -31,6 +31,8 @@ pub(super) enum Note {
     Up(Identity),
     /// Down now, and was not before.
     Down(Identity),
+    /// Suspected now. It may be said more than once.
+    Suspect(Identity),
     /// The claim to an address has passed on; whether the address is alive has not changed by that.
     Renamed(Identity, Identity),
     /// We were held to be down and have renewed our own claim.
@@ -83,11 +85,12 @@ impl Swim {
 
     /// Takes in a packet that tells of these members. The packets that it refuses change nothing.
     pub(super) fn packet(&mut self, now: Instant, bytes: &[u8], members: &[Member]) {
-        let passed = self.unknown_and_down(members);
+        let (passed, suspects) = (self.unknown_and_down(members), self.alive_and_suspect(members));
         if let Err(error) = self.foca.handle_data(bytes, &mut self.effects) {
             tracing::debug!(%error, "gossip packet refused");
         }
         self.note_passed(passed);
+        self.note_suspects(suspects);
         self.settle(now);
     }
 
@@ -99,9 +102,10 @@ impl Swim {
 
     /// Takes in what another node knows; `tell` passes on what is new.
     pub(super) fn learn(&mut self, now: Instant, members: Vec<Member>, tell: bool) {
-        let passed = self.unknown_and_down(&members);
+        let (passed, suspects) = (self.unknown_and_down(&members), self.alive_and_suspect(&members));
         self.logged("learn", |foca, effects| foca.apply_many(members.into_iter(), tell, effects));
         self.note_passed(passed);
+        self.note_suspects(suspects);
         self.settle(now);
     }
 
@@ -118,10 +122,26 @@ impl Swim {
     /// Notes that these are down, as far as they were taken in so.
     fn note_passed(&mut self, passed: Vec<Identity>) {
         for id in passed {
-            if self.at(id.node.addr()).is_some_and(|known| *known.id() == id && known.state() == State::Down) {
+            if self.stands(&id, State::Down) {
                 self.effects.notes.push(Note::Down(id));
             }
         }
+    }
+
+    /// Those that others suspect and we do not. Foca says nothing of it, and only who has probed in vain has a timer.
+    fn alive_and_suspect(&self, members: &[Member]) -> Vec<Identity> {
+        let suspected = members.iter().filter(|member| member.state() == State::Suspect).map(|member| *member.id());
+        suspected.filter(|id| self.stands(id, State::Alive)).collect()
+    }
+
+    /// Notes that these are suspected, as far as they were taken in so.
+    fn note_suspects(&mut self, suspects: Vec<Identity>) {
+        let suspects: Vec<_> = suspects.into_iter().filter(|id| self.stands(id, State::Suspect)).collect();
+        self.effects.notes.extend(suspects.into_iter().map(Note::Suspect));
+    }
+
+    fn stands(&self, id: &Identity, state: State) -> bool {
+        self.at(id.node.addr()).is_some_and(|known| known.id() == id && known.state() == state)
     }
 
     /// A node is gone for certain: everyone hears of it at once.
@@ -241,10 +261,11 @@ impl Swim {
     /// Arms the timers that foca asked for, and fits it to the size of the cluster.
     fn settle(&mut self, now: Instant) {
         for (after, timer) in std::mem::take(&mut self.effects.timers) {
-            if let Timer::ChangeSuspectToDown { member_id, incarnation, token } = &timer
-                && !self.suspected.insert((*member_id, *incarnation, *token))
-            {
-                continue;
+            if let Timer::ChangeSuspectToDown { member_id, incarnation, token } = &timer {
+                if !self.suspected.insert((*member_id, *incarnation, *token)) {
+                    continue;
+                }
+                self.effects.notes.push(Note::Suspect(*member_id));
             }
             self.arm(now + after, timer, false);
         }

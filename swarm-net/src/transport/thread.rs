@@ -96,6 +96,7 @@ pub(super) fn assemble(
         outputs: Vec::new(),
         links: Links::new(Token::FIRST_STREAM),
         pairs: Pairs::new(Arc::clone(&published)),
+        doubts: [].into(),
         dials: Dials::new(&config, rng),
         // The poll tells of what happens after the registration; this is for what happened before.
         unfinished: [Token::DATAGRAMS, Token::LISTENER].into(),
@@ -157,6 +158,7 @@ fn limits(config: &NetConfig) -> ConnectionLimits {
         partial_frame: ms(config.partial_frame_ms),
         ping_after: ms(config.ping_after_ms),
         ping_answer: ms(config.ping_answer_ms),
+        stuck_after: ms(config.stuck_after_ms),
         frame_bytes_max: config.frame_bytes_max,
         sync_bytes_max: config.sync_bytes_max,
         read_bytes_per_turn: config.read_bytes_per_turn as usize,

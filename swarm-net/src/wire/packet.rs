@@ -1,4 +1,4 @@
-//! Owns the envelope around everything that goes over UDP: gossip and beacons. Never looks into a body.
+//! Owns the envelope around everything that goes over UDP: gossip, beacons and pings. Never looks into a body.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
@@ -28,6 +28,10 @@ pub enum PacketKind {
         /// The sender is part of a cluster already.
         joined: bool,
     },
+    /// "Do you hear me?" It has no body.
+    Ping,
+    /// The answer to that. It has no body.
+    Pong,
 }
 
 /// One UDP datagram.
@@ -122,6 +126,8 @@ impl PacketKind {
             Self::Gossip => 1,
             Self::Beacon { joined: false } => 2,
             Self::Beacon { joined: true } => 3,
+            Self::Ping => 4,
+            Self::Pong => 5,
         }
     }
 
@@ -130,6 +136,8 @@ impl PacketKind {
             1 => Some(Self::Gossip),
             2 => Some(Self::Beacon { joined: false }),
             3 => Some(Self::Beacon { joined: true }),
+            4 => Some(Self::Ping),
+            5 => Some(Self::Pong),
             _ => None,
         }
     }
@@ -153,9 +161,10 @@ mod tests {
     #[test]
     fn packets_come_back() {
         let mut bytes = Vec::new();
+        assert_eq!((PacketKind::from_code(0), PacketKind::from_code(6)), (None, None));
         for addr in ["10.1.2.3:45892", "[2001:db8::7]:1"] {
-            for kind in [PacketKind::Gossip, PacketKind::Beacon { joined: false }, PacketKind::Beacon { joined: true }]
-            {
+            for code in 1..=5 {
+                let kind = PacketKind::from_code(code).expect("a kind");
                 packet(addr, kind).encode(cluster(), &mut bytes);
                 assert_eq!(bytes.len(), ENVELOPE_BYTES + 4);
                 assert_eq!(Packet::decode(cluster(), &bytes), Some(packet(addr, kind)));

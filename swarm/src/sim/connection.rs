@@ -43,8 +43,8 @@ pub(super) struct End {
     pub(super) coming: VecDeque<(Time, Segment)>,
     /// Bytes on their way to here.
     pub(super) under_way: usize,
-    /// A segment waits for its way to be free again.
-    pub(super) held_up: bool,
+    /// Since when a segment waits for its way to be free again.
+    pub(super) held_up: Option<Time>,
     /// The other end waits for room.
     pub(super) wanted: bool,
 }
@@ -62,7 +62,7 @@ impl End {
             arrived: VecDeque::new(),
             coming: VecDeque::new(),
             under_way: 0,
-            held_up: false,
+            held_up: None,
             wanted: false,
         }
     }
@@ -92,7 +92,7 @@ impl Inner {
             self.traffic.written_bytes += bytes.len() as u64;
         }
         end.coming.push_back((at, segment));
-        if end.coming.len() == 1 && !end.held_up {
+        if end.coming.len() == 1 && end.held_up.is_none() {
             self.plan(at, Arrival::Segment(id, side));
         }
     }
@@ -101,7 +101,7 @@ impl Inner {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let (from, to) = (connection.ends[1 - side].addr, connection.ends[side].addr);
         if self.cuts.contains(&(from, to)) {
-            connection.ends[side].held_up = true;
+            connection.ends[side].held_up = Some(self.now);
             return;
         }
         let end = &mut connection.ends[side];

@@ -16,8 +16,8 @@ use crate::sim::time::{MS, Time, US};
 /// What the buffers of a connection hold in one direction.
 pub(super) const PIPE_BYTES: usize = 256 << 10;
 
-/// The first repetition of what a cut has held up.
-const RETRANSMISSION: Time = 20 * MS;
+/// The first repetition of what a cut has held up. Each takes twice as long as the one before.
+const RETRANSMISSION: Time = 200 * MS;
 
 /// How likely what is to happen to a packet or a connection; out of 10,000.
 #[derive(Clone, Copy, Debug, Default)]
@@ -166,16 +166,16 @@ impl Net {
     pub(super) fn heal(&self) {
         let mut net = self.lock();
         net.cuts.clear();
-        let (soon, mut freed) = (net.now + RETRANSMISSION, Vec::new());
+        let (now, mut freed) = (net.now, Vec::new());
         for (id, connection) in &mut net.connections {
             for (side, end) in connection.ends.iter_mut().enumerate() {
-                if std::mem::take(&mut end.held_up) {
-                    freed.push((*id, side));
+                if let Some(since) = end.held_up.take() {
+                    freed.push((next_try(since, now), *id, side));
                 }
             }
         }
-        for (id, side) in freed {
-            net.plan(soon, Arrival::Segment(id, side));
+        for (at, id, side) in freed {
+            net.plan(at, Arrival::Segment(id, side));
         }
     }
 
@@ -272,4 +272,14 @@ impl Inner {
             self.close(id, side, silent);
         }
     }
+}
+
+/// When TCP tries again what it has tried in vain since `since`.
+fn next_try(since: Time, now: Time) -> Time {
+    let (mut at, mut pause) = (since + RETRANSMISSION, RETRANSMISSION);
+    while at <= now {
+        pause *= 2;
+        at += pause;
+    }
+    at
 }

@@ -1,5 +1,7 @@
 //! A short sweep, that a seed says it all, and the seeds that found something once.
 
+mod outage;
+
 use super::{Counts, Fault, LargeOptions, Options, large, run};
 
 #[test]

@@ -12,8 +12,10 @@ use crate::chaos::tally::numbered;
 use crate::chaos::verdict::{Check, Demands, Failures, States};
 use crate::fleet::board::Phase;
 
-/// How long the link is up, and how long it is down.
-const EVERY: Duration = Duration::from_secs(3);
+/// How long the link is up.
+const UP: Duration = Duration::from_secs(3);
+/// How long it is down, in turn: the others give the node up after some three seconds, or just do not.
+const DOWN: [Duration; 3] = [UP, Duration::from_millis(2_500), Duration::from_millis(3_500)];
 /// How long it goes on, if there is the time.
 const FLAPS: Duration = Duration::from_secs(60);
 /// Which node it is, from 1.
@@ -23,11 +25,14 @@ pub(super) async fn play(stage: &mut Stage, options: &Options) -> Result<Played,
     let node = stage.live[NODE - 1];
     let host = stage.host(node)?;
     let mut flaps = 0;
-    while flaps == 0 || stage.elapsed() + 2 * EVERY < options.time.min(FLAPS) {
-        sleep(EVERY).await;
+    for down in DOWN.into_iter().cycle() {
+        if flaps > 0 && stage.elapsed() + UP + down >= options.time.min(FLAPS) {
+            break;
+        }
+        sleep(UP).await;
         network(stage)?.cut(NODE);
         stage.show(node, Phase::Cut);
-        sleep(EVERY).await;
+        sleep(down).await;
         network(stage)?.heal(NODE);
         stage.show(node, Phase::Up);
         flaps += 1;

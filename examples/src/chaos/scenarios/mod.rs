@@ -94,7 +94,9 @@ impl Scenario {
             Self::SlowHooks => {
                 "workers that take 200 ms, or never move: only they wait, and a leave ends in time, truthfully"
             }
-            Self::Flap => "one node's link goes down and up every 3 s: calls to the others never fail because of it",
+            Self::Flap => {
+                "one node's link goes down and up about every 3 s: calls to the others never fail because of it"
+            }
             Self::Lossy => "5 % of UDP lost: nobody is thrown out; 20 %, then connections reset: all come back",
         }
     }

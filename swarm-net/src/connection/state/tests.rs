@@ -13,6 +13,7 @@ const LIMITS: Limits = Limits {
     partial_frame: Duration::from_secs(10),
     ping_after: Duration::from_secs(7),
     ping_answer: Duration::from_secs(3),
+    stuck_after: Duration::from_secs(1),
     frame_bytes_max: 1 << 20,
     sync_bytes_max: 1 << 20,
     read_bytes_per_turn: 256 << 10,
@@ -220,6 +221,29 @@ fn a_ping_is_answered_or_ends_the_connection() {
     pair.dialler.tick(at(14)).expect("answered");
     pair.dialler.tick(at(15)).expect("the next ping");
     assert!(matches!(pair.dialler.tick(at(18)), Err(Ended::Silent)));
+}
+
+#[test]
+fn a_ping_is_overdue_once_the_way_was_free_for_as_long_as_all_that_was_written_takes() {
+    let mut pair = Pair::open();
+    pair.dialler.tick(at(1)).expect("it is open");
+    assert!(!pair.dialler.is_stuck(at(1), at(6)), "nothing was asked");
+    let million = "x".repeat(1_000_000 - 32);
+    pair.dialler.flush(&mut pair.there, Some(&queue(&[&million, &million]))).expect("there is room");
+    pair.dialler.ping(at(2));
+    for (free, stuck) in [(1, at(5)), (3, at(6))] {
+        assert!(!pair.dialler.is_stuck(at(free), stuck - Duration::from_nanos(1)), "it stands behind two megabytes");
+        assert!(pair.dialler.is_stuck(at(free), stuck));
+    }
+    pair.dialler.tick(at(3)).expect("nothing has come in");
+    assert!(pair.dialler.is_stuck(at(3), at(6)));
+    pair.acceptor.sync(b"any word is an answer");
+    pair.acceptor.flush(&mut pair.back, None).expect("there is room");
+    pair.turn(at(4), None).expect("good");
+    assert!(!pair.dialler.is_stuck(at(1), at(100)));
+    pair.dialler.tick(at(5)).expect("it is answered");
+    pair.dialler.ping(at(5));
+    assert!(pair.dialler.is_stuck(at(1), at(6)), "what was answered counts no more");
 }
 
 #[test]

@@ -18,7 +18,8 @@ fn watcher() -> Swim {
 fn run(swim: &mut Swim, until: Duration, lag: Duration) -> Option<Duration> {
     while let Some(due) = swim.next_timeout().filter(|due| *due <= Instant::START + until) {
         swim.timeout(due + lag, |_| None);
-        let (packets, notes) = swim.take();
+        let (packets, mut notes) = swim.take();
+        notes.retain(|note| *note != Note::Suspect(identity(2)));
         if notes == [Note::Down(identity(2))] {
             return Some((due + lag).since(Instant::START));
         }
@@ -100,5 +101,24 @@ fn suspicions_have_one_timer_each() {
         swim.timeout(now, |_| Some(now));
     }
     assert!(swim.timers.len() < 10, "{} timers", swim.timers.len());
-    assert_eq!(swim.take().1, []);
+    assert_eq!(swim.take().1, [Note::Suspect(identity(2))]);
+}
+
+#[test]
+fn a_suspicion_is_noted_by_who_has_it_and_by_who_hears_of_it() {
+    let mut prober = watcher();
+    let mut noted = Vec::new();
+    while let Some(due) = prober.next_timeout().filter(|due| *due <= Instant::START + 2000 * MS) {
+        prober.timeout(due, |_| None);
+        noted.extend(prober.take().1.into_iter().map(|note| (due.since(Instant::START), note)));
+    }
+    assert_eq!(noted, [(1000 * MS, Note::Suspect(identity(2)))], "two probe periods");
+    let mut hearer = watcher();
+    for notes in [vec![Note::Suspect(identity(2))], Vec::new()] {
+        hearer.learn(Instant::START, vec![Member::new(identity(2), 0, State::Suspect)], true);
+        assert_eq!(hearer.take().1, notes, "it is news once");
+    }
+    hearer.learn(Instant::START, vec![Member::new(identity(2), 1, State::Alive)], true);
+    hearer.learn(Instant::START, vec![Member::new(identity(2), 0, State::Suspect)], true);
+    assert_eq!(hearer.take().1, [], "what was refuted is no news");
 }

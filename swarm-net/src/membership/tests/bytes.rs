@@ -44,7 +44,12 @@ fn target() -> (Membership, Vec<Output>) {
 fn bytes_of(output: &Output) -> Option<Vec<u8>> {
     match output {
         Output::Packet { bytes, .. } | Output::Sync { bytes, .. } => Some(bytes.clone()),
-        Output::Goodbye { .. } | Output::Dial(_) | Output::Hangup(_) | Output::Event(_) | Output::Fatal(_) => None,
+        Output::Goodbye { .. }
+        | Output::Dial(_)
+        | Output::Hangup(_)
+        | Output::Suspect(_)
+        | Output::Event(_)
+        | Output::Fatal(_) => None,
     }
 }
 

@@ -209,6 +209,8 @@ impl Net {
                 self.unlink(|a, b| (a, b) == (from, node) || (a, b) == (node, from));
                 self.send(Delivery::Lost { to: node, node: from, refused: false });
             }
+            // Its connections end at once when they are cut.
+            Output::Suspect(_) => {}
             Output::Event(event) => self.record(from, event),
             Output::Fatal(why) => {
                 if let Some(node) = self.nodes.get_mut(&from.addr()) {

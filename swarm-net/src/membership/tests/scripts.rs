@@ -394,6 +394,7 @@ fn two_processes_that_fight_for_one_address_end() {
                 | Output::Goodbye { .. }
                 | Output::Dial(_)
                 | Output::Hangup(_)
+                | Output::Suspect(_)
                 | Output::Event(_) => {}
             }
             coming.extend(out.drain(..).map(|output| (to, output)));

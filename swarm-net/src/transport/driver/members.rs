@@ -10,6 +10,7 @@ use crate::membership::{Input, Output};
 use crate::node::NodeId;
 use crate::time::Clock;
 use crate::transport::peer::{Lane, Peer};
+use crate::wire::PacketKind;
 
 impl Driver {
     /// Tells membership. What it wants is done by the next [`Driver::perform`].
@@ -28,11 +29,12 @@ impl Driver {
 
     fn do_one(&mut self, output: Output) {
         match output {
-            Output::Packet { to, bytes } => self.send_packet(to, &bytes),
+            Output::Packet { to, bytes } => self.send_packet(PacketKind::Gossip, to, &bytes),
             Output::Sync { to, bytes } => self.on_calls(to, |connection| connection.sync(&bytes)),
             Output::Goodbye { to } => self.on_calls(to, Connection::goodbye),
             Output::Dial(addr) => self.want_dial(addr),
             Output::Hangup(node) => self.drop_pair(node),
+            Output::Suspect(node) => self.doubt(node),
             Output::Event(event) => self.member(event),
             Output::Fatal(problem) => self.fatal = Some(NetError::Membership { me: self.me, problem }),
         }

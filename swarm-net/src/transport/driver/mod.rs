@@ -1,11 +1,12 @@
 //! The I/O thread's loop: sockets first, then commands, then timers. Never blocks but in the poll.
 
 mod dialling;
+mod doubt;
 mod handshake;
 mod members;
 mod serving;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub(crate) struct Driver {
     pub(crate) outputs: Vec<Output>,
     pub(crate) links: Links,
     pub(crate) pairs: Pairs,
+    /// The suspected nodes whose connections were pinged, and when each answered by UDP.
+    pub(crate) doubts: BTreeMap<NodeId, Option<Instant>>,
     pub(crate) dials: Dials,
     /// Sockets that may have more to read, or room to write what waits: the poll tells of each only once.
     pub(crate) unfinished: BTreeSet<Token>,
@@ -214,6 +217,7 @@ impl Driver {
         for (token, ended) in over {
             self.end(token, ended);
         }
+        self.settle_doubts(now);
         self.dials.forget_old(now);
     }
 

@@ -44,22 +44,22 @@ impl Driver {
         // connection (as behind address translation), anybody could make us flood anybody.
         let direct = (from.ip().to_canonical(), from.port()) == (addr.ip().to_canonical(), addr.port());
         let proved = direct || self.pairs.get(packet.sender).is_some_and(|pair| pair.calls.open.is_some());
-        let ours = packet.sender != self.me;
+        let trusted = packet.sender != self.me && proved && self.filter.admits(addr);
         match packet.kind {
-            PacketKind::Gossip if ours && proved && self.filter.admits(addr) => {
-                self.tell(Input::Packet { from: addr, bytes: packet.body });
-            }
+            PacketKind::Gossip if trusted => self.tell(Input::Packet { from: addr, bytes: packet.body }),
+            PacketKind::Ping if trusted => self.send_packet(PacketKind::Pong, addr, &[]),
+            PacketKind::Pong if trusted => self.answered(packet.sender),
             // Beacons come to a group, on a socket of its own.
-            PacketKind::Gossip | PacketKind::Beacon { .. } => {}
+            PacketKind::Gossip | PacketKind::Ping | PacketKind::Pong | PacketKind::Beacon { .. } => {}
         }
     }
 
-    pub(super) fn send_packet(&mut self, to: SocketAddr, body: &[u8]) {
-        let packet = Packet { kind: PacketKind::Gossip, sender: self.me, body };
+    pub(super) fn send_packet(&mut self, kind: PacketKind, to: SocketAddr, body: &[u8]) {
+        let packet = Packet { kind, sender: self.me, body };
         self.packet.reserve(ENVELOPE_BYTES + body.len());
         packet.encode(self.cluster_hash, &mut self.packet);
         if let Err(error) = self.sockets.send(&self.packet, to) {
-            // Gossip survives lost packets, whoever lost them.
+            // All that goes by packets survives lost ones, whoever lost them.
             tracing::trace!(%to, %error, "a packet was not sent");
         }
     }
