@@ -32,7 +32,8 @@ pub struct Swarm {
 pub struct Node {
     /// Who it is.
     pub id: NodeId,
-    /// Its share of the ring, relative to the others.
+    /// Its share of the ring, relative to the others: 0 before its first lease, with
+    /// [`Placement::Quorum`](crate::Placement::Quorum).
     pub weight: u16,
     /// It has begun to leave.
     pub leaving: bool,

@@ -200,6 +200,14 @@ impl Pending {
         self.retarget(request, Place::Begun)
     }
 
+    /// The message has come back to this node, and has not run. Until when it is waited for; `None` if nobody waits any more.
+    pub fn come_home(&self, request: RequestId) -> Option<Deadline> {
+        let mut slot = self.find(request)?;
+        let State::Open(waiting, _) = &mut slot.state else { return None };
+        waiting.place = Place::Here;
+        Some(waiting.deadline)
+    }
+
     /// Notes where the message is now. `false` if nobody waits for its answer any more.
     pub fn retarget(&self, request: RequestId, place: Place) -> bool {
         let Some(mut slot) = self.find(request) else {

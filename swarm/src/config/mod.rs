@@ -37,7 +37,8 @@ pub struct Config {
     /// all nodes of a cluster. About the time in which a lost node is noticed: a shorter one ends workers for a pause that
     /// nobody else would have minded, a longer one only delays the new start of what was lost.
     pub lease_ms: u64,
-    /// This node's share of the ring, relative to the others: with 200 it owns twice as many names as with 100.
+    /// This node's share of the ring, relative to the others: with 200 it owns twice as many names as with 100. With
+    /// [`Placement::Quorum`] it has none before its first lease.
     pub weight: u16,
     /// How many nodes hold each name's record. An acknowledged registration survives one crash less than this.
     pub replicas: u8,

@@ -165,7 +165,10 @@ impl Directory {
                 self.each(now, out, Partition::view_changed);
             }
             Event::Down(node) => self.lose_sight(now, out, node),
-            Event::Left(node) => self.bury(now, out, node),
+            Event::Left(node) => {
+                self.world.left.insert(node);
+                self.bury(now, out, node);
+            }
             Event::Reset(node) => self.each(now, out, |partition, turn| partition.doubt(turn, node)),
             Event::Leave { within } => {
                 self.departure.begin(now.instant + within);

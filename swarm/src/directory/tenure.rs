@@ -14,6 +14,7 @@ use crate::directory::partition::Partition;
 use crate::directory::quorum::{Findings, Standing};
 use crate::directory::request::{Answer, Refusal};
 use crate::directory::turn::Turn;
+use crate::directory::world::World;
 use crate::epoch::Term;
 use crate::rules::Rule;
 use crate::worker::Die;
@@ -77,12 +78,14 @@ impl Directory {
     }
 
     /// A voter sees these. Who was dead to this node may have come back and have a lease again, if this node stood still or
-    /// was cut off: it has to be heard like anybody else.
+    /// was cut off: it has to be heard like anybody else. Not who has said goodbye: a newcomer may see it for a while, but it
+    /// has no lease and will answer nobody.
     pub(super) fn doubt_deaths(&mut self, now: Now, out: &mut Vec<Action>, view: &[NodeId]) {
         if self.quorum.is_none() {
             return;
         }
-        let doubted = view.iter().filter(|node| self.world.down.remove(node)).count();
+        let World { down, left, .. } = &mut self.world;
+        let doubted = view.iter().filter(|node| !left.contains(node) && down.remove(node)).count();
         if doubted > 0 {
             self.each(now, out, |partition, _| partition.stale |= partition.office.is_some());
         }

@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) nobody: Nodes,
     pub(super) ring: Arc<Ring>,
     pub(super) down: BTreeSet<NodeId>,
+    /// Those of them that have told this node goodbye: they run nothing any more, whoever still sees them.
+    pub(super) left: BTreeSet<NodeId>,
     /// Lost, but perhaps alive elsewhere and still running what it hosts.
     pub(super) missing: BTreeSet<NodeId>,
     pub(super) standing: Standing,
@@ -59,6 +61,7 @@ impl World {
             nobody: Nodes::default(),
             ring,
             down: BTreeSet::new(),
+            left: BTreeSet::new(),
             missing: BTreeSet::new(),
             standing: Standing::default(),
             joined: false,

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -67,7 +67,8 @@ pub(crate) struct Node {
     routing: Snapshot<Routing>,
     partitions: u64,
     this: Weak<Node>,
-    profile: Profile,
+    /// What it says of itself.
+    profile: Mutex<Profile>,
     guard: Mutex<Weak<Guard>>,
     pub(crate) kinds: Kinds,
     pub(crate) pending: Arc<Pending>,
@@ -129,7 +130,7 @@ impl Node {
             routing: Snapshot::new(Routing::alone(me, partitions)),
             partitions: u64::from(partitions),
             this: this.clone(),
-            profile,
+            profile: Mutex::new(profile),
             guard: Mutex::default(),
             kinds,
             places: Places::new(),
@@ -282,17 +283,37 @@ impl Node {
 impl Node {
     /// This node as a member.
     pub(crate) fn member(&self) -> Member {
-        Member { id: self.me, profile: Arc::new(self.profile.clone()) }
+        Member { id: self.me, profile: Arc::new(self.profile().clone()) }
+    }
+
+    /// Takes this node's share of the ring, unless it has it.
+    pub(crate) fn take_share(&self) {
+        let weight = self.config.weight;
+        if self.profile().weight != weight {
+            self.announce(|profile| profile.weight = weight, || {});
+        }
+    }
+
+    /// Tells everybody what has changed about this node.
+    fn announce(&self, change: impl FnOnce(&mut Profile), done: impl FnOnce() + Send + 'static) {
+        let mut profile = self.profile();
+        change(&mut profile);
+        // With the lock held, so that what is told last holds all changes.
+        self.transport.set_profile(profile.clone(), done);
+    }
+
+    fn profile(&self) -> MutexGuard<'_, Profile> {
+        self.profile.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells everybody that this node begins to leave. After it, all who may take its workers over are known.
     pub(crate) async fn announce_leaving(&self) {
         let (done, told) = oneshot::channel();
-        let leaving = Profile { leaving: true, ..self.profile.clone() };
-        self.transport.set_profile(leaving, move || {
+        let tell = move || {
             // It fails if nobody waits any more.
             let _ = done.send(());
-        });
+        };
+        self.announce(|profile| profile.leaving = true, tell);
         // It is dropped if the network has ended before.
         let _ = told.await;
     }

@@ -30,7 +30,10 @@ enum Undeliverable {
 
 impl Node {
     /// Posts a letter and answers its caller if nobody takes it.
-    pub(crate) fn post(self: &Arc<Self>, letter: Letter) {
+    pub(crate) fn post(self: &Arc<Self>, mut letter: Letter) {
+        if letter.from.is_some() {
+            self.come_home(&mut letter.parcel);
+        }
         // A queue does not remember over which nodes its letters came.
         let may_have_been_here = letter.from_queue || letter.visits(self.id()) > Visits(0);
         if let Some(reply) = letter.parcel.reply.as_ref().filter(|_| may_have_been_here) {

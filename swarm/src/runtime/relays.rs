@@ -14,9 +14,10 @@ use crate::call::frame::Visits;
 use crate::runtime::lane::{Lane, LaneId};
 use crate::runtime::passed::{CallId, PassedCalls};
 
-/// A letter that has no deadline is kept unconfirmed for so long. Two relays whose letters have crossed may each wait for the
-/// other's confirmation; what does not run any more need not be waited for.
-const KEPT_MAX: Duration = Duration::from_secs(30);
+/// A letter that has no deadline, as what is published, is kept unconfirmed for so long: twice what a lane waits for a
+/// confirmation. Two relays whose letters have crossed may each wait for the other's; what does not run any more need not be
+/// waited for.
+const KEPT_MAX: Duration = Duration::from_secs(10);
 
 /// How often to look for what need not be waited for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -302,6 +303,6 @@ mod tests {
         assert!(tokens.is_empty() && next.is_some(), "the flush was under way all the same");
         assert_eq!(relays.expire(at(9_000)), ["fresh"]);
         assert!(pass(4, at(u64::MAX / 2_000_000), 1, "no deadline").is_some());
-        assert_eq!(relays.expire(at(30_000)), ["no deadline"]);
+        assert_eq!(relays.expire(at(10_000)), ["no deadline"]);
     }
 }

@@ -211,6 +211,16 @@ impl Node {
         }
     }
 
+    /// A call of this node's that has come home stands and falls with nobody else any more. It ends when its caller's wait
+    /// does: at each hop it was given anew the time for which it had been under way.
+    pub(crate) fn come_home(&self, parcel: &mut Parcel) {
+        if let Some(reply) = parcel.reply.as_ref().filter(|reply| reply.node == self.id())
+            && let Some(deadline) = self.pending.come_home(RequestId(reply.request))
+        {
+            parcel.deadline = deadline;
+        }
+    }
+
     /// A letter from an envelope and its payload.
     pub(crate) fn letter(
         self: &Arc<Self>,

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use crate::config::Config;
 use crate::directory::{Directory, DirectoryConfig};
 use crate::error::StartError;
+use crate::placement::Placement;
 use crate::runtime::control::Control;
 use crate::runtime::desk::Desk;
 use crate::runtime::inbox::Ear;
@@ -64,9 +65,14 @@ pub(crate) fn assemble<T>(
     let desk = Arc::new(Desk::new(control));
     let ear = Arc::new(Ear::new(desk.clone()));
     let abilities: BTreeSet<_> = plan.kinds.abilities().collect();
+    // Who has no lease can neither decide nor run anything, so with a quorum nothing is a node's before its first one.
+    let weight = match plan.config.placement {
+        Placement::Ring => plan.config.weight,
+        Placement::Quorum { .. } => 0,
+    };
     let profile = Profile {
         version: 1,
-        weight: plan.config.weight,
+        weight,
         leaving: false,
         abilities: abilities.iter().map(|ability| ability.0).collect(),
         extra: Vec::new(),

@@ -91,6 +91,7 @@ impl Node {
         match change {
             Tenure::Begun(until) => {
                 self.tenancy.begin(until);
+                self.take_share();
                 tracing::info!(node = %self.id(), "has a quorum: it registers and runs workers");
                 self.tell(|| Event::QuorumGained);
             }

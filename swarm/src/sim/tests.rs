@@ -2,7 +2,12 @@
 
 mod outage;
 
-use super::{Counts, Fault, LargeOptions, Options, large, run};
+use super::finding::Finding;
+use super::time::{MS, S};
+use super::world::World;
+use super::{Counts, Fault, LargeOptions, Options, journal, large, run};
+use crate::config::Config;
+use crate::placement::Placement;
 
 #[test]
 fn a_seed_gives_the_same_run_byte_for_byte() {
@@ -63,6 +68,40 @@ fn a_cluster_is_measured_through_a_crash_a_leave_and_a_join() {
     let resting = &outcome.phases[2].rates;
     let probes = 1_000.0 / options.config.net.membership.probe_period_ms as f64;
     assert!((probes..20.0 * probes).contains(&resting.packets), "{resting:?}");
+}
+
+/// A newcomer was in the ring before it had its first lease. For so long nobody decided about what was to be its own: names
+/// were not to be registered, moves to it came to nothing, and the queue of a worker that had just moved stayed behind until
+/// its gate did not wait any more, so that messages changed their order.
+#[test]
+fn a_newcomer_has_no_share_of_the_ring_before_its_first_lease() {
+    journal::open(false);
+    let mut config = Config { placement: Placement::Quorum { size: 3 }, ..Config::local() };
+    config.net.partitions = 8;
+    let mut world = World::new(7, config, false, Finding::Beacons);
+    let start = |world: &mut World| {
+        let slot = world.add_slot();
+        world.start(slot, true, 0);
+        slot
+    };
+    for _ in 0..3 {
+        start(&mut world);
+    }
+    world.pass(10 * S);
+    assert_eq!(world.unsettled(), None);
+    let newcomer = start(&mut world);
+    let mut without_owner = 0;
+    while world.site(newcomer).is_some_and(|site| !site.has_joined()) {
+        world.pass(10 * MS);
+        let owned: usize = world.sites().map(|(_, site)| site.control().owned().count()).sum();
+        without_owner += u32::from(owned < 8);
+    }
+    assert!(without_owner < 10, "no longer than it takes to ask the newcomer, and not {without_owner}0 ms");
+    world.pass(5 * S);
+    assert_eq!(world.unsettled(), None);
+    assert!(world.site(newcomer).is_some_and(|site| site.control().owned().count() > 0), "then it has its share");
+    drop(world);
+    swarm_net::time::Clock::set(None);
 }
 
 /// Each of these led to a fault of the code on the day when it was found. The code has changed since, and with it what a seed

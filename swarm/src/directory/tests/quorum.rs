@@ -280,6 +280,36 @@ fn who_says_goodbye_is_not_waited_for() -> Check {
     all.check_rest()
 }
 
+/// A newcomer saw it still when the others had heard its goodbye, and said so when it promised: they took it for missing, and
+/// nothing was registered or unregistered before they had waited for it in vain.
+#[test]
+fn who_has_said_goodbye_is_not_waited_for_though_a_newcomer_sees_it_still() -> Check {
+    let setup = Setup { nodes: 5, capable: 0x1f, partitions: 8, replicas: 3, quorum: 3, ..Setup::of(4) };
+    let mut all = Cluster::new(setup);
+    all.leave(3)?;
+    (0..3).try_for_each(|n| all.learn_leave(n, 3))?;
+    all.deliver_all()?;
+    all.join(4, 0)?;
+    all.sync(4, 0)?;
+    all.learn_leave(4, 3)?;
+    all.exit(3)?;
+    (0..3).try_for_each(|n| all.notice_down(n, 3))?;
+    for n in 1..3 {
+        all.learn(n, 4)?;
+        all.learn(4, n)?;
+    }
+    all.deliver_all()?;
+    assert!(all.nodes[4].view.contains(&3), "it has not noticed");
+    let names = (0..64).map(|n| format!("x{n}"));
+    let of = |n: usize, name: &str| {
+        let dir = &all.nodes[n].dir;
+        dir.ring().owner(dir.partition_of(&name.into())) == Some(all.ids[n])
+    };
+    // What is to be the newcomer's waits until it has a lease.
+    let names: Vec<String> = names.filter(|name| (0..3).any(|n| of(n, name))).collect();
+    names.iter().try_for_each(|name| all.start(name))
+}
+
 // ---------- the lease by itself ----------
 
 fn node(n: u16) -> NodeId {

@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use swarm_net::transport::Lane;
+
 use super::notebook::{die_slowly, disorder, fall_silent};
 use super::site::id;
 use super::world::{Fate, World};
@@ -208,4 +210,43 @@ fn what_has_gone_on_does_not_fail_with_whom_it_went_by() {
     part(&mut world, 0, 1);
     world.carry(1, 2);
     assert_eq!(end(world), Ok(()));
+}
+
+/// The call came home to its caller, behind its worker. When the old host went, the caller took it for lost with that one,
+/// whether it had heard before or after that it had gone there.
+#[test]
+fn what_has_come_home_does_not_fail_with_whom_it_had_gone_to() {
+    for heard_late in [false, true] {
+        let (mut world, x) = passed_on(2);
+        let hear = |world: &mut World| world.carry(1, 2);
+        if !heard_late {
+            hear(&mut world);
+        }
+        world.advance(&x, None);
+        world.arrive(&x);
+        world.advance(&x, None);
+        world.carry(0, 2);
+        if heard_late {
+            hear(&mut world);
+        }
+        part(&mut world, 0, 2);
+        assert_eq!(world.open_calls(), 1, "it stands in the queue of its worker");
+        assert_eq!(end(world), Ok(()));
+    }
+}
+
+/// It had been under way for half of its time, which did not count, and ran when its caller had been told that it would not.
+#[test]
+fn what_has_come_home_runs_no_later_than_its_caller_waits() {
+    let (mut world, x) = passed_on(2);
+    world.advance(&x, None);
+    world.arrive(&x);
+    world.advance(&x, None);
+    while world.claim(0, 2, Lane::Calls) {}
+    world.pass(LONG / 2);
+    world.carry(0, 2);
+    world.pass(LONG / 2 + Duration::from_secs(1));
+    assert_eq!(world.open_calls(), 0, "nobody waits any more");
+    world.work();
+    assert!(world.ran.is_empty(), "{:?}", world.fates);
 }
