@@ -1,21 +1,54 @@
 //! Owns what threads share memory by in the parts that are modelled: the standard library's, or loom's in a model.
-//! Never anything of its own.
+//! Never anything of its own but what sleeps.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-#[cfg(loom)]
-pub(crate) use loom::thread::{Thread, current};
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(not(loom))]
 pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-#[cfg(not(loom))]
-pub(crate) use std::thread::{Thread, current, park_timeout};
 
-/// In a model time stands still: who is woken by nothing else is not woken.
+/// By what one thread sleeps until another wakes it. To wake it before it sleeps ends its next sleep at once.
+#[cfg(not(loom))]
+#[derive(Default)]
+pub(crate) struct Bell(std::sync::OnceLock<std::thread::Thread>);
+
+#[cfg(not(loom))]
+impl Bell {
+    /// From now on it is this thread's.
+    pub(crate) fn take(&self) {
+        // A second one would sleep at it in vain, and there is none.
+        let _ = self.0.set(std::thread::current());
+    }
+
+    pub(crate) fn ring(&self) {
+        if let Some(thread) = self.0.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Sleeps so long at most.
+    pub(crate) fn wait(&self, longest: std::time::Duration) {
+        std::thread::park_timeout(longest);
+    }
+}
+
+/// The same in a model, where time stands still: who is woken by nothing else is not woken.
 #[cfg(loom)]
-pub(crate) fn park_timeout(_: std::time::Duration) {
-    loom::thread::park();
+#[derive(Default)]
+pub(crate) struct Bell(loom::sync::Notify);
+
+#[cfg(loom)]
+impl Bell {
+    pub(crate) fn take(&self) {}
+
+    pub(crate) fn ring(&self) {
+        self.0.notify();
+    }
+
+    pub(crate) fn wait(&self, _longest: std::time::Duration) {
+        self.0.wait();
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{OnceLock, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use swarm_net::time::{Clock, Instant};
 
 use crate::runtime::control::Control;
 use crate::runtime::input::Input;
-use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Thread, current, fence, park_timeout};
+use crate::sync::{AtomicBool, AtomicU64, Bell, Mutex, MutexGuard, Ordering, fence};
 
 /// How long the control thread waits for a turn that somebody has promised, before it takes it itself. A thread of tokio
 /// that user code holds up keeps its promises late.
@@ -36,7 +36,8 @@ pub(crate) struct Desk<C = Control, I = Input> {
     inputs: Sender<I>,
     /// Empty before the node's begin and after its end, and in tests that turn the control by hand.
     seat: Mutex<Option<Box<C>>>,
-    thread: OnceLock<Thread>,
+    /// Wakes the control thread.
+    bell: Bell,
     /// The control thread is to take a turn, whatever was promised.
     called: AtomicBool,
     /// Somebody else takes a turn soon.
@@ -50,7 +51,7 @@ impl<C: Shift, I> Desk<C, I> {
         Self {
             inputs,
             seat: Mutex::new(None),
-            thread: OnceLock::new(),
+            bell: Bell::default(),
             called: AtomicBool::new(false),
             promised: AtomicBool::new(false),
             alarm: AtomicU64::new(0),
@@ -79,7 +80,7 @@ impl<C: Shift, I> Desk<C, I> {
         self.add(input);
         let first = !self.promised.swap(true, Ordering::SeqCst);
         if first && self.alarm.load(Ordering::SeqCst) > nanos(Clock::instant() + PATIENCE) {
-            self.wake();
+            self.bell.ring();
         }
         first
     }
@@ -128,8 +129,7 @@ impl<C: Shift, I> Desk<C, I> {
 
     /// What the control thread does until the node stops.
     pub(crate) fn run(&self) {
-        // It is this thread's alone.
-        let _ = self.thread.set(current());
+        self.bell.take();
         loop {
             self.called.store(false, Ordering::SeqCst);
             let Some(until) = self.full_turn() else { break };
@@ -159,9 +159,9 @@ impl<C: Shift, I> Desk<C, I> {
             }
             if self.promised.load(Ordering::SeqCst) {
                 self.alarm.store(nanos(Clock::instant() + PATIENCE), Ordering::SeqCst);
-                return park_timeout(left.min(PATIENCE));
+                return self.bell.wait(left.min(PATIENCE));
             }
-            park_timeout(left);
+            self.bell.wait(left);
         }
     }
 
@@ -173,13 +173,7 @@ impl<C: Shift, I> Desk<C, I> {
 
     fn call(&self) {
         if !self.called.swap(true, Ordering::SeqCst) {
-            self.wake();
-        }
-    }
-
-    fn wake(&self) {
-        if let Some(thread) = self.thread.get() {
-            thread.unpark();
+            self.bell.ring();
         }
     }
 

@@ -127,6 +127,10 @@ impl Node {
                 }
                 Err(text) => node.start_failed(&name, &cell, text),
             }
+            if quick && !soon::is_open() {
+                // It is no errand of a runner's, who would do this.
+                node.desk.turn();
+            }
         };
         if !quick {
             self.errands.add(errand);

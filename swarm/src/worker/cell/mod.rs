@@ -122,12 +122,16 @@ impl<W: Worker> Cell<W> {
         match state.take_idle() {
             Some(worker) => {
                 drop(state);
-                if let Err(drain) = soon::add(self.clone().drain_quick(worker, entry)) {
-                    self.spawn(drain);
-                }
+                self.run_soon(worker, entry);
                 Ok(())
             }
             None => state.push(entry).map(|idle| debug_assert!(idle.is_none(), "it was not idle")),
+        }
+    }
+
+    fn run_soon(self: &Arc<Self>, worker: Box<W>, entry: Entry<W>) {
+        if let Err(drain) = soon::add(self.clone().drain_quick(worker, entry)) {
+            self.spawn(drain);
         }
     }
 
