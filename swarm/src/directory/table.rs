@@ -121,7 +121,7 @@ impl Table {
     /// and from there in growing steps: nearly always within a line or two of the processor's cache.
     fn near(&self, hash: u32) -> Range<usize> {
         let count = self.slots.len();
-        let expected = (u64::from(hash) * count as u64 >> u32::BITS) as usize;
+        let expected = ((u64::from(hash) * count as u64) >> u32::BITS) as usize;
         let mut step = Self::NEAR;
         loop {
             let (low, high) = (expected.saturating_sub(step), expected + step);

@@ -85,10 +85,16 @@ impl<C: Shift, I> Desk<C, I> {
         first
     }
 
-    /// Does something on this thread before anything else goes on here, though it may take long.
+    /// Does something on this thread, and all that was to be done before, though it may take long: nothing else goes on here meanwhile.
     pub(crate) fn do_now(&self, input: I) {
         self.add(input);
-        self.full_turn();
+        // A turn takes something if there is anything, and what comes meanwhile need not be done here. One at least: another thread
+        // may be in the middle of it.
+        for _ in 0..=self.inputs.len() {
+            if self.full_turn().is_none() || self.inputs.is_empty() {
+                break;
+            }
+        }
         // It has to look anew when it is to look.
         self.call();
     }
@@ -101,7 +107,10 @@ impl<C: Shift, I> Desk<C, I> {
     /// Works off what waits, as far as it is small, unless somebody does so already: that one looks again. Never waits.
     pub(crate) fn turn(&self) {
         if self.inputs.is_empty() {
-            return;
+            // Another's turn has taken what this one was promised for.
+            if !self.promised.load(Ordering::SeqCst) || !self.promised.swap(false, Ordering::SeqCst) {
+                return;
+            }
         }
         // Between this and the look at the lock, and in `left_over` the other way round: one of the two sees the other.
         fence(Ordering::SeqCst);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use swarm_net::error::NetError;
 use swarm_net::member::MemberEvent;
+use swarm_net::time::Clock;
 use swarm_net::transport::{FrameNo, Inbox, Lane, Peer};
 use swarm_net::wire::{Frame, FrameRef};
 
@@ -125,7 +126,7 @@ impl Inbox for Ear {
     }
 
     fn batch(&self) {
-        let tokio = self.node().runtime();
+        let (tokio, began) = (self.node().runtime(), Clock::instant());
         // What the control orders is begun here, if it is quick, and what comes of it goes back to the control.
         for _ in 0..ROUNDS_MAX {
             self.desk.turn();
@@ -135,6 +136,8 @@ impl Inbox for Ear {
         }
         soon::close(tokio);
         self.desk.turn();
+        // A handler that blocks holds up all of the node, however quick it was before.
+        self.late(Clock::instant().since(began));
     }
 
     fn late(&self, by: Duration) {
@@ -164,6 +167,7 @@ impl Inbox for Ear {
     }
 
     fn fatal(&self, error: NetError) {
+        soon::close(self.node().runtime());
         self.node().fail(error);
     }
 }

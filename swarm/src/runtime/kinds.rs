@@ -41,9 +41,10 @@ impl Kinds {
         self.entries.get(&kind)
     }
 
-    /// How quick all of them are, of which nothing is known yet.
+    /// How quick all of them are that need not run on tokio. Nothing is known of it yet.
     pub(crate) fn paces(&self) -> Paces {
-        Paces::of(self.entries.values().map(|entry| (entry.kind, (entry.methods)().len())))
+        let counted = self.entries.values().filter(|entry| !entry.options.pool);
+        Paces::of(counted.map(|entry| (entry.kind, (entry.methods)().len())))
     }
 
     /// What the node can start, as it tells the others.

@@ -19,6 +19,7 @@ use crate::placement::Placement;
 use crate::runtime::control::Control;
 use crate::runtime::desk::Desk;
 use crate::runtime::inbox::Ear;
+use crate::runtime::input::Input;
 use crate::runtime::node::Parts;
 use crate::runtime::routing::Routing;
 use crate::runtime::{Kinds, Node};
@@ -44,14 +45,32 @@ pub(crate) async fn start(plan: Plan) -> Result<Arc<Node>, StartError> {
     let desk = node.desk.clone();
     control.begin(Clock::now());
     desk.seat(control);
-    let spawned = std::thread::Builder::new().name("swarm-control".to_owned()).spawn(move || desk.run());
+    let end = End(node.clone());
+    let run = move || {
+        let _end = end;
+        desk.run();
+    };
+    let spawned = std::thread::Builder::new().name("swarm-control".to_owned()).spawn(run);
     if let Err(error) = spawned {
         node.stop();
+        // The end is for the control to take, and nobody else is there to do it.
+        node.desk.do_now(Input::Look);
         return Err(error.into());
     }
     node.until_joined().await?;
     tracing::info!(node = %node.id(), "started");
     Ok(node)
+}
+
+/// The end of the control thread, however it comes: a node without a control would only seem to live.
+struct End(Arc<Node>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if !self.0.is_stopped() {
+            self.0.fail(NetError::Panicked { text: "the node's control has ended".to_owned() });
+        }
+    }
 }
 
 /// A node, and what its control thread will run. `open` makes its transport, and what else comes of that.

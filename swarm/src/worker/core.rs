@@ -2,8 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use swarm_net::time::{Clock, Instant};
+use tokio::task::coop;
 
 use crate::epoch::Epoch;
 use crate::error::{CallError, Executed};
@@ -113,6 +115,19 @@ impl Core {
     pub(crate) fn note(&self, timed: Option<(&Pace, Instant)>) {
         if let Some(switch) = timed.and_then(|(pace, began)| pace.ran(Clock::instant().since(began))) {
             self.host().switched(switch);
+        }
+    }
+
+    /// The same of one that waits now. If it does so only because its task's budget was used up, nobody knows how long it would
+    /// have gone on.
+    pub(crate) fn note_waiting(&self, timed: Option<(&Pace, Instant)>) {
+        match timed {
+            Some((pace, _)) if !coop::has_budget_remaining() => {
+                if let Some(switch) = pace.ran(Duration::MAX) {
+                    self.host().switched(switch);
+                }
+            }
+            timed => self.note(timed),
         }
     }
 

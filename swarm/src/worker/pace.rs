@@ -16,13 +16,24 @@ const PROBATION: u32 = 32;
 /// Of the runs of quick methods by their callers, one in so many is timed.
 const SAMPLED: u32 = 32;
 
+/// A run of a quick method that took so long has held others up. If that happens again and again, more and more quick runs in a row are
+/// wanted before it counts as quick.
+const HARMFUL: Duration = Duration::from_millis(2);
+
+/// Twice as many for each time, up to this.
+const PROBATION_MAX: u32 = 1 << 20;
+
 /// How one method, or `init`, has done lately.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// How many quick runs in a row are wanted before it counts as quick.
     wanted: AtomicU32,
-    /// It was quick before.
-    demoted: AtomicBool,
+    /// How many it will be after its next long run.
+    probation: AtomicU32,
+    /// The last run that was counted was long.
+    long: AtomicBool,
+    /// It was quick until it was not, or was long twice in a row.
+    slow: AtomicBool,
 }
 
 /// What a run has changed.
@@ -36,7 +47,12 @@ pub(crate) enum Switch {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { wanted: AtomicU32::new(PROBATION), demoted: AtomicBool::new(false) }
+        Self {
+            wanted: AtomicU32::new(PROBATION),
+            probation: AtomicU32::new(PROBATION),
+            long: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
+        }
     }
 }
 
@@ -48,22 +64,41 @@ impl Pace {
 
     /// Whether it is known to take long.
     pub(crate) fn is_slow(&self) -> bool {
-        self.demoted.load(Ordering::Relaxed) && !self.is_quick()
+        self.slow.load(Ordering::Relaxed)
     }
 
     /// It ran, and took so long. Runs at the same time may miss one another, which only delays a switch by a run.
     pub(crate) fn ran(&self, took: Duration) -> Option<Switch> {
-        let wanted = self.wanted.load(Ordering::Relaxed);
-        if took > QUICK_MAX {
-            self.demoted.store(true, Ordering::Relaxed);
-            let was_quick = self.wanted.swap(PROBATION, Ordering::Relaxed) == 0;
-            return was_quick.then_some(Switch::ToPool);
+        if took > QUICK_MAX { self.ran_long(took) } else { self.ran_quickly() }
+    }
+
+    fn ran_long(&self, took: Duration) -> Option<Switch> {
+        let mut probation = self.probation.load(Ordering::Relaxed);
+        let was_quick = self.is_quick();
+        if was_quick && took > HARMFUL {
+            probation = (2 * probation).min(PROBATION_MAX);
+            self.probation.store(probation, Ordering::Relaxed);
         }
+        self.wanted.store(probation, Ordering::Relaxed);
+        // The first run of all is often a long one.
+        if self.long.swap(true, Ordering::Relaxed) || was_quick {
+            self.slow.store(true, Ordering::Relaxed);
+        }
+        was_quick.then_some(Switch::ToPool)
+    }
+
+    fn ran_quickly(&self) -> Option<Switch> {
+        let wanted = self.wanted.load(Ordering::Relaxed);
         if wanted == 0 {
             return None;
         }
-        let last = self.wanted.compare_exchange(wanted, wanted - 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        (last && wanted == 1).then_some(Switch::ToSpot)
+        self.long.store(false, Ordering::Relaxed);
+        let counted = self.wanted.compare_exchange(wanted, wanted - 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !counted || wanted > 1 {
+            return None;
+        }
+        self.slow.store(false, Ordering::Relaxed);
+        Some(Switch::ToSpot)
     }
 }
 
@@ -144,5 +179,30 @@ mod tests {
         }
         assert_eq!(pace.ran(Duration::ZERO), Some(Switch::ToSpot));
         assert!(!pace.is_slow());
+    }
+
+    #[test]
+    fn one_long_run_of_a_method_that_nobody_knows_makes_it_slow_only_with_another() {
+        let pace = Pace::default();
+        pace.ran(LONG);
+        assert!(!pace.is_slow());
+        pace.ran(Duration::ZERO);
+        pace.ran(LONG);
+        assert!(!pace.is_slow());
+        pace.ran(LONG);
+        assert!(pace.is_slow());
+    }
+
+    #[test]
+    fn who_holds_others_up_again_and_again_has_to_be_quick_for_longer_each_time() {
+        let pace = Pace::default();
+        let until_quick = || (1..).find(|_| pace.ran(Duration::ZERO).is_some());
+        assert_eq!(until_quick(), Some(PROBATION));
+        pace.ran(LONG);
+        assert_eq!(until_quick(), Some(PROBATION), "nobody has waited for that");
+        for times in 1..4 {
+            pace.ran(2 * HARMFUL);
+            assert_eq!(until_quick(), Some(PROBATION << times));
+        }
     }
 }

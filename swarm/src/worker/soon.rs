@@ -3,9 +3,9 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn, ready};
 use std::pin::Pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use swarm_net::time::Clock;
@@ -13,6 +13,9 @@ use tokio::runtime::Handle;
 
 /// What is run at the end of one read, at most. The rest goes to tokio: others wait for the thread, too.
 const TIME_MAX: Duration = Duration::from_millis(1);
+
+/// The same in tasks, for who keep on sending each other messages.
+const TASKS_MAX: usize = 1_024;
 
 /// Something to be begun.
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -47,22 +50,27 @@ pub(crate) fn add<F: Future<Output = ()> + Send + 'static>(task: F) -> Result<()
 
 /// Begins what was collected, also meanwhile. Who is not ready at once goes on as a task of tokio's. True if there was any.
 pub(crate) fn run(tokio: &Handle) -> bool {
-    let Some(mut task) = next() else { return false };
-    let _runtime = tokio.enter();
+    let Some(first) = next() else { return false };
     let end = Clock::instant() + TIME_MAX;
-    loop {
+    let (mut task, mut begun) = (first, 0);
+    // As on a thread of tokio's each has a budget, so that none goes on for ever, and none can block on another future.
+    tokio.block_on(poll_fn(|cx| {
         // Tokio polls it again at once if it waits, so nothing is missed here.
         if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            tokio.spawn(task);
+            tokio.spawn(std::mem::replace(&mut task, Box::pin(ready(()))));
         }
-        let Some(another) = next() else { return true };
-        if Clock::instant() >= end {
+        let Some(another) = next() else { return Poll::Ready(()) };
+        begun += 1;
+        if begun >= TASKS_MAX || Clock::instant() >= end {
             tokio.spawn(another);
             std::iter::from_fn(next).for_each(|task| drop(tokio.spawn(task)));
-            return true;
+            return Poll::Ready(());
         }
         task = another;
-    }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }));
+    true
 }
 
 /// Collects nothing any more. What waits still was added too late to be run, and goes to tokio.

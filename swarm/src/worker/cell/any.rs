@@ -1,5 +1,5 @@
 //! Owns the face of a cell that does not name its worker type: what the node needs to deliver, move and end workers.
-//! Its methods never run user code on the caller's thread.
+//! Its methods never run user code before they return.
 
 use std::any::Any;
 use std::future::Future;
@@ -67,7 +67,8 @@ pub trait AnyCell: Any + Alarm + Send + Sync {
     /// It has a method for this message, in this version of it.
     fn takes(&self, method: u64, fingerprint: u32) -> bool;
 
-    /// Takes a message that came as bytes. It never runs on this thread.
+    /// Takes a message that came as bytes. It does not run before this returns: it stands in the queue then, or its worker is out for it,
+    /// on tokio or where this thread comes back to what is quick.
     ///
     /// # Errors
     /// Gives the parcel back, with its token, if the queue is full or the cell is dead.

@@ -114,11 +114,13 @@ impl<W: Worker> Cell<W> {
         let context = Context::of(self.clone()).clone();
         let timed = self.core.home.paces.init(W::KIND).map(|pace| (pace, Clock::instant()));
         let started = guarded(&self.core, Awaited::Nobody, || W::boot(context, args))?;
-        self.core.note(timed);
         let worker = match started {
-            Boot::Done(result) => result?,
+            Boot::Done(result) => {
+                self.core.note(timed);
+                result?
+            }
             Boot::Refused(malformed) => return Err(malformed.into()),
-            Boot::Later(later) => Guarded::new(self.clone(), later).await??,
+            Boot::Later(later) => self.begin(later, timed).await??,
         };
         Ok(Box::new(worker))
     }

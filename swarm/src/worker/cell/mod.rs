@@ -203,7 +203,7 @@ impl<W: Worker> AnyCell for Cell<W> {
             Some(reply) => Reply::To(reply),
         };
         match self.push_soon(Entry { work, reply, deadline }) {
-            // Only now the message stands in the queue, and no lock is held.
+            // Only now the cell has it, and no lock is held.
             Ok(()) => {
                 drop(unconfirmed);
                 Ok(())

@@ -1,7 +1,7 @@
 //! Owns the running of queued messages, one after the other, on tokio. Generic over the worker only.
 //! Never starts a message that is past its due time, nor any when the node's lease is over.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -102,7 +102,10 @@ impl<W: Worker> Cell<W> {
             }
         };
         let ran = match ran {
-            Ok(Ran::Later(later)) => return self.begin(later, reply, timed).await,
+            Ok(Ran::Later(later)) => {
+                let result = self.begin(later, timed).await;
+                return self.completed(result, reply);
+            }
             ran => ran,
         };
         self.core.note(timed);
@@ -121,20 +124,23 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Runs a handler up to where it waits, which is what its thread is held up by, and then to its end.
-    async fn begin(
+    pub(super) async fn begin<T>(
         self: &Arc<Self>,
-        later: Later<W, Answer>,
-        reply: Reply,
+        later: Pin<Box<dyn Future<Output = T> + Send>>,
         timed: Option<(&Pace, Instant)>,
-    ) -> Option<Box<W>> {
+    ) -> Result<T, String> {
         let mut handler = Guarded::new(self.clone(), later);
         let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut handler).poll(cx))).await;
-        self.core.note(timed);
-        let result = match first {
-            Poll::Ready(result) => result,
-            Poll::Pending => handler.await,
-        };
-        self.completed(result, reply)
+        match first {
+            Poll::Ready(result) => {
+                self.core.note(timed);
+                result
+            }
+            Poll::Pending => {
+                self.core.note_waiting(timed);
+                handler.await
+            }
+        }
     }
 
     /// How long runs of this have taken, if that is counted.

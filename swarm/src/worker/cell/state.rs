@@ -126,9 +126,10 @@ impl<W: Worker> State<W> {
         if self.runs() { self.worker.take() } else { None }
     }
 
-    /// Puts a message back that was taken out with the worker and has not begun, if messages are not run any more.
+    /// Puts a message back that was taken out with the worker and has not begun, if messages wait now. A cell that is dead has given
+    /// its queue away: there it is the message in hand, for whose end everybody waits.
     pub(super) fn put_back(&mut self, worker: Box<W>, entry: Entry<W>) -> Option<(Box<W>, Entry<W>)> {
-        if self.runs() {
+        if self.runs() || self.phase == Phase::Dead {
             return Some((worker, entry));
         }
         self.extras().queue.push_front(entry);

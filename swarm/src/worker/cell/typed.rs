@@ -24,6 +24,7 @@ use crate::message::{Message, decode};
 use crate::name::Name;
 use crate::worker::pace::{self, Pace};
 use crate::worker::running::{self, Awaited, DEPTH_MAX};
+use crate::worker::soon;
 use crate::worker::{Active, Call, Cast, Deadline, Input, Later, Step, Undelivered, Worker};
 
 /// How often to look whether an inline run is over before queueing behind it: about two microseconds. Queueing costs
@@ -200,7 +201,7 @@ impl<W: Worker> Cell<W> {
         let ran = match guarded(&self.core, awaited, || Ran::from(run(self.active(worker)))) {
             Ok(Ran::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => {
-                    self.core.note(timed);
+                    self.core.note_waiting(timed);
                     self.core.give_back();
                     return Polled::Later(later);
                 }
@@ -284,7 +285,14 @@ impl<W: Worker> Cell<W> {
 /// Whether messages to a `W` may run on this stack: by a caller, who has to wait for them anyway, unless that is known to
 /// take long. Then others, on other cores, can go on meanwhile.
 fn runs_here<W: Worker>(pace: Option<&Pace>) -> bool {
-    !W::OPTIONS.pool && !pace.is_some_and(Pace::is_slow) && running::depth() < DEPTH_MAX
+    let depth = running::depth();
+    let fits = match soon::is_open() {
+        // This is the I/O thread.
+        true => pace.is_some_and(Pace::is_quick),
+        // Of calls in a circle all must be on one stack to be found.
+        false => depth > 0 || !pace.is_some_and(Pace::is_slow),
+    };
+    fits && !W::OPTIONS.pool && depth < DEPTH_MAX
 }
 
 impl<W: Worker> Entry<W> {

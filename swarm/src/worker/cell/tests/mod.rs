@@ -7,6 +7,8 @@ mod life;
 mod models;
 mod order;
 mod panics;
+#[cfg(not(loom))]
+mod soon;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -28,7 +30,7 @@ use crate::error::CallError;
 use crate::message::{Fingerprint, Message, Schema, decode, encode};
 use crate::name::Name;
 use crate::timer::Timers;
-use crate::worker::pace::Switch;
+use crate::worker::pace::{Paces, Switch};
 use crate::worker::{
     Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Home, Host, Input, KindId,
     Lease, Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
@@ -89,6 +91,7 @@ impl Host for Node {
 struct Bench {
     node: Arc<Node>,
     lease: Lease,
+    paces: Arc<Paces>,
     replies: mpsc::UnboundedReceiver<(u64, Result<Payload, CallError>)>,
     ended: mpsc::UnboundedReceiver<(Name, End)>,
 }
@@ -108,11 +111,11 @@ impl Bench {
         let replier = Arc::new(Replies { node: NodeId::new(address, 7), pending: pending.clone(), sent });
         let runtime = tokio::runtime::Handle::current();
         let node = Node { runtime, timers: Timers::manual(), pending, replies: replier, ended: ends };
-        Self { node: Arc::new(node), lease, replies, ended }
+        Self { node: Arc::new(node), lease, paces: Arc::default(), replies, ended }
     }
 
     fn home(&self) -> Arc<Home> {
-        Home::new(self.node.clone(), self.lease.clone(), Arc::default())
+        Home::new(self.node.clone(), self.lease.clone(), self.paces.clone())
     }
 
     /// A running cell that nothing can start again.
