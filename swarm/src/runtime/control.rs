@@ -109,12 +109,6 @@ impl Control {
         self.directory.context_terms()
     }
 
-    /// What waits for a turn.
-    #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn inputs(&self) -> Receiver<Input> {
-        self.inputs.clone()
-    }
-
     /// What comes before the first turn.
     pub(crate) fn begin(&mut self, now: Now) {
         self.view_changed(now);

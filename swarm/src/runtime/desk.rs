@@ -44,6 +44,9 @@ pub(crate) struct Desk<C = Control, I = Input> {
     promised: AtomicBool,
     /// When the control thread looks by itself, as far as it sleeps: nanoseconds of the clock.
     alarm: AtomicU64,
+    /// Nobody but the control thread takes turns, as far as it can help it.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) alone: AtomicBool,
 }
 
 impl<C: Shift, I> Desk<C, I> {
@@ -55,6 +58,8 @@ impl<C: Shift, I> Desk<C, I> {
             called: AtomicBool::new(false),
             promised: AtomicBool::new(false),
             alarm: AtomicU64::new(0),
+            #[cfg(any(test, feature = "sim"))]
+            alone: AtomicBool::new(false),
         }
     }
 
@@ -112,6 +117,10 @@ impl<C: Shift, I> Desk<C, I> {
                 return;
             }
         }
+        #[cfg(any(test, feature = "sim"))]
+        if self.alone.load(Ordering::SeqCst) {
+            return self.call();
+        }
         // Between this and the look at the lock, and in `left_over` the other way round: one of the two sees the other.
         fence(Ordering::SeqCst);
         for _ in 0..BRIEF_TURNS_MAX {
@@ -139,13 +148,17 @@ impl<C: Shift, I> Desk<C, I> {
     /// What the control thread does until the node stops.
     pub(crate) fn run(&self) {
         self.bell.take();
-        loop {
-            self.called.store(false, Ordering::SeqCst);
-            let Some(until) = self.full_turn() else { break };
+        while let Some(until) = self.shift() {
             if !self.left_over() {
                 self.rest(until);
             }
         }
+    }
+
+    /// One turn of the control thread. When it is to take the next, unless it is called before; `None` at the end of the node.
+    pub(crate) fn shift(&self) -> Option<Instant> {
+        self.called.store(false, Ordering::SeqCst);
+        self.full_turn()
     }
 
     /// All that there is to do; then when something is due. None at the end of the node.
@@ -178,6 +191,26 @@ impl<C: Shift, I> Desk<C, I> {
     fn left_over(&self) -> bool {
         fence(Ordering::SeqCst);
         !self.inputs.is_empty()
+    }
+
+    /// Whether the control thread is to take a turn at once, and if not, when.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let waits = self.called.load(Ordering::SeqCst) || !self.inputs.is_empty();
+        (!waits).then(|| Instant::from_nanos(self.alarm.load(Ordering::SeqCst)))
+    }
+
+    /// Looks at what is run here, if it is.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&C) -> T) -> Option<T> {
+        self.lock().as_deref().map(at)
+    }
+
+    /// Takes away what is run here.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn clear(&self) {
+        let gone = self.lock().take();
+        drop(gone);
     }
 
     fn call(&self) {

@@ -1,6 +1,7 @@
 //! Owns the worker types that a node can host.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::directory::Ability;
 use crate::error::StartError;
@@ -42,9 +43,9 @@ impl Kinds {
     }
 
     /// How quick all of them are that need not run on tokio. Nothing is known of it yet.
-    pub(crate) fn paces(&self) -> Paces {
-        let counted = self.entries.values().filter(|entry| !entry.options.pool);
-        Paces::of(counted.map(|entry| (entry.kind, (entry.methods)().len())))
+    pub(crate) fn paces(&self, quick_max: Duration) -> Paces {
+        let counted = self.entries.values().filter(|entry| !entry.options.pool && !quick_max.is_zero());
+        Paces::of(counted.map(|entry| (entry.kind, (entry.methods)().len())), quick_max)
     }
 
     /// What the node can start, as it tells the others.

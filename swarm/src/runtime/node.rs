@@ -116,7 +116,7 @@ impl Node {
         let Parts { config, desk, transport, tokio, timers, kinds, profile } = parts;
         let me = transport.node();
         let partitions = config.partitions();
-        let tenancy = Tenancy::new(config.placement, kinds.paces());
+        let tenancy = Tenancy::new(config.placement, kinds.paces(config.quick_max()));
         let sooner = |desk: Arc<Desk>| move |_: Instant| desk.hand(Input::Look);
         Arc::new_cyclic(|this| Self {
             me,

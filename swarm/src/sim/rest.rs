@@ -8,6 +8,7 @@ use swarm_net::ring::PartitionId;
 
 use crate::directory::Copy;
 use crate::name::Name;
+use crate::runtime::Control;
 use crate::sim::check::Violation;
 use crate::sim::check::rest::{self, Ownership, Sight, Stay};
 use crate::sim::site::Site;
@@ -34,7 +35,7 @@ impl World {
         let routing = first.node().routing();
         let mut owners: BTreeMap<PartitionId, Vec<NodeId>> = BTreeMap::new();
         for (_, site) in self.sites() {
-            for partition in site.control().owned() {
+            for partition in site.control(|control| control.owned().collect::<Vec<_>>()) {
                 owners.entry(partition).or_default().push(site.id());
             }
         }
@@ -85,12 +86,12 @@ impl World {
                 ("names of a lane that go apart", lanes.apart, names),
                 ("flushes of lanes", lanes.flushes, 0),
                 ("alarms of lanes", lanes.alarms, 0),
-                ("terms of a copy", site.control().context_terms(), Copy::CONTEXT_TERMS_MAX),
+                ("terms of a copy", site.control(Control::context_terms), Copy::CONTEXT_TERMS_MAX),
                 ("hints", node.hints.len(), names),
                 ("closed gates", gates, 0),
                 ("redirects", redirects, REDIRECTS_MAX * names),
                 ("armed timers", site.timers(), TIMERS_MAX),
-                ("tombstones", site.control().tombstones(), names),
+                ("tombstones", site.control(Control::tombstones), names),
             ];
             let over = kept.into_iter().filter(|(_, count, most)| count > most);
             excess.extend(over.map(|(what, count, most)| format!("{}: {count} {what}, at most {most}", site.id())));

@@ -6,16 +6,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use crossbeam_channel::Receiver;
 use swarm_net::filter::NodeFilter;
 use swarm_net::node::NodeId;
 use swarm_net::time::{Clock, Instant};
 use swarm_net::transport::{Driven, Place, Transport};
 
 use crate::config::Config;
-use crate::runtime::input::Input;
 use crate::runtime::{Control, Kinds, Node, Plan, assemble};
 use crate::sim::net::Net;
 use crate::sim::sockets::NodeSockets;
@@ -55,16 +52,12 @@ pub(super) struct Site {
     pub(super) clock: LocalClock,
     node: Arc<Node>,
     swarm: Swarm,
-    control: Control,
-    inputs: Receiver<Input>,
     driven: Driven,
     timers: Timers,
     tokio: Option<tokio::runtime::Runtime>,
     rest: Rest,
     /// It takes part: before that nobody has a handle on it.
     joined: Arc<AtomicBool>,
-    /// Since when the control thread sleeps, and until when it wants to.
-    sleeps: (Instant, Duration),
 }
 
 impl Site {
@@ -88,6 +81,9 @@ impl Site {
             .expect("a runtime without drivers");
         let timers = Timers::manual();
         timers.advance(local.instant.since(Instant::START));
+        // On some nodes all handlers run on tokio, on some the control thread takes all turns: queues are longer there.
+        let quick_run_us = if seed & 2 == 0 { 0 } else { config.quick_run_us };
+        let config = Config { quick_run_us, ..config };
         let plan = Plan {
             cluster: CLUSTER.to_owned(),
             bind: addr,
@@ -103,7 +99,8 @@ impl Site {
         let (node, mut control, driven) =
             assemble(plan, tokio.handle().clone(), timers.clone(), open).expect("the setup of a simulation is sound");
         control.begin(local);
-        let sleeps = (local.instant, control.sleep(local.instant));
+        node.desk.seat(control);
+        node.desk.alone.store(seed & 1 == 0, Ordering::SeqCst);
         let joined = Arc::new(AtomicBool::new(false));
         let (starting, takes_part) = (node.clone(), joined.clone());
         tokio.spawn(async move {
@@ -117,13 +114,10 @@ impl Site {
             joined,
             swarm: Swarm::unnamed(node.clone()),
             node,
-            inputs: control.inputs(),
-            control,
             driven,
             timers,
             tokio: Some(tokio),
             rest,
-            sleeps,
         }
     }
 
@@ -148,8 +142,9 @@ impl Site {
         &self.driven
     }
 
-    pub(super) fn control(&self) -> &Control {
-        &self.control
+    /// Looks at its control, unless it has ended.
+    pub(super) fn control<T: Default>(&self, look: impl FnOnce(&Control) -> T) -> T {
+        self.node.desk.look(look).unwrap_or_default()
     }
 
     /// How many timers are armed.
@@ -173,8 +168,7 @@ impl Site {
                 Some(Instant::START) => When::Now,
                 Some(due) => When::At(self.clock.when(due)),
             },
-            Part::Control if !self.inputs.is_empty() => When::Now,
-            Part::Control => When::At(self.clock.when(self.sleeps.0 + self.sleeps.1)),
+            Part::Control => self.node.desk.due().map_or(When::Now, |due| When::At(self.clock.when(due))),
             Part::Tasks if self.tokio.as_ref().is_some_and(|tokio| tokio.metrics().global_queue_depth() > 0) => {
                 When::Now
             }
@@ -191,11 +185,7 @@ impl Site {
         self.timers.advance(now.instant.since(self.timers.now()));
         match part {
             Part::Io => return self.driven.turn(),
-            Part::Control => {
-                let goes_on = self.control.turn(now);
-                self.sleeps = (now.instant, self.control.sleep(now.instant));
-                return goes_on;
-            }
+            Part::Control => return self.node.desk.shift().is_some(),
             Part::Tasks => {
                 if let Some(tokio) = &self.tokio {
                     tokio.block_on(self.rest.clone());
@@ -211,6 +201,7 @@ impl Drop for Site {
     /// The process is gone. Nothing of it remains, or the simulator would run out of memory.
     fn drop(&mut self) {
         self.node.stop();
+        self.node.desk.clear();
         self.driven.close();
         if let Some(tokio) = self.tokio.take() {
             tokio.shutdown_background();

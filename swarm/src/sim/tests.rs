@@ -93,13 +93,16 @@ fn a_newcomer_has_no_share_of_the_ring_before_its_first_lease() {
     let mut without_owner = 0;
     while world.site(newcomer).is_some_and(|site| !site.has_joined()) {
         world.pass(10 * MS);
-        let owned: usize = world.sites().map(|(_, site)| site.control().owned().count()).sum();
+        let owned: usize = world.sites().map(|(_, site)| site.control(|control| control.owned().count())).sum();
         without_owner += u32::from(owned < 8);
     }
     assert!(without_owner < 10, "no longer than it takes to ask the newcomer, and not {without_owner}0 ms");
     world.pass(5 * S);
     assert_eq!(world.unsettled(), None);
-    assert!(world.site(newcomer).is_some_and(|site| site.control().owned().count() > 0), "then it has its share");
+    assert!(
+        world.site(newcomer).is_some_and(|site| site.control(|control| control.owned().count()) > 0),
+        "then it has its share"
+    );
     drop(world);
     swarm_net::time::Clock::set(None);
 }

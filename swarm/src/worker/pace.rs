@@ -7,9 +7,6 @@ use std::time::Duration;
 
 use crate::worker::KindId;
 
-/// The longest run that is quick: what a few hops to other threads cost.
-const QUICK_MAX: Duration = Duration::from_micros(50);
-
 /// So many quick runs in a row make a method quick.
 const PROBATION: u32 = 32;
 
@@ -26,6 +23,8 @@ const PROBATION_MAX: u32 = 1 << 20;
 /// How one method, or `init`, has done lately.
 #[derive(Debug)]
 pub(crate) struct Pace {
+    /// The longest run that is quick.
+    quick_max: Duration,
     /// How many quick runs in a row are wanted before it counts as quick.
     wanted: AtomicU32,
     /// How many it will be after its next long run.
@@ -45,18 +44,17 @@ pub(crate) enum Switch {
     ToPool,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
+impl Pace {
+    fn new(quick_max: Duration) -> Self {
         Self {
+            quick_max,
             wanted: AtomicU32::new(PROBATION),
             probation: AtomicU32::new(PROBATION),
             long: AtomicBool::new(false),
             slow: AtomicBool::new(false),
         }
     }
-}
 
-impl Pace {
     /// Whether it may run on a thread that has other things to do.
     pub(crate) fn is_quick(&self) -> bool {
         self.wanted.load(Ordering::Relaxed) == 0
@@ -69,7 +67,7 @@ impl Pace {
 
     /// It ran, and took so long. Runs at the same time may miss one another, which only delays a switch by a run.
     pub(crate) fn ran(&self, took: Duration) -> Option<Switch> {
-        if took > QUICK_MAX { self.ran_long(took) } else { self.ran_quickly() }
+        if took > self.quick_max { self.ran_long(took) } else { self.ran_quickly() }
     }
 
     fn ran_long(&self, took: Duration) -> Option<Switch> {
@@ -121,11 +119,10 @@ struct Kind {
 }
 
 impl Paces {
-    /// Of these types, each with so many methods.
-    pub(crate) fn of(kinds: impl Iterator<Item = (KindId, usize)>) -> Self {
-        let pace = |(kind, methods)| {
-            (kind, Kind { init: Pace::default(), methods: (0..methods).map(|_| Pace::default()).collect() })
-        };
+    /// Of these types, each with so many methods, where runs that take no longer than this are quick.
+    pub(crate) fn of(kinds: impl Iterator<Item = (KindId, usize)>, quick_max: Duration) -> Self {
+        let new = || Pace::new(quick_max);
+        let pace = |(kind, methods)| (kind, Kind { init: new(), methods: (0..methods).map(|_| new()).collect() });
         Self(kinds.map(pace).collect())
     }
 
@@ -149,19 +146,20 @@ impl Paces {
 mod tests {
     use super::*;
 
+    const QUICK: Duration = Duration::from_micros(50);
     const LONG: Duration = Duration::from_micros(51);
 
     #[test]
     fn so_many_quick_runs_in_a_row_make_it_quick_and_one_long_one_slow() {
-        let pace = Pace::default();
+        let pace = Pace::new(QUICK);
         assert!(!pace.is_quick() && !pace.is_slow(), "nothing is known of it");
         for _ in 1..PROBATION {
-            assert_eq!(pace.ran(QUICK_MAX), None);
+            assert_eq!(pace.ran(QUICK), None);
         }
         assert!(!pace.is_quick());
-        assert_eq!(pace.ran(QUICK_MAX), Some(Switch::ToSpot));
+        assert_eq!(pace.ran(QUICK), Some(Switch::ToSpot));
         assert!(pace.is_quick());
-        assert_eq!(pace.ran(QUICK_MAX), None, "it is already");
+        assert_eq!(pace.ran(QUICK), None, "it is already");
         assert_eq!(pace.ran(LONG), Some(Switch::ToPool));
         assert!(pace.is_slow());
         assert_eq!(pace.ran(LONG), None, "it is already");
@@ -169,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_long_run_in_between_begins_the_count_again() {
-        let pace = Pace::default();
+        let pace = Pace::new(QUICK);
         for _ in 1..PROBATION {
             pace.ran(Duration::ZERO);
         }
@@ -183,7 +181,7 @@ mod tests {
 
     #[test]
     fn one_long_run_of_a_method_that_nobody_knows_makes_it_slow_only_with_another() {
-        let pace = Pace::default();
+        let pace = Pace::new(QUICK);
         pace.ran(LONG);
         assert!(!pace.is_slow());
         pace.ran(Duration::ZERO);
@@ -195,7 +193,7 @@ mod tests {
 
     #[test]
     fn who_holds_others_up_again_and_again_has_to_be_quick_for_longer_each_time() {
-        let pace = Pace::default();
+        let pace = Pace::new(QUICK);
         let until_quick = || (1..).find(|_| pace.ran(Duration::ZERO).is_some());
         assert_eq!(until_quick(), Some(PROBATION));
         pace.ran(LONG);
