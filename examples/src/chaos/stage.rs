@@ -237,13 +237,13 @@ impl Stage {
         self.board.set_phase(node.get(), phase);
     }
 
-    /// What all processes take of the machine.
+    /// What all processes take of the machine. The callers' memory is the campaign's own history, which grows.
     pub fn resources(&self) -> Result<Resources, Trouble> {
-        let nodes = self.live.iter().filter_map(|node| self.cluster.pid(*node));
-        let parties = self.parties.iter().filter_map(Party::pid);
         let rows = self.board.rows();
         let tasks = self.rows().iter().filter_map(|row| Some(rows.get(row)?.reading.tasks)).sum();
-        Ok(Resources::of(nodes.chain(parties), tasks)?)
+        let nodes = Resources::of(self.live.iter().filter_map(|node| self.cluster.pid(*node)), tasks)?;
+        let parties = Resources::of(self.parties.iter().filter_map(Party::pid), 0)?;
+        Ok(Resources { files: nodes.files + parties.files, threads: nodes.threads + parties.threads, ..nodes })
     }
 
     /// Waits until every process sees all that should be alive, and nobody else. How long that took.

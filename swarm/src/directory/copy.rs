@@ -21,7 +21,7 @@ pub struct Copy {
     pub at: Stamp,
     #[rkyv(with = AsList)]
     pub(super) records: Table,
-    /// For each term, up to which of its changes this copy has seen all.
+    /// For each term in which something was registered, up to which of its changes this copy has seen all registrations.
     pub(super) context: BTreeMap<Term, u64>,
     /// Registrations that ended though no context covers them (they were adopted from a cell), and when
     /// (milliseconds since 1970).
@@ -103,17 +103,24 @@ impl Copy {
         self.context.len()
     }
 
-    /// Marks everything up to this change as contained.
+    /// Marks everything up to this change as contained. Terms in which nobody registered anything need no place in the context: an
+    /// office changes hands far more often than somebody registers under each of its terms.
     pub(super) fn reach(&mut self, at: Stamp) {
         self.at = at;
-        let seen = self.context.entry(at.term).or_default();
-        *seen = at.seq.max(*seen);
     }
 
-    /// Makes one change.
-    pub(super) fn apply(&mut self, op: &Op) {
+    /// Makes one change of this term.
+    pub(super) fn apply(&mut self, op: &Op, term: Term) {
         match op {
-            Op::Put { record } => self.records.insert(record.clone()),
+            Op::Put { record } => {
+                // A term's changes come in order and without gaps, so all that was registered before in it is known as well. Of a
+                // registration of another term that is not so: it may have been adopted from a cell.
+                for Rid(made) in record.siblings().map(Registration::rid).filter(|Rid(made)| made.term == term) {
+                    let seen = self.context.entry(term).or_default();
+                    *seen = made.seq.max(*seen);
+                }
+                self.records.insert(record.clone());
+            }
             Op::Remove { name, uncovered, at_unix_ms } => {
                 self.records.remove(name);
                 self.removed.extend(uncovered.iter().map(|rid| (*rid, *at_unix_ms)));

@@ -331,7 +331,7 @@ impl Partition {
             return 0;
         };
         office.seq += 1;
-        copy.apply(&op);
+        copy.apply(&op, office.term);
         copy.reach(Stamp { term: office.term, seq: office.seq });
         if office.log.is_empty() {
             // Nearly always it is the only one of its turn.

@@ -100,7 +100,7 @@ impl Partition {
             op.share(turn.pool);
             self.wake_cell(op.name());
             if let Some(copy) = &mut self.copy {
-                copy.apply(&op);
+                copy.apply(&op, at.term);
             }
             self.lay_cell_down(turn.world.me, op.name());
         }

@@ -53,26 +53,24 @@ pub(in crate::directory) fn registration(rid: Rid, ver: Stamp) -> Registration {
 /// Copies as a run of the protocol makes them: each term is written by one owner only.
 fn copies(steps: &[Step]) -> Vec<Copy> {
     let mut copies = vec![Copy::default(); OWNERS];
-    let mut terms = [1, 1, 1];
+    let (mut terms, mut seq) = ([1, 1, 1], 0);
     for step in steps {
-        let stamp = |copies: &[Copy], terms: &[u64; 3], o: usize| {
-            let term = Term { counter: terms[o], tag: Tag(o as u32) };
-            Stamp { term, seq: copies[o].context.get(&term).copied().unwrap_or(0) + 1 }
-        };
+        seq += 1;
+        let stamp = |terms: &[u64; 3], o: usize| Stamp { term: Term { counter: terms[o], tag: Tag(o as u32) }, seq };
         match step {
             Step::Register(o, n) | Step::Adopt(o, n, _) => {
-                let ver = stamp(&copies, &terms, *o);
+                let ver = stamp(&terms, *o);
                 // An adopted registration was made in a term of which no copy is left.
                 let lost = |seq: u64| Stamp { term: Term { counter: 99, tag: Tag(*n as u32) }, seq };
                 let rid = if let Step::Adopt(.., seq) = step { lost(*seq) } else { ver };
                 let name = Name::from(NAMES[*n]);
                 if copies[*o].record(&name).is_none() && !copies[*o].covers(Rid(rid)) {
-                    copies[*o].apply(&Op::Put { record: Record::new(name, registration(Rid(rid), ver)) });
+                    copies[*o].apply(&Op::Put { record: Record::new(name, registration(Rid(rid), ver)) }, ver.term);
                     copies[*o].reach(ver);
                 }
             }
             Step::Write(o, n) | Step::Group(o, n, _) => {
-                let (ver, name) = (stamp(&copies, &terms, *o), Name::from(NAMES[*n]));
+                let (ver, name) = (stamp(&terms, *o), Name::from(NAMES[*n]));
                 if let Some(mut record) = copies[*o].record(&name).cloned() {
                     record.write(ver, |registration| {
                         if let Step::Group(.., joined) = step {
@@ -81,15 +79,15 @@ fn copies(steps: &[Step]) -> Vec<Copy> {
                             registration.place(registration.host(), Epoch::new(ver.term, ver.seq as u32));
                         }
                     });
-                    copies[*o].apply(&Op::Put { record });
+                    copies[*o].apply(&Op::Put { record }, ver.term);
                     copies[*o].reach(ver);
                 }
             }
             Step::Remove(o, n) => {
-                let (at, name) = (stamp(&copies, &terms, *o), Name::from(NAMES[*n]));
+                let (at, name) = (stamp(&terms, *o), Name::from(NAMES[*n]));
                 let ids: Vec<Rid> = copies[*o].record(&name).into_iter().flat_map(Record::ids).collect();
                 let uncovered = ids.into_iter().filter(|rid| !copies[*o].covers(*rid)).collect();
-                copies[*o].apply(&Op::Remove { name, uncovered, at_unix_ms: at.seq });
+                copies[*o].apply(&Op::Remove { name, uncovered, at_unix_ms: at.seq }, at.term);
                 copies[*o].reach(at);
             }
             Step::Merge(a, b) => {
@@ -128,7 +126,7 @@ proptest! {
         let ids: Vec<Rid> = copies[0].record(&name).into_iter().flat_map(Record::ids).collect();
         let uncovered = ids.iter().filter(|rid| !copies[0].covers(**rid)).copied().collect();
         let mut ended = copies[0].clone();
-        ended.apply(&Op::Remove { name: name.clone(), uncovered, at_unix_ms: 1 });
+        ended.apply(&Op::Remove { name: name.clone(), uncovered, at_unix_ms: 1 }, Term::default());
         let all = merged(&merged(&ended, &copies[0]), &merged(&copies[1], &copies[2]));
         prop_assert!(all.record(&name).is_none_or(|record| ids.iter().all(|rid| !record.has(*rid))));
     }

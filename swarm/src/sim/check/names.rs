@@ -55,13 +55,14 @@ pub(super) struct GroupsAgree;
 
 impl GroupsAgree {
     /// Whether a name must be a member (or must not): nothing else was asked while its last join or leave was under way,
-    /// and that was acknowledged.
+    /// and that was acknowledged. What failed before may have been done on a side of a split that comes back later.
     fn expected(evidence: &Evidence<'_>, name: &str) -> Option<bool> {
         let ops = evidence.journal.ops.values();
         let of_it = ops.filter(|op| op.name == name && matches!(op.what, What::Join | What::Leave));
         let history: Vec<&Op> = of_it.collect();
         let Some((last, before)) = history.split_last() else { return Some(false) };
-        let alone = before.iter().all(|op| op.ended.as_ref().is_some_and(|(at, _)| *at < last.begun));
+        let over = |op: &&Op| op.ended.as_ref().is_some_and(|(at, _)| *at < last.begun);
+        let alone = before.iter().all(|op| over(op) && (done(op) || op.what == last.what));
         (alone && done(last)).then_some(last.what == What::Join)
     }
 }

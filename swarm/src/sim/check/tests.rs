@@ -174,6 +174,16 @@ fn groups_have_the_members_that_joined() {
     assert_eq!((judged(&journal, |_| {}), judged(&journal, member)), (wrong, None));
     asked(&mut journal, What::Leave);
     assert_eq!((judged(&journal, |_| {}), judged(&journal, member)), (None, wrong));
+    // What failed may be done yet, but it does not undo what it is the same as.
+    let join = journal.begin(What::Join, "x", node(1));
+    journal.end(join, Told::Failed { executed: None, text: String::new() });
+    asked(&mut journal, What::Leave);
+    assert_eq!((judged(&journal, |_| {}), judged(&journal, member)), (None, None));
+    let mut journal = Journal::default();
+    let join = journal.begin(What::Join, "x", node(1));
+    journal.end(join, Told::Failed { executed: None, text: String::new() });
+    asked(&mut journal, What::Join);
+    assert_eq!((judged(&journal, |_| {}), judged(&journal, member)), (wrong, None));
     // Who can say which of two at a time came last?
     let (join, leave) = (journal.begin(What::Join, "x", node(1)), journal.begin(What::Leave, "x", node(1)));
     journal.end(leave, Told::Done);
