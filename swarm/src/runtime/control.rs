@@ -197,7 +197,7 @@ impl Control {
             Input::Answers(from, payload) => match batch::read::<Vec<(u64, Answer)>>(&payload) {
                 Some(answers) => {
                     for (number, answer) in answers {
-                        self.answered(now, from, number, answer);
+                        self.answered(now, number, answer);
                     }
                 }
                 None => self.malformed(from, "answers"),
@@ -274,8 +274,6 @@ impl Control {
                 let was_member = self.view.remove(&node).is_some();
                 self.outbox.lost(node);
                 self.node.gone(node);
-                // What it alone was to do goes elsewhere by the view without it.
-                self.requests.lost(node);
                 self.feed(now, if left { Event::Left(node) } else { Event::Down(node) });
                 if was_member {
                     self.met.push(event);
@@ -369,10 +367,10 @@ impl Control {
         }
     }
 
-    fn answered(&mut self, now: Now, from: NodeId, number: u64, answer: Answer) {
+    fn answered(&mut self, now: Now, number: u64, answer: Answer) {
         let stays = self.leaving.is_empty() && self.node.config().weight > 0;
         let able = |kind| stays && self.node.kinds.get(kind).is_some();
-        self.requests.answered(now.instant, from, number, answer, able);
+        self.requests.answered(now.instant, number, answer, able);
     }
 
     fn perform(&mut self, now: Now, action: Action) {
@@ -380,7 +378,7 @@ impl Control {
             Action::Send { to, partition, message } => {
                 self.messages.entry(to).or_default().push((partition.0, message));
             }
-            Action::Answer { to, answer } if to.node == self.node.id() => self.answered(now, to.node, to.seq, answer),
+            Action::Answer { to, answer } if to.node == self.node.id() => self.answered(now, to.seq, answer),
             Action::Answer { to, answer } => self.answers.entry(to.node).or_default().push((to.seq, answer)),
             Action::Order { name, order } => self.node.order(name, order),
             Action::Route { name, to } => {

@@ -1,6 +1,5 @@
 //! Owns the requests of this node to directory owners until they are answered. Sans-IO. Requests are idempotent by
-//! their id, so what is unanswered is simply sent again; but not beyond a request that undoes them, so one that would change something
-//! is over only when nobody can still be about to do it. Never decides anything about a name.
+//! their id, so what is unanswered is simply sent again; never decides anything about a name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -41,19 +40,7 @@ pub(crate) struct Request {
 struct Open {
     request: Request,
     sent_to: Option<NodeId>,
-    /// Whom it was sent to before, once for each time, and who has neither answered nor been lost.
-    also_sent_to: Vec<NodeId>,
-    /// What it has come to. Others may still be about to do it, too.
-    outcome: Option<Answer>,
     retry_at: Option<Instant>,
-}
-
-impl Open {
-    /// Whether somebody may still do what it asks for.
-    fn is_out(&self) -> bool {
-        let changes = !matches!(self.request.ask, Ask::Whereis);
-        changes && (self.sent_to.is_some() || !self.also_sent_to.is_empty())
-    }
 }
 
 /// What is to be sent: request number, name, question.
@@ -88,10 +75,7 @@ impl Requests {
         }
         self.next += 1;
         self.clock.insert((request.due, self.next));
-        self.open.insert(
-            self.next,
-            Box::new(Open { request, sent_to: None, also_sent_to: Vec::new(), outcome: None, retry_at: None }),
-        );
+        self.open.insert(self.next, Box::new(Open { request, sent_to: None, retry_at: None }));
         Some(self.next)
     }
 
@@ -102,9 +86,8 @@ impl Requests {
 
     /// Gives out a request for sending to `owner`, or notes that nobody is known to send it to.
     pub(crate) fn send(&mut self, now: Instant, number: u64, owner: Option<NodeId>) -> Option<Outgoing> {
-        let open = self.open.get_mut(&number).filter(|open| open.outcome.is_none())?;
-        let before = std::mem::replace(&mut open.sent_to, owner);
-        open.also_sent_to.extend(before.filter(|before| Some(*before) != owner));
+        let open = self.open.get_mut(&number)?;
+        open.sent_to = owner;
         if owner.is_none() {
             Self::retry_later(&mut self.clock, open, number, now);
             return None;
@@ -112,58 +95,28 @@ impl Requests {
         Some((number, open.request.name.clone(), open.request.ask.clone()))
     }
 
-    /// Takes the answer of `from`. A request that nobody has decided stays open, and so does one that was refused only because its
+    /// Takes an answer. A request that nobody has decided stays open, and so does one that was refused only because its
     /// owner has not heard of this node yet: one that says that nobody can host a kind, when this node is `able` to.
-    pub(crate) fn answered(
-        &mut self,
-        now: Instant,
-        from: NodeId,
-        number: u64,
-        answer: Answer,
-        able: impl Fn(KindId) -> bool,
-    ) {
+    pub(crate) fn answered(&mut self, now: Instant, number: u64, answer: Answer, able: impl Fn(KindId) -> bool) {
         let Some(open) = self.open.get_mut(&number) else { return };
-        // Who was asked twice answers the first time first.
-        let before = open.also_sent_to.iter().position(|node| *node == from);
-        match before {
-            Some(before) => drop(open.also_sent_to.swap_remove(before)),
-            None if open.sent_to == Some(from) => open.sent_to = None,
-            // It was lost, and is not waited for any more.
-            None => {}
-        }
         let nobody = matches!(answer, Answer::NoCapableNode | Answer::Refused(Refusal::NotAMember));
         let unheard_of = nobody && open.request.ask.kind().is_some_and(able);
-        if !unheard_of && !matches!(answer, Answer::NotOwner(_)) {
-            open.outcome.get_or_insert(answer);
-        } else if before.is_none() && open.outcome.is_none() {
+        if unheard_of || matches!(answer, Answer::NotOwner(_)) {
+            open.sent_to = None;
             Self::retry_later(&mut self.clock, open, number, now);
+            return;
         }
-        self.close_if_over(number);
+        self.close(number, Outcome::Answered(answer));
     }
 
-    /// The connection to `node` was lost, or it is gone: it does nothing any more. Those that it alone was to do want sending again.
+    /// Those that may have been lost with `node`: they want sending again.
     pub(crate) fn lost(&mut self, node: NodeId) -> Vec<u64> {
-        let (mut again, mut over) = (Vec::new(), Vec::new());
-        for (number, open) in &mut self.open {
-            open.also_sent_to.retain(|other| *other != node);
-            match (open.sent_to == Some(node), &open.outcome) {
-                (true, None) => again.push(*number),
-                (true, Some(_)) => open.sent_to = None,
-                (false, _) => {}
-            }
-            if open.outcome.is_some() {
-                over.push(*number);
-            }
-        }
-        over.into_iter().for_each(|number| self.close_if_over(number));
-        again
+        self.open.iter().filter(|(_, open)| open.sent_to == Some(node)).map(|(number, _)| *number).collect()
     }
 
     /// Those that the owner by a new view differs for: they want sending again.
     pub(crate) fn misplaced(&mut self, owner: impl Fn(&Name) -> Option<NodeId>) -> Vec<u64> {
-        let misplaced = |open: &Open| {
-            open.outcome.is_none() && (open.sent_to.is_none() || open.sent_to != owner(&open.request.name))
-        };
+        let misplaced = |open: &Open| open.sent_to.is_none() || open.sent_to != owner(&open.request.name);
         self.open.iter().filter(|(_, open)| misplaced(open)).map(|(number, _)| *number).collect()
     }
 
@@ -205,15 +158,6 @@ impl Requests {
         clock.insert((at, number));
     }
 
-    fn close_if_over(&mut self, number: u64) {
-        let Some(open) = self.open.get_mut(&number) else { return };
-        if !open.is_out()
-            && let Some(outcome) = open.outcome.take()
-        {
-            self.close(number, Outcome::Answered(outcome));
-        }
-    }
-
     fn close(&mut self, number: u64, outcome: Outcome) {
         if let Some(open) = self.open.remove(&number) {
             self.clock.remove(&(open.request.due, number));
@@ -236,14 +180,6 @@ mod tests {
     use crate::directory::{Class, Spec};
     use crate::worker::Args;
 
-    fn owner() -> NodeId {
-        NodeId::new(([127, 0, 0, 1], 1).into(), 7)
-    }
-
-    fn next_owner() -> NodeId {
-        NodeId::new(([127, 0, 0, 1], 2).into(), 8)
-    }
-
     /// A registration that was sent to the owner, and how it ended.
     fn sent(now: Instant) -> (Requests, u64, oneshot::Receiver<Outcome>) {
         let (done, outcome) = oneshot::channel();
@@ -254,7 +190,8 @@ mod tests {
         let request =
             Request { name: "n".into(), ask, due: now + RETRY_AFTER * 10, done, in_hand: InHand::new(&Arc::default()) };
         let number = requests.take(now, request).expect("its deadline is ahead");
-        assert!(requests.send(now, number, Some(owner())).is_some());
+        let owner = NodeId::new(([127, 0, 0, 1], 1).into(), 7);
+        assert!(requests.send(now, number, Some(owner)).is_some());
         (requests, number, outcome)
     }
 
@@ -263,7 +200,7 @@ mod tests {
         for answer in [Answer::Refused(Refusal::NotAMember), Answer::NoCapableNode] {
             let now = Instant::START;
             let (mut requests, number, mut outcome) = sent(now);
-            requests.answered(now, owner(), number, answer, |kind| kind == KindId(1));
+            requests.answered(now, number, answer, |kind| kind == KindId(1));
             assert!(requests.expire(now).is_empty());
             assert_eq!(requests.expire(now + RETRY_AFTER), [number]);
             assert!(outcome.try_recv().is_err(), "nothing is decided yet");
@@ -274,39 +211,7 @@ mod tests {
     fn a_node_that_could_not_host_it_is_told_so_at_once() {
         let now = Instant::START;
         let (mut requests, number, mut outcome) = sent(now);
-        requests.answered(now, owner(), number, Answer::NoCapableNode, |_| false);
-        assert!(matches!(outcome.try_recv(), Ok(Outcome::Answered(Answer::NoCapableNode))));
-    }
-
-    /// Else it could be done once more after it was undone, by an owner that it reaches late.
-    #[test]
-    fn a_request_that_was_sent_to_two_is_over_when_neither_can_do_it_any_more() {
-        let now = Instant::START;
-        for lost in [false, true] {
-            let (mut requests, number, mut outcome) = sent(now);
-            assert!(requests.send(now, number, Some(next_owner())).is_some());
-            requests.answered(now, next_owner(), number, Answer::NoCapableNode, |_| false);
-            assert!(outcome.try_recv().is_err(), "the first may still have it before it");
-            assert_eq!(requests.misplaced(|_| None), [0; 0], "nobody else is asked");
-            match lost {
-                true => assert_eq!(requests.lost(owner()), [0; 0]),
-                false => requests.answered(now, owner(), number, Answer::NotOwner(None), |_| false),
-            }
-            assert!(matches!(outcome.try_recv(), Ok(Outcome::Answered(Answer::NoCapableNode))));
-        }
-    }
-
-    #[test]
-    fn who_is_asked_twice_answers_twice() {
-        let now = Instant::START;
-        let (mut requests, number, mut outcome) = sent(now);
-        assert!(requests.send(now, number, Some(next_owner())).is_some());
-        assert!(requests.send(now, number, Some(owner())).is_some());
-        requests.answered(now, owner(), number, Answer::NotOwner(None), |_| false);
-        assert_eq!(requests.expire(now + RETRY_AFTER), [0; 0], "the second time is not answered yet");
-        requests.answered(now, owner(), number, Answer::NoCapableNode, |_| false);
-        assert!(outcome.try_recv().is_err());
-        requests.answered(now, next_owner(), number, Answer::NotOwner(None), |_| false);
+        requests.answered(now, number, Answer::NoCapableNode, |_| false);
         assert!(matches!(outcome.try_recv(), Ok(Outcome::Answered(Answer::NoCapableNode))));
     }
 }
