@@ -44,7 +44,8 @@ pub(super) struct Merging {
 }
 
 impl Cell {
-    /// How many epochs a cell remembers to contain. Each move adds one; those of cells that still exist are recent.
+    /// How many epochs a cell remembers to contain. Each move adds one, which an owner on the same node takes away as soon as the cell
+    /// that it has moved from is gone; those of cells that still exist are recent.
     const ABSORBED_MAX: usize = 64;
 
     pub(super) fn new(start: &Start, last: (Term, DirectiveId)) -> Self {
@@ -143,6 +144,12 @@ impl Cell {
         if let Some(first) = self.absorbed.first_mut() {
             *first = last.min(*first);
         }
+    }
+
+    /// There is no cell of that epoch any more, nor will there ever be: nobody will ask whether this one contains it.
+    pub(super) fn forget(&mut self, gone: Epoch) {
+        self.absorbed.retain(|epoch| *epoch != gone);
+        self.absorbed.shrink_to_fit();
     }
 
     /// What the worker did. Says whether the cell is still there.

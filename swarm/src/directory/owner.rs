@@ -369,7 +369,13 @@ impl Partition {
             }
             failed |= cell.is_none() && work.cell(from).is_some_and(|before| before.phase == Phase::Starting);
         }
+        let gone = if cell.is_none() { office.epoch_at(from, name) } else { None };
         office.see(from, name, cell);
+        if let Some(gone) = gone {
+            office.forget(turn.world.me, name, gone);
+            self.forget_absorbed(name, gone);
+        }
+        let Some(office) = &mut self.office else { return };
         if failed {
             let text = failure.clone().unwrap_or_else(|| "the host did not start it".into());
             let trouble = office.work(name).trouble.get_or_insert_with(|| Box::new(Trouble::default()));

@@ -174,7 +174,8 @@ impl Control {
             Input::Reset(node) => {
                 self.outbox.lost(node);
                 self.feed(now, Event::Reset(node));
-                for number in self.requests.lost(node) {
+                self.requests.lost(node);
+                for number in self.requests.unsent() {
                     self.ask(now, number);
                 }
             }
@@ -197,7 +198,7 @@ impl Control {
             Input::Answers(from, payload) => match batch::read::<Vec<(u64, Answer)>>(&payload) {
                 Some(answers) => {
                     for (number, answer) in answers {
-                        self.answered(now, number, answer);
+                        self.answered(now, number, (from, answer));
                     }
                 }
                 None => self.malformed(from, "answers"),
@@ -274,6 +275,7 @@ impl Control {
                 let was_member = self.view.remove(&node).is_some();
                 self.outbox.lost(node);
                 self.node.gone(node);
+                self.requests.lost(node);
                 self.feed(now, if left { Event::Left(node) } else { Event::Down(node) });
                 if was_member {
                     self.met.push(event);
@@ -316,8 +318,7 @@ impl Control {
         self.routing.set_view(view, self.directory.ring());
         self.routing_changed = true;
         self.perform_all(now, actions);
-        let routing = &self.routing;
-        for number in self.requests.misplaced(|name| routing.owner(routing.partition_of(name))) {
+        for number in self.requests.unsent() {
             self.ask(now, number);
         }
     }
@@ -367,10 +368,13 @@ impl Control {
         }
     }
 
-    fn answered(&mut self, now: Now, number: u64, answer: Answer) {
+    fn answered(&mut self, now: Now, number: u64, answer: (NodeId, Answer)) {
         let stays = self.leaving.is_empty() && self.node.config().weight > 0;
         let able = |kind| stays && self.node.kinds.get(kind).is_some();
-        self.requests.answered(now.instant, number, answer, able);
+        let owner = |name: &Name| self.routing.owner(self.routing.partition_of(name));
+        if self.requests.answered(now.instant, number, answer, owner, able) {
+            self.ask(now, number);
+        }
     }
 
     fn perform(&mut self, now: Now, action: Action) {
@@ -378,7 +382,7 @@ impl Control {
             Action::Send { to, partition, message } => {
                 self.messages.entry(to).or_default().push((partition.0, message));
             }
-            Action::Answer { to, answer } if to.node == self.node.id() => self.answered(now, to.seq, answer),
+            Action::Answer { to, answer } if to.node == self.node.id() => self.answered(now, to.seq, (to.node, answer)),
             Action::Answer { to, answer } => self.answers.entry(to.node).or_default().push((to.seq, answer)),
             Action::Order { name, order } => self.node.order(name, order),
             Action::Route { name, to } => {

@@ -1,5 +1,5 @@
-//! Owns the requests of this node to directory owners until they are answered. Sans-IO. Requests are idempotent by
-//! their id, so what is unanswered is simply sent again; never decides anything about a name.
+//! Owns the requests of this node to directory owners until they are answered. Sans-IO. A request is out at one node at most: what
+//! was done twice, and undone between, would be done. Never decides anything about a name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -88,6 +88,9 @@ impl Requests {
     pub(crate) fn send(&mut self, now: Instant, number: u64, owner: Option<NodeId>) -> Option<Outgoing> {
         let open = self.open.get_mut(&number)?;
         open.sent_to = owner;
+        if let Some(retry) = open.retry_at.take() {
+            self.clock.remove(&(retry, number));
+        }
         if owner.is_none() {
             Self::retry_later(&mut self.clock, open, number, now);
             return None;
@@ -95,29 +98,39 @@ impl Requests {
         Some((number, open.request.name.clone(), open.request.ask.clone()))
     }
 
-    /// Takes an answer. A request that nobody has decided stays open, and so does one that was refused only because its
-    /// owner has not heard of this node yet: one that says that nobody can host a kind, when this node is `able` to.
-    pub(crate) fn answered(&mut self, now: Instant, number: u64, answer: Answer, able: impl Fn(KindId) -> bool) {
-        let Some(open) = self.open.get_mut(&number) else { return };
+    /// Takes an answer of whom it was sent to last. A request that nobody has decided stays open, and so does one that was refused
+    /// only because its owner has not heard of this node yet: one that says that nobody can host a kind, when this node is `able` to.
+    /// Says whether it wants sending at once, which it does if the `owner` is another by now.
+    pub(crate) fn answered(
+        &mut self,
+        now: Instant,
+        number: u64,
+        (from, answer): (NodeId, Answer),
+        owner: impl Fn(&Name) -> Option<NodeId>,
+        able: impl Fn(KindId) -> bool,
+    ) -> bool {
+        let Some(open) = self.open.get_mut(&number).filter(|open| open.sent_to == Some(from)) else { return false };
         let nobody = matches!(answer, Answer::NoCapableNode | Answer::Refused(Refusal::NotAMember));
         let unheard_of = nobody && open.request.ask.kind().is_some_and(able);
-        if unheard_of || matches!(answer, Answer::NotOwner(_)) {
-            open.sent_to = None;
-            Self::retry_later(&mut self.clock, open, number, now);
-            return;
+        if !unheard_of && !matches!(answer, Answer::NotOwner(_)) {
+            self.close(number, Outcome::Answered(answer));
+            return false;
         }
-        self.close(number, Outcome::Answered(answer));
+        open.sent_to = None;
+        Self::retry_later(&mut self.clock, open, number, now);
+        owner(&open.request.name).is_some_and(|owner| owner != from)
     }
 
-    /// Those that may have been lost with `node`: they want sending again.
-    pub(crate) fn lost(&mut self, node: NodeId) -> Vec<u64> {
-        self.open.iter().filter(|(_, open)| open.sent_to == Some(node)).map(|(number, _)| *number).collect()
+    /// What was out at `node` may have been lost: it is nowhere now.
+    pub(crate) fn lost(&mut self, node: NodeId) {
+        for open in self.open.values_mut().filter(|open| open.sent_to == Some(node)) {
+            open.sent_to = None;
+        }
     }
 
-    /// Those that the owner by a new view differs for: they want sending again.
-    pub(crate) fn misplaced(&mut self, owner: impl Fn(&Name) -> Option<NodeId>) -> Vec<u64> {
-        let misplaced = |open: &Open| open.sent_to.is_none() || open.sent_to != owner(&open.request.name);
-        self.open.iter().filter(|(_, open)| misplaced(open)).map(|(number, _)| *number).collect()
+    /// Those that are nowhere: they want sending. A new view sends only these, for who was the owner and is it no more says so, or is lost.
+    pub(crate) fn unsent(&self) -> Vec<u64> {
+        self.open.iter().filter(|(_, open)| open.sent_to.is_none()).map(|(number, _)| *number).collect()
     }
 
     /// Ends what is overdue and returns what wants sending again.
@@ -180,7 +193,11 @@ mod tests {
     use crate::directory::{Class, Spec};
     use crate::worker::Args;
 
-    /// A registration that was sent to the owner, and how it ended.
+    fn node(port: u16) -> NodeId {
+        NodeId::new(([127, 0, 0, 1], port).into(), 7)
+    }
+
+    /// A registration that was sent to node 1, and how it ended.
     fn sent(now: Instant) -> (Requests, u64, oneshot::Receiver<Outcome>) {
         let (done, outcome) = oneshot::channel();
         let class = Class { kind: KindId(1), worker: "w".into(), schema: 0, local: true };
@@ -190,8 +207,7 @@ mod tests {
         let request =
             Request { name: "n".into(), ask, due: now + RETRY_AFTER * 10, done, in_hand: InHand::new(&Arc::default()) };
         let number = requests.take(now, request).expect("its deadline is ahead");
-        let owner = NodeId::new(([127, 0, 0, 1], 1).into(), 7);
-        assert!(requests.send(now, number, Some(owner)).is_some());
+        assert!(requests.send(now, number, Some(node(1))).is_some());
         (requests, number, outcome)
     }
 
@@ -200,7 +216,7 @@ mod tests {
         for answer in [Answer::Refused(Refusal::NotAMember), Answer::NoCapableNode] {
             let now = Instant::START;
             let (mut requests, number, mut outcome) = sent(now);
-            requests.answered(now, number, answer, |kind| kind == KindId(1));
+            assert!(!requests.answered(now, number, (node(1), answer), |_| Some(node(1)), |kind| kind == KindId(1)));
             assert!(requests.expire(now).is_empty());
             assert_eq!(requests.expire(now + RETRY_AFTER), [number]);
             assert!(outcome.try_recv().is_err(), "nothing is decided yet");
@@ -211,7 +227,29 @@ mod tests {
     fn a_node_that_could_not_host_it_is_told_so_at_once() {
         let now = Instant::START;
         let (mut requests, number, mut outcome) = sent(now);
-        requests.answered(now, number, Answer::NoCapableNode, |_| false);
+        requests.answered(now, number, (node(1), Answer::NoCapableNode), |_| Some(node(1)), |_| false);
+        assert!(matches!(outcome.try_recv(), Ok(Outcome::Answered(Answer::NoCapableNode))));
+    }
+
+    /// Both could do it, the one long after the other, when it has been undone.
+    #[test]
+    fn nobody_else_is_asked_before_the_first_has_answered_or_is_lost() {
+        let now = Instant::START;
+        let (mut requests, number, mut outcome) = sent(now);
+        assert_eq!(requests.unsent(), [0; 0], "whatever the view says");
+        let not_mine = || Answer::NotOwner(Some(node(2)));
+        assert!(requests.answered(now, number, (node(1), not_mine()), |_| Some(node(2)), |_| false), "at once");
+        assert!(requests.send(now, number, Some(node(2))).is_some());
+        assert_eq!(requests.expire(now + RETRY_AFTER), [0; 0], "it is out");
+        requests.lost(node(1));
+        assert_eq!(requests.unsent(), [0; 0]);
+        requests.lost(node(2));
+        assert_eq!(requests.unsent(), [number]);
+        assert!(requests.send(now, number, Some(node(3))).is_some());
+        assert!(!requests.answered(now, number, (node(2), not_mine()), |_| Some(node(1)), |_| false), "too late");
+        assert!(!requests.answered(now, number, (node(2), Answer::NoCapableNode), |_| Some(node(1)), |_| false));
+        assert!(outcome.try_recv().is_err());
+        requests.answered(now, number, (node(3), Answer::NoCapableNode), |_| Some(node(3)), |_| false);
         assert!(matches!(outcome.try_recv(), Ok(Outcome::Answered(Answer::NoCapableNode))));
     }
 }

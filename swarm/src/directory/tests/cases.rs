@@ -80,6 +80,25 @@ fn who_was_to_move_and_stays_after_all_rests() -> Check {
     Ok(())
 }
 
+/// A worker remembered up to 64 places where it had been, as did its owner: more than all the rest of an idle one.
+#[test]
+fn where_a_worker_has_been_is_forgotten_when_nothing_of_it_is_left_there() -> Check {
+    let (mut all, x) = (hosted_by(1, 0b1111), Name::from("x"));
+    all.registered_at(0, "x")?;
+    for n in 1..4 {
+        all.joins(n, 0)?;
+        (1..n).try_for_each(|m| all.learn(m, n))?;
+        all.rest()?;
+        assert_eq!(all.hosts("x"), [n], "it has moved");
+        let epochs = all.nodes.iter().flat_map(|node| &node.dir.partitions).flat_map(|partition| {
+            partition.cells.get(&x).map(|cell| cell.absorbed().to_vec()).into_iter().flatten()
+        });
+        assert_eq!(epochs.count(), 0);
+        assert!(all.nodes.iter().flat_map(|node| &node.dir.partitions).all(|partition| partition.absorbed.is_empty()));
+    }
+    Ok(())
+}
+
 /// As when the two sides of a split ran different versions of the worker: neither node has a moment's rest otherwise.
 #[test]
 fn a_merge_that_fails_is_tried_again_later() -> Check {

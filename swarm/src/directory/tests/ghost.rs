@@ -261,11 +261,31 @@ impl Cluster {
             }
         }
         self.check_answers()?;
+        self.check_lineage()?;
         for p in 0..self.setup.partitions {
             let owns = |n: &usize| self.nodes[*n].dir.role(PartitionId(p as u16)) == Role::Owner { complete: true };
             let owners: Vec<usize> = self.alive().into_iter().filter(owns).collect();
             if !self.ghost.imperfect && owners.len() > 1 {
                 return Err(format!("two complete owners {owners:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Of what a cell contains, its node may forget only what is nowhere any more: the rest would be merged into it once more.
+    fn check_lineage(&self) -> Check {
+        let cells = || {
+            let of = |n: usize| self.nodes[n].cells.iter().map(move |(name, cell)| (n, name, cell));
+            self.alive().into_iter().flat_map(of)
+        };
+        for (n, name, cell) in cells().filter(|(_, _, cell)| !cell.lineage.is_empty()) {
+            let lives = |epoch: &&Epoch| cells().any(|(m, other, cell)| m != n && other == name && cell.epoch == **epoch);
+            let Some(ancestor) = cell.lineage.iter().find(lives) else { continue };
+            let partition = &self.nodes[n].dir.partitions[usize::from(self.nodes[n].dir.partition_of(name).0)];
+            let reports = partition.all_cells();
+            let report = reports.iter().find(|(other, report)| other == name && report.epoch == cell.epoch);
+            if report.is_some_and(|(_, report)| !report.absorbed.contains(ancestor)) {
+                return Err(format!("n{n} has forgotten that {name} at {} contains {ancestor}, which lives", cell.epoch));
             }
         }
         Ok(())
