@@ -142,7 +142,7 @@ pub struct Calling<R, W, M> {
 
 enum State<R, M> {
     New(M),
-    Begun(Begun<R>),
+    Begun(Begun<R>, Arc<Node>),
     Done,
 }
 
@@ -184,13 +184,13 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let mut begun = match std::mem::replace(&mut this.state, State::<R, M>::Done) {
+        let (mut begun, node) = match std::mem::replace(&mut this.state, State::<R, M>::Done) {
             State::New(message) => {
                 let Some(node) = node_of(this.handle.on.as_ref()) else {
                     return Poll::Ready(Err(CallError::NoSwarm));
                 };
                 match node.call::<W, M>(&this.handle.name, message, this.timeout, cx) {
-                    First::Begun(begun) => begun,
+                    First::Begun(begun) => (begun, node),
                     First::Done(done) => return Poll::Ready(node.note_call(done)),
                     First::Yield(message) => {
                         this.state = State::New(message);
@@ -198,16 +198,13 @@ where
                     }
                 }
             }
-            State::Begun(begun) => begun,
+            State::Begun(begun, node) => (begun, node),
             State::Done => panic!("a call was polled after its answer"),
         };
-        match begun.poll(cx) {
-            Poll::Ready(result) => match node_of(this.handle.on.as_ref()) {
-                Some(node) => Poll::Ready(node.note_call(result)),
-                None => Poll::Ready(result),
-            },
+        match begun.poll(node.id(), cx) {
+            Poll::Ready(result) => Poll::Ready(node.note_call(result)),
             Poll::Pending => {
-                this.state = State::Begun(begun);
+                this.state = State::Begun(begun, node);
                 Poll::Pending
             }
         }

@@ -23,7 +23,9 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
+use rkyv::util::AlignedVec;
 use swarm_net::node::NodeId;
+use swarm_net::wire::Frame;
 
 use crate::message::Payload;
 use crate::name::Name;
@@ -135,6 +137,11 @@ impl Path {
         here.map_or(Visits(0), |(_, visits)| Visits(*visits))
     }
 
+    /// Whether nobody has passed it on.
+    pub(crate) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
     /// Whether it leads over this node.
     pub(crate) fn has(self, node: NodeId) -> bool {
         self.visits(node) > Visits(0)
@@ -160,6 +167,8 @@ impl Path {
 }
 
 const PRELUDE: usize = 16;
+/// Where in it the payload's length stands.
+const PAYLOAD_BYTES_AT: usize = 4;
 /// As many nodes as a message may pass while the views of all differ; it is seldom more than two.
 const PATH_NODES: usize = 6;
 const PATH: usize = 32;
@@ -171,6 +180,28 @@ const FLAG_MULTICALL: u8 = 8;
 const MULTICALL: usize = 8;
 
 impl Envelope {
+    /// Of a call or cast that is written on the node that sends it, to a worker of a kind. Its message is told by id and fingerprint.
+    pub(crate) fn own(
+        name: Name,
+        (kind, message, fingerprint): (u64, u64, u32),
+        request: u64,
+        remaining: Duration,
+    ) -> Self {
+        Self {
+            name,
+            request,
+            message,
+            remaining,
+            fingerprint,
+            kind,
+            hops: 1,
+            origin: None,
+            path: Path::default(),
+            multicall: 0,
+            from_queue: false,
+        }
+    }
+
     /// The frame's head.
     pub(crate) fn head(&self) -> [u8; 24] {
         let mut head = [0; 24];
@@ -183,18 +214,37 @@ impl Envelope {
         head
     }
 
-    /// The frame's body up to the payload, a multiple of 16 bytes long.
-    pub(crate) fn prelude(&self, payload_bytes: usize) -> Vec<u8> {
+    /// A frame of it and the payload that `write` appends to the frame's bytes. Those are a multiple of 16 by then.
+    pub(crate) fn frame<E>(
+        &self,
+        kind: u8,
+        payload_bytes_guess: usize,
+        write: impl FnOnce(AlignedVec) -> Result<AlignedVec, E>,
+    ) -> Result<Frame, E> {
+        let guess = PRELUDE + ORIGIN + self.name.as_str().len().next_multiple_of(16) + payload_bytes_guess;
+        Frame::encode(kind, self.head(), guess, |mut bytes| {
+            let begin = bytes.len();
+            self.write_prelude(&mut bytes);
+            let payload = bytes.len();
+            let mut bytes = write(bytes)?;
+            let payload_bytes = u32::try_from(bytes.len() - payload).unwrap_or(u32::MAX);
+            bytes[begin + PAYLOAD_BYTES_AT..][..4].copy_from_slice(&payload_bytes.to_le_bytes());
+            Ok(bytes)
+        })
+    }
+
+    /// Appends the body up to the payload, whose length is not known yet. It is a multiple of 16 bytes long.
+    fn write_prelude(&self, bytes: &mut AlignedVec) {
         let name = self.name.as_str().as_bytes();
-        let mut bytes = Vec::with_capacity((PRELUDE + ORIGIN + PATH + MULTICALL + name.len()).next_multiple_of(16));
-        bytes.extend_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
-        bytes.push(self.hops);
         let origin = if self.origin.is_some() { FLAG_ORIGIN } else { 0 };
-        let path = if self.path == Path::default() { 0 } else { FLAG_PATH };
+        let path = if self.path.is_empty() { 0 } else { FLAG_PATH };
         let multicall = if self.multicall == 0 { 0 } else { FLAG_MULTICALL };
-        bytes.push(origin | path | multicall | if self.from_queue { FLAG_QUEUE } else { 0 });
-        bytes.extend_from_slice(&u32::try_from(payload_bytes).unwrap_or(u32::MAX).to_le_bytes());
-        bytes.extend_from_slice(&self.kind.to_le_bytes());
+        let mut prelude = [0; PRELUDE];
+        prelude[..2].copy_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
+        prelude[2] = self.hops;
+        prelude[3] = origin | path | multicall | if self.from_queue { FLAG_QUEUE } else { 0 };
+        prelude[8..].copy_from_slice(&self.kind.to_le_bytes());
+        bytes.extend_from_slice(&prelude);
         if let Some(origin) = self.origin {
             bytes.extend_from_slice(&write_node(origin));
         }
@@ -206,7 +256,6 @@ impl Envelope {
         }
         bytes.extend_from_slice(name);
         bytes.resize(bytes.len().next_multiple_of(16), 0);
-        bytes
     }
 
     /// Reads a frame: the envelope, and where the payload stands in the body. `None` if anything does not add up.
@@ -272,6 +321,11 @@ pub(crate) fn word(head: &[u8; 24], i: usize) -> u64 {
     array(head, i * 8).map_or(0, u64::from_le_bytes)
 }
 
+/// How long the payload of a call or cast is.
+pub(crate) fn payload_bytes(frame: &Frame) -> u32 {
+    array(frame.body(), PAYLOAD_BYTES_AT).map_or(0, u32::from_le_bytes)
+}
+
 /// The payload that stands in `body` at `range`.
 pub(crate) fn payload(body: &[u8], range: std::ops::Range<usize>) -> Payload {
     body.get(range).map_or_else(Payload::empty, Payload::copy_of)
@@ -310,6 +364,8 @@ fn read_node(bytes: &[u8; ORIGIN]) -> Option<NodeId> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
 
     fn envelope(name: &str, origin: Option<NodeId>) -> Envelope {
@@ -328,26 +384,32 @@ mod tests {
         }
     }
 
+    fn framed(envelope: &Envelope) -> Frame {
+        let abc = |mut bytes: AlignedVec| {
+            bytes.extend_from_slice(b"abc");
+            Ok::<_, Infallible>(bytes)
+        };
+        envelope.frame(kind::CALL, 0, abc).unwrap_or_else(|never| match never {})
+    }
+
     #[test]
     fn an_envelope_survives_the_wire() {
         let v4 = NodeId::new("127.0.0.1:45892".parse().expect("an address"), 3);
         let v6 = NodeId::new("[fe80::1%4]:9".parse().expect("an address"), 5);
         for (name, origin) in [("", None), ("acct/42", Some(v4)), ("a name of more than eight bytes", Some(v6))] {
             let sent = envelope(name, origin);
-            let mut body = sent.prelude(3);
-            assert_eq!(body.len() % 16, 0);
-            body.extend_from_slice(b"abc");
-            let (read, range) = Envelope::read(&sent.head(), &body).expect("a good frame");
+            let frame = framed(&sent);
+            let (read, range) = Envelope::read(frame.head(), frame.body()).expect("a good frame");
             assert_eq!(read, sent);
-            assert_eq!(&body[range], b"abc");
+            assert_eq!(range.start % 16, 0);
+            assert_eq!(&frame.body()[range], b"abc");
         }
     }
 
     #[test]
     fn a_frame_whose_lengths_do_not_add_up_is_refused() {
         let sent = envelope("acct/42", None);
-        let mut body = sent.prelude(3);
-        body.extend_from_slice(b"abc");
+        let mut body = framed(&sent).body().to_vec();
         for cut in 0..body.len() {
             assert_eq!(Envelope::read(&sent.head(), &body[..cut]), None, "cut at {cut}");
         }

@@ -44,8 +44,8 @@ pub(super) struct Merging {
 }
 
 impl Cell {
-    /// How many epochs a cell remembers to contain. Each move adds one, which an owner on the same node takes away as soon as the cell
-    /// that it has moved from is gone; those of cells that still exist are recent.
+    /// How many epochs a cell remembers to contain. Each move adds one, which the owner has it forget when the cell that it has moved
+    /// from is gone, unless that is prevented; those of cells that still exist are recent.
     const ABSORBED_MAX: usize = 64;
 
     pub(super) fn new(start: &Start, last: (Term, DirectiveId)) -> Self {

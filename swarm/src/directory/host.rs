@@ -74,6 +74,7 @@ impl Partition {
             | Directive::Unseal { .. }
             | Directive::Absorb { .. }
             | Directive::Drop { .. }
+            | Directive::Forget { .. }
             | Directive::Groups { .. } => self.direct(turn, &name, directive),
         }
         if let Some(cell) = self.cells.get_mut(&name) {
@@ -182,6 +183,7 @@ impl Partition {
                 let why = if leaves && why == Farewell::Unregistered { Die::NodeLeaving } else { why.into() };
                 Order::Drop { epoch, why, successor }
             }
+            Directive::Forget { epoch, gone } if cell.epoch == epoch => return cell.forget(gone),
             Directive::Groups { epoch, groups }
                 if cell.epoch == epoch && !matches!(cell.phase, Phase::Dropping | Phase::Ended) =>
             {
@@ -194,6 +196,7 @@ impl Partition {
             | Directive::Unseal { .. }
             | Directive::Absorb { .. }
             | Directive::Drop { .. }
+            | Directive::Forget { .. }
             | Directive::Groups { .. } => return,
         };
         turn.out.push(Action::Order { name: name.clone(), order });

@@ -124,6 +124,8 @@ pub enum Directive {
     Drop { epoch: Epoch, why: Farewell, successor: Option<NodeId> },
     /// These are its groups.
     Groups { epoch: Epoch, groups: Vec<GroupKey> },
+    /// Of what it contains, this is nowhere any more: nobody will ask about it.
+    Forget { epoch: Epoch, gone: Epoch },
 }
 
 /// All that a host needs for an activation.

@@ -329,14 +329,6 @@ impl Office {
         Some(self.names.get(name)?.cell(host)?.epoch)
     }
 
-    /// An activation is no more: the cell on this host need not say that it contains it.
-    pub(super) fn forget(&mut self, host: NodeId, name: &Name, gone: Epoch) {
-        let cells = self.names.get_mut(name).into_iter().flat_map(|work| &mut work.seen);
-        for (_, cell) in cells.filter(|(node, _)| *node == host) {
-            cell.absorbed.retain(|epoch| *epoch != gone);
-        }
-    }
-
     /// A host told all its cells. What a directive is out for is newer than that.
     pub(super) fn see_all(&mut self, host: NodeId, cells: Vec<(Name, CellReport)>) {
         self.hosts.insert(host, Told::Known);

@@ -15,7 +15,7 @@ use crate::directory::record::{Class, Record, Registration};
 use crate::directory::request::{Answer, Refusal};
 use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
-use crate::epoch::Term;
+use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::rules::Rule;
 
@@ -237,14 +237,7 @@ impl Partition {
     }
 
     /// Writes the intent of an activation. Nothing starts before it is stable.
-    fn make_plan(
-        &mut self,
-        turn: &mut Turn<'_>,
-        name: &Name,
-        to: NodeId,
-        from: Option<(NodeId, crate::Epoch)>,
-        unseal: bool,
-    ) {
+    fn make_plan(&mut self, turn: &mut Turn<'_>, name: &Name, to: NodeId, from: Option<(NodeId, Epoch)>, unseal: bool) {
         let last = self.record(name).map(|record| record.head().epoch()).unwrap_or_default();
         let Some(epoch) = self.office.as_mut().map(|office| office.next_epoch(last)) else {
             return;
@@ -371,11 +364,6 @@ impl Partition {
         }
         let gone = if cell.is_none() { office.epoch_at(from, name) } else { None };
         office.see(from, name, cell);
-        if let Some(gone) = gone {
-            office.forget(turn.world.me, name, gone);
-            self.forget_absorbed(name, gone);
-        }
-        let Some(office) = &mut self.office else { return };
         if failed {
             let text = failure.clone().unwrap_or_else(|| "the host did not start it".into());
             let trouble = office.work(name).trouble.get_or_insert_with(|| Box::new(Trouble::default()));
@@ -385,6 +373,19 @@ impl Partition {
         }
         if failed || apart {
             self.back_off(turn, name);
+        }
+        if let Some(gone) = gone {
+            self.tell_gone(turn, name, gone);
+        }
+    }
+
+    /// An activation has ended where it was: whoever contains its state need not remember that any more, or it would remember all
+    /// the places where its worker has been. If there is something else to do for the name, it goes on remembering.
+    fn tell_gone(&mut self, turn: &mut Turn<'_>, name: &Name, gone: Epoch) {
+        let work = self.office.as_ref().and_then(|office| office.names.get(name)).filter(|work| work.out.is_none());
+        let heir = work.and_then(|work| work.seen.iter().find(|(_, cell)| cell.absorbed.contains(&gone)));
+        if let Some((at, epoch)) = heir.map(|(at, cell)| (*at, cell.epoch)) {
+            self.direct_to(turn, name, at, Directive::Forget { epoch, gone });
         }
     }
 

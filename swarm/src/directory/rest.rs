@@ -270,16 +270,7 @@ impl Partition {
         }
     }
 
-    /// Host and owner in one: an activation has ended, so this node's cell need not remember that it contains it. Else it would
-    /// remember all the places where its worker has been. (A host that is not the owner remembers some of them.)
-    pub(super) fn forget_absorbed(&mut self, name: &Name, gone: Epoch) {
-        self.wake_cell(name);
-        if let Some(cell) = self.cells.get_mut(name) {
-            cell.forget(gone);
-        }
-    }
-
-    /// Host: takes up all cells again, before the copy changes as a whole.
+    /// Host: the same for all cells, before the copy changes as a whole.
     pub(super) fn wake_cells(&mut self) {
         if std::mem::take(&mut self.hosted) == 0 {
             return;

@@ -50,14 +50,11 @@ impl Ear {
 impl Inbox for Ear {
     fn frame(&self, from: &Arc<Peer>, _lane: Lane, frame: FrameRef<'_>) {
         let (node, peer) = (self.node(), from.node());
-        soon::open();
+        soon::open(|| node.now());
         let (head, body) = (frame.head, frame.body);
         match frame.kind {
             kind::CALL | kind::CAST => match Envelope::read(head, body) {
-                Some((envelope, range)) => {
-                    let letter = node.letter(envelope, payload(body, range), frame.kind, Some(peer));
-                    node.post(letter);
-                }
+                Some((envelope, range)) => node.receive(peer, frame.kind, envelope, payload(body, range)),
                 None => malformed(node, from, "a call"),
             },
             kind::REPLY => answered(node, from, head, body),
@@ -126,11 +123,12 @@ impl Inbox for Ear {
     }
 
     fn batch(&self) {
-        let (tokio, began) = (self.node().runtime(), Clock::instant());
+        let (node, began) = (self.node(), Clock::instant());
+        let tokio = node.runtime();
         // What the control orders is begun here, if it is quick, and what comes of it goes back to the control.
         for _ in 0..ROUNDS_MAX {
             self.desk.turn();
-            if !soon::run(tokio) {
+            if !soon::run(tokio, || node.now()) {
                 break;
             }
         }

@@ -122,6 +122,24 @@ impl<L: Passenger> Lanes<L> {
         passage
     }
 
+    /// Sends a letter of this node's own with `go` by `hop`, if all of its partition that is under way takes that hop, too, and nothing
+    /// waits, as nearly always: [`Self::pass`] would do the same. Else gives it back, as `go` does if it cannot.
+    pub(crate) fn go_freely<M, T>(
+        &self,
+        partition: PartitionId,
+        hop: NodeId,
+        letter: M,
+        go: impl FnOnce(M) -> Result<T, M>,
+    ) -> Result<T, M> {
+        let own = self.own(partition);
+        let mut tracks = lock(&own.tracks);
+        let Some(track) = tracks.free(hop) else { return Err(letter) };
+        let gone = go(letter)?;
+        track.went(hop);
+        own.away.store(true, Ordering::Release);
+        Ok(gone)
+    }
+
     /// Sends what is older than all that waits in its lane, since it waited elsewhere on this node or has come round to it,
     /// or makes it wait before all that.
     pub(crate) fn overtake(

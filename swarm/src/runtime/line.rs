@@ -75,6 +75,11 @@ impl<L> Line<L> {
         self.out.is_empty() && self.wait.is_none()
     }
 
+    /// A new letter may take this hop at once.
+    pub(crate) fn is_free(&self, hop: NodeId) -> bool {
+        self.wait.is_none() && self.out.keys().all(|out| *out == hop)
+    }
+
     /// Letters wait, or one that waited is being sent.
     pub(crate) fn waits(&self) -> bool {
         self.wait.is_some()
@@ -88,7 +93,9 @@ impl<L> Line<L> {
     /// Something else has gone by `hop` as well. A flush that is under way was sent before it, so its confirmation will
     /// say nothing about it.
     pub(crate) fn went(&mut self, hop: NodeId) {
-        self.out.insert(hop, None);
+        if self.out.get(&hop) != Some(&None) {
+            self.out.insert(hop, None);
+        }
     }
 
     /// Everything that went by `hop` has found its place.
@@ -131,7 +138,7 @@ impl<L> Line<L> {
         }
         match go(letter) {
             Ok(()) => {
-                self.out.extend(hop.map(|hop| (hop, None)));
+                hop.into_iter().for_each(|hop| self.went(hop));
                 Passage::Gone
             }
             Err((letter, wait)) => {

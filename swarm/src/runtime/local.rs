@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use swarm_net::node::NodeId;
 
+use crate::call::frame::{Envelope, kind};
 use crate::call::pending::{Answer, Place as Stand, RequestId, Ticket, Waiting};
 use crate::error::{CallError, CastError, Executed};
-use crate::message::{Message, Schema, Wire, decode, encode};
+use crate::message::{Message, Schema, Wire, decode};
 use crate::name::Name;
 use crate::runtime::Node;
-use crate::runtime::letter::Letter;
+use crate::runtime::express::TooLarge;
 use crate::worker::cell::Answered;
-use crate::worker::{AnyCell, Call, Called, Cast, Cell, Deadline, Parcel, Undelivered, Worker};
+use crate::worker::{AnyCell, Call, Called, Cast, Cell, Deadline, Undelivered, Worker};
 
 /// How far the first poll of a call got.
 pub(crate) enum First<R, M> {
@@ -34,17 +35,18 @@ pub(crate) enum Begun<R> {
     /// From a cell of this node.
     Here(Answered<R>),
     /// From wherever its letter goes.
-    Posted { ticket: Ticket, name: Name, node: NodeId },
+    Posted { ticket: Ticket, name: Name },
 }
 
 impl<R: Wire> Begun<R> {
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<R, CallError>> {
+    /// Looks for the answer to a call of `node`.
+    pub(crate) fn poll(&mut self, node: NodeId, cx: &mut Context<'_>) -> Poll<Result<R, CallError>> {
         match self {
             Self::Here(answered) => Pin::new(answered).poll(cx),
-            Self::Posted { ticket, name, node } => Pin::new(ticket).poll(cx).map(|answer| match answer? {
+            Self::Posted { ticket, name } => Pin::new(ticket).poll(cx).map(|answer| match answer? {
                 Answer::Payload(payload) => decode(&payload).map_err(|malformed| CallError::SchemaMismatch {
                     name: name.clone(),
-                    node: *node,
+                    node,
                     what: format!("its reply: {malformed}"),
                     executed: Executed::Yes,
                 }),
@@ -52,7 +54,7 @@ impl<R: Wire> Begun<R> {
                     Ok(reply) => Ok(*reply),
                     Err(_) => Err(CallError::SchemaMismatch {
                         name: name.clone(),
-                        node: *node,
+                        node,
                         what: "its reply has another type".to_owned(),
                         executed: Executed::Yes,
                     }),
@@ -95,7 +97,7 @@ impl Node {
             }
         }
         match self.post_call::<W, M>(name, &message, deadline) {
-            Ok(ticket) => First::Begun(Begun::Posted { ticket, name: name.clone(), node: self.id() }),
+            Ok(ticket) => First::Begun(Begun::Posted { ticket, name: name.clone() }),
             Err(error) => First::Done(Err(error)),
         }
     }
@@ -108,29 +110,23 @@ impl Node {
         if self.is_closed() {
             return Err(CallError::Stopping { name: name.clone(), node: self.id() });
         }
-        let payload = encode(message);
-        let limit = self.config().message_bytes_max();
-        if payload.len() as u64 > limit {
-            let (name, bytes) = (name.clone(), payload.len() as u64);
-            return Err(CallError::TooLarge { name, bytes, limit, executed: Executed::No });
-        }
-        let waiting = Waiting { name: name.clone(), deadline, place: Stand::Here };
+        let peer = self.express_to(name);
+        let place = peer.as_ref().map_or(Stand::Here, |peer| Stand::Sent { peer: peer.node(), frame: 0 });
+        let waiting = Waiting { name: name.clone(), deadline, place };
         let ticket = self.pending.take(waiting).map_err(|exhausted| CallError::Overloaded {
             name: name.clone(),
             node: self.id(),
             what: format!("the table of waiting calls ({exhausted})"),
         })?;
         let RequestId(request) = ticket.request();
-        let parcel = Parcel {
-            method: M::ID,
-            fingerprint: M::FINGERPRINT.call(<W::Reply as Schema>::FINGERPRINT),
-            payload,
-            deadline,
-            reply: Some(self.reply_to(self.id(), request)),
-            publish: 0,
-            unconfirmed: None,
-        };
-        self.post(Letter::new(name.clone(), W::KIND.0, parcel));
+        let fingerprint = M::FINGERPRINT.call(<W::Reply as Schema>::FINGERPRINT);
+        let envelope = Envelope::own(name.clone(), (W::KIND.0, M::ID, fingerprint), request, deadline.limit);
+        match self.send_own(kind::CALL, &envelope, message, deadline, peer) {
+            Ok(sent) => sent.into_iter().for_each(|letter| self.post(letter)),
+            Err(TooLarge { bytes, limit }) => {
+                return Err(CallError::TooLarge { name: name.clone(), bytes, limit, executed: Executed::No });
+            }
+        }
         self.end_if_stopped(name, request);
         Ok(ticket)
     }
@@ -164,23 +160,14 @@ impl Node {
         if self.tenancy.is_below() {
             return Err(CastError::NoQuorum { name: name.clone(), node: self.id() });
         }
-        let payload = encode(&message);
-        let limit = self.config().message_bytes_max();
-        if payload.len() as u64 > limit {
-            return Err(CastError::TooLarge { name: name.clone(), bytes: payload.len() as u64, limit });
+        // A cast has no deadline of its own, but what waits for a lost node must not wait for ever.
+        let deadline = Deadline::after(self.now(), self.config().cast_wait());
+        let envelope = Envelope::own(name.clone(), (W::KIND.0, M::ID, M::FINGERPRINT.cast()), 0, deadline.limit);
+        match self.send_own(kind::CAST, &envelope, &message, deadline, self.express_to(name)) {
+            Ok(None) => Ok(()),
+            Ok(Some(letter)) => self.route(letter).map_err(|(_, error)| cast_error(error, self)),
+            Err(TooLarge { bytes, limit }) => Err(CastError::TooLarge { name: name.clone(), bytes, limit }),
         }
-        let parcel = Parcel {
-            method: M::ID,
-            fingerprint: M::FINGERPRINT.cast(),
-            payload,
-            // A cast has no deadline of its own, but what waits for a lost node must not wait for ever.
-            deadline: Deadline::after(self.now(), self.config().cast_wait()),
-            reply: None,
-            publish: 0,
-            unconfirmed: None,
-        };
-        let letter = Letter::new(name.clone(), W::KIND.0, parcel);
-        self.route(letter).map_err(|(_, error)| cast_error(error, self))
     }
 
     fn wrong_worker<W: Worker>(&self, name: &Name, cell: &Arc<dyn AnyCell>) -> CallError {

@@ -12,6 +12,7 @@ mod early;
 mod end;
 mod errands;
 mod expiry;
+mod express;
 mod farewell;
 mod fetch;
 mod figures;

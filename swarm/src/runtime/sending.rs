@@ -1,11 +1,12 @@
 //! Owns how a letter becomes a frame and back: what is written to another node, what comes back unsent, and what this
 //! node tells others about the letters that it passes on. Never decides where a letter goes.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
-use swarm_net::transport::{Lane as Wire, Why};
+use swarm_net::transport::{Lane as Wire, Peer, Why};
 use swarm_net::wire::Frame;
 
 use crate::call::frame::{Envelope, answer_head, kind, payload, word};
@@ -20,7 +21,7 @@ use crate::runtime::passed::CallId;
 use crate::runtime::places::Found;
 use crate::runtime::refusal::Refusal;
 use crate::runtime::track::Stuck;
-use crate::worker::{Deadline, Parcel, Payload};
+use crate::worker::{Deadline, Parcel, Payload, soon};
 
 /// When to try a letter again whose next hop is not known, not connected or does not know it: the view is about to
 /// change.
@@ -66,9 +67,12 @@ impl Node {
         let now = self.now();
         let envelope = letter.envelope(self.id(), now);
         let kind = if letter.parcel.reply.is_some() { kind::CALL } else { kind::CAST };
-        let prelude = envelope.prelude(letter.parcel.payload.len());
-        let frame =
-            Frame::new(kind, envelope.head(), &[&prelude, &letter.parcel.payload]).due(letter.parcel.deadline.due);
+        let payload = &letter.parcel.payload;
+        let frame = envelope.frame(kind, payload.len(), |mut bytes| {
+            bytes.extend_from_slice(payload);
+            Ok::<_, Infallible>(bytes)
+        });
+        let frame = frame.unwrap_or_else(|never| match never {}).due(letter.parcel.deadline.due);
         // The queue of a worker that has moved is bounded already, and nobody could take it back.
         let frame = if letter.from_queue { frame.owed() } else { frame };
         let own = letter.parcel.reply.as_ref().filter(|reply| reply.node == self.id()).map(|reply| reply.request);
@@ -78,11 +82,7 @@ impl Node {
         }
         match peer.enqueue(Wire::Calls, frame) {
             Ok(no) => {
-                if own.is_some() && self.pending.len() <= INLINE_CALLS_MAX {
-                    peer.flush(Wire::Calls);
-                } else {
-                    peer.announce(Wire::Calls);
-                }
+                self.have_written(&peer, own.is_some());
                 if let Some(request) = own {
                     self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: no.0 });
                 }
@@ -120,6 +120,15 @@ impl Node {
                     }
                 })
             }
+        }
+    }
+
+    /// Has what was queued for a peer written: a call of this node's by this thread, if there are few of them.
+    pub(crate) fn have_written(&self, peer: &Arc<Peer>, own_call: bool) {
+        if own_call && self.pending.len() <= INLINE_CALLS_MAX {
+            peer.flush(Wire::Calls);
+        } else {
+            peer.announce(Wire::Calls);
         }
     }
 
@@ -229,17 +238,27 @@ impl Node {
         kind: u8,
         from: Option<NodeId>,
     ) -> Letter {
+        let parcel = self.parcel(&envelope, payload, kind, from);
+        self.letter_of(envelope, parcel, from)
+    }
+
+    /// What of a letter is for its worker.
+    pub(crate) fn parcel(&self, envelope: &Envelope, payload: Payload, kind: u8, from: Option<NodeId>) -> Parcel {
         let waits = kind == kind::CALL;
-        let origin = envelope.origin.or(from).unwrap_or(self.id());
-        let parcel = Parcel {
+        Parcel {
             method: envelope.message,
             fingerprint: envelope.fingerprint,
             payload,
-            deadline: Deadline::after(self.now(), envelope.remaining),
-            reply: waits.then(|| self.reply_to(origin, envelope.request)),
+            deadline: Deadline::after(soon::now().unwrap_or_else(|| self.now()), envelope.remaining),
+            reply: waits.then(|| self.reply_to(self.origin(envelope, from), envelope.request)),
             publish: if waits { envelope.multicall } else { envelope.request },
             unconfirmed: None,
-        };
+        }
+    }
+
+    /// The letter of a parcel.
+    pub(crate) fn letter_of(&self, envelope: Envelope, parcel: Parcel, from: Option<NodeId>) -> Letter {
+        let origin = self.origin(&envelope, from);
         Letter {
             name: envelope.name,
             parcel,
@@ -251,5 +270,9 @@ impl Node {
             from_queue: envelope.from_queue,
             stay: None,
         }
+    }
+
+    fn origin(&self, envelope: &Envelope, from: Option<NodeId>) -> NodeId {
+        envelope.origin.or(from).unwrap_or(self.id())
     }
 }

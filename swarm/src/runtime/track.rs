@@ -82,6 +82,11 @@ impl<L> Track<L> {
         self.older.is_empty() && self.next.is_idle()
     }
 
+    /// A new letter may take this hop at once, and there is nothing but new letters.
+    pub(crate) fn is_free(&self, hop: NodeId) -> bool {
+        self.older.is_empty() && self.next.is_free(hop)
+    }
+
     /// Letters wait, or one that waited is being sent.
     pub(crate) fn waits(&self) -> bool {
         self.next.waits() || self.older.values().any(Line::waits)

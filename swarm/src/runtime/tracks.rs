@@ -45,6 +45,11 @@ impl<L> Tracks<L> {
         }
     }
 
+    /// The track of all names, if none has one of its own and a new letter may take this hop at once.
+    pub(crate) fn free(&mut self, hop: NodeId) -> Option<&mut Track<L>> {
+        (self.apart.is_empty() && self.common.is_free(hop)).then_some(&mut self.common)
+    }
+
     pub(crate) fn at(&mut self, key: &Key) -> Option<&mut Track<L>> {
         match &key.name {
             Some(name) => self.apart.get_mut(name),

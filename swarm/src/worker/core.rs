@@ -13,6 +13,7 @@ use crate::name::Name;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::worker::alarms::Alarms;
 use crate::worker::pace::Pace;
+use crate::worker::soon;
 use crate::worker::{Deadline, Home, Host};
 
 /// What contexts, timers and the frames of running handlers need of a cell.
@@ -111,9 +112,15 @@ impl Core {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// The time by which runs are measured. On a thread that runs one handler after the other, the end of one is the beginning of the
+    /// next.
+    pub(crate) fn watch(&self) -> Instant {
+        if soon::is_open() { soon::looked(self.now()) } else { Clock::instant() }
+    }
+
     /// Notes how long a method has taken that began then.
     pub(crate) fn note(&self, timed: Option<(&Pace, Instant)>) {
-        if let Some(switch) = timed.and_then(|(pace, began)| pace.ran(Clock::instant().since(began))) {
+        if let Some(switch) = timed.and_then(|(pace, began)| pace.ran(self.watch().since(began))) {
             self.host().switched(switch);
         }
     }

@@ -90,9 +90,10 @@ fn where_a_worker_has_been_is_forgotten_when_nothing_of_it_is_left_there() -> Ch
         (1..n).try_for_each(|m| all.learn(m, n))?;
         all.rest()?;
         assert_eq!(all.hosts("x"), [n], "it has moved");
-        let epochs = all.nodes.iter().flat_map(|node| &node.dir.partitions).flat_map(|partition| {
-            partition.cells.get(&x).map(|cell| cell.absorbed().to_vec()).into_iter().flatten()
-        });
+        let epochs =
+            all.nodes.iter().flat_map(|node| &node.dir.partitions).flat_map(|partition| {
+                partition.cells.get(&x).map(|cell| cell.absorbed().to_vec()).into_iter().flatten()
+            });
         assert_eq!(epochs.count(), 0);
         assert!(all.nodes.iter().flat_map(|node| &node.dir.partitions).all(|partition| partition.absorbed.is_empty()));
     }

@@ -279,13 +279,17 @@ impl Cluster {
             self.alive().into_iter().flat_map(of)
         };
         for (n, name, cell) in cells().filter(|(_, _, cell)| !cell.lineage.is_empty()) {
-            let lives = |epoch: &&Epoch| cells().any(|(m, other, cell)| m != n && other == name && cell.epoch == **epoch);
+            let lives =
+                |epoch: &&Epoch| cells().any(|(m, other, cell)| m != n && other == name && cell.epoch == **epoch);
             let Some(ancestor) = cell.lineage.iter().find(lives) else { continue };
             let partition = &self.nodes[n].dir.partitions[usize::from(self.nodes[n].dir.partition_of(name).0)];
             let reports = partition.all_cells();
             let report = reports.iter().find(|(other, report)| other == name && report.epoch == cell.epoch);
             if report.is_some_and(|(_, report)| !report.absorbed.contains(ancestor)) {
-                return Err(format!("n{n} has forgotten that {name} at {} contains {ancestor}, which lives", cell.epoch));
+                return Err(format!(
+                    "n{n} has forgotten that {name} at {} contains {ancestor}, which lives",
+                    cell.epoch
+                ));
             }
         }
         Ok(())

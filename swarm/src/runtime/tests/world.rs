@@ -177,7 +177,8 @@ impl World {
     pub(super) fn open_calls(&mut self) -> usize {
         let mut cx = Context::from_waker(Waker::noop());
         for (sent, mut begun) in std::mem::take(&mut self.calls) {
-            match begun.poll(&mut cx) {
+            let caller = self.sites[sent.1 as usize].node.id();
+            match begun.poll(caller, &mut cx) {
                 Poll::Ready(result) => self.end(sent, result.map(drop)),
                 Poll::Pending => self.calls.push((sent, begun)),
             }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use swarm_net::time::Clock;
 use tokio::sync::oneshot;
 
 use super::guard::{Guarded, discard, guarded};
@@ -112,7 +111,7 @@ impl<W: Worker> Cell<W> {
         }
         // A clone, since it is the worker's to keep.
         let context = Context::of(self.clone()).clone();
-        let timed = self.core.home.paces.init(W::KIND).map(|pace| (pace, Clock::instant()));
+        let timed = self.core.home.paces.init(W::KIND).map(|pace| (pace, self.core.watch()));
         let started = guarded(&self.core, Awaited::Nobody, || W::boot(context, args))?;
         let worker = match started {
             Boot::Done(result) => {

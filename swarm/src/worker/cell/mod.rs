@@ -39,6 +39,7 @@ use crate::worker::core::Core;
 use crate::worker::soon;
 use crate::worker::{Active, Context, Home, KindId, Parcel, Undelivered, Worker};
 use entry::{Entry, Reply, Work};
+use serve::Quick;
 use state::{CheckedIn, CheckedOut, State};
 
 /// The holder of one worker.
@@ -122,16 +123,10 @@ impl<W: Worker> Cell<W> {
         match state.take_idle() {
             Some(worker) => {
                 drop(state);
-                self.run_soon(worker, entry);
+                soon::push(Box::new(Quick { cell: self.clone(), worker, entry }));
                 Ok(())
             }
             None => state.push(entry).map(|idle| debug_assert!(idle.is_none(), "it was not idle")),
-        }
-    }
-
-    fn run_soon(self: &Arc<Self>, worker: Box<W>, entry: Entry<W>) {
-        if let Err(drain) = soon::add(self.clone().drain_quick(worker, entry)) {
-            self.spawn(drain);
         }
     }
 

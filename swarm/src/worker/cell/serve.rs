@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use swarm_net::time::{Clock, Instant};
+use swarm_net::time::Instant;
 use tokio::task::coop;
 
 use super::Cell;
@@ -17,10 +17,69 @@ use crate::call::pending::Answer;
 use crate::error::CallError;
 use crate::worker::pace::Pace;
 use crate::worker::running::Awaited;
+use crate::worker::soon::{self, Prompt, Task};
 use crate::worker::{Active, Later, Payload, Step, Worker};
 
 /// How many messages of one worker are run in a row on a thread that has other things to do.
 const QUICK_RUNS_MAX: usize = 64;
+
+/// How far a message got.
+enum Served<W: 'static> {
+    /// It is over. The worker is there unless it panicked.
+    Ready(Option<Box<W>>),
+    /// Its handler has to be polled.
+    Later(Begun<W>),
+}
+
+/// A handler that has not been polled yet.
+struct Begun<W: 'static> {
+    later: Later<W, Answer>,
+    reply: Reply,
+    method: u64,
+    began: Instant,
+}
+
+/// A message and the idle worker that is to run it, on a thread that has other things to do.
+pub(super) struct Quick<W: 'static> {
+    pub(super) cell: Arc<Cell<W>>,
+    pub(super) worker: Box<W>,
+    pub(super) entry: Entry<W>,
+}
+
+impl<W: Worker> Prompt for Quick<W> {
+    /// Runs it, then whatever waits, as long as that is quick, and not for ever.
+    fn begin(self: Box<Self>) -> Option<Task> {
+        let Self { cell, worker, entry } = *self;
+        // It may have been halted since.
+        let mut next = cell.lock().put_back(worker, entry);
+        for _ in 0..QUICK_RUNS_MAX {
+            match next {
+                Some((worker, entry)) if cell.is_quick(&entry) => match cell.serve_now(worker, entry) {
+                    Served::Ready(worker) => next = cell.check_in(worker?),
+                    Served::Later(begun) => return Some(Box::pin(cell.drain_after(begun))),
+                },
+                next_one => {
+                    next = next_one;
+                    break;
+                }
+            }
+        }
+        if let Some((worker, entry)) = next {
+            cell.spawn(cell.clone().drain_from(worker, entry));
+        }
+        None
+    }
+
+    fn into_task(self: Box<Self>) -> Task {
+        let Self { cell, worker, entry } = *self;
+        Box::pin(async move {
+            let next = cell.lock().put_back(worker, entry);
+            if let Some((worker, entry)) = next {
+                cell.drain_from(worker, entry).await;
+            }
+        })
+    }
+}
 
 impl<W: Worker> Cell<W> {
     /// Brings the worker back and runs whatever waits for it.
@@ -42,26 +101,18 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    /// The same on a thread that has other things to do: as long as what waits is quick, and not for ever.
-    pub(super) async fn drain_quick(self: Arc<Self>, worker: Box<W>, entry: Entry<W>) {
-        // It may have been halted since.
-        let mut next = self.lock().put_back(worker, entry);
-        for _ in 0..QUICK_RUNS_MAX {
-            match next {
-                Some((worker, entry)) if self.is_quick(&entry) => {
-                    let Some(worker) = self.serve(worker, entry).await else {
-                        return;
-                    };
-                    next = self.check_in(worker);
-                }
-                next_one => {
-                    next = next_one;
-                    break;
-                }
-            }
+    async fn drain_after(self: Arc<Self>, begun: Begun<W>) {
+        let Some(worker) = self.go_on_with(begun).await else { return };
+        if !soon::is_open() {
+            return self.drain(worker).await;
         }
-        if let Some((worker, entry)) = next {
-            self.spawn(self.clone().drain_from(worker, entry));
+        // It was ready at once, on a thread that has other things to do.
+        match self.check_in(worker) {
+            Some((worker, entry)) if self.is_quick(&entry) => {
+                soon::push(Box::new(Quick { cell: self.clone(), worker, entry }));
+            }
+            Some((worker, entry)) => self.spawn(self.clone().drain_from(worker, entry)),
+            None => {}
         }
     }
 
@@ -72,19 +123,34 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    /// Runs one message. Gives the worker back unless it panicked.
+    /// Runs one message to its end. Gives the worker back unless it panicked.
     async fn serve(self: &Arc<Self>, worker: Box<W>, entry: Entry<W>) -> Option<Box<W>> {
+        match self.serve_now(worker, entry) {
+            Served::Ready(worker) => worker,
+            Served::Later(begun) => self.go_on_with(begun).await,
+        }
+    }
+
+    async fn go_on_with(self: &Arc<Self>, Begun { later, reply, method, began }: Begun<W>) -> Option<Box<W>> {
+        let timed = self.pace_of(method).map(|pace| (pace, began));
+        let result = self.begin(later, timed).await;
+        self.completed(result, reply)
+    }
+
+    /// Runs one message, as far as it need not wait.
+    fn serve_now(self: &Arc<Self>, worker: Box<W>, entry: Entry<W>) -> Served<W> {
         if !self.core.may_run() {
             entry.bar(&self.core);
-            return Some(worker);
+            return Served::Ready(Some(worker));
         }
-        if !self.may_begin(&entry) {
+        let looked = soon::now();
+        if !self.may_begin(&entry, looked.unwrap_or_else(|| self.core.now())) {
             entry.expire(&self.core);
-            return Some(worker);
+            return Served::Ready(Some(worker));
         }
         let Entry { work, reply, deadline } = entry;
         self.core.set_due(deadline.due);
-        let timed = self.pace(&work).map(|pace| (pace, Clock::instant()));
+        let (method, began) = (work.method(), looked.unwrap_or_else(|| self.core.watch()));
         let ran = match work {
             Work::Value(message, row) => {
                 guarded(&self.core, Awaited::Nobody, || Ran::from((row.run)(self.active(worker), message)))
@@ -96,20 +162,16 @@ impl<W: Worker> Cell<W> {
                     }),
                     Err(error) => {
                         reply.send(&self.core, Err(error));
-                        return Some(worker);
+                        return Served::Ready(Some(worker));
                     }
                 }
             }
         };
-        let ran = match ran {
-            Ok(Ran::Later(later)) => {
-                let result = self.begin(later, timed).await;
-                return self.completed(result, reply);
-            }
-            ran => ran,
-        };
-        self.core.note(timed);
-        match ran {
+        if let Ok(Ran::Later(later)) = ran {
+            return Served::Later(Begun { later, reply, method, began });
+        }
+        self.core.note(self.pace_of(method).map(|pace| (pace, began)));
+        Served::Ready(match ran {
             Ok(Ran::Done(worker, answer)) => {
                 reply.send(&self.core, Ok(answer));
                 Some(worker)
@@ -118,9 +180,9 @@ impl<W: Worker> Cell<W> {
                 reply.send(&self.core, Err(self.core.mismatch(malformed.to_string())));
                 Some(worker)
             }
-            Ok(Ran::Later(_)) => unreachable!("a handler that waits was begun above"),
+            Ok(Ran::Later(_)) => unreachable!("a handler that waits was returned above"),
             Err(text) => self.fail(text, reply),
-        }
+        })
     }
 
     /// Runs a handler up to where it waits, which is what its thread is held up by, and then to its end.
@@ -181,9 +243,9 @@ impl<W: Worker> Cell<W> {
 
     /// A local caller's slot may expire at this very moment, and must then say the truth about whether this ran. The
     /// slot's lock decides: either it is marked as begun here, or it has ended there, at a time past its due.
-    fn may_begin(&self, entry: &Entry<W>) -> bool {
+    fn may_begin(&self, entry: &Entry<W>, now: Instant) -> bool {
         let due = entry.deadline.due;
-        if self.core.now() >= due {
+        if now >= due {
             return false;
         }
         match entry.reply {

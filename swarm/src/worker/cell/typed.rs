@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use swarm_net::node::NodeId;
-use swarm_net::time::Clock;
 use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::coop;
 
@@ -197,7 +196,7 @@ impl<W: Worker> Cell<W> {
     ) -> Polled<W, R> {
         let _runtime = self.runtime_if_none();
         self.core.set_due(deadline.due);
-        let timed = pace.filter(|pace| !pace.is_quick() || pace::is_sampled()).map(|pace| (pace, Clock::instant()));
+        let timed = pace.filter(|pace| !pace.is_quick() || pace::is_sampled()).map(|pace| (pace, self.core.watch()));
         let ran = match guarded(&self.core, awaited, || Ran::from(run(self.active(worker)))) {
             Ok(Ran::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => {

@@ -45,13 +45,13 @@ fn work(runtime: &Runtime) {
 #[test]
 fn what_is_quick_runs_when_all_is_read_and_in_the_order_in_which_it_came() {
     let (runtime, mut bench, shared, cell) = quick();
-    soon::open();
+    soon::open(Clock::instant);
     for n in 1..=3 {
         assert!(cell.clone().deliver(bench.parcel(&Note(1, n), None)).is_ok());
     }
     assert!(cell.clone().deliver(bench.parcel(&Count(0), Some(7))).is_ok());
     assert!(shared.log().is_empty(), "nothing runs while it is read");
-    assert!(soon::run(runtime.handle()));
+    assert!(soon::run(runtime.handle(), Clock::instant));
     soon::close(runtime.handle());
     assert_eq!(*shared.log(), [(1, 1), (1, 2), (1, 3)]);
     assert!(bench.replies.try_recv().is_ok_and(|(request, reply)| request == 7 && reply.is_ok()));
@@ -61,9 +61,9 @@ fn what_is_quick_runs_when_all_is_read_and_in_the_order_in_which_it_came() {
 #[test]
 fn what_waits_for_something_goes_on_as_a_task() {
     let (runtime, mut bench, shared, cell) = quick();
-    soon::open();
+    soon::open(Clock::instant);
     assert!(cell.clone().deliver(bench.parcel(&Hold(1), Some(7))).is_ok());
-    assert!(soon::run(runtime.handle()));
+    assert!(soon::run(runtime.handle(), Clock::instant));
     soon::close(runtime.handle());
     work(&runtime);
     assert!(bench.replies.try_recv().is_err(), "it is held");
@@ -75,10 +75,10 @@ fn what_waits_for_something_goes_on_as_a_task() {
 #[test]
 fn what_nobody_knows_to_be_quick_runs_on_tokio_also_if_a_quick_one_sends_it() {
     let (runtime, bench, shared, cell) = on(Paces::of([(Probe::KIND, Probe::METHODS.len())].into_iter(), QUICK));
-    soon::open();
+    soon::open(Clock::instant);
     assert!(cell.clone().deliver(bench.parcel(&Note(1, 1), None)).is_ok());
     cell.cast(Note(1, 2)).expect("there is room");
-    assert!(!soon::run(runtime.handle()), "nothing is left to this thread");
+    assert!(!soon::run(runtime.handle(), Clock::instant), "nothing is left to this thread");
     soon::close(runtime.handle());
     assert!(shared.log().is_empty());
     work(&runtime);
@@ -88,13 +88,13 @@ fn what_nobody_knows_to_be_quick_runs_on_tokio_also_if_a_quick_one_sends_it() {
 #[test]
 fn a_message_of_a_cell_that_ends_before_it_runs_is_the_one_in_hand() {
     let (runtime, mut bench, shared, cell) = quick();
-    soon::open();
+    soon::open(Clock::instant);
     assert!(cell.clone().deliver(bench.parcel(&Ask(1, 1), Some(7))).is_ok());
     assert!(cell.close().is_empty(), "it does not stand in the queue");
     let within = runtime.enter();
     let dying = cell.clone().die(Die::Unregistered);
     drop(within);
-    assert!(soon::run(runtime.handle()));
+    assert!(soon::run(runtime.handle(), Clock::instant));
     soon::close(runtime.handle());
     assert!(bench.replies.try_recv().is_ok_and(|(request, reply)| request == 7 && reply.is_ok()));
     runtime.block_on(dying);
@@ -104,12 +104,12 @@ fn a_message_of_a_cell_that_ends_before_it_runs_is_the_one_in_hand() {
 #[test]
 fn a_message_of_a_cell_that_is_sealed_before_it_runs_moves_with_the_queue() {
     let (runtime, bench, shared, cell) = quick();
-    soon::open();
+    soon::open(Clock::instant);
     for n in 1..=2 {
         assert!(cell.clone().deliver(bench.parcel(&Note(1, n), None)).is_ok());
     }
     let sealing = cell.clone().seal(false);
-    assert!(soon::run(runtime.handle()));
+    assert!(soon::run(runtime.handle(), Clock::instant));
     soon::close(runtime.handle());
     assert_eq!(runtime.block_on(sealing), crate::worker::Sealing::Sealed);
     assert!(shared.log().is_empty());
@@ -122,13 +122,13 @@ fn a_message_of_a_cell_that_is_sealed_before_it_runs_moves_with_the_queue() {
 fn a_thread_that_runs_handlers_cannot_wait_for_a_future_there() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
     let handle = runtime.handle().clone();
-    soon::open();
+    soon::open(Clock::instant);
     let blocks = async move {
         let blocked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle.block_on(async {})));
         assert!(blocked.is_err(), "as on a thread of tokio's");
     };
     assert!(soon::add(blocks).is_ok());
-    assert!(soon::run(runtime.handle()));
+    assert!(soon::run(runtime.handle(), Clock::instant));
     soon::close(runtime.handle());
 }
 
@@ -138,9 +138,9 @@ fn who_always_has_more_to_do_leaves_it_to_tokio() {
         Box::pin(async move { assert!(left == 0 || soon::add(again(left - 1)).is_ok()) })
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
-    soon::open();
+    soon::open(Clock::instant);
     assert!(soon::add(again(u64::MAX)).is_ok());
-    assert!(soon::run(runtime.handle()), "and comes back");
+    assert!(soon::run(runtime.handle(), Clock::instant), "and comes back");
     soon::close(runtime.handle());
 }
 
