@@ -77,8 +77,9 @@ impl Cipher {
     /// The next key is what the present one makes of zeros (Noise, 4.2), so that it does not tell what the present one has sealed.
     fn rekey(&mut self) {
         let mut key = Zeroizing::new([0; 32]);
-        let tag = self.key.seal_in_place_separate_tag(nonce(u64::MAX), Aad::empty(), &mut *key);
-        drop(tag.expect("32 bytes are below 64 GiB"));
+        let sealed = self.key.seal_in_place_separate_tag(nonce(u64::MAX), Aad::empty(), &mut *key);
+        // The tag is no part of the key.
+        let _tag = sealed.expect("32 bytes are below 64 GiB");
         (self.key, self.used) = (aead(&key), 0);
     }
 }
@@ -198,3 +199,6 @@ fn nonce(number: u64) -> Nonce {
     nonce[NONCE_LEN - 8..].copy_from_slice(&number.to_be_bytes());
     Nonce::assume_unique_for_key(nonce)
 }
+
+#[cfg(test)]
+mod tests;

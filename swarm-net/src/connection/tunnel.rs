@@ -282,3 +282,6 @@ impl fmt::Debug for Initiated {
         f.write_str("Initiated(..)")
     }
 }
+
+#[cfg(test)]
+mod tests;
