@@ -188,6 +188,11 @@ impl Node {
         })
     }
 
+    /// What came by now and was not awaited.
+    pub(crate) fn rest(&mut self) -> Vec<Seen> {
+        self.kept.drain(..).chain(self.pages.try_iter()).collect()
+    }
+
     /// Panics if a connection that was used was lost by now.
     pub(crate) fn assert_nothing_lost(&mut self) {
         self.kept.extend(self.pages.try_iter());
