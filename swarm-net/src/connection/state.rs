@@ -228,15 +228,19 @@ impl Connection {
     /// The two ends do not share a secret. Who was dialled says so first.
     fn deny(&mut self, denial: Denial) -> Result<(), Ended> {
         match self.phase {
-            Phase::AwaitHello => {
+            // Whoever speaks no language of ours would not understand.
+            Phase::AwaitHello if denial != Denial::Garbage => {
                 self.phase = Phase::Rejecting;
                 self.denied = Some(denial);
                 self.writer.lock().say(&refusal(denial));
                 Ok(())
             }
-            Phase::Dialling | Phase::AwaitWelcome | Phase::AwaitConfirm | Phase::Open | Phase::Rejecting => {
-                Err(denial.into())
-            }
+            Phase::Dialling
+            | Phase::AwaitHello
+            | Phase::AwaitWelcome
+            | Phase::AwaitConfirm
+            | Phase::Open
+            | Phase::Rejecting => Err(denial.into()),
         }
     }
 

@@ -12,7 +12,7 @@
 //!
 //! Integers are little-endian. A hail without a message is a refusal: [`LOCKED`] by who has a secret, [`KEYLESS`] by who has none.
 //! It is not authenticated, as nothing can be between two who share no key, so it is only a reason to tell people and to try
-//! again later. It is shorter than what it answers. Both ends bind the handshake to the protocol's version and the cluster's name
+//! again later. It is shorter than the hail that it answers. Both ends bind the handshake to the protocol's version and the cluster's name
 //! (Noise's prologue); who the nodes are is said inside the tunnel, by the greeting. Each end has fresh keys for each connection, so that who
 //! learns the secret later cannot read what was recorded before.
 

@@ -1,5 +1,5 @@
 //! Owns the frames that are on their way into the socket: claimed from the queue, or this crate's own. Seals them if a secret protects
-//! the connection, all that is written at once in one record; since there is one writer, records have one order.
+//! the connection, all that is written at once in as few records as hold it; since there is one writer, records have one order.
 //! Never takes a frame from the queue before there is room to write it, and never seals anything twice.
 
 use std::collections::VecDeque;
@@ -14,6 +14,8 @@ use crate::wire::{Frame, KIND_UPPER_MIN};
 const SLICES_MAX: usize = 64;
 /// Bytes claimed at a time. What is claimed may have been sent if the connection is lost, so this is kept small.
 const CLAIM_BYTES: usize = 128 << 10;
+/// Bytes that are sealed at a time, about: four records for one system call, so that bulk wakes its receiver less often.
+const SEAL_BYTES: usize = 256 << 10;
 /// Own frames that may wait: the longest member list, in frames of 60 KiB. Who pings and never reads gets no more pongs.
 const OWN_FRAMES_MAX: usize = 512;
 
@@ -220,14 +222,16 @@ impl Writer {
         stream.write_vectored(&slices[..count])
     }
 
-    /// Seals the next frames, if they are to be sealed, as many as one record holds.
+    /// Seals the next frames, if they are to be sealed, as many as are written at once.
     fn seal(&mut self) {
         match std::mem::take(&mut self.guard) {
             Guard::None => {}
             Guard::Shaking => self.guard = Guard::Shaking,
             Guard::Sealed(mut sealing) => {
                 let mut out = std::mem::take(&mut self.out);
-                sealing.seal(&mut out, |out, room| self.gather(out, room));
+                while !self.frames.is_empty() && out.len() < SEAL_BYTES {
+                    sealing.seal(&mut out, |out, room| self.gather(out, room));
+                }
                 self.out = out;
                 self.guard = Guard::Sealed(sealing);
             }

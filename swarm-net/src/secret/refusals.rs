@@ -1,4 +1,5 @@
-//! Owns what is counted and logged of those who do not share this node's secret. Never logs one reason more than once a second.
+//! Owns what is counted and logged of those who do not share this node's secret. Never logs one reason more than once a second, nor of
+//! packets more than once a minute.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,8 +8,10 @@ use std::time::Duration;
 
 use crate::time::{Clock, Instant};
 
-/// A flood is one line a second.
-const LOG_EVERY: Duration = Duration::from_secs(1);
+/// A flood of connections is one line a second.
+const LOG_CONNECTIONS_EVERY: Duration = Duration::from_secs(1);
+/// Packets that are not for us are no trouble where several clusters share a network: their beacons come for ever.
+const LOG_PACKETS_EVERY: Duration = Duration::from_secs(60);
 
 /// What does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,14 +64,14 @@ struct Tally {
 }
 
 impl Refusals {
-    /// Counts one, and logs it with `whom` unless that was done for another within the last second.
+    /// Counts one, and logs it with `whom` unless that was done for another just before.
     pub(crate) fn note(&self, trouble: Trouble, whom: &dyn fmt::Display) {
         let tally = &self.0[trouble as usize];
         let count = tally.count.fetch_add(1, Ordering::Relaxed) + 1;
         let now = Clock::instant();
         let mut logged = tally.logged.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match *logged {
-            Some((at, _)) if now.since(at) < LOG_EVERY => return,
+            Some((at, _)) if now.since(at) < trouble.log_every() => return,
             Some((_, before)) => before,
             None => 0,
         };
@@ -95,6 +98,19 @@ impl Refusals {
 }
 
 impl Trouble {
+    const fn log_every(self) -> Duration {
+        match self {
+            Self::Key | Self::WeHaveNone | Self::TheyHaveNone | Self::Handshake | Self::Altered => {
+                LOG_CONNECTIONS_EVERY
+            }
+            Self::PacketSealed
+            | Self::PacketPlain
+            | Self::PacketForged
+            | Self::PacketRepeated
+            | Self::PacketUntimely => LOG_PACKETS_EVERY,
+        }
+    }
+
     const fn text(self) -> &'static str {
         match self {
             Self::Key => {
@@ -125,7 +141,55 @@ impl Trouble {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
     use super::*;
+
+    /// Counts lines.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<AtomicUsize>);
+
+    impl Subscriber for Lines {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn a_flood_is_counted_whole_and_logged_once_a_second_for_each_reason() {
+        let (lines, refusals) = (Lines::default(), Refusals::default());
+        let begun = Clock::instant();
+        tracing::subscriber::with_default(lines.clone(), || {
+            for _ in 0..10_000 {
+                refusals.note(Trouble::Key, &"somebody");
+                refusals.note(Trouble::Altered, &"somebody");
+                refusals.note(Trouble::PacketForged, &"somebody");
+            }
+        });
+        let seconds = Clock::instant().since(begun).as_secs() as usize;
+        let logged = lines.0.load(Ordering::SeqCst);
+        assert!((3..=3 + 3 * seconds).contains(&logged), "{logged} lines in {seconds} s");
+        assert_eq!(refusals.figures(), Refused { connections: 20_000, packets: 10_000, replays: 0 });
+    }
 
     #[test]
     fn each_kind_is_counted_where_it_belongs() {

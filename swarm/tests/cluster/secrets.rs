@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use swarm::prelude::*;
 use swarm::{Config, KeyId, SecretError, Swarm};
 
-use crate::fixture::{PATIENCE, Tally, TallyClient, all_know, patient, placed, tally, trace, until};
+use crate::fixture::{PATIENCE, Tally, TallyClient, all_know, patient, placed, trace, until};
 
 const ONE: &str = "the first of three secrets";
 const TWO: &str = "the second of three secrets";
