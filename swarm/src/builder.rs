@@ -167,8 +167,8 @@ impl Builder {
     /// Starts the node, and waits until it takes part in the cluster or has formed one alone.
     ///
     /// # Errors
-    /// If the description is unusable, the secret is too short or its file open to others, the address is taken, two worker types or two message types have one name on the
-    /// wire, or there is no tokio runtime. Each [`StartError`] says what to do.
+    /// If the description is unusable, the secret is too short or its file open to others, the address is taken, two worker types or
+    /// two message types have one name on the wire, or there is no tokio runtime. Each [`StartError`] says what to do.
     pub async fn start(mut self) -> Result<Swarm, StartError> {
         let bind = address("bind", &self.bind)?;
         let advertise = self.advertise.as_deref().map(|addr| address("advertise", addr)).transpose()?;

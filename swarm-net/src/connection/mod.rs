@@ -6,6 +6,7 @@ mod primitives;
 mod queue;
 mod record;
 mod state;
+mod talk;
 mod tunnel;
 mod writer;
 

@@ -54,7 +54,7 @@ pub(crate) enum Tunnel {
     /// Nothing but the handshake may go over it.
     Shaking(Shaking),
     /// Everything goes through it.
-    Dug(Opening),
+    Dug(Box<Opening>),
 }
 
 /// A handshake that is not complete.
@@ -75,7 +75,7 @@ pub(crate) enum Shaken {
     /// More is needed.
     More,
     /// It is complete: this is to be said in the clear, and all that follows is to be sealed.
-    Done { say: Vec<u8>, sealing: Sealing },
+    Done { say: Vec<u8>, sealing: Box<Sealing> },
 }
 
 /// Why a handshake failed.
@@ -177,8 +177,8 @@ impl Tunnel {
             None => shaking.answer(&message)?,
         };
         let (sealing, opening) = split(state);
-        *self = Self::Dug(opening);
-        Ok(Shaken::Done { say, sealing })
+        *self = Self::Dug(Box::new(opening));
+        Ok(Shaken::Done { say, sealing: Box::new(sealing) })
     }
 
     /// What is read over the tunnel from a source.

@@ -50,7 +50,7 @@ enum Guard {
     /// A handshake that must be complete before any frame is written.
     Shaking,
     /// They are sealed.
-    Sealed(Sealing),
+    Sealed(Box<Sealing>),
 }
 
 /// Which frames a connection takes.
@@ -105,7 +105,7 @@ impl Writer {
     }
 
     /// From now on frames are sealed.
-    pub(crate) fn seal_by(&mut self, sealing: Sealing) {
+    pub(crate) fn seal_by(&mut self, sealing: Box<Sealing>) {
         self.guard = Guard::Sealed(sealing);
     }
 

@@ -12,7 +12,7 @@
 //!
 //! Integers are little-endian. Each sender has a key of its own, derived from the secret and its boot id, so the counter alone is the
 //! nonce: it is never used twice, since a process draws its boot id when it starts and counts on. The header and the cluster's name
-//! are authenticated along with the rest. Who has seen a counter takes it no second time; see [`windows`](self) for how that holds
+//! are authenticated along with the rest. Who has seen a counter takes it no second time; the file `windows.rs` tells how that holds
 //! also for senders of whom nothing is remembered.
 
 mod entropy;

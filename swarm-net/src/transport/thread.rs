@@ -194,3 +194,23 @@ fn text(panic: &(dyn Any + Send)) -> String {
     let literal = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     literal.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Keyring;
+    use crate::wire::PacketKind;
+
+    #[test]
+    fn a_sealed_packet_with_the_longest_gossip_is_as_long_as_the_setting_says() {
+        let me = NodeId::new(([10, 0, 0, 1], 1).into(), 1);
+        let keys = Keyring::new(["q1Zr5WcVx0bJtD8eYkN2uA==".into()]).expect("a good secret");
+        let post = Post::new(me, "test", Some(keys), Refusals::default());
+        let config = MembershipConfig::lan();
+        let gossip = gossip(&config, &post);
+        let mut packet = Vec::new();
+        post.seal(PacketKind::Gossip, &vec![7; gossip.packet_bytes_max.into()], 1, &mut packet);
+        assert_eq!(packet.len(), usize::from(config.packet_bytes_max));
+        assert_eq!(MembershipConfig { packet_bytes_max: config.packet_bytes_max, ..gossip }, config);
+    }
+}

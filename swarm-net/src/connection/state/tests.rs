@@ -6,7 +6,7 @@ use super::*;
 use crate::connection::{FrameNo, Limits as QueueLimits};
 use crate::member::Profile;
 use crate::node::NodeId;
-use crate::wire::Reason;
+use crate::wire::{Reason, Reject};
 
 const LIMITS: Limits = Limits {
     handshake: Duration::from_secs(5),

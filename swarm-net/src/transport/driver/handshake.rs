@@ -40,7 +40,10 @@ impl Driver {
                 Answer::Go
             }
             (Event::Counted(next), Some(from)) => {
-                self.ears.know(from, next);
+                // What is known is forgotten with the pair.
+                if self.pairs.get(from).is_some() {
+                    self.ears.know(from, next);
+                }
                 Answer::Go
             }
             // Nobody is at the other end yet, or its peer is gone.
