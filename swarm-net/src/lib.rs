@@ -9,6 +9,7 @@
 //! | [`membership`] | who is in the cluster, by gossip (SWIM): a machine that touches no socket and reads no clock |
 //! | [`ring`] | which node owns which slice of the names: a pure function of the members |
 //! | [`discovery`], [`filter`] | how the first others are found; who may take part |
+//! | [`secret`] | what the nodes of a cluster know and nobody else does; how packets are protected by it |
 //! | [`wire`], [`connection`] | frames and packets; one TCP connection without its socket |
 //! | [`transport`] | the I/O thread: all sockets, all peers |
 //! | [`config`], [`setting`], [`error`], [`time`] | limits and intervals, how they are reached by name, why a node cannot go on, the clock |
@@ -22,6 +23,7 @@ pub mod member;
 pub mod membership;
 pub mod node;
 pub mod ring;
+pub mod secret;
 pub mod setting;
 mod sync;
 pub mod time;

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 
 use swarm_net::discovery::{Discovery, Multicast};
 use swarm_net::filter::NodeFilter;
+use swarm_net::secret::Secret;
 
 use crate::config::Config;
 use crate::error::StartError;
+use crate::keys::Told;
 use crate::placement::Placement;
 use crate::registration::{Entry, WORKERS};
 use crate::runtime::{Kinds, Plan, start};
@@ -28,7 +31,7 @@ const BIND: &str = "127.0.0.1:0";
 ///     .cluster("bank")
 ///     .bind("0.0.0.0:45892")
 ///     .advertise("10.0.0.7:45892")
-///     .insecure()
+///     .secret_file("/etc/bank/swarm.key")
 ///     .discovery(Multicast::default())
 ///     .discovery(Seeds::new(["10.0.0.1:45892", "10.0.0.2:45892"]))
 ///     .nodes(NodeFilter::any().allow_regex(r"^10\.0\.0\.")?)
@@ -47,6 +50,7 @@ pub struct Builder {
     config: Config,
     placement: Option<Placement>,
     workers: Vec<Entry>,
+    told: Told,
     insecure: bool,
 }
 
@@ -68,6 +72,7 @@ impl Builder {
             config: Config::default(),
             placement: None,
             workers: WORKERS.to_vec(),
+            told: Told::default(),
             insecure: false,
         }
     }
@@ -79,7 +84,7 @@ impl Builder {
     }
 
     /// Where to listen, with UDP and TCP alike, as `host:port` (default `127.0.0.1:0`: any free port of the loopback
-    /// interface). An address that other machines reach needs [`Builder::insecure`].
+    /// interface). An address that other machines reach needs a [secret](Builder::secret), or [`Builder::insecure`].
     pub fn bind(mut self, addr: impl Into<String>) -> Self {
         self.bind = addr.into();
         self
@@ -123,7 +128,37 @@ impl Builder {
         self
     }
 
-    /// Accepts that other machines can reach this node although the cluster has no secret.
+    /// What the nodes of the cluster know and nobody else does. It encrypts and authenticates all that goes between them: who does not
+    /// hold it can neither take part nor read along. All nodes of a cluster need it; those with another one, or none, and this one refuse
+    /// each other, which the log says and [`Stats::refused_connections`](crate::Stats::refused_connections) counts.
+    ///
+    /// At least 16 bytes, and random: `openssl rand -base64 32`. Called several times (at most four), the first one encrypts and all
+    /// are understood, as while a secret is being changed; [`Swarm::keys`] does that without a restart.
+    ///
+    /// Where the code says nothing, the node takes it from the environment: `SWARM_SECRET` is the secret, `SWARM_SECRET_FILE` the
+    /// path of a file as for [`Builder::secret_file`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # use swarm::Swarm;
+    /// let error = Swarm::builder().cluster("doc").secret("hunter2").start().await.unwrap_err();
+    /// assert!(error.to_string().contains("openssl rand -base64 32"));
+    /// # }
+    /// ```
+    pub fn secret(mut self, secret: impl Into<Secret>) -> Self {
+        self.told.secrets.push(secret.into());
+        self
+    }
+
+    /// The file that holds the [secret](Builder::secret), or several, one a line, of which the first encrypts. Nobody but its owner may be
+    /// able to read it: `chmod 600`. It is read once, when the node starts.
+    pub fn secret_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.told.file = Some(path.into());
+        self
+    }
+
+    /// Accepts that other machines can reach this node although the cluster has no secret: whoever can send it packets can then take
+    /// part, and read and change everything.
     pub fn insecure(mut self) -> Self {
         self.insecure = true;
         self
@@ -132,12 +167,13 @@ impl Builder {
     /// Starts the node, and waits until it takes part in the cluster or has formed one alone.
     ///
     /// # Errors
-    /// If the description is unusable, the address is taken, two worker types or two message types have one name on the
-    /// wire, or there is no tokio runtime. Each [`StartError`] says what to do.
+    /// If the description is unusable, the secret is too short or its file open to others, the address is taken, two worker types or
+    /// two message types have one name on the wire, or there is no tokio runtime. Each [`StartError`] says what to do.
     pub async fn start(mut self) -> Result<Swarm, StartError> {
         let bind = address("bind", &self.bind)?;
         let advertise = self.advertise.as_deref().map(|addr| address("advertise", addr)).transpose()?;
-        if !bind.ip().is_loopback() && !self.insecure {
+        let keys = self.told.keys(|name| std::env::var_os(name))?;
+        if keys.is_none() && !bind.ip().is_loopback() && !self.insecure {
             return Err(StartError::NoSecret { addr: bind });
         }
         if let Some(placement) = self.placement {
@@ -152,8 +188,8 @@ impl Builder {
         if discovery.is_empty() {
             discovery.push(Box::new(Multicast::default()));
         }
-        let plan =
-            Plan { cluster: self.cluster, bind, advertise, discovery, nodes: self.nodes, config: self.config, kinds };
+        let Self { cluster, nodes, config, .. } = self;
+        let plan = Plan { cluster, bind, advertise, discovery, nodes, keys, config, kinds };
         start(plan).await.map(Swarm::of)
     }
 }

@@ -54,7 +54,7 @@
 //! ```
 //!
 //! Started twice on one machine, the two processes are one cluster. To reach other machines, [`Builder::bind`] an address
-//! that they reach.
+//! that they reach, and give all nodes a [`Builder::secret`], which encrypts and authenticates what goes between them.
 //!
 //! # Where to begin
 //!
@@ -65,6 +65,7 @@
 //! | register and find names | `CounterClient::register`, [`whereis()`], [`unregister()`], [`registered()`], [`Location`] |
 //! | speak to many | [`group()`], [`Crew`], [`Group`](macro@Group) |
 //! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Placement`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
+//! | keep strangers out | [`Builder::secret`], [`Swarm::keys`], [`Secret`] |
 //! | end it | [`Swarm::leave_on_signal`], [`Swarm::leave`], [`LeaveError`] |
 //! | watch it | [`Swarm::events`], [`Swarm::stats`], and `tracing` at the level `info` |
 //! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
@@ -93,7 +94,7 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what users write | `builder`, `registry`, `crew`, `leaving`, `signal`, `pages`, `client`; below them `swarm`, the handle on a node |
+//! | what users write | `builder`, `keys`, `registry`, `crew`, `leaving`, `signal`, `pages`, `client`; below them `swarm`, the handle on a node |
 //! | one node: its threads, the way of a call | `runtime` |
 //! | a worker type, and the cell that holds a worker; knows no cluster | `worker`, `group`, `registration` |
 //! | who is where, and who decides it: a machine without threads, sockets and clocks | `directory` |
@@ -122,6 +123,7 @@ pub mod error;
 mod event;
 pub mod group;
 mod hash;
+mod keys;
 mod leaving;
 pub mod message;
 mod name;
@@ -153,6 +155,7 @@ pub use epoch::Epoch;
 pub use error::{CallError, CastError, Executed, LeaveError, Location, RegisterError, RegistryError, StartError};
 pub use event::{Event, Events};
 pub use group::Group;
+pub use keys::Keys;
 pub use leaving::Leaving;
 pub use message::{Message, Schema, Wire};
 pub use name::{Name, NameHash};
@@ -288,4 +291,6 @@ pub use swarm_net::filter::NodeFilter;
 pub use swarm_net::member::Gone;
 #[doc(inline)]
 pub use swarm_net::node::NodeId;
+#[doc(inline)]
+pub use swarm_net::secret::{KeyId, Secret, SecretError};
 pub use worker::{Call, Cast, Context, Die, Handoff, Init, TimerId, Worker};

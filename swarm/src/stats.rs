@@ -44,6 +44,13 @@ pub struct Stats {
     pub demotions: u64,
     /// How often this node has lost its quorum ([`Placement::Quorum`](crate::Placement::Quorum)).
     pub quorums_lost: u64,
+    /// Connections that this node refused, or that refused it, since the two ends do not share a [secret](crate::Builder::secret): one
+    /// has another, or none, or another cluster's name. The log says which, at most once a second.
+    pub refused_connections: u64,
+    /// Packets that were ignored since no key of this node has sealed them, or since they are sealed and it has none.
+    pub refused_packets: u64,
+    /// Packets that were ignored although a key of this node has sealed them: they came a second time, or too late to tell.
+    pub replayed_packets: u64,
     /// Calls that wait for an answer from another node.
     pub calls_open: u64,
     /// Requests to the directory that wait for an answer.

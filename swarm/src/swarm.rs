@@ -1,5 +1,5 @@
 //! Owns the users' handle on a node, and what it tells of the node itself. The ways into the cluster stand with their own
-//! nouns, each with its method here: `registry`, `crew`, `leaving`, `signal`, `builder`.
+//! nouns, each with its method here: `registry`, `crew`, `keys`, `leaving`, `signal`, `builder`.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -120,7 +120,7 @@ const USAGE: &str = "usage: node ADDRESS [--cluster NAME] [--group ADDRESS:PORT]
 
 async fn start(mut words: impl Iterator<Item = String>) -> Result<(Swarm, Duration), Box<dyn Error>> {
     let bind = words.next().ok_or(USAGE)?;
-    // It is a toy for private networks, and says so: nothing is encrypted.
+    // It is a toy for private networks, and says so: nothing is encrypted, unless SWARM_SECRET or SWARM_SECRET_FILE is set.
     let mut builder = Swarm::builder().bind(bind).insecure();
     let mut seeds = Vec::new();
     let mut group: Option<SocketAddr> = None;

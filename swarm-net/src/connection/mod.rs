@@ -2,12 +2,17 @@
 //! Never opens or closes a socket, and never decides whom to talk to or whether a node is alive.
 
 mod phase;
+mod primitives;
 mod queue;
+mod record;
 mod state;
+mod talk;
+mod tunnel;
 mod writer;
 
 pub(crate) use phase::{Answer, Ended, Event, Limits as ConnectionLimits, Phase};
 pub use queue::{FrameNo, Unsent, Why};
 pub(crate) use queue::{Limits, SendQueue};
 pub(crate) use state::{Connection, Drained};
+pub(crate) use tunnel::{Denial, Lock};
 pub(crate) use writer::{Flushed, SharedWriter};

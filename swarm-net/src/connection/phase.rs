@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::tunnel::Denial;
 use crate::wire::{FrameRef, Greeting, ReadError, Reason, Reject, WireError};
 
 /// What a connection reports, in the order in which it came in.
@@ -18,6 +19,8 @@ pub(crate) enum Event<'a> {
     Sync(&'a [u8]),
     /// The other node leaves.
     Goodbye,
+    /// The other node has counted its packets so far: the next one has this number.
+    Counted(u64),
     /// A frame of the layers above.
     Frame(FrameRef<'a>),
 }
@@ -40,7 +43,11 @@ pub(crate) enum Answer {
 impl From<ReadError> for Ended {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Io(error) => Self::Io(error),
+            // A tunnel reports what is wrong with its bytes as the source's error.
+            ReadError::Io(error) => match error.downcast::<WireError>() {
+                Ok(error) => Self::Wire(error),
+                Err(error) => Self::Io(error),
+            },
             ReadError::Wire(error) => Self::Wire(error),
         }
     }
@@ -75,6 +82,9 @@ pub(crate) enum Ended {
     /// The other end sent what it must not.
     #[error("{0}")]
     Wire(#[from] WireError),
+    /// The two ends do not share a secret.
+    #[error("{0}")]
+    Denied(#[from] Denial),
     /// We did not want it, or no more.
     #[error("it is not wanted")]
     Unwanted,

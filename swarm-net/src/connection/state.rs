@@ -1,16 +1,15 @@
 //! Owns the state machine of one connection. Never touches the socket but through `Read` and `Write`, nor any clock.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use super::phase::{Answer, Ended, Event, Limits, Phase};
 use super::queue::SendQueue;
+use super::talk::Talk;
+use super::tunnel::{Denial, Lock, Shaken, Tunnel, refusal};
 use super::writer::{Flushed, SharedWriter};
 use crate::time::Instant;
-use crate::wire::{
-    Frame, FrameRef, GREETING_BYTES_MAX, Greeting, HEAD_BYTES, KIND_UPPER_MIN, Progress, Reassembly, Reject, Scratch,
-    Sink, WireError, kind,
-};
+use crate::wire::{Frame, Greeting, HEAD_BYTES, Progress, ReadError, Reassembly, Scratch, WireError, kind};
 
 /// One connection, from the dial or the accept to its end.
 #[derive(Debug)]
@@ -18,6 +17,9 @@ pub(crate) struct Connection {
     phase: Phase,
     limits: Limits,
     reassembly: Reassembly,
+    tunnel: Tunnel,
+    /// Why the other end is refused, if it is since it has not our secret.
+    denied: Option<Denial>,
     writer: SharedWriter,
     /// When it began, for the handshake's deadline.
     begun: Instant,
@@ -30,7 +32,12 @@ pub(crate) struct Connection {
     /// When it was looked after last, and how many bytes had been written by then, or by the last time something had come in.
     ticked: Instant,
     answered: u64,
+    /// When the key that seals was made.
+    keyed: Instant,
 }
+
+/// A key that seals is changed after so long, also if it has sealed little.
+const REKEY_AFTER: Duration = Duration::from_secs(3_600);
 
 /// How reading went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,27 +50,34 @@ pub(crate) enum Drained {
 
 impl Connection {
     /// A connection that we dial.
-    pub(crate) fn dialling(limits: Limits, now: Instant) -> Self {
-        Self::new(Phase::Dialling, limits, now)
+    pub(crate) fn dialling(limits: Limits, lock: Option<&Lock>, now: Instant) -> Self {
+        Self::new(Phase::Dialling, limits, lock, now)
     }
 
     /// A connection that we were dialled on.
-    pub(crate) fn accepted(limits: Limits, now: Instant) -> Self {
-        Self::new(Phase::AwaitHello, limits, now)
+    pub(crate) fn accepted(limits: Limits, lock: Option<&Lock>, now: Instant) -> Self {
+        Self::new(Phase::AwaitHello, limits, lock, now)
     }
 
-    fn new(phase: Phase, limits: Limits, now: Instant) -> Self {
+    fn new(phase: Phase, limits: Limits, lock: Option<&Lock>, now: Instant) -> Self {
+        let writer = SharedWriter::default();
+        if lock.is_some() {
+            writer.lock().close();
+        }
         Self {
             phase,
             limits,
             reassembly: Reassembly::default(),
-            writer: SharedWriter::default(),
+            tunnel: Tunnel::behind(lock),
+            denied: None,
+            writer,
             begun: now,
             heard: now,
             partial_since: None,
             pinged: None,
             ticked: now,
             answered: 0,
+            keyed: now,
         }
     }
 
@@ -102,11 +116,22 @@ impl Connection {
         self.pinged.is_some_and(|at| now.since(free.max(at)) >= self.limits.stuck_after + ahead)
     }
 
-    /// The socket of our dial is connected: say hello.
-    pub(crate) fn dialled(&mut self, hello: &Greeting) {
+    /// The socket of our dial is connected: say hello, once it can be said in confidence.
+    pub(crate) fn dialled(&mut self, hello: &Greeting) -> io::Result<()> {
         debug_assert_eq!(self.phase, Phase::Dialling);
         self.phase = Phase::AwaitWelcome;
-        self.writer.lock().push(hello.frame(kind::HELLO));
+        let hail = self.tunnel.begin()?;
+        let mut writer = self.writer.lock();
+        writer.say(&hail.unwrap_or_default());
+        writer.push(hello.frame(kind::HELLO));
+        Ok(())
+    }
+
+    /// Tells how far we have counted our packets, if the connection is open and a secret protects it.
+    pub(crate) fn counted(&mut self, next: u64) {
+        if self.tunnel.is_closed() {
+            self.own(kind::COUNTED, &next.to_le_bytes());
+        }
     }
 
     /// Queues a member list, if the connection is open.
@@ -127,33 +152,101 @@ impl Connection {
         now: Instant,
         answer: &mut impl FnMut(Event<'_>) -> Answer,
     ) -> Result<Drained, Ended> {
+        if self.denied.is_some() || !self.shake(stream, scratch, now)? {
+            return Ok(Drained::All);
+        }
         let mut spent = 0;
         while spent < self.limits.read_bytes_per_turn {
-            let Self { reassembly, phase, limits, writer, .. } = self;
-            let mut talk = Talk { phase, limits, writer, answer, frames: 0, ended: None };
-            let progress = reassembly.read(stream, scratch, &mut talk);
+            let received = self.tunnel.received();
+            let Self { reassembly, tunnel, phase, limits, writer, .. } = self;
+            let sealed = tunnel.is_closed();
+            let mut talk = Talk { phase, limits, writer, answer, sealed, frames: 0, ended: None };
+            let progress = reassembly.read(&mut tunnel.over(stream), scratch, &mut talk);
             let Talk { frames, ended, .. } = talk;
             if let Some(ended) = ended {
                 return Err(ended);
             }
-            match progress? {
-                Progress::Bytes(bytes) => spent += bytes,
-                Progress::End => return Err(Ended::Closed),
-                Progress::WouldBlock => return Ok(Drained::All),
+            match progress {
+                Ok(Progress::Bytes(bytes)) => {
+                    spent += bytes;
+                    self.hear(now, frames);
+                }
+                Ok(Progress::End) => return Err(Ended::Closed),
+                Ok(Progress::WouldBlock) => {
+                    if self.tunnel.received() > received {
+                        self.hear(now, frames);
+                    }
+                    return Ok(Drained::All);
+                }
+                Err(ReadError::Wire(WireError::Locked)) => {
+                    self.deny(Denial::WeHaveNone)?;
+                    return Ok(Drained::All);
+                }
+                Err(error) => return Err(error.into()),
             }
-            self.heard = now;
-            self.pinged = None;
-            let since = self.partial_since.filter(|_| frames == 0).unwrap_or(now);
-            self.partial_since = self.reassembly.is_partial().then_some(since);
         }
         Ok(Drained::Budget)
+    }
+
+    /// Something has come in, with so many whole frames.
+    fn hear(&mut self, now: Instant, frames: u32) {
+        self.heard = now;
+        self.pinged = None;
+        let since = self.partial_since.filter(|_| frames == 0).unwrap_or(now);
+        let partial = self.reassembly.is_partial() || self.tunnel.is_partial();
+        self.partial_since = partial.then_some(since);
+    }
+
+    /// Whether the handshake is complete, if there is to be one, once what has come of it is read.
+    fn shake(&mut self, stream: &mut impl Read, scratch: &mut Scratch, now: Instant) -> Result<bool, Ended> {
+        while self.tunnel.is_shaking() {
+            let read = match scratch.fill(stream)? {
+                (Progress::Bytes(_), read) => read,
+                (Progress::End, _) => return Err(Ended::Closed),
+                (Progress::WouldBlock, _) => return Ok(false),
+            };
+            self.hear(now, 0);
+            match self.tunnel.shake(read) {
+                Ok(Shaken::More) => {}
+                Ok(Shaken::Done { say, sealing }) => {
+                    let mut writer = self.writer.lock();
+                    writer.say(&say);
+                    writer.seal_by(sealing);
+                    self.keyed = now;
+                }
+                Err(denial) => {
+                    self.deny(denial)?;
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The two ends do not share a secret. Who was dialled says so first.
+    fn deny(&mut self, denial: Denial) -> Result<(), Ended> {
+        match self.phase {
+            // Whoever speaks no language of ours would not understand.
+            Phase::AwaitHello if denial != Denial::Garbage => {
+                self.phase = Phase::Rejecting;
+                self.denied = Some(denial);
+                self.writer.lock().say(&refusal(denial));
+                Ok(())
+            }
+            Phase::Dialling
+            | Phase::AwaitHello
+            | Phase::AwaitWelcome
+            | Phase::AwaitConfirm
+            | Phase::Open
+            | Phase::Rejecting => Err(denial.into()),
+        }
     }
 
     /// Writes what the budget allows. Ends the connection when a refusal is out.
     pub(crate) fn flush(&mut self, stream: &mut impl Write, queue: Option<&SendQueue>) -> Result<Flushed, Ended> {
         let flushed = self.writer.lock().flush(stream, queue, self.limits.write_bytes_per_turn)?;
         if self.phase == Phase::Rejecting && flushed == Flushed::All {
-            return Err(Ended::Refused);
+            return Err(self.denied.map_or(Ended::Refused, Ended::Denied));
         }
         Ok(flushed)
     }
@@ -176,6 +269,10 @@ impl Connection {
                     self.answered = self.writer.lock().total();
                 }
                 self.ticked = now;
+                if now.since(self.keyed) >= REKEY_AFTER {
+                    self.keyed = now;
+                    self.writer.lock().renew_key();
+                }
                 if self.pinged.is_some_and(|at| now.since(at) >= self.limits.ping_answer) {
                     return Err(Ended::Silent);
                 }
@@ -194,100 +291,6 @@ impl Connection {
         if self.phase == Phase::Open {
             self.writer.lock().push(Frame::new(kind, [0; HEAD_BYTES], &[body]));
         }
-    }
-}
-
-/// What the frames of one read are measured against, and where the answers go.
-struct Talk<'a, A> {
-    phase: &'a mut Phase,
-    limits: &'a Limits,
-    writer: &'a SharedWriter,
-    answer: &'a mut A,
-    /// Frames that were complete in this read.
-    frames: u32,
-    ended: Option<Ended>,
-}
-
-impl<A: FnMut(Event<'_>) -> Answer> Sink for Talk<'_, A> {
-    fn body_bytes_max(&self, kind: u8) -> Option<u32> {
-        match (*self.phase, kind) {
-            (Phase::AwaitHello, kind::HELLO) | (Phase::AwaitWelcome, kind::WELCOME | kind::REJECT) => {
-                Some(GREETING_BYTES_MAX)
-            }
-            (Phase::AwaitConfirm, kind::CONFIRM) | (Phase::Open, kind::GOODBYE | kind::PING | kind::PONG) => Some(0),
-            (Phase::Open, kind::SYNC) => Some(self.limits.sync_bytes_max),
-            (Phase::Open, KIND_UPPER_MIN..) => Some(self.limits.frame_bytes_max),
-            (
-                Phase::Dialling
-                | Phase::AwaitWelcome
-                | Phase::AwaitHello
-                | Phase::AwaitConfirm
-                | Phase::Open
-                | Phase::Rejecting,
-                _,
-            ) => None,
-        }
-    }
-
-    fn frame(&mut self, frame: FrameRef<'_>) -> Result<(), WireError> {
-        self.frames += 1;
-        let event = match frame.kind {
-            kind::HELLO => Event::Hello(Greeting::read(frame)?),
-            kind::WELCOME => match Greeting::read(frame)? {
-                Ok(welcome) => Event::Welcome(welcome),
-                Err(reason) => return self.end(Ended::Rejected(reason, None)),
-            },
-            kind::REJECT => {
-                return match Reject::read(frame)? {
-                    Ok(reject) => self.end(Ended::Rejected(reject.reason, Some(reject))),
-                    Err(reason) => self.end(Ended::Rejected(reason, None)),
-                };
-            }
-            kind::CONFIRM => {
-                self.open();
-                Event::Confirmed
-            }
-            kind::SYNC => Event::Sync(frame.body),
-            kind::GOODBYE => Event::Goodbye,
-            kind::PING => {
-                self.writer.lock().push(Frame::new(kind::PONG, [0; HEAD_BYTES], &[]));
-                return Ok(());
-            }
-            kind::PONG => return Ok(()),
-            _ => Event::Frame(frame),
-        };
-        match (self.answer)(event) {
-            Answer::Go => Ok(()),
-            Answer::Welcome(welcome) => {
-                self.writer.lock().push(welcome.frame(kind::WELCOME));
-                *self.phase = Phase::AwaitConfirm;
-                Ok(())
-            }
-            Answer::Confirm => {
-                self.writer.lock().push(Frame::new(kind::CONFIRM, [0; HEAD_BYTES], &[]));
-                self.open();
-                Ok(())
-            }
-            Answer::Reject(reject) => {
-                self.writer.lock().push(reject.frame());
-                *self.phase = Phase::Rejecting;
-                Ok(())
-            }
-            Answer::Close => self.end(Ended::Unwanted),
-        }
-    }
-}
-
-impl<A> Talk<'_, A> {
-    fn open(&mut self) {
-        *self.phase = Phase::Open;
-        self.writer.lock().open();
-    }
-
-    /// Ends the connection for a reason that is not the bytes' fault. The error only stops the reading.
-    fn end(&mut self, ended: Ended) -> Result<(), WireError> {
-        self.ended = Some(ended);
-        Err(WireError::OutOfTurn { kind: kind::REJECT })
     }
 }
 

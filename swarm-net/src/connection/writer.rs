@@ -1,17 +1,21 @@
-//! Owns the frames that are on their way into the socket: claimed from the queue, or this crate's own.
-//! Never takes a frame from the queue before there is room to write it.
+//! Owns the frames that are on their way into the socket: claimed from the queue, or this crate's own. Seals them if a secret protects
+//! the connection, all that is written at once in as few records as hold it; since there is one writer, records have one order.
+//! Never takes a frame from the queue before there is room to write it, and never seals anything twice.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::queue::SendQueue;
+use super::record::Sealing;
 use crate::wire::{Frame, KIND_UPPER_MIN};
 
 /// Frames in one system call.
 const SLICES_MAX: usize = 64;
 /// Bytes claimed at a time. What is claimed may have been sent if the connection is lost, so this is kept small.
 const CLAIM_BYTES: usize = 128 << 10;
+/// Bytes that are sealed at a time, about: four records for one system call, so that bulk wakes its receiver less often.
+const SEAL_BYTES: usize = 256 << 10;
 /// Own frames that may wait: the longest member list, in frames of 60 KiB. Who pings and never reads gets no more pongs.
 const OWN_FRAMES_MAX: usize = 512;
 
@@ -26,10 +30,27 @@ pub(crate) struct Writer {
     frames: VecDeque<Frame>,
     /// How many of them are this crate's own.
     own: usize,
-    /// Bytes of the first frame that are written already.
+    /// Bytes of the first frame that are written, or sealed, already.
     written: usize,
+    guard: Guard,
+    /// What is to be written before any frame: a hail, or a sealed record. A short write leaves its rest here.
+    out: Vec<u8>,
+    /// Bytes of it that are written already.
+    out_written: usize,
     /// Bytes that were written in all.
     total: u64,
+}
+
+/// What stands between the frames and the socket.
+#[derive(Debug, Default)]
+enum Guard {
+    /// Nothing.
+    #[default]
+    None,
+    /// A handshake that must be complete before any frame is written.
+    Shaking,
+    /// They are sealed.
+    Sealed(Box<Sealing>),
 }
 
 /// Which frames a connection takes.
@@ -73,6 +94,29 @@ impl SharedWriter {
 }
 
 impl Writer {
+    /// Frames wait until it is known how to seal them.
+    pub(crate) fn close(&mut self) {
+        self.guard = Guard::Shaking;
+    }
+
+    /// Says something of the handshake, in the clear.
+    pub(crate) fn say(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// From now on frames are sealed.
+    pub(crate) fn seal_by(&mut self, sealing: Box<Sealing>) {
+        self.guard = Guard::Sealed(sealing);
+    }
+
+    /// The key by which frames are sealed, if they are, is old.
+    pub(crate) fn renew_key(&mut self) {
+        match &mut self.guard {
+            Guard::None | Guard::Shaking => {}
+            Guard::Sealed(sealing) => sealing.renew(),
+        }
+    }
+
     /// From now on it takes frames from a queue.
     pub(crate) fn open(&mut self) {
         if self.stage == Stage::Greeting {
@@ -104,7 +148,7 @@ impl Writer {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+        self.frames.is_empty() && self.out.is_empty()
     }
 
     /// Writes what waits here, then, if it is open, what waits in `queue`, until `budget` bytes are written.
@@ -117,11 +161,11 @@ impl Writer {
         let queue = queue.filter(|_| self.is_open());
         let mut spent = 0;
         loop {
-            if self.frames.is_empty() && !queue.is_some_and(|queue| queue.claim(CLAIM_BYTES, &mut self.frames)) {
+            if self.out.is_empty() && !self.has_frames(queue) {
                 return Ok(Flushed::All);
             }
             // All that was claimed may have been overdue.
-            if self.frames.is_empty() {
+            if self.is_empty() {
                 continue;
             }
             if spent >= budget {
@@ -137,21 +181,80 @@ impl Writer {
         }
     }
 
+    /// Whether there are frames that may be written, once some are claimed.
+    fn has_frames(&mut self, queue: Option<&SendQueue>) -> bool {
+        match self.guard {
+            Guard::Shaking => false,
+            Guard::None | Guard::Sealed(_) => {
+                !self.frames.is_empty() || queue.is_some_and(|queue| queue.claim(CLAIM_BYTES, &mut self.frames))
+            }
+        }
+    }
+
     fn write_once(&mut self, stream: &mut impl Write) -> io::Result<usize> {
+        if self.out.is_empty() {
+            self.seal();
+        }
+        let bytes = if self.out.is_empty() {
+            let bytes = self.write_frames(stream)?;
+            self.pass(bytes);
+            bytes
+        } else {
+            let bytes = stream.write(&self.out[self.out_written..])?;
+            self.out_written += bytes;
+            if self.out_written == self.out.len() {
+                self.out.clear();
+                self.out_written = 0;
+            }
+            bytes
+        };
+        self.total += bytes as u64;
+        Ok(bytes)
+    }
+
+    fn write_frames(&self, stream: &mut impl Write) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let count = self.frames.len().min(SLICES_MAX);
         for (slice, frame) in slices.iter_mut().zip(&self.frames) {
             *slice = IoSlice::new(frame.bytes());
         }
         slices[0] = IoSlice::new(&self.frames[0].bytes()[self.written..]);
-        let bytes = stream.write_vectored(&slices[..count])?;
-        self.advance(bytes);
-        Ok(bytes)
+        stream.write_vectored(&slices[..count])
     }
 
-    fn advance(&mut self, bytes: usize) {
+    /// Seals the next frames, if they are to be sealed, as many as are written at once.
+    fn seal(&mut self) {
+        match std::mem::take(&mut self.guard) {
+            Guard::None => {}
+            Guard::Shaking => self.guard = Guard::Shaking,
+            Guard::Sealed(mut sealing) => {
+                let mut out = std::mem::take(&mut self.out);
+                while !self.frames.is_empty() && out.len() < SEAL_BYTES {
+                    sealing.seal(&mut out, |out, room| self.gather(out, room));
+                }
+                self.out = out;
+                self.guard = Guard::Sealed(sealing);
+            }
+        }
+    }
+
+    /// Moves up to `room` bytes of the frames to `out`.
+    fn gather(&mut self, out: &mut Vec<u8>, mut room: usize) {
+        while room > 0
+            && let Some(first) = self.frames.front()
+        {
+            let rest = &first.bytes()[self.written..];
+            let piece = &rest[..rest.len().min(room)];
+            out.extend_from_slice(piece);
+            let bytes = piece.len();
+            room -= bytes;
+            self.pass(bytes);
+        }
+    }
+
+    /// So many bytes of the frames are on their way.
+    fn pass(&mut self, bytes: usize) {
         self.written += bytes;
-        self.total += bytes as u64;
         while let Some(first) = self.frames.front()
             && self.written >= first.bytes().len()
         {

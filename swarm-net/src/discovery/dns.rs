@@ -81,12 +81,14 @@ mod tests {
     use super::*;
     use crate::discovery::Sighting;
     use crate::node::NodeId;
+    use crate::secret::{Post, Refusals};
 
     #[test]
     fn the_addresses_of_a_name_are_reported_until_the_node_stops() {
         let (sender, receiver) = unbounded();
         let addr = ([127, 0, 0, 1], 7).into();
-        let search = Search::new(NodeId::new(addr, 1), "test", addr, move |sighting| {
+        let post = Post::new(NodeId::new(addr, 1), "test", None, Refusals::default());
+        let search = Search::new("test", addr, post, move |sighting| {
             let _ = sender.send(sighting);
         });
         let dns = Box::new(Dns::new("127.0.0.1", 8).every(Duration::from_millis(1)));

@@ -12,7 +12,9 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::{Discovery, Search};
 use crate::error::NetError;
-use crate::wire::{ClusterHash, ENVELOPE_BYTES, Packet, PacketKind};
+use crate::secret::Ears;
+use crate::time::Clock;
+use crate::wire::{Packet, PacketKind};
 
 /// The default group: from the range for documentation and examples (RFC 6676), as nothing was assigned to Swarm.
 const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(233, 252, 1, 32));
@@ -26,6 +28,9 @@ const STEADY: Duration = Duration::from_secs(5);
 const LOOPBACK: u32 = 1;
 /// Beacons read at once, before the time is looked at again.
 const BEACONS_PER_TURN: usize = 64;
+
+/// Room for a beacon, sealed or not. What is longer is none.
+const BEACON_BYTES_MAX: usize = 128;
 
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -200,6 +205,7 @@ impl Discovery for Multicast {
         let Some(Open { socket, mut poll, waker: _waker }) = self.open.take() else { return };
         let group = self.address(search.local_addr());
         let (mut events, mut warned) = (Events::with_capacity(4), false);
+        let mut ears = search.post().ears(Clock::now().unix_ms);
         let mut next = Instant::now();
         while !search.stopped() {
             let pause = if search.alone() { self.eager } else { self.steady };
@@ -213,7 +219,7 @@ impl Discovery for Multicast {
                     tracing::warn!(%group, %error, "beacons cannot be sent, further failures are not reported");
                 }
             }
-            listen(&socket, &search);
+            listen(&socket, &mut ears, &search);
             match poll.poll(&mut events, Some(next.saturating_duration_since(Instant::now()))) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => {
                     tracing::error!(%error, "discovery by multicast has ended");
@@ -226,19 +232,18 @@ impl Discovery for Multicast {
 }
 
 fn beacon(search: &Search) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(ENVELOPE_BYTES);
-    let packet = Packet { kind: PacketKind::Beacon { joined: search.joined() }, sender: search.node(), body: &[] };
-    packet.encode(ClusterHash::new(search.cluster()), &mut bytes);
+    let mut bytes = Vec::new();
+    let kind = PacketKind::Beacon { joined: search.joined() };
+    search.post().seal(kind, &[], Clock::now().unix_ms, &mut bytes);
     bytes
 }
 
 /// Reads what has arrived. What remains beyond the budget is read after the next beacon or event.
-fn listen(socket: &UdpSocket, search: &Search) {
-    let cluster = ClusterHash::new(search.cluster());
-    let mut buffer = [0; ENVELOPE_BYTES];
+fn listen(socket: &UdpSocket, ears: &mut Ears, search: &Search) {
+    let mut buffer = [0; BEACON_BYTES_MAX];
     for _ in 0..BEACONS_PER_TURN {
         match socket.recv_from(&mut buffer) {
-            Ok((length, _)) => match Packet::decode(cluster, &buffer[..length]) {
+            Ok((length, from)) => match ears.open(&mut buffer[..length], from, Clock::now().unix_ms, |_| false) {
                 Some(Packet { kind: PacketKind::Beacon { joined }, sender, .. }) if sender != search.node() => {
                     search.heard(sender, joined);
                 }

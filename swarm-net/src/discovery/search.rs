@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::node::NodeId;
+use crate::secret::Post;
 
 /// What a discovery works for: the node that searches. Cheap to clone.
 #[derive(Clone)]
@@ -23,8 +24,8 @@ pub(crate) enum Sighting {
 }
 
 struct Shared {
-    node: NodeId,
     cluster: String,
+    post: Post,
     local_addr: SocketAddr,
     report: Box<dyn Fn(Sighting) + Send + Sync>,
     state: Mutex<State>,
@@ -40,16 +41,16 @@ struct State {
 
 impl Search {
     pub(crate) fn new(
-        node: NodeId,
         cluster: &str,
         local_addr: SocketAddr,
+        post: Post,
         report: impl Fn(Sighting) + Send + Sync + 'static,
     ) -> Self {
         let state = State { alone: true, joined: false, stopped: false, hooks: Vec::new() };
         Self {
             shared: Arc::new(Shared {
-                node,
                 cluster: cluster.into(),
+                post,
                 local_addr,
                 report: Box::new(report),
                 state: Mutex::new(state),
@@ -60,7 +61,7 @@ impl Search {
 
     /// The node that searches. Its address is the advertised one.
     pub fn node(&self) -> NodeId {
-        self.shared.node
+        self.shared.post.me()
     }
 
     /// The name of its cluster.
@@ -104,6 +105,11 @@ impl Search {
         self.state().hooks.push(Box::new(hook));
     }
 
+    /// What seals the packets of the node and opens those of others.
+    pub(crate) fn post(&self) -> &Post {
+        &self.shared.post
+    }
+
     /// A node of our cluster was heard.
     pub(crate) fn heard(&self, node: NodeId, joined: bool) {
         (self.shared.report)(Sighting::Node { node, joined });
@@ -139,6 +145,6 @@ impl Search {
 
 impl fmt::Debug for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Search({} in {})", self.shared.node, self.shared.cluster)
+        write!(f, "Search({} in {})", self.node(), self.shared.cluster)
     }
 }

@@ -56,12 +56,14 @@ mod tests {
     use super::*;
     use crate::discovery::Sighting;
     use crate::node::NodeId;
+    use crate::secret::{Post, Refusals};
 
     #[test]
     fn seeds_are_resolved_and_reported_until_the_node_stops() {
         let (sender, receiver) = unbounded();
         let addr = ([127, 0, 0, 1], 7).into();
-        let search = Search::new(NodeId::new(addr, 1), "test", addr, move |sighting| {
+        let post = Post::new(NodeId::new(addr, 1), "test", None, Refusals::default());
+        let search = Search::new("test", addr, post, move |sighting| {
             let _ = sender.send(sighting);
         });
         let seeds = Box::new(Seeds::new(["127.0.0.1:7", "[::1]:8", "no address"]));

@@ -36,7 +36,8 @@ pub struct MembershipConfig {
     pub announce_to_down_fanout: u8,
     /// After this time a member that is down is forgotten. Long, or late news would bring it back.
     pub forget_down_after_ms: u64,
-    /// Longest gossip packet in bytes: with the envelope below 1,280, the smallest datagram that IPv6 always carries.
+    /// Longest gossip packet in bytes: with the envelope below 1,280, the smallest datagram that IPv6 always carries. With a secret the
+    /// whole datagram, seal and envelope included.
     pub packet_bytes_max: u16,
     /// Time between two exchanges of the whole member list with one random member: repairs what the gossip has lost.
     pub sync_period_ms: u64,

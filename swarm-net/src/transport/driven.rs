@@ -13,6 +13,7 @@ use super::{Inbox, Setup, Transport};
 use crate::error::NetError;
 use crate::membership::Membership;
 use crate::node::NodeId;
+use crate::secret::Entropy;
 use crate::time::Instant;
 use crate::wire::Scratch;
 
@@ -28,7 +29,8 @@ pub struct Driven {
 
 impl Transport {
     /// A node over these sockets that does nothing until it is turned. The discoveries of the setup are ignored:
-    /// [`Driven::heard`] takes what they would find.
+    /// [`Driven::heard`] takes what they would find. Also the keys of its connections follow from the seed of its place, so a secret
+    /// protects it from nobody who knows that.
     ///
     /// # Errors
     ///
@@ -40,7 +42,8 @@ impl Transport {
         sockets: Box<dyn Sockets>,
     ) -> Result<(Self, Driven), NetError> {
         check(&setup)?;
-        let (handle, driver) = assemble(setup, inbox, place, sockets, commands_by_hand())?;
+        let entropy = Entropy::seeded(place.seed);
+        let (handle, driver) = assemble(setup, inbox, place, entropy, sockets, commands_by_hand())?;
         let driven = Driven { driver, scratch: Scratch::default(), over: false };
         Ok((Self { handle: Arc::new(handle) }, driven))
     }

@@ -2,6 +2,7 @@
 //! Never decides what a connection is for.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -50,6 +51,15 @@ pub(crate) struct Links {
     next: usize,
     strangers: u32,
     strangers_by_ip: BTreeMap<IpAddr, u32>,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dialled((addr, _)) => write!(f, "{addr}, which we dialled"),
+            Self::Accepted(addr) => write!(f, "{addr}, which dialled us"),
+        }
+    }
 }
 
 impl About {

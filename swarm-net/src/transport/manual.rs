@@ -11,6 +11,7 @@ use super::{Handle, Transport};
 use crate::config::NetConfig;
 use crate::connection::FrameNo;
 use crate::node::NodeId;
+use crate::secret::Refusals;
 use crate::time::Instant;
 use crate::wire::Frame;
 
@@ -26,7 +27,8 @@ impl Transport {
         // Nobody listens: commands are dropped, as after the end of an I/O thread.
         let (commands, _) = commands_by_hand();
         let peers = Arc::new(Published::default());
-        let transport = Self { handle: Arc::new(Handle { node, local_addr: node.addr(), commands, peers }) };
+        let refusals = Refusals::default();
+        let transport = Self { handle: Arc::new(Handle { node, local_addr: node.addr(), commands, peers, refusals }) };
         (transport.clone(), Manual { transport, config })
     }
 }

@@ -25,6 +25,7 @@ use crate::error::NetError;
 use crate::filter::NodeFilter;
 use crate::member::Profile;
 use crate::node::NodeId;
+use crate::secret::{Keyring, Refusals, Refused};
 use command::{Command, Done};
 use published::Published;
 use wake::Commands;
@@ -54,6 +55,8 @@ pub struct Setup {
     pub discovery: Vec<Box<dyn Discovery>>,
     /// Who may take part.
     pub nodes: NodeFilter,
+    /// What protects all traffic. Without it nothing is: whoever reaches the node's port can take part.
+    pub keys: Option<Keyring>,
     /// Intervals and limits.
     pub config: NetConfig,
 }
@@ -69,6 +72,7 @@ struct Handle {
     local_addr: SocketAddr,
     commands: Commands,
     peers: Arc<Published>,
+    refusals: Refusals,
 }
 
 impl Transport {
@@ -95,6 +99,11 @@ impl Transport {
     /// The peer, if that node is a member or connected. Takes no lock.
     pub fn peer(&self, node: NodeId) -> Option<Arc<Peer>> {
         self.handle.peers.get(node)
+    }
+
+    /// What was refused because the other side does not share our secret.
+    pub fn refused(&self) -> Refused {
+        self.handle.refusals.figures()
     }
 
     /// Tells everybody that our profile is now this one. Its version is set by membership. `done` is called, or dropped,

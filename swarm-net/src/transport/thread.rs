@@ -21,13 +21,14 @@ use super::sockets::{Sockets, Token};
 use super::wake::{CommandQueue, Commands, commands};
 use super::{Handle, Inbox, Setup};
 use crate::config::{NetConfig, ms};
-use crate::connection::ConnectionLimits;
+use crate::connection::{ConnectionLimits, Lock};
 use crate::discovery::{Discovery, Search, Sighting};
 use crate::error::NetError;
-use crate::membership::Membership;
+use crate::membership::{Membership, MembershipConfig};
 use crate::node::NodeId;
+use crate::secret::{Entropy, Post, Refusals};
 use crate::time::Clock;
-use crate::wire::{ClusterHash, GREETING_BYTES_MAX};
+use crate::wire::GREETING_BYTES_MAX;
 
 /// What distinguishes a node from one with the same setup.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +47,8 @@ pub(super) fn start(mut setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Handle, N
     let commands = commands(sockets.registry()).map_err(system("waker"))?;
     let discovery = std::mem::take(&mut setup.discovery);
     let place = Place { local_addr, seed: SysRng.try_next_u64().map_err(system("random numbers"))? };
-    let (handle, driver) = assemble(setup, Arc::clone(&inbox), place, Box::new(sockets), commands)?;
+    let entropy = Entropy::system();
+    let (handle, driver) = assemble(setup, Arc::clone(&inbox), place, entropy, Box::new(sockets), commands)?;
     let search = driver.search.clone();
     let mut opened = Vec::new();
     for mut way in discovery {
@@ -60,28 +62,36 @@ pub(super) fn start(mut setup: Setup, inbox: Arc<dyn Inbox>) -> Result<Handle, N
     Ok(handle)
 }
 
-/// A driver that nobody turns yet, and the senders' handle on it. Everything random follows from the seed.
+/// A driver that nobody turns yet, and the senders' handle on it. Everything random follows from the seed, but for the keys of
+/// connections, which are drawn from `entropy`.
 pub(super) fn assemble(
     setup: Setup,
     inbox: Arc<dyn Inbox>,
     place: Place,
+    entropy: Entropy,
     sockets: Box<dyn Sockets>,
     (commands, queue): (Commands, CommandQueue),
 ) -> Result<(Handle, Driver), NetError> {
     let Place { local_addr, seed } = place;
-    let Setup { bind: _, advertise, cluster, rules, profile, discovery: _, nodes, config } = setup;
+    let Setup { bind: _, advertise, cluster, rules, profile, discovery: _, nodes, keys, config } = setup;
     let mut rng = StdRng::seed_from_u64(seed);
     let me = NodeId::new(advertised(local_addr, advertise)?, rng.random());
+    let refusals = Refusals::default();
+    let post = Post::new(me, &cluster, keys.clone(), refusals.clone());
     let reports = commands.clone();
-    let search = Search::new(me, &cluster, local_addr, move |sighting| match sighting {
+    let search = Search::new(&cluster, local_addr, post.clone(), move |sighting| match sighting {
         Sighting::Addr(addr) => reports.offer(Command::Found(addr)),
         Sighting::Node { node, joined } => reports.offer(Command::Heard { node, joined }),
     });
     let published = Arc::new(Published::default());
-    let membership = Membership::new(me, profile, &cluster, config.membership.clone(), rng.random(), Clock::now());
+    let gossip = gossip(&config.membership, &post);
+    let membership = Membership::new(me, profile, &cluster, gossip, rng.random(), Clock::now());
     let driver = Driver {
         me,
-        cluster_hash: ClusterHash::new(&cluster),
+        lock: keys.map(|keys| Lock::new(keys, &cluster, entropy)),
+        ears: post.ears(Clock::now().unix_ms),
+        post,
+        refusals: refusals.clone(),
         cluster,
         rules,
         limits: limits(&config),
@@ -110,7 +120,13 @@ pub(super) fn assemble(
         fatal: None,
         config,
     };
-    Ok((Handle { node: me, local_addr, commands, peers: published }, driver))
+    Ok((Handle { node: me, local_addr, commands, peers: published, refusals }, driver))
+}
+
+/// Gossip for which a packet has room: sealed, none is longer than the limit says that its contents may be.
+fn gossip(config: &MembershipConfig, post: &Post) -> MembershipConfig {
+    let packet_bytes_max = config.packet_bytes_max.saturating_sub(post.seal_bytes());
+    MembershipConfig { packet_bytes_max, ..config.clone() }
 }
 
 /// The whole life of the I/O thread.
@@ -177,4 +193,24 @@ fn system<E: fmt::Display>(what: &'static str) -> impl FnOnce(E) -> NetError {
 fn text(panic: &(dyn Any + Send)) -> String {
     let literal = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     literal.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Keyring;
+    use crate::wire::PacketKind;
+
+    #[test]
+    fn a_sealed_packet_with_the_longest_gossip_is_as_long_as_the_setting_says() {
+        let me = NodeId::new(([10, 0, 0, 1], 1).into(), 1);
+        let keys = Keyring::new(["q1Zr5WcVx0bJtD8eYkN2uA==".into()]).expect("a good secret");
+        let post = Post::new(me, "test", Some(keys), Refusals::default());
+        let config = MembershipConfig::lan();
+        let gossip = gossip(&config, &post);
+        let mut packet = Vec::new();
+        post.seal(PacketKind::Gossip, &vec![7; gossip.packet_bytes_max.into()], 1, &mut packet);
+        assert_eq!(packet.len(), usize::from(config.packet_bytes_max));
+        assert_eq!(MembershipConfig { packet_bytes_max: config.packet_bytes_max, ..gossip }, config);
+    }
 }

@@ -38,6 +38,8 @@ pub(crate) mod kind {
     pub(crate) const PING: u8 = 6;
     /// Answers a ping.
     pub(crate) const PONG: u8 = 7;
+    /// How far the sender has counted its packets. Only where a secret protects them.
+    pub(crate) const COUNTED: u8 = 8;
 }
 
 const MAGIC: [u8; 8] = *b"swarmnet";

@@ -69,25 +69,14 @@ impl ClusterHash {
 impl<'a> Packet<'a> {
     /// Replaces the contents of `out` by this packet, for nodes of this cluster.
     pub fn encode(&self, cluster: ClusterHash, out: &mut Vec<u8>) {
-        let addr = self.sender.addr();
-        let mut ip = [0; 16];
-        let family = match addr.ip() {
-            IpAddr::V4(v4) => {
-                ip[..4].copy_from_slice(&v4.octets());
-                4
-            }
-            IpAddr::V6(v6) => {
-                ip = v6.octets();
-                6
-            }
-        };
+        let (family, port, ip) = addr_to_wire(self.sender.addr());
         out.clear();
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&[VERSION, self.kind.code()]);
         out.extend_from_slice(&[0; SEAL.end - SEAL.start]);
         out.extend_from_slice(&self.sender.boot().to_le_bytes());
         out.extend_from_slice(&[family, 0]);
-        out.extend_from_slice(&addr.port().to_le_bytes());
+        out.extend_from_slice(&port);
         out.extend_from_slice(&ip);
         out.extend_from_slice(self.body);
         let seal = cluster.seal(self.kind.code(), &out[SEAL.end..]);
@@ -105,23 +94,40 @@ impl<'a> Packet<'a> {
         if [*m0, *m1] != MAGIC || *version != VERSION || !sealed {
             return None;
         }
-        let ip: [u8; 16] = ip.try_into().ok()?;
-        let ip = match family {
-            4 => IpAddr::V4(Ipv4Addr::new(ip[0], ip[1], ip[2], ip[3])),
-            6 => IpAddr::V6(Ipv6Addr::from(ip)),
-            _ => return None,
-        };
-        let port = u16::from_le_bytes([*p0, *p1]);
-        Some(Self {
-            kind: PacketKind::from_code(*kind)?,
-            sender: NodeId::new(SocketAddr::new(ip, port), u64::from_le_bytes(*boot)),
-            body,
-        })
+        let addr = addr_from_wire(*family, [*p0, *p1], ip)?;
+        Some(Self { kind: PacketKind::from_code(*kind)?, sender: NodeId::new(addr, u64::from_le_bytes(*boot)), body })
     }
 }
 
+/// An address as it stands in packets: family, port, and IP in 16 bytes.
+pub(crate) fn addr_to_wire(addr: SocketAddr) -> (u8, [u8; 2], [u8; 16]) {
+    let mut ip = [0; 16];
+    let family = match addr.ip() {
+        IpAddr::V4(v4) => {
+            ip[..4].copy_from_slice(&v4.octets());
+            4
+        }
+        IpAddr::V6(v6) => {
+            ip = v6.octets();
+            6
+        }
+    };
+    (family, addr.port().to_le_bytes(), ip)
+}
+
+/// The reverse; `ip` begins with its 16 bytes.
+pub(crate) fn addr_from_wire(family: u8, port: [u8; 2], ip: &[u8]) -> Option<SocketAddr> {
+    let ip: [u8; 16] = *ip.first_chunk()?;
+    let ip = match family {
+        4 => IpAddr::V4(Ipv4Addr::new(ip[0], ip[1], ip[2], ip[3])),
+        6 => IpAddr::V6(Ipv6Addr::from(ip)),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, u16::from_le_bytes(port)))
+}
+
 impl PacketKind {
-    const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Gossip => 1,
             Self::Beacon { joined: false } => 2,
@@ -131,7 +137,7 @@ impl PacketKind {
         }
     }
 
-    const fn from_code(code: u8) -> Option<Self> {
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Gossip),
             2 => Some(Self::Beacon { joined: false }),

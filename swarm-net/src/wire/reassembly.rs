@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read};
 use rkyv::util::AlignedVec;
 
 use super::frame::FrameRef;
-use super::header::{HEAD_BYTES, HEADER_BYTES, Header, WireError};
+use super::header::{ALIGN, HAIL_MAGIC, HEAD_BYTES, HEADER_BYTES, Header, WireError};
 
 /// Bytes of the buffer that all connections read into: many small frames for one system call.
 const SCRATCH_BYTES: usize = 256 << 10;
@@ -67,6 +67,19 @@ impl Default for Scratch {
     }
 }
 
+impl Scratch {
+    /// Reads once from `source`, whatever comes.
+    ///
+    /// # Errors
+    ///
+    /// The source's.
+    pub(crate) fn fill(&mut self, source: &mut impl Read) -> io::Result<(Progress, &[u8])> {
+        let progress = once(source, &mut self.0)?;
+        let read = if let Progress::Bytes(read) = progress { read } else { 0 };
+        Ok((progress, &self.0[..read]))
+    }
+}
+
 impl Reassembly {
     /// Reads once from `source` and hands each frame that is now whole to `sink`, in order.
     ///
@@ -103,7 +116,12 @@ impl Reassembly {
         scratch[..held].copy_from_slice(&self.partial);
         let progress = once(source, &mut scratch[held..])?;
         let Progress::Bytes(read) = progress else { return Ok(progress) };
-        let mut rest = &scratch[..held + read];
+        self.take_whole(&scratch[..held + read], sink)?;
+        Ok(progress)
+    }
+
+    /// Hands on the whole frames at the front of these bytes, and keeps the rest.
+    fn take_whole(&mut self, mut rest: &[u8], sink: &mut impl Sink) -> Result<(), WireError> {
         while let Some(header) = checked(rest, sink)? {
             let Some((frame, after)) = rest.split_at_checked(header.frame_bytes()) else { break };
             sink.frame(cut(&header, frame))?;
@@ -111,10 +129,10 @@ impl Reassembly {
         }
         self.partial.clear();
         self.partial.extend_from_slice(rest);
-        Ok(progress)
+        Ok(())
     }
 
-    /// Appends to a long partial frame, and never reads beyond it.
+    /// Appends to a long partial frame. What comes behind it stands so in the scratch buffer that it is aligned there.
     fn read_aside(
         &mut self,
         source: &mut impl Read,
@@ -123,21 +141,29 @@ impl Reassembly {
     ) -> Result<Progress, ReadError> {
         let Some(header) = checked(&self.partial, sink)? else { return Err(WireError::Check.into()) };
         let missing = header.frame_bytes() - self.partial.len();
-        let progress = once(source, &mut scratch[..missing.min(SCRATCH_BYTES)])?;
+        let begin = self.partial.len() % ALIGN;
+        let progress = once(source, &mut scratch[begin..])?;
         let Progress::Bytes(read) = progress else { return Ok(progress) };
-        self.partial.extend_from_slice(&scratch[..read]);
-        if read == missing {
-            let frame = std::mem::take(&mut self.partial);
-            sink.frame(cut(&header, &frame))?;
-        }
+        let new = &scratch[begin..begin + read];
+        let Some((end, rest)) = new.split_at_checked(missing) else {
+            self.partial.extend_from_slice(new);
+            return Ok(progress);
+        };
+        self.partial.extend_from_slice(end);
+        let frame = std::mem::take(&mut self.partial);
+        sink.frame(cut(&header, &frame))?;
+        self.take_whole(rest, sink)?;
         Ok(progress)
     }
 }
 
 /// The header at the front, if it is there and its frame may come.
 fn checked(bytes: &[u8], sink: &impl Sink) -> Result<Option<Header>, WireError> {
-    let Some(header) = bytes.first_chunk() else { return Ok(None) };
-    let header = Header::decode(header)?;
+    let Some(header) = bytes.first_chunk() else {
+        return if bytes.starts_with(&HAIL_MAGIC) { Err(WireError::Locked) } else { Ok(None) };
+    };
+    let header = Header::decode(header)
+        .map_err(|error| if header.starts_with(&HAIL_MAGIC) { WireError::Locked } else { error })?;
     let Header { kind, body_bytes: bytes, .. } = header;
     match sink.body_bytes_max(kind) {
         None => Err(WireError::OutOfTurn { kind }),

@@ -1,6 +1,8 @@
 //! Several transports in one process, over real sockets on loopback.
 
 mod node;
+mod relay;
+mod secrets;
 
 use std::future::poll_fn;
 use std::io::{Read, Write};

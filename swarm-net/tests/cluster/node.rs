@@ -12,6 +12,7 @@ use swarm_net::error::NetError;
 use swarm_net::filter::NodeFilter;
 use swarm_net::member::{Gone, MemberEvent, Profile};
 use swarm_net::node::NodeId;
+use swarm_net::secret::Keyring;
 use swarm_net::transport::{FrameNo, Inbox, Lane, Peer, Setup, Transport};
 use swarm_net::wire::{Frame, FrameRef};
 
@@ -88,13 +89,14 @@ pub(crate) struct Plan {
     pub(crate) advertise: Option<SocketAddr>,
     pub(crate) discovery: Vec<Box<dyn Discovery>>,
     pub(crate) nodes: NodeFilter,
+    pub(crate) keys: Option<Keyring>,
     pub(crate) config: NetConfig,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let (cluster, nodes, config) = ("test", NodeFilter::any(), NetConfig::local());
-        Self { cluster, rules: "as always", advertise: None, discovery: Vec::new(), nodes, config }
+        Self { cluster, rules: "as always", advertise: None, discovery: Vec::new(), nodes, keys: None, config }
     }
 }
 
@@ -113,9 +115,9 @@ impl Node {
     pub(crate) fn start_at(bind: SocketAddr, plan: Plan) -> Self {
         let ((pages, reader), (opener, gate)) = (unbounded(), unbounded());
         let profile = Profile { version: 1, weight: 100, leaving: false, abilities: vec![], extra: vec![] };
-        let Plan { cluster, rules, advertise, discovery, nodes, config } = plan;
+        let Plan { cluster, rules, advertise, discovery, nodes, keys, config } = plan;
         let (cluster, rules) = (cluster.into(), rules.into());
-        let setup = Setup { bind, advertise, cluster, rules, profile, discovery, nodes, config };
+        let setup = Setup { bind, advertise, cluster, rules, profile, discovery, nodes, keys, config };
         let transport = Transport::start(setup, Arc::new(Diary { pages, gate })).expect("a free loopback port");
         Self { transport, pages: reader, kept: VecDeque::new(), gate: opener }
     }
@@ -184,6 +186,11 @@ impl Node {
             Seen::Fatal(error) => Some(error.clone()),
             Seen::Frame { .. } | Seen::Member(_) | Seen::Connected(_) | Seen::Reset { .. } => None,
         })
+    }
+
+    /// What came by now and was not awaited.
+    pub(crate) fn rest(&mut self) -> Vec<Seen> {
+        self.kept.drain(..).chain(self.pages.try_iter()).collect()
     }
 
     /// Panics if a connection that was used was lost by now.

@@ -11,6 +11,7 @@ pub use swarm_net::membership::MembershipConfig;
 use swarm_net::settings;
 
 pub use source::ConfigError;
+pub(crate) use source::{SECRET, SECRET_FILE};
 
 use crate::placement::Placement;
 

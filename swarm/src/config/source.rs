@@ -9,6 +9,10 @@ use super::Config;
 
 /// What the names of all variables begin with.
 const PREFIX: &str = "SWARM_";
+/// The variable with the cluster's secret, and that with the path of a file that holds it. They stand in no configuration, since that can
+/// be printed.
+pub(crate) const SECRET: &str = "SWARM_SECRET";
+pub(crate) const SECRET_FILE: &str = "SWARM_SECRET_FILE";
 
 /// Why a configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +64,8 @@ impl Config {
     }
 
     /// This, with what the variables `SWARM_*` of the environment say: each field is one, as `SWARM_CALL_TIMEOUT_MS` and
-    /// `SWARM_NET_FRAME_BYTES_MAX`.
+    /// `SWARM_NET_FRAME_BYTES_MAX`. (`SWARM_SECRET` and `SWARM_SECRET_FILE` are for [`Builder::secret`](crate::Builder::secret), and no part of
+    /// this.)
     ///
     /// # Errors
     /// [`ConfigError::Unknown`] if a variable begins with `SWARM_` and is no field, [`ConfigError::Value`] if its value is
@@ -101,6 +106,9 @@ impl Config {
             }
             known.push(name);
         });
+        for secret in [SECRET, SECRET_FILE] {
+            ours.remove(secret);
+        }
         if let Some((name, _)) = ours.pop_first() {
             let like = known.into_iter().min_by_key(|known| distance(known, &name)).unwrap_or_default();
             return Err(ConfigError::Unknown { name, like });

@@ -16,12 +16,15 @@ pub enum StartError {
     },
     /// A node without a secret would be reachable from other machines.
     #[error(
-        "{addr} can be reached by other machines and the cluster has no secret: bind to a loopback address, or accept it with .insecure()"
+        "{addr} can be reached by other machines and the cluster has no secret: set one on all nodes by .secret(..), SWARM_SECRET or a key file (`openssl rand -base64 32` makes one), bind to a loopback address, or accept it with .insecure()"
     )]
     NoSecret {
         /// The bind address.
         addr: std::net::SocketAddr,
     },
+    /// The secret is too short, there are too many, or it cannot be read.
+    #[error(transparent)]
+    Secret(#[from] swarm_net::secret::SecretError),
     /// A setting is out of its range.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),

@@ -28,6 +28,7 @@ impl Node {
 
     pub(crate) fn stats(&self) -> Stats {
         let counters = &self.counters;
+        let refused = self.transport().refused();
         let gauge = |gauge: &AtomicUsize| gauge.load(Ordering::Relaxed) as u64;
         Stats {
             nodes: self.routing().view().len().max(1) as u64,
@@ -47,6 +48,9 @@ impl Node {
             promotions: counters.promotions.get(),
             demotions: counters.demotions.get(),
             quorums_lost: counters.quorums_lost.get(),
+            refused_connections: refused.connections,
+            refused_packets: refused.packets,
+            replayed_packets: refused.replays,
             calls_open: self.pending.len() as u64,
             requests_open: gauge(&self.gauges.requests),
         }

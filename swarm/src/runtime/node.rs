@@ -12,6 +12,7 @@ use std::time::Duration;
 use swarm_net::error::NetError;
 use swarm_net::member::{Member, Profile};
 use swarm_net::node::NodeId;
+use swarm_net::secret::Keyring;
 use swarm_net::time::Instant;
 use swarm_net::transport::{Peer, Transport};
 use tokio::sync::{oneshot, watch};
@@ -60,6 +61,8 @@ type Token = Box<dyn Any + Send + Sync>;
 pub(crate) struct Node {
     me: NodeId,
     config: Config,
+    /// What protects its traffic, if anything does.
+    pub(crate) keys: Option<Keyring>,
     pub(crate) desk: Arc<Desk>,
     transport: Transport,
     tokio: tokio::runtime::Handle,
@@ -103,6 +106,7 @@ pub(crate) struct Node {
 /// What a node is made of.
 pub(crate) struct Parts {
     pub(crate) config: Config,
+    pub(crate) keys: Option<Keyring>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) transport: Transport,
     pub(crate) tokio: tokio::runtime::Handle,
@@ -113,7 +117,7 @@ pub(crate) struct Parts {
 
 impl Node {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, desk, transport, tokio, timers, kinds, profile } = parts;
+        let Parts { config, keys, desk, transport, tokio, timers, kinds, profile } = parts;
         let me = transport.node();
         let partitions = config.partitions();
         let tenancy = Tenancy::new(config.placement, kinds.paces(config.quick_max()));
@@ -123,6 +127,7 @@ impl Node {
             pending: Arc::new(Pending::new(config.calls_open_max(), sooner(desk.clone()))),
             lanes: Lanes::new(partitions, sooner(desk.clone())),
             config,
+            keys,
             desk,
             transport,
             tokio,

@@ -8,6 +8,7 @@ use swarm_net::discovery::Discovery;
 use swarm_net::error::NetError;
 use swarm_net::filter::NodeFilter;
 use swarm_net::member::Profile;
+use swarm_net::secret::Keyring;
 use swarm_net::time::Clock;
 use swarm_net::transport::{Inbox, Setup, Transport};
 use tokio::runtime::Handle;
@@ -32,6 +33,7 @@ pub(crate) struct Plan {
     pub(crate) advertise: Option<SocketAddr>,
     pub(crate) discovery: Vec<Box<dyn Discovery>>,
     pub(crate) nodes: NodeFilter,
+    pub(crate) keys: Option<Keyring>,
     pub(crate) config: Config,
     pub(crate) kinds: Kinds,
 }
@@ -103,13 +105,15 @@ pub(crate) fn assemble<T>(
         profile: profile.clone(),
         discovery: plan.discovery,
         nodes: plan.nodes,
+        keys: plan.keys.clone(),
         rules: plan.config.rules(),
         config: plan.config.net.clone(),
     };
     let (transport, opened) = open(setup, ear.clone())?;
     let directory = Directory::new(transport.node(), abilities, DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
-    let parts = Parts { config: plan.config, desk, transport, tokio, timers, kinds: plan.kinds, profile };
+    let Plan { config, kinds, keys, .. } = plan;
+    let parts = Parts { config, keys, desk, transport, tokio, timers, kinds, profile };
     let node = Node::new(parts);
     ear.listen(node.clone());
     Ok((node.clone(), Control::new(node, inputs, directory, routing), opened))

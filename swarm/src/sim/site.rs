@@ -90,6 +90,8 @@ impl Site {
             advertise: None,
             discovery: Vec::new(),
             nodes: NodeFilter::default(),
+            // Nothing of it decides who lives and who decides; its own tests stand in swarm-net.
+            keys: None,
             config,
             kinds,
         };

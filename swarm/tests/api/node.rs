@@ -2,7 +2,7 @@
 
 use futures_core::Stream;
 use swarm::prelude::*;
-use swarm::{Event, LeaveError, NetError, Node, NodeFilter, Stats};
+use swarm::{Event, LeaveError, NetError, Node, NodeFilter, SecretError, Stats};
 
 use crate::account::{Account, AccountClient};
 use crate::{PATIENCE, join, run, start};
@@ -133,6 +133,17 @@ fn what_cannot_start_says_what_to_do() {
         // With it, it is the system that says that this machine has no such address.
         let bind = builder().bind("192.0.2.1:0").insecure().start().await.expect_err("no such address here");
         assert!(matches!(bind, StartError::Net(NetError::Bind { .. })), "{bind:?}");
+
+        // A secret does as well, if it is one.
+        let closed = || builder().bind("192.0.2.1:0").secret("q1Zr5WcVx0bJtD8eYkN2uA==");
+        let bind = closed().start().await.expect_err("no such address here");
+        assert!(matches!(bind, StartError::Net(NetError::Bind { .. })), "{bind:?}");
+        assert!(!format!("{:?}", closed()).contains("q1Zr"), "nothing that is printed shows it");
+        let short = builder().secret("hunter2").start().await.expect_err("it can be guessed");
+        assert!(matches!(short, StartError::Secret(SecretError::TooShort { bytes: 7 })), "{short:?}");
+        assert!(short.to_string().contains("openssl rand -base64 32") && !short.to_string().contains("hunter"));
+        let absent = builder().secret_file("/nonexistent/key").start().await.expect_err("no such file");
+        assert!(matches!(absent, StartError::Secret(SecretError::File { .. })), "{absent:?}");
 
         let first = start("start-errors").await;
         let taken = builder().bind(first.local_addr().to_string()).start().await.expect_err("it is taken");

@@ -11,6 +11,7 @@ mod pace;
 mod quorum;
 mod registry;
 mod relay;
+mod secrets;
 mod split;
 mod topology;
 mod versions;

@@ -1,6 +1,7 @@
 //! The figures of the main job, measured on three processes of this machine, beside those of Elixir's Swarm:
 //! `cargo run --release -p examples --bin figures`. It starts its own processes on the loopback interface, ends by
-//! itself, and asserts nothing. One figure alone: give its name (`register`, `call`, `change`, `tell`, `memory`).
+//! itself, and asserts nothing. One figure alone: give its name (`register`, `call`, `change`, `tell`, `memory`). With a secret: set
+//! `SWARM_SECRET`.
 
 mod load;
 mod memory;

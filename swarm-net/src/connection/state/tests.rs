@@ -6,7 +6,7 @@ use super::*;
 use crate::connection::{FrameNo, Limits as QueueLimits};
 use crate::member::Profile;
 use crate::node::NodeId;
-use crate::wire::Reason;
+use crate::wire::{Reason, Reject};
 
 const LIMITS: Limits = Limits {
     handshake: Duration::from_secs(5),
@@ -97,8 +97,8 @@ fn queue(bodies: &[&str]) -> SendQueue {
 impl Pair {
     fn new() -> Self {
         Self {
-            dialler: Connection::dialling(LIMITS, at(0)),
-            acceptor: Connection::accepted(LIMITS, at(0)),
+            dialler: Connection::dialling(LIMITS, None, at(0)),
+            acceptor: Connection::accepted(LIMITS, None, at(0)),
             there: Pipe::new(),
             back: Pipe::new(),
             scratch: Scratch::default(),
@@ -108,7 +108,7 @@ impl Pair {
 
     fn open() -> Self {
         let mut pair = Self::new();
-        pair.dialler.dialled(&greeting(1));
+        pair.dialler.dialled(&greeting(1)).expect("there is randomness");
         pair.turn(at(0), None).expect("a good handshake");
         pair.turn(at(0), None).expect("a good handshake");
         assert_eq!((pair.dialler.phase(), pair.acceptor.phase()), (Phase::Open, Phase::Open));
@@ -139,6 +139,10 @@ impl Pair {
                 log.push(format!("sync {}", String::from_utf8_lossy(bytes)));
                 Answer::Go
             }
+            Event::Counted(next) => {
+                log.push(format!("counted {next}"));
+                Answer::Go
+            }
             Event::Goodbye => {
                 log.push("goodbye".into());
                 Answer::Go
@@ -163,7 +167,7 @@ impl Pair {
 fn three_messages_open_a_connection_and_frames_follow_in_order() {
     let mut pair = Pair::new();
     let queue = queue(&["one", "two"]);
-    pair.dialler.dialled(&greeting(1));
+    pair.dialler.dialled(&greeting(1)).expect("there is randomness");
     pair.turn(at(0), Some(&queue)).expect("good");
     assert_eq!(queue.claimed(), FrameNo(2));
     pair.dialler.sync(b"list");
@@ -176,7 +180,7 @@ fn three_messages_open_a_connection_and_frames_follow_in_order() {
 fn nothing_is_claimed_before_the_connection_is_open() {
     let mut pair = Pair::new();
     let queue = queue(&["one"]);
-    pair.dialler.dialled(&greeting(1));
+    pair.dialler.dialled(&greeting(1)).expect("there is randomness");
     pair.dialler.flush(&mut pair.there, Some(&queue)).expect("good");
     assert_eq!(queue.claimed(), FrameNo(0));
 }
@@ -184,7 +188,7 @@ fn nothing_is_claimed_before_the_connection_is_open() {
 #[test]
 fn a_refusal_reaches_the_dialler() {
     let mut pair = Pair::new();
-    pair.dialler.dialled(&Greeting { cluster: "other".into(), ..greeting(1) });
+    pair.dialler.dialled(&Greeting { cluster: "other".into(), ..greeting(1) }).expect("there is randomness");
     let ended = pair.turn(at(0), None).expect_err("it is refused");
     assert!(matches!(ended, Ended::Rejected(Reason::Cluster, Some(_))), "{ended}");
 }

@@ -37,7 +37,7 @@ impl Driver {
     fn dial(&mut self, target: Target, now: Instant) -> io::Result<()> {
         let token = self.links.token();
         let stream = self.sockets.dial(target.0, token)?;
-        let connection = Connection::dialling(self.limits, now);
+        let connection = Connection::dialling(self.limits, self.lock.as_ref(), now);
         let about = About::new(Origin::Dialled(target));
         self.links.put(token, Link { stream, connection, about });
         Ok(())
@@ -56,7 +56,7 @@ impl Driver {
         let expected = self.pairs.at(remote).map(|pair| (pair.strand(lane).count, pair.peer.node())).max();
         let (count, expects) = expected.map_or((0, None), |(count, node)| (count, Some(node)));
         (link.about.expects, link.about.links_told) = (expects, count);
-        link.connection.dialled(&self.greeting(lane, expects, count));
+        link.connection.dialled(&self.greeting(lane, expects, count))?;
         Ok(true)
     }
 
@@ -95,6 +95,7 @@ impl Driver {
             | Ended::Closed
             | Ended::Io(_)
             | Ended::Wire(_)
+            | Ended::Denied(_)
             | Ended::Slow
             | Ended::Trickle
             | Ended::Silent

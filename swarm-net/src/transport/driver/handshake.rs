@@ -39,8 +39,15 @@ impl Driver {
                 self.tell(Input::Goodbye { from });
                 Answer::Go
             }
+            (Event::Counted(next), Some(from)) => {
+                // What is known is forgotten with the pair.
+                if self.pairs.get(from).is_some() {
+                    self.ears.know(from, next);
+                }
+                Answer::Go
+            }
             // Nobody is at the other end yet, or its peer is gone.
-            (Event::Sync(_) | Event::Goodbye | Event::Frame(_), _) => Answer::Close,
+            (Event::Sync(_) | Event::Goodbye | Event::Counted(_) | Event::Frame(_), _) => Answer::Close,
         }
     }
 

@@ -75,6 +75,7 @@ impl Driver {
     /// A node is gone: close its connections, and give back what waits for it.
     pub(super) fn drop_pair(&mut self, node: NodeId) {
         let Some(pair) = self.pairs.remove(node) else { return };
+        self.ears.forget(node);
         for lane in [Lane::Calls, Lane::Bulk] {
             self.dials.cancel((node.addr(), lane));
             let open = pair.strand(lane).open;

@@ -19,14 +19,15 @@ use super::pairs::Pairs;
 use super::sockets::{Ready, Sockets, Token};
 use super::wake::{CommandQueue, Commands};
 use crate::config::{NetConfig, ms};
-use crate::connection::ConnectionLimits;
+use crate::connection::{ConnectionLimits, Lock};
 use crate::discovery::Search;
 use crate::error::NetError;
 use crate::filter::NodeFilter;
 use crate::membership::{Input, Membership, Output};
 use crate::node::NodeId;
+use crate::secret::{Ears, Post, Refusals};
 use crate::time::{Clock, Instant};
-use crate::wire::{ClusterHash, Scratch};
+use crate::wire::Scratch;
 
 /// Deadlines of connections are looked at so often: far below the shortest of them.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -42,7 +43,12 @@ pub(crate) struct Driver {
     pub(crate) me: NodeId,
     pub(crate) cluster: String,
     pub(crate) rules: String,
-    pub(crate) cluster_hash: ClusterHash,
+    /// What closes connections to those without the secret, if there is one.
+    pub(crate) lock: Option<Lock>,
+    /// What seals packets, and what opens them.
+    pub(crate) post: Post,
+    pub(crate) ears: Ears,
+    pub(crate) refusals: Refusals,
     pub(crate) config: NetConfig,
     pub(crate) limits: ConnectionLimits,
     pub(crate) filter: NodeFilter,

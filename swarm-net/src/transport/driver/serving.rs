@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::Driver;
 use crate::config::ms;
-use crate::connection::{Answer, Connection, Drained, Ended, Event, Flushed, Phase};
+use crate::connection::{Answer, Connection, Denial, Drained, Ended, Event, Flushed, Phase};
 use crate::membership::Input;
+use crate::secret::Trouble;
 use crate::time::{Clock, Instant};
 use crate::transport::links::{About, Link, Origin};
 use crate::transport::outlet::Outlet;
 use crate::transport::peer::{Lane, Peer};
 use crate::transport::sockets::{Stream, Token};
-use crate::wire::{ENVELOPE_BYTES, Packet, PacketKind, Scratch};
+use crate::wire::{PacketKind, Scratch, WireError};
 
 /// Longest datagram that is read: what one can be at most.
 const DATAGRAM_BYTES_MAX: usize = 64 << 10;
@@ -25,7 +26,7 @@ impl Driver {
         self.unfinished.insert(Token::DATAGRAMS);
         for _ in 0..self.config.packets_per_turn {
             match self.sockets.receive(&mut buffer) {
-                Ok((length, from)) => self.packet(from, &buffer[..length]),
+                Ok((length, from)) => self.packet(from, &mut buffer[..length]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.unfinished.remove(&Token::DATAGRAMS);
                     break;
@@ -37,8 +38,10 @@ impl Driver {
         self.datagram = buffer;
     }
 
-    fn packet(&mut self, from: SocketAddr, bytes: &[u8]) {
-        let Some(packet) = Packet::decode(self.cluster_hash, bytes) else { return };
+    fn packet(&mut self, from: SocketAddr, bytes: &mut [u8]) {
+        let Self { ears, pairs, .. } = self;
+        let now = Clock::now().unix_ms;
+        let Some(packet) = ears.open(bytes, from, now, |sender| pairs.get(sender).is_some()) else { return };
         let addr = packet.sender.addr();
         // Answers go to the claimed address. Unless that is where the packet came from, or the claim was proved by a
         // connection (as behind address translation), anybody could make us flood anybody.
@@ -55,9 +58,7 @@ impl Driver {
     }
 
     pub(super) fn send_packet(&mut self, kind: PacketKind, to: SocketAddr, body: &[u8]) {
-        let packet = Packet { kind, sender: self.me, body };
-        self.packet.reserve(ENVELOPE_BYTES + body.len());
-        packet.encode(self.cluster_hash, &mut self.packet);
+        self.post.seal(kind, body, Clock::now().unix_ms, &mut self.packet);
         if let Err(error) = self.sockets.send(&self.packet, to) {
             // All that goes by packets survives lost ones, whoever lost them.
             tracing::trace!(%to, %error, "a packet was not sent");
@@ -91,7 +92,7 @@ impl Driver {
             tracing::debug!(%from, "a connection was not accepted: we leave, or too many strangers are here");
             return;
         }
-        let connection = Connection::accepted(self.limits, Clock::instant());
+        let connection = Connection::accepted(self.limits, self.lock.as_ref(), Clock::instant());
         let about = About::new(Origin::Accepted(from));
         self.links.put(token, Link { stream, connection, about });
         self.unfinished.insert(token);
@@ -132,6 +133,9 @@ impl Driver {
         }
         if let (false, Some((peer, lane))) = (was_open, &about.carries) {
             peer.set_outlet(*lane, Some(Outlet::new(Arc::clone(stream), connection.writer().clone())));
+            if let Some(counted) = self.post.counted() {
+                connection.counted(counted);
+            }
         }
         self.flush_link(token, link)
     }
@@ -198,6 +202,9 @@ impl Driver {
         drop(stream);
         let remote = about.greeting.as_ref().map(|greeting| greeting.node);
         tracing::debug!(origin = ?about.origin, ?remote, phase = ?connection.phase(), %ended, "a connection ended");
+        if let Some(trouble) = trouble(&ended) {
+            self.refusals.note(trouble, &about.origin);
+        }
         match (about.carries, about.origin) {
             (Some((peer, lane)), _) => self.lost(token, &peer, lane),
             (None, Origin::Dialled(target)) => self.dial_failed(target, ended),
@@ -231,5 +238,26 @@ impl Driver {
             self.end(bulk, Ended::Unwanted);
         }
         self.show_whether_alone();
+    }
+}
+
+/// What a connection's end says of secrets, if anything.
+fn trouble(ended: &Ended) -> Option<Trouble> {
+    match ended {
+        Ended::Denied(Denial::Key) => Some(Trouble::Key),
+        Ended::Denied(Denial::WeHaveNone) => Some(Trouble::WeHaveNone),
+        Ended::Denied(Denial::TheyHaveNone) => Some(Trouble::TheyHaveNone),
+        Ended::Denied(Denial::Version(_) | Denial::Garbage) => Some(Trouble::Handshake),
+        Ended::Wire(WireError::Altered) => Some(Trouble::Altered),
+        Ended::Wire(_)
+        | Ended::Closed
+        | Ended::Io(_)
+        | Ended::Unwanted
+        | Ended::Rejected(..)
+        | Ended::Refused
+        | Ended::Slow
+        | Ended::Trickle
+        | Ended::Silent
+        | Ended::Stuck => None,
     }
 }

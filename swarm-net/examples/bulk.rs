@@ -1,0 +1,113 @@
+//! How fast large and small frames go from one node to another of this process, over loopback, with a secret and without:
+//! `cargo run --release -p swarm-net --example bulk`. It asserts nothing.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use swarm_net::config::NetConfig;
+use swarm_net::discovery::Seeds;
+use swarm_net::error::NetError;
+use swarm_net::filter::NodeFilter;
+use swarm_net::member::{MemberEvent, Profile};
+use swarm_net::secret::{Keyring, Secret};
+use swarm_net::transport::{FrameNo, Inbox, Lane, Peer, Setup, Transport};
+use swarm_net::wire::{Frame, FrameRef};
+
+/// Rounds of each, in turns: what else the machine does falls on both.
+const ROUNDS: usize = 5;
+const KIND: u8 = 16;
+
+/// Tells of connections, and of each byte that came.
+struct Ear {
+    connected: Sender<()>,
+    came: Sender<usize>,
+}
+
+impl Inbox for Ear {
+    fn frame(&self, _: &Arc<Peer>, _: Lane, frame: FrameRef<'_>) {
+        // Nobody listens at the sending end.
+        let _ = self.came.send(frame.body.len());
+    }
+
+    fn member(&self, _: MemberEvent) {}
+
+    fn connected(&self, _: &Arc<Peer>) {
+        let _ = self.connected.send(());
+    }
+
+    fn reset(&self, _: &Arc<Peer>, _: Lane, _: FrameNo, _: Vec<Frame>) {}
+
+    fn fatal(&self, error: NetError) {
+        eprintln!("{error}");
+    }
+}
+
+struct Node {
+    transport: Transport,
+    connected: Receiver<()>,
+    came: Receiver<usize>,
+}
+
+fn start(keys: Option<Keyring>, seeds: &[String]) -> Result<Node, NetError> {
+    let ((connected, is_connected), (came, has_come)) = (unbounded(), unbounded());
+    let setup = Setup {
+        bind: (Ipv4Addr::LOCALHOST, 0).into(),
+        advertise: None,
+        cluster: "bulk".into(),
+        rules: String::new(),
+        profile: Profile { version: 1, weight: 100, leaving: false, abilities: vec![], extra: vec![] },
+        discovery: vec![Box::new(Seeds::new(seeds))],
+        nodes: NodeFilter::any(),
+        keys,
+        config: NetConfig::local(),
+    };
+    let transport = Transport::start(setup, Arc::new(Ear { connected, came }))?;
+    Ok(Node { transport, connected: is_connected, came: has_come })
+}
+
+/// Sends frames with bodies of that length, `total` bytes of them. How long that took until the last one had come.
+fn send(from: &Node, to: &Node, lane: Lane, body: usize, total: usize) -> Duration {
+    let peer = from.transport.peer(to.transport.node()).expect("they are connected");
+    let bytes = vec![7; body];
+    let begun = Instant::now();
+    for _ in 0..total / body {
+        let mut frame = Frame::new(KIND, [0; 24], &[&bytes]);
+        while let Err(unsent) = peer.send(lane, frame) {
+            frame = unsent.frame;
+            std::thread::yield_now();
+        }
+    }
+    let mut missing = total / body * body;
+    while missing > 0 {
+        missing -= to.came.recv().expect("the node runs");
+    }
+    begun.elapsed()
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("{:28}{:>16}{:>16}", "frames over loopback", "no secret", "a secret");
+    for (lane, body, total) in [
+        (Lane::Bulk, 1 << 20, 2 << 30),
+        (Lane::Bulk, 64 << 10, 2 << 30),
+        (Lane::Calls, 1 << 10, 256 << 20),
+        (Lane::Calls, 32, 32 << 20),
+    ] {
+        let mut best = [Duration::MAX; 2];
+        for round in 0..2 * ROUNDS {
+            let keys = match round % 2 {
+                0 => None,
+                _ => Some(Keyring::new([Secret::from("only for this measurement")])?),
+            };
+            let first = start(keys.clone(), &[])?;
+            let second = start(keys, &[first.transport.local_addr().to_string()])?;
+            first.connected.recv()?;
+            second.connected.recv()?;
+            best[round % 2] = best[round % 2].min(send(&second, &first, lane, body, total));
+        }
+        let rate = |took: Duration| total as f64 / took.as_secs_f64() / 1e6;
+        println!("{:28}{:>11.0} MB/s{:>11.0} MB/s", format!("{body} bytes"), rate(best[0]), rate(best[1]));
+    }
+    Ok(())
+}

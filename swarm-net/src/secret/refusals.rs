@@ -1,0 +1,215 @@
+//! Owns what is counted and logged of those who do not share this node's secret. Never logs one reason more than once a second, nor of
+//! packets more than once a minute.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::time::{Clock, Instant};
+
+/// A flood of connections is one line a second.
+const LOG_CONNECTIONS_EVERY: Duration = Duration::from_secs(1);
+/// Packets that are not for us are no trouble where several clusters share a network: their beacons come for ever.
+const LOG_PACKETS_EVERY: Duration = Duration::from_secs(60);
+
+/// What does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// A connection to or from a node that holds none of our keys, or is of another cluster.
+    Key,
+    /// The other end of a connection has a secret, and we have none.
+    WeHaveNone,
+    /// The other end of a connection has no secret, and we have one.
+    TheyHaveNone,
+    /// The other end of a connection speaks another version, or what came is no handshake at all.
+    Handshake,
+    /// Bytes of a connection that the other end has not written so.
+    Altered,
+    /// A packet that is sealed, and we have no secret.
+    PacketSealed,
+    /// A packet that is not sealed, and we have a secret.
+    PacketPlain,
+    /// A packet by none of our keys, of another cluster, or changed on its way.
+    PacketForged,
+    /// A packet that has been taken before.
+    PacketRepeated,
+    /// A packet of somebody unknown that was not sent about now.
+    PacketUntimely,
+}
+
+const TROUBLES: usize = 10;
+
+/// How much was refused because the other side does not share this node's secret, since the node started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// Connections, whichever side dialled.
+    pub connections: u64,
+    /// Packets that no key of this node has sealed.
+    pub packets: u64,
+    /// Packets that were authentic, and had been taken before or were too old to tell.
+    pub replays: u64,
+}
+
+/// Counts and logs. Cheap to clone; all clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refusals(Arc<[Tally; TROUBLES]>);
+
+#[derive(Debug, Default)]
+struct Tally {
+    count: AtomicU64,
+    /// When it was last logged, and what the count was.
+    logged: Mutex<Option<(Instant, u64)>>,
+}
+
+impl Refusals {
+    /// Counts one, and logs it with `whom` unless that was done for another just before.
+    pub(crate) fn note(&self, trouble: Trouble, whom: &dyn fmt::Display) {
+        let tally = &self.0[trouble as usize];
+        let count = tally.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = Clock::instant();
+        let mut logged = tally.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match *logged {
+            Some((at, _)) if now.since(at) < trouble.log_every() => return,
+            Some((_, before)) => before,
+            None => 0,
+        };
+        *logged = Some((now, count));
+        tracing::warn!(%whom, since_last = count - before, "{}", trouble.text());
+    }
+
+    pub(crate) fn figures(&self) -> Refused {
+        let sum = |troubles: &[Trouble]| {
+            troubles.iter().map(|trouble| self.0[*trouble as usize].count.load(Ordering::Relaxed)).sum()
+        };
+        Refused {
+            connections: sum(&[
+                Trouble::Key,
+                Trouble::WeHaveNone,
+                Trouble::TheyHaveNone,
+                Trouble::Handshake,
+                Trouble::Altered,
+            ]),
+            packets: sum(&[Trouble::PacketSealed, Trouble::PacketPlain, Trouble::PacketForged]),
+            replays: sum(&[Trouble::PacketRepeated, Trouble::PacketUntimely]),
+        }
+    }
+}
+
+impl Trouble {
+    const fn log_every(self) -> Duration {
+        match self {
+            Self::Key | Self::WeHaveNone | Self::TheyHaveNone | Self::Handshake | Self::Altered => {
+                LOG_CONNECTIONS_EVERY
+            }
+            Self::PacketSealed
+            | Self::PacketPlain
+            | Self::PacketForged
+            | Self::PacketRepeated
+            | Self::PacketUntimely => LOG_PACKETS_EVERY,
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Key => {
+                "a connection was refused by authentication: the other node has another secret, or another cluster's name"
+            }
+            Self::WeHaveNone => {
+                "a connection was refused: the other node has a secret and this one has none; start it with the cluster's secret"
+            }
+            Self::TheyHaveNone => {
+                "a connection was refused: this node has a secret and the other one has none; start that with the cluster's secret"
+            }
+            Self::Handshake => {
+                "a connection was refused: its handshake is none of this version's, so the other end is no node or another version"
+            }
+            Self::Altered => "a connection was ended: its bytes were altered on their way",
+            Self::PacketSealed => "a packet was ignored: it is encrypted and this node has no secret",
+            Self::PacketPlain => "a packet was ignored: it is not encrypted and this node has a secret",
+            Self::PacketForged => {
+                "a packet was ignored: it is encrypted with another secret, or of another cluster, or was altered on its way"
+            }
+            Self::PacketRepeated => "a packet was ignored: it came a second time, or far too late",
+            Self::PacketUntimely => {
+                "a packet was ignored: it was not sent just now; it was recorded before, or the clocks of the nodes differ by more than a minute"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    use super::*;
+
+    /// Counts lines.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<AtomicUsize>);
+
+    impl Subscriber for Lines {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn a_flood_is_counted_whole_and_logged_once_a_second_for_each_reason() {
+        let (lines, refusals) = (Lines::default(), Refusals::default());
+        let begun = Clock::instant();
+        tracing::subscriber::with_default(lines.clone(), || {
+            for _ in 0..10_000 {
+                refusals.note(Trouble::Key, &"somebody");
+                refusals.note(Trouble::Altered, &"somebody");
+                refusals.note(Trouble::PacketForged, &"somebody");
+            }
+        });
+        let seconds = Clock::instant().since(begun).as_secs() as usize;
+        let logged = lines.0.load(Ordering::SeqCst);
+        assert!((3..=3 + 3 * seconds).contains(&logged), "{logged} lines in {seconds} s");
+        assert_eq!(refusals.figures(), Refused { connections: 20_000, packets: 10_000, replays: 0 });
+    }
+
+    #[test]
+    fn each_kind_is_counted_where_it_belongs() {
+        let refusals = Refusals::default();
+        let all = [
+            Trouble::Key,
+            Trouble::WeHaveNone,
+            Trouble::TheyHaveNone,
+            Trouble::Handshake,
+            Trouble::Altered,
+            Trouble::PacketSealed,
+            Trouble::PacketPlain,
+            Trouble::PacketForged,
+            Trouble::PacketRepeated,
+            Trouble::PacketUntimely,
+        ];
+        assert_eq!(all.len(), TROUBLES);
+        for trouble in all {
+            refusals.clone().note(trouble, &"somebody");
+        }
+        assert_eq!(refusals.figures(), Refused { connections: 5, packets: 3, replays: 2 });
+    }
+}
