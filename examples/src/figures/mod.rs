@@ -3,11 +3,12 @@
 //! and asserts nothing.
 //!
 //! ```text
-//! rounds ── lines ──▶ node: one process of the cluster, which does what it is told
-//!   │                   │
-//!   table               load: what callers on it do
+//! rounds, haul ── lines ──▶ node: one process of the cluster, which does what it is told
+//!   │                         │
+//!   table                     load, traffic: what callers on it do
 //! ```
 
+pub mod haul;
 pub mod load;
 pub mod memory;
 pub mod node;
