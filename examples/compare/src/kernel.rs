@@ -7,6 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
+#[cfg(feature = "murmer")]
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
@@ -48,6 +50,21 @@ pub(crate) fn become_program(words: &[&str]) -> io::Error {
         [program, arguments @ ..] => Command::new(program).args(arguments).exec(),
         [] => io::Error::other("there is no program to become"),
     }
+}
+
+/// Puts this process, and the threads that it starts from now on, into a network of its own, of which only the loopback interface
+/// is there. Linux wants root for it.
+#[cfg(feature = "murmer")]
+pub(crate) fn leave_network() -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNET)?;
+    let up = Command::new("ip").args(["link", "set", "lo", "up"]).status()?;
+    if up.success() { Ok(()) } else { Err(io::Error::other("`ip link set lo up` failed")) }
+}
+
+/// Goes into the network of another process.
+#[cfg(feature = "murmer")]
+pub(crate) fn join_network(pid: u32) -> io::Result<()> {
+    Ok(setns(fs::File::open(format!("/proc/{pid}/ns/net"))?, CloneFlags::CLONE_NEWNET)?)
 }
 
 /// The CPU time of a process until now, its own and the kernel's for it.

@@ -12,6 +12,8 @@ use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
 use crate::figure::Seen;
+use crate::order::Load;
+use crate::row::Bench;
 
 /// The longest that a call is taken to last; a longer one counts as so long.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -81,27 +83,35 @@ impl<C: Caster, const N: u64> Turn for Casts<C, N> {
     }
 }
 
-/// Calls to another process: the clock is read for each.
-pub(crate) async fn far_calls<C: Caller>(callers: Vec<C>, measured: Duration) -> io::Result<Seen> {
-    run(callers.into_iter().map(Calls::<C, 1>).collect(), measured).await
+/// Has callers be under a load of requests.
+pub(crate) async fn callers<C: Caller>(callers: Vec<C>, load: &Load) -> io::Result<Seen> {
+    match load.bench {
+        Bench::RemoteCall | Bench::Whereis => run(callers.into_iter().map(Calls::<C, 1>).collect(), load).await,
+        // Within a process a reading of the clock would take as long as a call.
+        Bench::LocalCall => run(callers.into_iter().map(Calls::<C, 64>).collect(), load).await,
+        Bench::LocalCast | Bench::RemoteCast | Bench::Register | Bench::Spawn | Bench::Memory => {
+            Err(load.not_offered())
+        }
+        Bench::JoinRebalance | Bench::KillFailover => Err(load.not_offered()),
+        Bench::Publish | Bench::Multicall | Bench::HandoffBulk => Err(load.not_offered()),
+    }
 }
 
-/// Calls within a process, where a reading of the clock would be as long as a call.
-pub(crate) async fn near_calls<C: Caller>(callers: Vec<C>, measured: Duration) -> io::Result<Seen> {
-    run(callers.into_iter().map(Calls::<C, 64>).collect(), measured).await
+/// Has callers be under a load of requests, or of messages without answers.
+pub(crate) async fn casters<C: Caster>(casters: Vec<C>, load: &Load) -> io::Result<Seen> {
+    match load.bench {
+        // Few at a time, since 512 callers may do so at once.
+        Bench::RemoteCast => run(casters.into_iter().map(Casts::<C, 16>).collect(), load).await,
+        Bench::LocalCast => run(casters.into_iter().map(Casts::<C, 64>).collect(), load).await,
+        Bench::RemoteCall | Bench::LocalCall | Bench::Whereis => callers(casters, load).await,
+        Bench::Register | Bench::Spawn | Bench::Memory => callers(casters, load).await,
+        Bench::JoinRebalance | Bench::KillFailover => callers(casters, load).await,
+        Bench::Publish | Bench::Multicall | Bench::HandoffBulk => callers(casters, load).await,
+    }
 }
 
-/// Casts to another process. Few at a time, since 512 callers do so at once.
-pub(crate) async fn far_casts<C: Caster>(callers: Vec<C>, measured: Duration) -> io::Result<Seen> {
-    run(callers.into_iter().map(Casts::<C, 16>).collect(), measured).await
-}
-
-/// Casts within a process.
-pub(crate) async fn near_casts<C: Caster>(callers: Vec<C>, measured: Duration) -> io::Result<Seen> {
-    run(callers.into_iter().map(Casts::<C, 64>).collect(), measured).await
-}
-
-async fn run<T: Turn>(turns: Vec<T>, measured: Duration) -> io::Result<Seen> {
+async fn run<T: Turn>(turns: Vec<T>, load: &Load) -> io::Result<Seen> {
+    let measured = load.measured;
     let ledger = Arc::new(Ledger::new()?);
     let mut callers = JoinSet::new();
     for mut turn in turns {
@@ -213,6 +223,7 @@ fn own_book() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::row::Case;
 
     struct Slow(u64);
 
@@ -226,7 +237,9 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_measured_time_counts_and_failures_are_seen() {
-        let seen = far_calls(vec![Slow(0), Slow(0)], Duration::from_millis(300)).await.expect("nothing in it can fail");
+        let measured = Duration::from_millis(300);
+        let load = Load { bench: Bench::RemoteCall, case: Case::Handle, callers: 2, payload: 0, measured };
+        let seen = callers(vec![Slow(0), Slow(0)], &load).await.expect("nothing in it can fail");
         assert!(seen.took >= Duration::from_millis(300), "{seen:?}");
         // Two callers, at most one call in 2 ms each, and what was under way at the beginning.
         assert!(seen.ops > 2 && u128::from(seen.ops) <= seen.took.as_millis() + 4, "{seen:?}");

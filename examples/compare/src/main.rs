@@ -84,6 +84,9 @@ fn measure(options: &Options) -> io::Result<ExitCode> {
     if options.wants_system(System::Erlang) && erlang.is_none() {
         eprintln!("{MISSING}");
     }
+    if options.wants_system(System::Murmer) && !cfg!(feature = "murmer") {
+        eprintln!("murmer: not in this build, so its rows are left out: build with `--features murmer`");
+    }
     let offered = |system, stage| match system {
         System::Erlang => erlang.is_some(),
         System::Kameo => stage != Stage::Pair || options.kameo_remote,
@@ -117,6 +120,10 @@ fn role(words: &[String]) -> io::Result<()> {
     };
     let (system, most) = (system.parse()?, most.parse().map_err(io::Error::other)?);
     let runtime = runtime.parse()?;
+    #[cfg(feature = "murmer")]
+    if system == System::Murmer {
+        peers::murmer::enter((role == CALL).then(|| rest.join(" ")).as_deref())?;
+    }
     match (role.as_str(), system) {
         (NEAR, System::Actix) => actix::System::new().block_on(obey(peers::actix::Actix::default())),
         (NEAR, _) => tokio_runtime(runtime)?.block_on(near(system, most)),

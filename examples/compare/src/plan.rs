@@ -1,5 +1,8 @@
 //! Owns which system offers which bench, on which runtimes, and in what order all is taken. Never runs anything.
 
+use examples::figures::haul::BULK_BYTES;
+use examples::figures::rounds::{CALLERS, CLIENTS, MEMBERS, NAMES};
+
 use crate::options::Options;
 use crate::row::{Bench, Case, Row, Runtime, System};
 
@@ -10,17 +13,11 @@ const REGISTERED: u64 = 100_000;
 const IDLE: u64 = 100_000;
 const IDLE_MANY: u64 = 1_000_000;
 
-/// What whole clusters are about: see `examples::figures::rounds`.
-const PLACED: u64 = 10_000;
-const MEMBERS: u64 = 1_000;
-const BULK_BYTES: u64 = 64 << 20;
+/// The state of each worker that moves.
 const STATE_BYTES: u64 = 64;
 
 /// What a message within one process carries, and an idle worker keeps.
 const WORD_BYTES: u64 = 8;
-
-/// Callers of what is about the cluster, as with Elixir's Swarm.
-const CALLERS: u64 = 64;
 
 /// More callers than that beside a move would only be about the calls.
 const BESIDE_MAX: u64 = 64;
@@ -99,26 +96,28 @@ fn runtimes(system: System, stage: Stage) -> &'static [Runtime] {
 
 fn rows(stage: Stage, system: System, runtime: Runtime, options: &Options) -> Vec<Row> {
     let row = |bench| Row { bench, system, runtime, case: Case::Handle, nodes: 1, callers: 1, payload: 0, count: 0 };
+    let plain = |bench| Row { case: Case::Plain, ..row(bench) };
     match stage {
         Stage::Pair => pair_rows(system, options, row),
         Stage::Near => near_rows(system, options, row),
         Stage::Idle(count) => {
             let both = [Bench::Spawn, Bench::Memory];
-            both.map(|bench| Row { payload: WORD_BYTES, count, ..row(bench) }).to_vec()
+            both.map(|bench| Row { payload: WORD_BYTES, count, ..plain(bench) }).to_vec()
         }
         Stage::Register(nodes) => {
-            vec![Row { nodes, callers: CALLERS, count: REGISTERED, ..row(Bench::Register) }]
+            vec![Row { nodes, callers: CALLERS, count: REGISTERED, ..plain(Bench::Register) }]
         }
         Stage::Change => {
             let both = [Bench::JoinRebalance, Bench::KillFailover];
-            both.map(|bench| Row { nodes: 3, payload: STATE_BYTES, count: PLACED, ..row(bench) }).to_vec()
+            both.map(|bench| Row { nodes: 3, callers: CLIENTS, payload: STATE_BYTES, count: NAMES, ..plain(bench) })
+                .to_vec()
         }
         Stage::Tell => {
             let both = [Bench::Publish, Bench::Multicall];
-            both.map(|bench| Row { nodes: 3, payload: WORD_BYTES, count: MEMBERS, ..row(bench) }).to_vec()
+            both.map(|bench| Row { nodes: 3, payload: WORD_BYTES, count: MEMBERS, ..plain(bench) }).to_vec()
         }
         Stage::Haul(callers) => {
-            vec![Row { nodes: 3, callers, payload: BULK_BYTES, count: 1, ..row(Bench::HandoffBulk) }]
+            vec![Row { nodes: 3, callers, payload: BULK_BYTES, count: 1, ..plain(Bench::HandoffBulk) }]
         }
     }
 }

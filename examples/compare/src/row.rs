@@ -127,6 +127,8 @@ words! {
         Pending = "pending",
         /// All callers have one worker.
         One = "one",
+        /// It is not about callers.
+        Plain = "-",
     }
 }
 

@@ -9,7 +9,7 @@ use super::rounds::{CALLERS, numbers};
 use super::worker::unix_us;
 
 /// How much state the large worker has.
-const BULK_BYTES: u64 = 64 << 20;
+pub const BULK_BYTES: u64 = 64 << 20;
 
 /// How long callers call before they are watched.
 const WARM: Duration = Duration::from_millis(500);

@@ -16,9 +16,11 @@ const REGISTERED: u64 = 50_000;
 /// How many callers register at a time, as with Elixir's Swarm.
 pub const CALLERS: u64 = 64;
 
-/// How many names are there when the cluster changes, and how many clients call them at a pace, as with Elixir's Swarm.
-const NAMES: u64 = 10_000;
-const CLIENTS: u64 = 16;
+/// How many names are there when the cluster changes, as with Elixir's Swarm.
+pub const NAMES: u64 = 10_000;
+
+/// How many clients then call them at a pace, as with Elixir's Swarm.
+pub const CLIENTS: u64 = 16;
 
 /// How many members are told and asked at once, as with Elixir's Swarm.
 pub const MEMBERS: u64 = 1_000;

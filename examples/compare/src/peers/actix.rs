@@ -7,9 +7,9 @@ use actix::{Actor, Addr, Context, Handler, Message};
 
 use super::Peer;
 use crate::figure::Seen;
-use crate::load::{Caller, Caster, near_calls, near_casts};
+use crate::load::{Caller, Caster, casters};
 use crate::order::Load;
-use crate::row::{Bench, Case};
+use crate::row::Case;
 
 struct Account {
     sum: u64,
@@ -47,16 +47,9 @@ pub(crate) struct Actix {
 impl Peer for Actix {
     async fn load(&mut self, load: Load) -> io::Result<Seen> {
         let one = start();
-        let own = |_| match load.case {
-            Case::One => Local(one.clone()),
-            _ => Local(start()),
-        };
+        let own = |_| Local(if load.case == Case::One { one.clone() } else { start() });
         let callers = (0..load.callers).map(own).collect();
-        match load.bench {
-            Bench::LocalCall => near_calls(callers, load.measured).await,
-            Bench::LocalCast => near_casts(callers, load.measured).await,
-            _ => Err(load.not_offered()),
-        }
+        casters(callers, &load).await
     }
 
     async fn spawn(&mut self, count: u64) -> io::Result<()> {

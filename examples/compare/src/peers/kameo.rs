@@ -8,9 +8,9 @@ use kameo::message::{Context, Message};
 
 use super::Peer;
 use crate::figure::Seen;
-use crate::load::{Caller, Caster, near_calls, near_casts};
+use crate::load::{Caller, Caster, casters};
 use crate::order::Load;
-use crate::row::{Bench, Case};
+use crate::row::Case;
 
 #[derive(Actor)]
 struct Account {
@@ -47,11 +47,7 @@ impl Peer for Kameo {
         for _ in 0..load.callers {
             callers.push(Local(if load.case == Case::One { one.clone() } else { start().await }));
         }
-        match load.bench {
-            Bench::LocalCall => near_calls(callers, load.measured).await,
-            Bench::LocalCast => near_casts(callers, load.measured).await,
-            _ => Err(load.not_offered()),
-        }
+        casters(callers, &load).await
     }
 
     async fn spawn(&mut self, count: u64) -> io::Result<()> {

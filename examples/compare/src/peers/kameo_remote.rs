@@ -15,9 +15,8 @@ use tokio::sync::oneshot;
 
 use super::{Payload, Peer, bytes, until_asked};
 use crate::figure::Seen;
-use crate::load::{Caller, far_calls};
+use crate::load::{Caller, callers};
 use crate::order::Load;
-use crate::row::Bench;
 
 /// More than there are callers: the default of 100 refuses what is beyond.
 const STREAMS: usize = 2_048;
@@ -110,11 +109,8 @@ impl Peer for KameoRemote {
     async fn load(&mut self, load: Load) -> io::Result<Seen> {
         let remote =
             |actor: &RemoteActorRef<Echo>| Remote { actor: actor.clone(), ask: Ask(Payload(bytes(load.payload))) };
-        let callers = self.actors.iter().take(load.callers).map(remote).collect();
-        match load.bench {
-            Bench::RemoteCall => far_calls(callers, load.measured).await,
-            _ => Err(load.not_offered()),
-        }
+        let all = self.actors.iter().take(load.callers).map(remote).collect();
+        callers(all, &load).await
     }
 }
 

@@ -7,9 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Peer;
 use crate::figure::Seen;
-use crate::load::{Caller, Caster, near_calls, near_casts};
+use crate::load::{Caller, Caster, casters};
 use crate::order::Load;
-use crate::row::{Bench, Case};
+use crate::row::Case;
 
 /// The room of a mailbox, as kameo has it by default.
 const ROOM: usize = 64;
@@ -46,16 +46,9 @@ pub(crate) struct Mpsc {
 impl Peer for Mpsc {
     async fn load(&mut self, load: Load) -> io::Result<Seen> {
         let one = start();
-        let own = |_| match load.case {
-            Case::One => Local(one.clone()),
-            _ => Local(start()),
-        };
+        let own = |_| Local(if load.case == Case::One { one.clone() } else { start() });
         let callers = (0..load.callers).map(own).collect();
-        match load.bench {
-            Bench::LocalCall => near_calls(callers, load.measured).await,
-            Bench::LocalCast => near_casts(callers, load.measured).await,
-            _ => Err(load.not_offered()),
-        }
+        casters(callers, &load).await
     }
 
     async fn spawn(&mut self, count: u64) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Owns the adaptor of murmer: two nodes of a cluster that know each other by address, so that nothing is sent to a multicast
-//! group. Its connections are QUIC with TLS, which it cannot do without.
+//! group. Its connections are QUIC with TLS, which it cannot do without. Its iroh would ask the routers of any network for a way
+//! through, and murmer has no switch for that: so both nodes are in a network that only they have.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,11 +10,16 @@ use murmer::cluster::config::{ClusterConfig, ClusterConfigBuilder, NodeIdentity}
 use murmer::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Payload, Peer, bytes, until};
+use super::{Peer, bytes, until};
 use crate::figure::Seen;
-use crate::load::{Caller, far_calls};
+use crate::kernel;
+use crate::load::{Caller, callers};
 use crate::order::Load;
-use crate::row::Bench;
+
+/// What is sent, as `Payload` is. murmer makes a public trait of an actor's handlers.
+#[expect(unreachable_pub, reason = "a public trait wants public types")]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Given(#[serde(with = "serde_bytes")] Vec<u8>);
 
 #[derive(Debug)]
 struct Echo;
@@ -25,15 +31,31 @@ impl Actor for Echo {
 #[handlers]
 impl Echo {
     #[handler]
-    fn echo(&mut self, _ctx: &ActorContext<Self>, _state: &mut (), payload: Payload) -> Payload {
+    fn give_back(&mut self, _ctx: &ActorContext<Self>, _state: &mut (), payload: Given) -> Given {
         payload
     }
 }
 
-/// What a node's address is told in. It is one word, as `ready` wants it.
+/// Goes where nothing is but the loopback interface: a server first, then its client, before they have any thread.
+pub(crate) fn enter(server: Option<&str>) -> io::Result<()> {
+    let done = match server.map(read) {
+        None => kernel::leave_network(),
+        Some(card) => kernel::join_network(card?.pid),
+    };
+    done.map_err(|trouble| {
+        io::Error::other(format!("murmer is run in a network namespace, which wants root: {trouble}"))
+    })
+}
+
+/// What a client is told.
 #[derive(Serialize, Deserialize)]
 struct Card {
+    pid: u32,
     identity: NodeIdentity,
+}
+
+fn read(card: &str) -> io::Result<Card> {
+    Ok(serde_json::from_str(card)?)
 }
 
 fn name(actor: usize) -> String {
@@ -65,7 +87,7 @@ pub(crate) async fn serve(actors: usize) -> io::Result<(String, System)> {
     for actor in 0..actors {
         system.start(&name(actor), Echo, ());
     }
-    Ok((serde_json::to_string(&Card { identity })?, system))
+    Ok((serde_json::to_string(&Card { pid: std::process::id(), identity })?, system))
 }
 
 /// The callers of actors in another process.
@@ -76,7 +98,7 @@ pub(crate) struct Murmer {
 
 impl Murmer {
     pub(crate) async fn at(card: &str, actors: usize) -> io::Result<Self> {
-        let server: Card = serde_json::from_str(card)?;
+        let server = read(card)?;
         let seeds = config("client")?.seed_nodes([server.identity.endpoint_addr()]);
         let (system, _) = start(seeds.build().map_err(io::Error::other)?).await?;
         let mut found = Vec::new();
@@ -89,23 +111,20 @@ impl Murmer {
 
 impl Peer for Murmer {
     async fn load(&mut self, load: Load) -> io::Result<Seen> {
-        let remote = |actor: &Endpoint<Echo>| Remote { actor: actor.clone(), payload: Payload(bytes(load.payload)) };
-        let callers = self.actors.iter().take(load.callers).map(remote).collect();
-        match load.bench {
-            Bench::RemoteCall => far_calls(callers, load.measured).await,
-            _ => Err(load.not_offered()),
-        }
+        let remote = |actor: &Endpoint<Echo>| Remote { actor: actor.clone(), payload: Given(bytes(load.payload)) };
+        let all = self.actors.iter().take(load.callers).map(remote).collect();
+        callers(all, &load).await
     }
 }
 
 struct Remote {
     actor: Endpoint<Echo>,
-    payload: Payload,
+    payload: Given,
 }
 
 impl Caller for Remote {
     async fn call(&mut self) -> bool {
-        let answer = self.actor.echo(self.payload.clone()).await;
+        let answer = self.actor.give_back(self.payload.clone()).await;
         answer.is_ok_and(|answer| answer.0.len() == self.payload.0.len())
     }
 }

@@ -8,9 +8,9 @@ use ractor_cluster::{NodeServer, NodeServerMessage, RactorClusterMessage, Ractor
 
 use super::{Peer, bytes, until};
 use crate::figure::Seen;
-use crate::load::{Caller, Caster, far_calls, far_casts, near_calls, near_casts};
+use crate::load::{Caller, Caster, casters};
 use crate::order::Load;
-use crate::row::{Bench, Case};
+use crate::row::Case;
 
 /// The group in which the server's actors are found.
 const GROUP: &str = "echo";
@@ -64,11 +64,7 @@ impl Peer for Ractor {
         for _ in 0..load.callers {
             callers.push(Local(if load.case == Case::One { one.clone() } else { start().await? }));
         }
-        match load.bench {
-            Bench::LocalCall => near_calls(callers, load.measured).await,
-            Bench::LocalCast => near_casts(callers, load.measured).await,
-            _ => Err(load.not_offered()),
-        }
+        casters(callers, &load).await
     }
 
     async fn spawn(&mut self, count: u64) -> io::Result<()> {
@@ -161,11 +157,7 @@ impl Peer for Cluster {
     async fn load(&mut self, load: Load) -> io::Result<Seen> {
         let remote = |actor: &ActorRef<Far>| Remote { actor: actor.clone(), payload: bytes(load.payload) };
         let callers = self.actors.iter().take(load.callers).map(remote).collect();
-        match load.bench {
-            Bench::RemoteCall => far_calls(callers, load.measured).await,
-            Bench::RemoteCast => far_casts(callers, load.measured).await,
-            _ => Err(load.not_offered()),
-        }
+        casters(callers, &load).await
     }
 }
 

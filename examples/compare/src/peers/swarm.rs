@@ -8,7 +8,7 @@ use swarm::{Op, RegisterError, Swarm};
 
 use super::{Peer, bytes, until};
 use crate::figure::Seen;
-use crate::load::{Caller, Caster, far_calls, far_casts};
+use crate::load::{Caller, Caster, callers, casters};
 use crate::order::Load;
 use crate::row::{Bench, System};
 
@@ -81,9 +81,10 @@ impl Far {
         // The node counts its own partitions twice a second, so that this is after it has begun to own some.
         until("the other node", || (node.nodes().len() == 2 && node.stats().partitions > 0).then_some(())).await?;
         let workers = workers.max(ASKED);
-        let names = match system {
-            System::SwarmPool => far_names(&node, workers, |name| PooledClient::register(name, ())).await?,
-            _ => far_names(&node, workers, |name| EchoClient::register(name, ())).await?,
+        let names = if system == System::SwarmPool {
+            far_names(&node, workers, |name| PooledClient::register(name, ())).await?
+        } else {
+            far_names(&node, workers, |name| EchoClient::register(name, ())).await?
         };
         Ok(Self { node, system, names })
     }
@@ -113,24 +114,15 @@ async fn far_names(
 impl Peer for Far {
     async fn load(&mut self, load: Load) -> io::Result<Seen> {
         let (names, payload) = (self.names.iter().take(load.callers), || bytes(load.payload));
-        match (load.bench, self.system) {
-            (Bench::RemoteCall, System::SwarmPool) => {
-                let callers = names.map(|name| Pool { at: self.node.at::<Pooled>(name), payload: payload() });
-                far_calls(callers.collect(), load.measured).await
-            }
-            (Bench::RemoteCall, _) => {
-                let callers = names.map(|name| Remote { at: self.node.at::<Echo>(name), payload: payload() });
-                far_calls(callers.collect(), load.measured).await
-            }
-            (Bench::RemoteCast, System::Swarm) => {
-                let callers = names.map(|name| Remote { at: self.node.at::<Echo>(name), payload: payload() });
-                far_casts(callers.collect(), load.measured).await
-            }
-            (Bench::Whereis, System::Swarm) => {
-                let ask = |next| Asking { node: self.node.clone(), names: self.names[..ASKED].to_vec(), next };
-                far_calls((0..load.callers).map(ask).collect(), load.measured).await
-            }
-            _ => Err(load.not_offered()),
+        if load.bench == Bench::Whereis {
+            let ask = |next| Asking { node: self.node.clone(), names: self.names[..ASKED].to_vec(), next };
+            callers((0..load.callers).map(ask).collect(), &load).await
+        } else if self.system == System::SwarmPool {
+            let pool = |name| Pool { at: self.node.at::<Pooled>(name), payload: payload() };
+            callers(names.map(pool).collect(), &load).await
+        } else {
+            let remote = |name| Remote { at: self.node.at::<Echo>(name), payload: payload() };
+            casters(names.map(remote).collect(), &load).await
         }
     }
 }

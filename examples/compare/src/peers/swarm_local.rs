@@ -9,9 +9,9 @@ use swarm::prelude::*;
 
 use super::Peer;
 use crate::figure::Seen;
-use crate::load::{Caller, Caster, near_calls, near_casts};
+use crate::load::{Caller, Caster, callers, casters};
 use crate::order::Load;
-use crate::row::{Bench, Case};
+use crate::row::Case;
 
 /// How many names those use that keep no handle.
 const NAMES: usize = 1_000;
@@ -84,20 +84,13 @@ impl Near {
 
 impl Peer for Near {
     async fn load(&mut self, load: Load) -> io::Result<Seen> {
-        match (load.bench, load.case) {
-            (Bench::LocalCall, Case::Handle | Case::One) => near_calls(self.by_handle(&load), load.measured).await,
-            (Bench::LocalCall, Case::Name) => near_calls(self.by_name(&load), load.measured).await,
-            (Bench::LocalCall, Case::Ready) => {
-                let callers = self.by_handle(&load).into_iter().map(|caller| Ready(caller.0));
-                near_calls(callers.collect(), load.measured).await
-            }
-            (Bench::LocalCall, Case::Pending) => {
-                let callers = self.by_handle(&load).into_iter().map(|caller| Later(caller.0));
-                near_calls(callers.collect(), load.measured).await
-            }
-            (Bench::LocalCast, Case::Handle) => near_casts(self.by_handle(&load), load.measured).await,
-            (Bench::LocalCast, Case::Name) => near_casts(self.by_name(&load), load.measured).await,
-            _ => Err(load.not_offered()),
+        let by_handle = self.by_handle(&load);
+        match load.case {
+            Case::Handle | Case::One => casters(by_handle, &load).await,
+            Case::Name => casters(self.by_name(&load), &load).await,
+            Case::Ready => callers(by_handle.into_iter().map(|caller| Ready(caller.0)).collect(), &load).await,
+            Case::Pending => callers(by_handle.into_iter().map(|caller| Later(caller.0)).collect(), &load).await,
+            Case::Plain => Err(load.not_offered()),
         }
     }
 }

@@ -14,9 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Payload, Peer, bytes};
 use crate::figure::Seen;
-use crate::load::{Caller, far_calls};
+use crate::load::{Caller, callers};
 use crate::order::Load;
-use crate::row::Bench;
 
 #[tarpc::service]
 trait Echo {
@@ -68,10 +67,7 @@ impl Tarpc {
 impl Peer for Tarpc {
     async fn load(&mut self, load: Load) -> io::Result<Seen> {
         let caller = || Remote { echo: self.0.clone(), payload: Payload(bytes(load.payload)) };
-        match load.bench {
-            Bench::RemoteCall => far_calls((0..load.callers).map(|_| caller()).collect(), load.measured).await,
-            _ => Err(load.not_offered()),
-        }
+        callers((0..load.callers).map(|_| caller()).collect(), &load).await
     }
 }
 
