@@ -4,6 +4,7 @@
 
 pub mod chaos;
 pub mod demo;
+pub mod figures;
 pub mod fleet;
 pub mod log;
 

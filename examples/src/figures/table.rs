@@ -3,7 +3,7 @@
 //! Elixir's are of Swarm 3.4.0 on Elixir 1.14 and OTP 25, measured on a machine of the same kind (2 virtual CPUs) with
 //! one BEAM process a node, and several runs of each.
 
-use crate::rounds::{Called, Calls, Changed, Registered, Told, Weighed, median};
+use super::rounds::{Called, Calls, Changed, Registered, Told, Weighed, median};
 
 /// Swarm 3.4.0: `register_name/5` on 3 nodes from 64 processes.
 const ELIXIR_REGISTER: &str = "8,700-10,800";
@@ -23,18 +23,18 @@ const ELIXIR_MULTICALL: &str = "174 ms";
 const ELIXIR_WORKER: &str = "4,000-4,900 B";
 
 /// The first lines.
-pub(crate) fn head() {
+pub(super) fn head() {
     println!("Three processes on this machine, medians (least and most in brackets), beside Swarm 3.4.0 on OTP 25.\n");
     row("", "Elixir", "ours");
 }
 
-pub(crate) fn register(rounds: &[Registered]) {
+pub(super) fn register(rounds: &[Registered]) {
     let all: Vec<u64> = rounds.iter().map(|round| round.names_s).collect();
     row("register, 3 nodes, 64 callers, names/s", ELIXIR_REGISTER, &spread(&all, 1, ""));
     row("  of these failed", "", &rounds.iter().map(|round| round.failed).sum::<u64>().to_string());
 }
 
-pub(crate) fn call(all: &[Called]) {
+pub(super) fn call(all: &[Called]) {
     for called in all {
         let (place, callers) = (if called.home { "here" } else { "on the other node" }, called.callers);
         row(&format!("calls/s to workers {place}, {callers} callers"), "", &spread(&called.calls_s, 1, ""));
@@ -44,7 +44,7 @@ pub(crate) fn call(all: &[Called]) {
     }
 }
 
-pub(crate) fn change(rounds: &[Changed]) {
+pub(super) fn change(rounds: &[Changed]) {
     let all = |figure: fn(&Changed) -> u64| rounds.iter().map(figure).collect::<Vec<_>>();
     row("a third node joins: all names placed", ELIXIR_JOIN, &spread(&all(|round| round.join_us), 1000, " ms"));
     row("  the first of them", "", &spread(&all(|round| round.first_us), 1000, " ms"));
@@ -59,7 +59,7 @@ pub(crate) fn change(rounds: &[Changed]) {
     row("  names that never answered", "", &all(|round| round.lost).iter().sum::<u64>().to_string());
 }
 
-pub(crate) fn tell(rounds: &[Told]) {
+pub(super) fn tell(rounds: &[Told]) {
     let all = |figure: fn(&Told) -> u64| rounds.iter().map(figure).collect::<Vec<_>>();
     row("publish to 1,000, acknowledged", ELIXIR_PUBLISH, &spread(&all(|round| round.publish_us), 1000, " ms"));
     row("  delivered", "", &spread(&all(|round| round.delivered), 1, ""));
@@ -67,7 +67,7 @@ pub(crate) fn tell(rounds: &[Told]) {
     row("  answered", "", &spread(&all(|round| round.answered), 1, ""));
 }
 
-pub(crate) fn memory(rounds: &[Weighed]) {
+pub(super) fn memory(rounds: &[Weighed]) {
     for weighed in rounds {
         let what = format!("idle worker of 8 B, all of {} node(s)", weighed.nodes);
         row(&what, ELIXIR_WORKER, &format!("{} B", weighed.bytes / weighed.workers));

@@ -1,14 +1,18 @@
 //! Owns the processes of a cluster as their parent sees them: it says a line and gets a line. They end when it lets go.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::str::FromStr;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::NODE;
+use super::NODE;
 
 /// The longest that a cluster takes to come to rest; it takes a second or two.
 const REST_WAIT: Duration = Duration::from_secs(60);
+
+/// The longest that a process takes for anything that it is told.
+const ANSWER_WAIT: Duration = Duration::from_secs(180);
 
 /// How often a cluster is asked whether it is at rest. Nodes count themselves twice a second.
 const REST_LOOK: Duration = Duration::from_millis(250);
@@ -16,11 +20,11 @@ const REST_LOOK: Duration = Duration::from_millis(250);
 /// How often in a row it has to say so.
 const REST_LOOKS: u32 = 4;
 
-/// A process that runs one node, as soon as it is told to.
-pub(crate) struct Process {
+/// A process that does what it is told, such as to be a node.
+pub struct Process {
     child: Child,
     to: Option<ChildStdin>,
-    from: BufReader<ChildStdout>,
+    from: Receiver<String>,
 }
 
 /// The figures of one node, as it tells them.
@@ -31,38 +35,69 @@ struct Share {
 }
 
 impl Process {
-    pub(crate) fn spawn() -> io::Result<Self> {
-        let this = std::env::current_exe()?;
-        let mut child = Command::new(this).arg(NODE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    /// Starts this program as a node that has not begun yet.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn spawn() -> io::Result<Self> {
+        Self::of(Command::new(std::env::current_exe()?).arg(NODE))
+    }
+
+    /// Starts something that talks in lines.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn of(command: &mut Command) -> io::Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let to = child.stdin.take();
         let from = child.stdout.take().ok_or_else(|| io::Error::other("the process has no output"))?;
-        Ok(Self { child, to, from: BufReader::new(from) })
+        let (line, lines) = channel();
+        // Ends with the process, whose output then ends.
+        thread::spawn(move || BufReader::new(from).lines().map_while(Result::ok).try_for_each(|said| line.send(said)));
+        Ok(Self { child, to, from: lines })
+    }
+
+    /// What the kernel calls it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Says something without waiting for the answer.
-    pub(crate) fn say(&mut self, what: &str) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the process has ended.
+    pub fn say(&mut self, what: &str) -> io::Result<()> {
         let to = self.to.as_mut().ok_or_else(|| io::Error::other("the process was let go"))?;
         writeln!(to, "{what}")?;
         to.flush()
     }
 
-    /// The next answer, in numbers. What is no number is left out.
-    pub(crate) fn hear<T: FromStr>(&mut self) -> io::Result<Vec<T>> {
-        let mut line = String::new();
-        if self.from.read_line(&mut line)? == 0 {
-            return Err(io::Error::other("a process of the cluster ended before its time"));
-        }
-        Ok(line.split_whitespace().filter_map(|word| word.parse().ok()).collect())
+    /// The next answer, in words.
+    ///
+    /// # Errors
+    /// If the process has ended, or says nothing for longer than anything takes.
+    pub fn hear(&mut self) -> io::Result<Vec<String>> {
+        let line = self.from.recv_timeout(ANSWER_WAIT).map_err(|trouble| match trouble {
+            RecvTimeoutError::Timeout => io::Error::other("a process of the cluster does not answer"),
+            RecvTimeoutError::Disconnected => io::Error::other("a process of the cluster ended before its time"),
+        })?;
+        Ok(line.split_whitespace().map(str::to_owned).collect())
     }
 
     /// Says something and waits for the numbers that are answered.
-    pub(crate) fn ask(&mut self, what: &str) -> io::Result<Vec<u64>> {
+    ///
+    /// # Errors
+    /// As [`Process::hear`], and if it answers something else.
+    pub fn ask(&mut self, what: &str) -> io::Result<Vec<u64>> {
         self.say(what)?;
-        self.hear()
+        self.hear()?.iter().map(|word| word.parse().map_err(io::Error::other)).collect()
     }
 
     /// Kills it as a power cut would, with SIGKILL.
-    pub(crate) fn kill(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the kernel does not do it.
+    pub fn kill(&mut self) -> io::Result<()> {
         self.child.kill()?;
         self.child.wait().map(drop)
     }
@@ -85,16 +120,20 @@ impl Drop for Process {
 }
 
 /// The processes of one cluster.
-pub(crate) struct Cluster {
+pub struct Cluster {
     name: String,
     seed: String,
-    pub(crate) nodes: Vec<Process>,
+    /// In the order in which they were started.
+    pub nodes: Vec<Process>,
 }
 
 impl Cluster {
     /// A cluster of so many nodes, at rest.
-    pub(crate) fn start(count: usize) -> io::Result<Self> {
-        let name = format!("figures-{}-{}", std::process::id(), crate::worker::unix_us());
+    ///
+    /// # Errors
+    /// If a process does not do what it should.
+    pub fn start(count: usize) -> io::Result<Self> {
+        let name = format!("figures-{}-{}", std::process::id(), super::worker::unix_us());
         let mut cluster = Self { name, seed: "-".to_owned(), nodes: Vec::new() };
         for _ in 0..count {
             cluster.grow(Process::spawn()?)?;
@@ -104,21 +143,25 @@ impl Cluster {
     }
 
     /// One node more. Returns when it began to start, in microseconds since 1970.
-    pub(crate) fn grow(&mut self, mut process: Process) -> io::Result<u64> {
+    ///
+    /// # Errors
+    /// If the process does not do what it should.
+    pub fn grow(&mut self, mut process: Process) -> io::Result<u64> {
         process.say(&format!("start {} {}", self.name, self.seed))?;
-        let mut line = String::new();
-        process.from.read_line(&mut line)?;
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [addr, begun] = words[..] else { return Err(io::Error::other("a node could not be started")) };
+        let words = process.hear()?;
+        let [addr, begun] = &words[..] else { return Err(io::Error::other("a node could not be started")) };
         if self.nodes.is_empty() {
-            addr.clone_into(&mut self.seed);
+            self.seed.clone_from(addr);
         }
         self.nodes.push(process);
         begun.parse().map_err(io::Error::other)
     }
 
     /// Waits until every node knows all and every one of `names` is where the ring wants it.
-    pub(crate) fn rest(&mut self, names: u64) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If a process does not do what it should, or that takes more than a minute.
+    pub fn rest(&mut self, names: u64) -> io::Result<()> {
         let count = self.nodes.len();
         for node in &mut self.nodes {
             node.ask(&format!("nodes {count}"))?;
@@ -128,7 +171,7 @@ impl Cluster {
             if Instant::now() > end {
                 return Err(io::Error::other("the cluster did not come to rest"));
             }
-            std::thread::sleep(REST_LOOK);
+            thread::sleep(REST_LOOK);
             let shares: Vec<Share> = self.nodes.iter_mut().map(Process::share).collect::<io::Result<_>>()?;
             let placed = shares.iter().all(|share| share.names == share.workers && share.partitions > 0);
             let known: u64 = shares.iter().map(|share| share.names).sum();
@@ -138,7 +181,10 @@ impl Cluster {
     }
 
     /// How many workers each node has.
-    pub(crate) fn spread(&mut self) -> io::Result<Vec<u64>> {
+    ///
+    /// # Errors
+    /// If a process does not do what it should.
+    pub fn spread(&mut self) -> io::Result<Vec<u64>> {
         self.nodes.iter_mut().map(|node| node.share().map(|share| share.workers)).collect()
     }
 }

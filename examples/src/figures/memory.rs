@@ -8,7 +8,10 @@ use std::io;
 const PAGE_BYTES: u64 = 4096;
 
 /// The resident memory of this process in bytes.
-pub(crate) fn resident() -> io::Result<u64> {
+///
+/// # Errors
+/// If the kernel does not say it as Linux does.
+pub fn resident() -> io::Result<u64> {
     let statm = fs::read_to_string("/proc/self/statm")?;
     let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
     pages.map(|pages| pages * PAGE_BYTES).ok_or_else(|| io::Error::other("/proc/self/statm is not understood"))

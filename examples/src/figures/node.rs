@@ -8,16 +8,23 @@ use swarm::prelude::*;
 use swarm::{Config, Swarm};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::load::{self, Done, Names, Paced};
-use crate::memory;
-use crate::worker::tally;
-use crate::worker::{ARRIVED, FIRST_ARRIVAL, LAST_ARRIVAL, Listening, unix_us};
+use super::load::{self, Done, Names, Paced};
+use super::memory;
+use super::traffic::Traffic;
+use super::worker::{ARRIVED, BULK_ARRIVED, BULK_ASKED, FIRST_ARRIVAL, LAST_ARRIVAL, Listening, unix_us};
+use super::worker::{Bulk, BulkClient, tally};
+
+/// How many names are tried for one on this node. With three nodes, one in 10^50 tries of so many fails.
+const BULK_TRIES: u64 = 300;
 
 /// The longest that a node waits for the whole cluster.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Obeys until the parent closes the line. A word that is not understood is an error of this program.
-pub(crate) async fn run() -> io::Result<()> {
+/// Obeys until the parent closes the line.
+///
+/// # Errors
+/// At a word that is not understood, which is a mistake of this program, and when the cluster does not do what it should.
+pub async fn run() -> io::Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut node = Obedient::default();
     while let Some(line) = lines.next_line().await? {
@@ -31,6 +38,7 @@ pub(crate) async fn run() -> io::Result<()> {
 struct Obedient {
     swarm: Option<Swarm>,
     paced: Option<Paced>,
+    traffic: Option<Traffic>,
 }
 
 impl Obedient {
@@ -68,6 +76,12 @@ impl Obedient {
                 let [count, first, last] = [&ARRIVED, &FIRST_ARRIVAL, &LAST_ARRIVAL].map(|n| n.load(Ordering::Relaxed));
                 Ok(format!("{count} {first} {last}"))
             }
+            ["who"] => Ok(self.swarm()?.node().to_string()),
+            ["bulk", bytes] => self.bulk(number(bytes)?).await,
+            ["leave"] => self.leave().await,
+            ["traffic", node, ref names @ ..] => self.begin(node, &parse(names)?).await,
+            ["hauled"] => Ok(BULK_ARRIVED.load(Ordering::Relaxed).to_string()),
+            ["window", from, to] => self.window(number(from)?, number(to)?),
             ["publish"] => self.publish().await,
             ["multicall"] => self.multicall().await,
             ["resident"] => Ok(memory::resident()?.to_string()),
@@ -98,6 +112,46 @@ impl Obedient {
             next.map_err(|_| io::Error::other("the nodes did not find each other"))?;
         }
         Ok(String::new())
+    }
+
+    /// Puts a large worker on this node, by trying names until the ring chooses it.
+    async fn bulk(&self, bytes: u64) -> io::Result<String> {
+        let swarm = self.swarm()?;
+        for i in 0..BULK_TRIES {
+            let name = format!("bulk/{i}");
+            BulkClient::register(name.as_str(), ()).on(swarm).await.map_err(io::Error::other)?;
+            let at = swarm.whereis(name.as_str()).await.map_err(io::Error::other)?;
+            if at.is_some_and(|at| at.node == swarm.node()) {
+                swarm.at::<Bulk>(name.as_str()).fill(bytes).await.map_err(io::Error::other)?;
+                return Ok(i.to_string());
+            }
+            swarm.unregister(name).await.map_err(io::Error::other)?;
+        }
+        Err(io::Error::other("the ring gave this node none of many names"))
+    }
+
+    /// Leaves the cluster, and says when its large worker was asked for its state.
+    async fn leave(&mut self) -> io::Result<String> {
+        let swarm = self.swarm.take().ok_or_else(|| io::Error::other("the node has not been started"))?;
+        swarm.leave().await.map_err(io::Error::other)?;
+        Ok(BULK_ASKED.load(Ordering::Relaxed).to_string())
+    }
+
+    async fn begin(&mut self, node: &str, names: &Names) -> io::Result<String> {
+        let swarm = self.swarm()?;
+        let found = load::at(swarm, names, |at| at.to_string() == node).await;
+        if found.is_empty() {
+            return Err(io::Error::other("the node hosts none of the names"));
+        }
+        let count = found.len();
+        self.traffic = Some(Traffic::start(swarm, found, names.callers));
+        Ok(count.to_string())
+    }
+
+    fn window(&self, from: u64, to: u64) -> io::Result<String> {
+        let traffic = self.traffic.as_ref().ok_or_else(|| io::Error::other("there is no traffic"))?;
+        let seen = traffic.window(from, to);
+        Ok(format!("{} {} {} {}", seen.calls, seen.failed, seen.p50_ns, seen.p99_ns))
     }
 
     async fn publish(&self) -> io::Result<String> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use swarm::Swarm;
+use swarm::{NodeId, Swarm};
 use tokio::task::JoinSet;
 
-use crate::worker::{IdleClient, Listening, Tally, TallyClient};
+use super::worker::{IdleClient, Listening, Tally, TallyClient};
 
 /// Between two calls of a paced client.
 const PACE: Duration = Duration::from_millis(1);
@@ -21,15 +21,21 @@ const TRIES_MAX: u64 = 5_000;
 
 /// The names to work on, and how many do so at a time.
 #[derive(Clone)]
-pub(crate) struct Names {
-    pub(crate) prefix: String,
-    pub(crate) from: u64,
-    pub(crate) count: u64,
-    pub(crate) callers: u64,
+pub struct Names {
+    /// What all of them begin with.
+    pub prefix: String,
+    /// The number that ends the first.
+    pub from: u64,
+    /// How many there are.
+    pub count: u64,
+    /// How many callers work on them.
+    pub callers: u64,
 }
 
 impl Names {
-    fn name(&self, i: u64) -> String {
+    /// One of them.
+    #[must_use]
+    pub fn name(&self, i: u64) -> String {
         format!("{}/{i}", self.prefix)
     }
 
@@ -58,13 +64,15 @@ impl Names {
 }
 
 /// How a load ended.
-pub(crate) struct Done {
-    pub(crate) took: Duration,
-    pub(crate) failed: u64,
+pub struct Done {
+    /// How long it took.
+    pub took: Duration,
+    /// How many names it failed for.
+    pub failed: u64,
 }
 
 /// Registers the names.
-pub(crate) async fn register(swarm: &Swarm, names: &Names) -> Done {
+pub async fn register(swarm: &Swarm, names: &Names) -> Done {
     let (begun, swarm) = (Instant::now(), swarm.clone());
     let act = move |name, _| {
         let registered = TallyClient::register(name, ()).on(&swarm);
@@ -75,7 +83,7 @@ pub(crate) async fn register(swarm: &Swarm, names: &Names) -> Done {
 }
 
 /// Registers workers that have nothing to do.
-pub(crate) async fn idle(swarm: &Swarm, names: &Names) -> Done {
+pub async fn idle(swarm: &Swarm, names: &Names) -> Done {
     let (begun, swarm) = (Instant::now(), swarm.clone());
     let act = move |name, i| {
         let registered = IdleClient::register(name, i).on(&swarm);
@@ -86,7 +94,7 @@ pub(crate) async fn idle(swarm: &Swarm, names: &Names) -> Done {
 }
 
 /// Puts the names into a group.
-pub(crate) async fn join(swarm: &Swarm, names: &Names) -> Done {
+pub async fn join(swarm: &Swarm, names: &Names) -> Done {
     let (begun, swarm) = (Instant::now(), swarm.clone());
     let act = move |name, _| {
         let joined = swarm.group::<Listening>().join(name);
@@ -96,28 +104,36 @@ pub(crate) async fn join(swarm: &Swarm, names: &Names) -> Done {
     Done { took: begun.elapsed(), failed }
 }
 
-/// Finds out which of the names are on this node, or are not.
-pub(crate) async fn at_home(swarm: &Swarm, names: &Names, home: bool) -> Vec<String> {
-    let me = swarm.node();
+/// Finds out which of the names are on nodes that are wanted.
+pub async fn at(swarm: &Swarm, names: &Names, wanted: impl Fn(NodeId) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for i in names.from..names.from + names.count {
         let name = names.name(i);
-        if swarm.whereis(name.as_str()).await.is_ok_and(|at| at.is_some_and(|at| (at.node == me) == home)) {
+        if swarm.whereis(name.as_str()).await.is_ok_and(|at| at.is_some_and(|at| wanted(at.node))) {
             found.push(name);
         }
     }
     found
 }
 
+/// Finds out which of the names are on this node, or are not.
+pub async fn at_home(swarm: &Swarm, names: &Names, home: bool) -> Vec<String> {
+    let me = swarm.node();
+    at(swarm, names, |node| (node == me) == home).await
+}
+
 /// How calls went: how long each took, in order, and how long all did.
-pub(crate) struct Called {
-    pub(crate) took: Duration,
-    pub(crate) each: Vec<u64>,
-    pub(crate) failed: u64,
+pub struct Called {
+    /// How long all of them took together.
+    pub took: Duration,
+    /// How long each took, in nanoseconds, in order.
+    pub each: Vec<u64>,
+    /// How many failed.
+    pub failed: u64,
 }
 
 /// Has each caller call one of the names after the other.
-pub(crate) async fn call(swarm: &Swarm, found: Vec<String>, callers: usize, calls: usize) -> Called {
+pub async fn call(swarm: &Swarm, found: Vec<String>, callers: usize, calls: usize) -> Called {
     let (begun, found) = (Instant::now(), Arc::new(found));
     let mut all = JoinSet::new();
     for caller in 0..callers {
@@ -143,17 +159,17 @@ pub(crate) async fn call(swarm: &Swarm, found: Vec<String>, callers: usize, call
 }
 
 /// What calling everybody gave.
-pub(crate) struct Reached {
+pub struct Reached {
     /// The sum of what they have counted.
-    pub(crate) hits: u64,
+    pub hits: u64,
     /// How many calls failed on the way.
-    pub(crate) failed: u64,
+    pub failed: u64,
     /// How many names never answered.
-    pub(crate) lost: u64,
+    pub lost: u64,
 }
 
 /// Calls every name until it answers.
-pub(crate) async fn reach(swarm: &Swarm, names: &Names) -> Reached {
+pub async fn reach(swarm: &Swarm, names: &Names) -> Reached {
     let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
     let (swarm, counted) = (swarm.clone(), counts.clone());
     let act = move |name: String, _| {
@@ -175,22 +191,26 @@ pub(crate) async fn reach(swarm: &Swarm, names: &Names) -> Reached {
 }
 
 /// Clients that call one name after the other at a slow pace, and note what goes wrong.
-pub(crate) struct Paced {
+pub struct Paced {
     stop: Arc<AtomicBool>,
     clients: JoinSet<Told>,
 }
 
 /// What paced clients have seen.
 #[derive(Default)]
-pub(crate) struct Told {
-    pub(crate) calls: u64,
-    pub(crate) failed: u64,
-    pub(crate) longest: Duration,
+pub struct Told {
+    /// How many calls they made.
+    pub calls: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// The one that took longest.
+    pub longest: Duration,
 }
 
 impl Paced {
     /// Starts them. Each hit counts one.
-    pub(crate) fn start(swarm: &Swarm, names: &Names) -> Self {
+    #[must_use]
+    pub fn start(swarm: &Swarm, names: &Names) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         for client in 0..names.callers {
@@ -217,7 +237,7 @@ impl Paced {
     }
 
     /// Ends them.
-    pub(crate) async fn stop(self) -> Told {
+    pub async fn stop(self) -> Told {
         self.stop.store(true, Ordering::Relaxed);
         let all = self.clients.join_all().await;
         all.into_iter().fold(Told::default(), |all, one| Told {

@@ -1,0 +1,66 @@
+//! Owns our rows of whole clusters: what `examples::figures` measures, under the names of this table. Never measures anything itself.
+
+use std::io;
+use std::time::Duration;
+
+use examples::figures::process::Cluster;
+use examples::figures::{haul, rounds};
+
+use crate::figure::Figure;
+use crate::run::{rate, weight};
+
+/// How often a group is told and asked in a round, since that takes only milliseconds.
+const TELLS: usize = 9;
+
+/// Idle workers, registered one after the other on a cluster of one.
+pub(crate) fn idle(count: u64) -> io::Result<(Figure, Figure)> {
+    let weighed = rounds::weigh(1, count, 1)?;
+    Ok((rate(count, Duration::from_micros(weighed.took_us)), weight(count, weighed.bytes)))
+}
+
+/// Registers names on a cluster of so many.
+pub(crate) fn register(nodes: u64, count: u64, callers: u64) -> io::Result<Figure> {
+    let mut cluster = Cluster::start(usize::try_from(nodes).map_err(io::Error::other)?)?;
+    // The first names find empty tables, and no connection.
+    rounds::register_once(&mut cluster, "warm", count / 10, callers)?;
+    let registered = rounds::register_once(&mut cluster, "names", count, callers)?;
+    Ok(Figure { per_s: Some(registered.names_s as f64), failed: registered.failed, ..Figure::default() })
+}
+
+/// A third node joins, and is killed.
+pub(crate) fn change() -> io::Result<(Figure, Figure)> {
+    let changed = rounds::change_once()?;
+    // Calls beside a join must all be answered and counted; beside a kill, some cannot be.
+    let failed = changed.join_calls.failed + changed.off;
+    let joined = Figure { failed, ..event(changed.join_us) };
+    Ok((joined, Figure { failed: changed.lost, ..event(changed.crash_us) }))
+}
+
+/// A group of 1,000 is told and asked.
+pub(crate) fn tell() -> io::Result<(Figure, Figure)> {
+    let mut cluster = rounds::gathered()?;
+    let (mut published, mut asked) = (Vec::new(), Vec::new());
+    for _ in 0..TELLS {
+        let told = rounds::tell_once(&mut cluster)?;
+        let missed = |reached: u64| rounds::MEMBERS.saturating_sub(reached);
+        published.push(Figure { failed: missed(told.delivered), ..event(told.publish_us) });
+        asked.push(Figure { failed: missed(told.answered), ..event(told.multicall_us) });
+    }
+    Ok((Figure::median(&published), Figure::median(&asked)))
+}
+
+/// 64 MiB move beside running calls.
+pub(crate) fn haul(callers: u64) -> io::Result<Figure> {
+    let hauled = haul::haul_once(callers)?;
+    Ok(Figure {
+        p50_us: Some(hauled.calm_p50_ns as f64 / 1e3),
+        p99_us: Some(hauled.p99_ns as f64 / 1e3),
+        p99_ratio: Some(hauled.p99_ns as f64 / hauled.calm_p99_ns.max(1) as f64),
+        failed: hauled.failed,
+        ..event(hauled.took_us)
+    })
+}
+
+fn event(took_us: u64) -> Figure {
+    Figure { ms: Some(took_us as f64 / 1e3), ..Figure::default() }
+}
