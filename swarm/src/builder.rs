@@ -13,6 +13,7 @@ use crate::registration::{Entry, WORKERS};
 use crate::runtime::{Kinds, Plan, start};
 use crate::swarm::Swarm;
 use crate::worker::Worker;
+use crate::worker::pace::Keeps;
 
 /// Where nodes listen if nothing is said: reachable by nobody else, and never taken.
 const BIND: &str = "127.0.0.1:0";
@@ -153,7 +154,7 @@ impl Builder {
             discovery.push(Box::new(Multicast::default()));
         }
         let plan =
-            Plan { cluster: self.cluster, bind, advertise, discovery, nodes: self.nodes, config: self.config, kinds };
+            Plan { cluster: self.cluster, bind, advertise, discovery, nodes: self.nodes, config: self.config, kinds, keeps: Keeps::Nothing };
         start(plan).await.map(Swarm::of)
     }
 }

@@ -24,6 +24,7 @@ use crate::runtime::node::Parts;
 use crate::runtime::routing::Routing;
 use crate::runtime::{Kinds, Node};
 use crate::timer::Timers;
+use crate::worker::pace::Keeps;
 
 /// A node to start.
 pub(crate) struct Plan {
@@ -34,6 +35,7 @@ pub(crate) struct Plan {
     pub(crate) nodes: NodeFilter,
     pub(crate) config: Config,
     pub(crate) kinds: Kinds,
+    pub(crate) keeps: Keeps,
 }
 
 /// Starts a node and waits until it takes part.
@@ -109,7 +111,7 @@ pub(crate) fn assemble<T>(
     let (transport, opened) = open(setup, ear.clone())?;
     let directory = Directory::new(transport.node(), abilities, DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
-    let parts = Parts { config: plan.config, desk, transport, tokio, timers, kinds: plan.kinds, profile };
+    let parts = Parts { config: plan.config, desk, transport, tokio, timers, kinds: plan.kinds, profile, keeps: plan.keeps };
     let node = Node::new(parts);
     ear.listen(node.clone());
     Ok((node.clone(), Control::new(node, inputs, directory, routing), opened))
