@@ -49,6 +49,8 @@ pub struct Builder {
     placement: Option<Placement>,
     workers: Vec<Entry>,
     insecure: bool,
+    #[cfg(feature = "admin")]
+    admin: Option<crate::admin::Admin>,
 }
 
 impl Swarm {
@@ -70,6 +72,8 @@ impl Builder {
             placement: None,
             workers: WORKERS.to_vec(),
             insecure: false,
+            #[cfg(feature = "admin")]
+            admin: None,
         }
     }
 
@@ -130,6 +134,13 @@ impl Builder {
         self
     }
 
+    /// Serves operators: `swarmctl`, and whoever uses [`admin::Client`](crate::admin::Client). See [`Admin`](crate::Admin).
+    #[cfg(feature = "admin")]
+    pub fn admin(mut self, admin: crate::admin::Admin) -> Self {
+        self.admin = Some(admin);
+        self
+    }
+
     /// Starts the node, and waits until it takes part in the cluster or has formed one alone.
     ///
     /// # Errors
@@ -153,15 +164,42 @@ impl Builder {
         if discovery.is_empty() {
             discovery.push(Box::new(Multicast::default()));
         }
+        #[cfg(feature = "admin")]
+        let (keeps, cluster) = (if self.admin.is_some() { Keeps::Times } else { Keeps::Nothing }, self.cluster.clone());
+        #[cfg(not(feature = "admin"))]
+        let keeps = Keeps::Nothing;
         let plan =
-            Plan { cluster: self.cluster, bind, advertise, discovery, nodes: self.nodes, config: self.config, kinds, keeps: Keeps::Nothing };
-        start(plan).await.map(Swarm::of)
+            Plan { cluster: self.cluster, bind, advertise, discovery, nodes: self.nodes, config: self.config, kinds, keeps };
+        let swarm = start(plan).await.map(Swarm::of)?;
+        #[cfg(feature = "admin")]
+        if let Some(admin) = self.admin {
+            serve(&swarm, admin, &cluster).await?;
+        }
+        Ok(swarm)
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("cluster", &self.cluster).field("bind", &self.bind).finish_non_exhaustive()
+    }
+}
+
+/// Serves the operators of a node, or takes it back: who asked for that would miss it when it is needed.
+#[cfg(feature = "admin")]
+async fn serve(swarm: &Swarm, admin: crate::admin::Admin, cluster: &str) -> Result<(), StartError> {
+    let node = swarm.inner();
+    match admin.open(node, cluster).await {
+        Ok(endpoint) => {
+            // It is the first and only time.
+            let _ = node.admin.set(endpoint);
+            Ok(())
+        }
+        Err(error) => {
+            // It may have been given workers already. What they cannot take over is told by the log.
+            let _ = swarm.leave().await;
+            Err(error)
+        }
     }
 }
 

@@ -84,7 +84,8 @@
 //!
 //! # Features
 //!
-//! None is on by default: `dns` (`Dns`, discovery by a host name), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
+//! None is on by default: `admin` (the service for operators, [`admin`](https://docs.rs/swarm) and `Builder::admin`), `cli` (the program
+//! `swarmctl`), `dns` (`Dns`, discovery by a host name), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
 //! and messages), `sim` (the simulator, for those who work on Swarm itself).
 //!
 //! # For readers of the source
@@ -102,8 +103,11 @@
 //! | what travels, and when something is due | `message`, `timer` |
 //! | words | `name`, `epoch`; how maps hash: `hash`; what tests do without: `rules` |
 //!
-//! Beside the floors stands `sim`, which drives whole nodes and sees everything.
+//! Beside the floors stand `admin`, which sees a running node as `sim` does and changes nothing of it but by what others have, too; and
+//! `sim`, which drives whole nodes and sees everything.
 
+#[cfg(feature = "admin")]
+pub mod admin;
 #[doc(hidden)]
 #[path = "expansion.rs"]
 pub mod __private;
@@ -145,6 +149,8 @@ mod sync;
 mod timer;
 pub mod worker;
 
+#[cfg(feature = "admin")]
+pub use admin::Admin;
 pub use builder::Builder;
 pub use client::{Calling, Handle, Op};
 pub use config::{Config, ConfigError};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// One node's figures. Counters grow from its start; the rest is of this moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
     /// Members of the cluster, this node included.

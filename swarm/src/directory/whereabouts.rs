@@ -30,8 +30,8 @@ pub struct Whereabouts {
     pub registrar: NodeId,
     /// It was registered as an instance on the registrar's node, and stays there.
     pub local: bool,
-    /// Its first start is under way, and nobody has been told that it is registered.
-    pub unborn: bool,
+    /// A start of it is under way that continues nothing: the first one, or one after its node was lost.
+    pub starting: bool,
     /// Where it should live: the first node of the ring's order that can start it. `None` if none can.
     pub desired: Option<NodeId>,
     /// Its worker has said that it wants to stay.
@@ -72,11 +72,15 @@ impl Partition {
             true => Some(head.registrar().node),
             false => turn.world.desired(self.id, Ability::of(class)),
         };
+        let from = work.and_then(|work| giver(work, head));
         let moving = turn.moves.since(self.id, name).map(|since| Moving {
-            from: work.and_then(|work| giver(work, head)),
-            to: if work.and_then(|work| giver(work, head)) == Some(head.host()) { desired } else { Some(head.host()) },
+            from,
+            to: if from == Some(head.host()) { desired } else { Some(head.host()) },
             since_ms: millis(turn.now.instant.since(since)),
         });
+        let unborn = self.office.as_ref().is_some_and(|office| office.unborn(name, head));
+        let anew = |work: &Work| work.plan.is_some() || here.is_some_and(|cell| cell.phase == Phase::Starting);
+        let starting = unborn || moving.is_none() && work.is_some_and(|work| work.starting || anew(work));
         let trouble = work.and_then(|work| work.trouble.as_ref()).filter(|trouble| trouble.failures > 0);
         Answer::Whereabouts(Box::new(Whereabouts {
             location: head.location(),
@@ -84,7 +88,7 @@ impl Partition {
             replicas: self.office.as_ref().map(|office| office.replicas.clone()).unwrap_or_default(),
             registrar: head.registrar().node,
             local: class.local,
-            unborn: self.office.as_ref().is_some_and(|office| office.unborn(name, head)),
+            starting,
             desired,
             pinned: here.is_some_and(|cell| cell.pinned),
             moving,

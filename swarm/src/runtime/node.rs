@@ -102,6 +102,9 @@ pub(crate) struct Node {
     began: Instant,
     /// It is to own no part of the ring, though it does not leave.
     drained: AtomicBool,
+    /// Where operators reach it, if they can.
+    #[cfg(feature = "admin")]
+    pub(crate) admin: OnceLock<crate::admin::Endpoint>,
 }
 
 /// What a node is made of.
@@ -165,6 +168,8 @@ impl Node {
             gauges: Gauges::default(),
             began: Clock::instant(),
             drained: AtomicBool::new(false),
+            #[cfg(feature = "admin")]
+            admin: OnceLock::new(),
         })
     }
 
