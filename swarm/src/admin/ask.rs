@@ -56,7 +56,7 @@ impl OfNode {
 ///
 /// ```
 /// let mut accounts = swarm::admin::Filter::default();
-/// accounts.kind = Some("account".to_owned());
+/// accounts.kind = Some("Account".to_owned());
 /// accounts.prefix = "acct/".to_owned();
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -105,9 +105,11 @@ impl Partition {
 /// Who gives a worker away that is being moved.
 fn giver(work: &Work, head: &Registration) -> Option<NodeId> {
     let planned = work.plan.as_ref().and_then(|plan| plan.from.as_ref()).map(|from| from.0);
-    let sealed = |(_, cell): &&(NodeId, CellReport)| matches!(cell.phase, Phase::Sealing | Phase::Sealed);
-    let gives = || work.seen.iter().find(sealed).map(|(node, _)| *node);
-    planned.or_else(gives).or_else(|| work.seen.iter().map(|(node, _)| *node).find(|node| *node != head.host()))
+    // It may have been told to seal and not have said yet that it does.
+    let told = |cell: &CellReport| work.sealing.as_deref() == Some(&cell.epoch);
+    let gives = |(_, cell): &&(NodeId, CellReport)| told(cell) || matches!(cell.phase, Phase::Sealing | Phase::Sealed);
+    let giver = || work.seen.iter().find(gives).map(|(node, _)| *node);
+    planned.or_else(giver).or_else(|| work.seen.iter().map(|(node, _)| *node).find(|node| *node != head.host()))
 }
 
 fn millis(span: Duration) -> u64 {

@@ -27,7 +27,7 @@ async fn one_node_answers_for_all_of_them() {
     assert_eq!(rows.iter().map(|row| row.owns).sum::<u64>(), 4096);
     assert_eq!(rows.iter().map(|row| row.workers).sum::<u64>(), 20);
     assert_eq!(rows.iter().filter(|row| row.here).count(), 1);
-    let of_tallies = rows.iter().flat_map(|row| &row.kinds).filter(|kind| kind.kind == "tally");
+    let of_tallies = rows.iter().flat_map(|row| &row.kinds).filter(|kind| kind.kind == "Tally");
     assert_eq!(of_tallies.map(|kind| kind.workers).sum::<u64>(), 20);
     nodes[0].leave().await.expect("it leaves in good order");
 }
@@ -44,7 +44,7 @@ async fn the_ring_of_a_type_leads_only_to_nodes_that_know_it() {
     assert_eq!((ring.partitions, ring.owners.iter().map(|share| share.partitions).sum::<u64>()), (4096, 4096));
     assert_eq!(ring.owners.iter().map(|share| share.replicas).sum::<u64>(), 4096, "each has a copy of all of the other's");
     let kind = |name: &str| ring.kinds.iter().find(|kind| kind.kind == name).expect("it is there");
-    let (tally, rare) = (kind("tally"), kind("rare"));
+    let (tally, rare) = (kind("Tally"), kind("Rare"));
     assert_eq!(tally.nodes.iter().map(|share| share.partitions).sum::<u64>(), 4096);
     assert_eq!((tally.nodes.len(), tally.versions.len()), (2, 1));
     let [only] = &rare.nodes[..] else { panic!("one node knows it: {rare:?}") };
@@ -67,7 +67,7 @@ async fn where_a_name_is_comes_with_the_reason() {
     }
     TallyClient::register("tally", ()).on(&one).await.expect("the name is free");
     let at = operator.locate("tally").await.expect("it is registered");
-    assert_eq!((at.reason.clone(), at.kind.as_str(), at.cells), (Reason::RingOwner, "tally", 1));
+    assert_eq!((at.reason.clone(), at.kind.as_str(), at.cells), (Reason::RingOwner, "Tally", 1));
     assert_eq!((at.node.clone(), at.registered_by), (at.owner.clone(), one.node().to_string()));
     assert_eq!(at.replicas.len(), 1);
     assert_eq!(at.epoch, one.whereis("tally").await.expect("it answers").expect("it is there").epoch.to_string());
@@ -113,11 +113,11 @@ async fn lists_are_filtered_and_come_in_pages() {
         page.workers.into_iter().map(|row| row.name).collect::<Vec<_>>()
     };
     assert_eq!(names(&|_| {}).await.len(), 26);
-    assert_eq!(names(&|filter| filter.kind = Some("rock".into())).await, ["rock/1"]);
+    assert_eq!(names(&|filter| filter.kind = Some("Rock".into())).await, ["rock/1"]);
     assert_eq!(names(&|filter| filter.group = Some("audited".into())).await, ["tally/07"]);
     let keyed = |filter: &mut Filter| (filter.group, filter.group_key) = (Some("audited".into()), "eu".into());
     assert_eq!(names(&keyed).await, ["rock/1"]);
-    let both = |filter: &mut Filter| (filter.group, filter.kind) = (Some("audited".into()), Some("rock".into()));
+    let both = |filter: &mut Filter| (filter.group, filter.kind) = (Some("audited".into()), Some("Rock".into()));
     assert_eq!(names(&both).await, [""; 0]);
     assert_eq!(names(&|filter| filter.prefix = "tally/1".into()).await.len(), 10);
     assert_eq!(names(&|filter| filter.prefix = "tally/07".into()).await, ["tally/07"], "a prefix of itself");
@@ -143,9 +143,9 @@ async fn lists_are_filtered_and_come_in_pages() {
     assert_eq!(pages, 3);
 
     let mut filter = Filter::default();
-    filter.kind = Some("taly".into());
+    filter.kind = Some("Taly".into());
     let mistyped = operator.list(&filter).await.expect_err("there is no such type").to_string();
-    assert!(mistyped.starts_with("no node knows a worker type `taly`: they know ") && mistyped.contains("tally"));
+    assert!(mistyped.starts_with("no node knows a worker type `Taly`: they know ") && mistyped.contains("Tally"));
     let mut filter = Filter::default();
     filter.node = Some("127.0.0.1".into());
     let vague = operator.list(&filter).await.expect_err("it may be either").to_string();

@@ -103,24 +103,3 @@ async fn who_moves_says_from_where_and_since_when_and_who_stays_is_counted() {
     })
     .await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn with_a_quorum_a_drained_node_still_counts() {
-    let dir = Dir::new();
-    let quorum = Placement::Quorum { size: 2 };
-    let config = || Config { lease_ms: 2_000, ..super::fixture::patient() };
-    let first = builder("draining-quorum", &[]).placement(quorum).config(config()).admin(swarm::Admin::unix(dir.socket("one")));
-    let first = first.start().await.expect("a node starts");
-    let second = builder("draining-quorum", &[&first]).placement(quorum).config(config()).start().await.expect("a node");
-    let nodes = [first, second];
-    let operator = client(&nodes[0]).await;
-    until("both have their share", &nodes, async || nodes[0].nodes().iter().all(|node| node.weight > 0)).await;
-    tallies(&nodes[0], 10).await;
-    let other = nodes[1].node().to_string();
-    operator.drain(&other).await.expect("there is another node");
-    until("nothing is there", &nodes, async || nodes[1].stats().workers == 0).await;
-    assert_eq!(TallyClient::at("tally/00").on(&nodes[1]).hit().await, Ok(1), "there is a quorum");
-    assert!(!operator.status().await.expect("it answers").below_quorum);
-    operator.undrain(&other).await.expect("it answers");
-    until("it has its share again", &nodes, async || nodes[0].nodes().iter().all(|node| node.weight > 0)).await;
-}

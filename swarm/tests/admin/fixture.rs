@@ -1,6 +1,6 @@
 //! Owns the nodes of a test, their sockets and their workers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl Rock {
     }
 }
 
-/// Goes only when it is let go: one permit a move.
+/// Closed until there is a permit, and open from then on: a move that was put off meanwhile is tried again.
 pub(crate) static LET_GO: Semaphore = Semaphore::const_new(0);
 
 /// Takes its time to move.
@@ -73,7 +73,7 @@ impl Snail {
 
     #[begin_handoff]
     async fn begin_handoff(&mut self) -> Handoff {
-        LET_GO.acquire().await.expect("it is never closed").forget();
+        drop(LET_GO.acquire().await);
         Handoff::Restart
     }
 }
@@ -103,10 +103,6 @@ impl Dir {
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir(&dir).expect("a new directory among those for temporary files");
         Self(dir)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
     }
 
     pub(crate) fn socket(&self, name: &str) -> PathBuf {
