@@ -72,26 +72,38 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// Connects to a node, and makes sure that both understand each other.
+    /// Connects to a node, and makes sure that both understand each other, within 10 s.
     ///
     /// # Errors
-    /// [`ClientError::Unreachable`] or [`ClientError::Foreign`].
+    /// [`ClientError::Unreachable`], [`ClientError::Foreign`] or [`ClientError::Late`].
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, ClientError> {
-        let opened = within(TIMEOUT, Self::open(endpoint)).await.ok_or_else(|| "it does not answer".to_owned());
+        Self::connect_within(endpoint, TIMEOUT).await
+    }
+
+    /// The same within this time, which from then on is that of each answer.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_within(endpoint: &Endpoint, limit: Duration) -> Result<Self, ClientError> {
+        let opened = within(limit, Self::open(endpoint)).await.ok_or_else(|| "it does not answer".to_owned());
         let service = opened
             .and_then(|opened| opened.map_err(|error| unreachable(&error)))
             .map_err(|problem| ClientError::Unreachable { endpoint: endpoint.to_string(), problem })?;
         let foreign = |problem: String| ClientError::Foreign { endpoint: endpoint.to_string(), problem };
         let hello = Hello { version: VERSION, client: format!("swarm {}", env!("CARGO_PKG_VERSION")) };
-        let welcome = service.hello(until(TIMEOUT), hello).await;
-        let welcome = welcome.map_err(|error| foreign(format!("it is no node's service for operators ({error})")))?;
+        let welcome = service.hello(until(limit), hello).await.map_err(|error| match error {
+            RpcError::DeadlineExceeded => ClientError::Late(limit),
+            error @ (RpcError::Shutdown | RpcError::Send(_) | RpcError::Channel(_) | RpcError::Server(_)) => {
+                foreign(format!("it is no node's service for operators, or has no room for one more ({error})"))
+            }
+        })?;
         if welcome.oldest > VERSION || welcome.version < OLDEST {
             let Welcome { version, oldest, swarm, .. } = &welcome;
             return Err(foreign(format!(
                 "the node (swarm {swarm}) speaks versions {oldest} to {version} of the service, and this program {OLDEST} to {VERSION}: use the program of the node's version"
             )));
         }
-        Ok(Self { service, welcome, timeout: TIMEOUT })
+        Ok(Self { service, welcome, timeout: limit })
     }
 
     async fn open(endpoint: &Endpoint) -> std::io::Result<AdminClient> {

@@ -1,1 +1,6 @@
-fn main() {}
+//! `swarmctl` as people and scripts start it: as a process, against nodes of this one.
+#![cfg(unix)]
+
+mod commands;
+mod fixture;
+mod statuses;
