@@ -168,8 +168,16 @@ impl Builder {
         let (keeps, cluster) = (if self.admin.is_some() { Keeps::Times } else { Keeps::Nothing }, self.cluster.clone());
         #[cfg(not(feature = "admin"))]
         let keeps = Keeps::Nothing;
-        let plan =
-            Plan { cluster: self.cluster, bind, advertise, discovery, nodes: self.nodes, config: self.config, kinds, keeps };
+        let plan = Plan {
+            cluster: self.cluster,
+            bind,
+            advertise,
+            discovery,
+            nodes: self.nodes,
+            config: self.config,
+            kinds,
+            keeps,
+        };
         let swarm = start(plan).await.map(Swarm::of)?;
         #[cfg(feature = "admin")]
         if let Some(admin) = self.admin {

@@ -66,7 +66,7 @@
 //! | speak to many | [`group()`], [`Crew`], [`Group`](macro@Group) |
 //! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Placement`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
 //! | end it | [`Swarm::leave_on_signal`], [`Swarm::leave`], [`LeaveError`] |
-//! | watch it | [`Swarm::events`], [`Swarm::stats`], and `tracing` at the level `info` |
+//! | watch it | [`Swarm::events`], [`Swarm::stats`], `tracing` at the level `info`, and with the feature `admin` `swarmctl` |
 //! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
 //! | implement by hand what the attributes generate | the module [`mod@worker`] |
 //!
@@ -84,8 +84,7 @@
 //!
 //! # Features
 //!
-//! None is on by default: `admin` (the service for operators, [`admin`](https://docs.rs/swarm) and `Builder::admin`), `cli` (the program
-//! `swarmctl`), `dns` (`Dns`, discovery by a host name), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
+//! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `dns` (`Dns`, discovery by a host name), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
 //! and messages), `sim` (the simulator, for those who work on Swarm itself).
 //!
 //! # For readers of the source
@@ -103,14 +102,14 @@
 //! | what travels, and when something is due | `message`, `timer` |
 //! | words | `name`, `epoch`; how maps hash: `hash`; what tests do without: `rules` |
 //!
-//! Beside the floors stand `admin`, which sees a running node as `sim` does and changes nothing of it but by what others have, too; and
-//! `sim`, which drives whole nodes and sees everything.
+//! Beside the floors stand `admin`, which shows operators what a running node knows, and `sim`, which drives whole nodes and
+//! sees everything.
 
-#[cfg(feature = "admin")]
-pub mod admin;
 #[doc(hidden)]
 #[path = "expansion.rs"]
 pub mod __private;
+#[cfg(feature = "admin")]
+pub mod admin;
 mod builder;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod call;

@@ -257,10 +257,11 @@ async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
 /// What keeps a connection from being made, and what to do.
 fn unreachable(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
-    match error.kind() {
-        ErrorKind::NotFound => "there is no such socket: does a node run here, and with `Builder::admin`?".to_owned(),
-        ErrorKind::ConnectionRefused => "nobody listens there any more: its node has ended".to_owned(),
-        ErrorKind::PermissionDenied => "it belongs to another user: be that user".to_owned(),
-        _ => error.to_string(),
-    }
+    let known = [
+        (ErrorKind::NotFound, "there is no such socket: does a node run here, and with `Builder::admin`?"),
+        (ErrorKind::ConnectionRefused, "nobody listens there any more: its node has ended"),
+        (ErrorKind::PermissionDenied, "it belongs to another user: be that user"),
+    ];
+    let known = known.iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or_else(|| error.to_string(), |(_, text)| (*text).to_owned())
 }

@@ -70,7 +70,9 @@ impl Sight {
             *id != node && !member.profile.leaving && member.profile.weight > 0
         };
         if drained && !view.iter().any(takes) {
-            let text = format!("{node} is the only node that takes workers, so there is nowhere for them to go: start another first, or undrain one");
+            let text = format!(
+                "{node} is the only node that takes workers, so there is nowhere for them to go: start another first, or undrain one"
+            );
             return Err(refusal(Code::Refused, text));
         }
         if drained && view.get(&node).is_some_and(|member| member.profile.leaving) {
@@ -233,7 +235,8 @@ impl<'a> Count<'a> {
         let counts = (able.len() < self.view.len()).then(|| self.counts(&able, false).0);
         let hosted = counts.as_ref().unwrap_or(owned);
         let workers = |node: &NodeId| {
-            let of_kind = |said: &NodeFacts| said.kinds.iter().find(|facts| facts.kind == kind).map(|facts| facts.workers);
+            let of_kind =
+                |said: &NodeFacts| said.kinds.iter().find(|facts| facts.kind == kind).map(|facts| facts.workers);
             said.get(node).and_then(of_kind).unwrap_or_default()
         };
         KindRing {

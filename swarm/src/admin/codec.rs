@@ -5,8 +5,8 @@ use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tarpc::tokio_serde::{Deserializer, Serializer};
 use tarpc::tokio_util::bytes::{Bytes, BytesMut};
@@ -23,8 +23,7 @@ const DEADLINE_MAX_S: u64 = 3600;
 pub(super) struct Json<Item, SinkItem>(PhantomData<fn(SinkItem) -> Item>);
 
 /// What tarpc reads from and writes to.
-pub(super) type Wire<S, Item, SinkItem> =
-    tarpc::serde_transport::Transport<S, Item, SinkItem, Json<Item, SinkItem>>;
+pub(super) type Wire<S, Item, SinkItem> = tarpc::serde_transport::Transport<S, Item, SinkItem, Json<Item, SinkItem>>;
 
 /// A stream of bytes as a stream of messages, each a frame of four bytes of length and so much JSON.
 pub(super) fn wire<S, Item, SinkItem>(stream: S) -> Wire<S, Item, SinkItem>

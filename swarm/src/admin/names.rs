@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use swarm_net::node::NodeId;
 
 use super::answer::{
-    Code, Membership, Method, Page, Reason, Refusal, Row, Times, Timer, Unregistered, Whereabouts, Worker,
+    Code, Membership, Method, Page, Reason, Refusal, Row, Timer, Times, Unregistered, Whereabouts, Worker,
 };
 use super::ask::Filter;
 use super::cluster::Sight;
@@ -73,7 +73,11 @@ impl Sight {
             epoch: at.epoch.to_string(),
         });
         let workers: Vec<Row> = rows.filter(|row| ask.kind.as_ref().is_none_or(|kind| row.kind == *kind)).collect();
-        if workers.is_empty() && first && next.is_none() && let Some(kind) = &ask.kind {
+        if workers.is_empty()
+            && first
+            && next.is_none()
+            && let Some(kind) = &ask.kind
+        {
             self.check_kind(kind).await?;
         }
         Ok(Page { workers, next: next.map(|name| name.to_string()) })
@@ -125,7 +129,10 @@ fn reason(found: &Found) -> (Reason, String) {
     let Found { location, owner, desired, .. } = found;
     let (host, text) = (location.node, |node: Option<NodeId>| node.map(|node| node.to_string()).unwrap_or_default());
     if let Some(why) = &found.stranded {
-        return (Reason::Stranded, format!("no node can start it: {why}; run a node with that version, or unregister it"));
+        return (
+            Reason::Stranded,
+            format!("no node can start it: {why}; run a node with that version, or unregister it"),
+        );
     }
     if let Some(moving) = &found.moving {
         let (from, to) = (text(moving.from), text(moving.to));
@@ -144,7 +151,9 @@ fn reason(found: &Found) -> (Reason, String) {
         return match host == *owner {
             true => (Reason::RingOwner, "the ring gives its partition to this node".to_owned()),
             false => {
-                let why = format!("the ring gives its partition to {owner}, which does not know its type or version: this is the next node that does");
+                let why = format!(
+                    "the ring gives its partition to {owner}, which does not know its type or version: this is the next node that does"
+                );
                 (Reason::NextAble, why)
             }
         };
@@ -194,11 +203,7 @@ fn timer(facts: TimerFacts) -> Timer {
 
 fn method(facts: MethodFacts) -> Method {
     let MethodFacts { name: message, cast, quick, times } = facts;
-    let times = times.map(|told| Times {
-        count: told.count,
-        p50_ns: told.p50_ns,
-        p99_ns: told.p99_ns,
-        max_ns: told.max_ns,
-    });
+    let times =
+        times.map(|told| Times { count: told.count, p50_ns: told.p50_ns, p99_ns: told.p99_ns, max_ns: told.max_ns });
     Method { message, cast, quick, times }
 }

@@ -112,7 +112,8 @@ impl service::Admin for Operator {
 
     async fn log(self, _: Context, ask: Verbosity) -> Result<Verbosity, Refusal> {
         let Some(logging) = &self.logging else {
-            let text = "this program cannot change what it logs while it runs: give `Admin::logging` something that can";
+            let text =
+                "this program cannot change what it logs while it runs: give `Admin::logging` something that can";
             return Err(refusal(Code::Unsupported, text));
         };
         logging(&ask.directives).map_err(|text| refusal(Code::Refused, text))?;

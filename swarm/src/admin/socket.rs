@@ -52,7 +52,8 @@ pub(super) fn default_path(cluster: &str, port: u16) -> io::Result<PathBuf> {
     }
     let found = dir.symlink_metadata()?;
     if !found.is_dir() || found.mode() & 0o077 != 0 {
-        let text = format!("{} is open to other users, or no directory: remove it, or name another path", dir.display());
+        let text =
+            format!("{} is open to other users, or no directory: remove it, or name another path", dir.display());
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
     }
     Ok(dir.join(format!("{}-{port}.sock", tame(cluster))))

@@ -34,7 +34,10 @@ impl Node {
     pub(crate) fn survey(self: &Arc<Self>, to: NodeId, number: u64, question: Question) {
         let question = match question {
             Question::Inquire(inquiry) => return self.answer_inquiry(to, number, inquiry),
-            question @ (Question::List(_) | Question::Page { .. } | Question::Publish { .. } | Question::Multicall { .. }) => question,
+            question @ (Question::List(_)
+            | Question::Page { .. }
+            | Question::Publish { .. }
+            | Question::Multicall { .. }) => question,
         };
         let Some(meant) = self.meant_or_pledge(to, number, question.whom()) else { return };
         match question {

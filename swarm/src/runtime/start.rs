@@ -111,7 +111,8 @@ pub(crate) fn assemble<T>(
     let (transport, opened) = open(setup, ear.clone())?;
     let directory = Directory::new(transport.node(), abilities, DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
-    let parts = Parts { config: plan.config, desk, transport, tokio, timers, kinds: plan.kinds, profile, keeps: plan.keeps };
+    let parts =
+        Parts { config: plan.config, desk, transport, tokio, timers, kinds: plan.kinds, profile, keeps: plan.keeps };
     let node = Node::new(parts);
     ear.listen(node.clone());
     Ok((node.clone(), Control::new(node, inputs, directory, routing), opened))

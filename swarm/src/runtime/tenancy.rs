@@ -38,7 +38,12 @@ impl Tenancy {
             Placement::Quorum { .. } => (Lease::until(Instant::START), false),
         };
         let now = Mutex::new(Now { lease, home: Weak::new(), paces: Arc::new(paces) });
-        Self { now, settled: watch::Sender::new(settled), below: AtomicBool::new(false), begun: AtomicBool::new(settled) }
+        Self {
+            now,
+            settled: watch::Sender::new(settled),
+            below: AtomicBool::new(false),
+            begun: AtomicBool::new(settled),
+        }
     }
 
     /// The home of what starts now on the node that is `host`.

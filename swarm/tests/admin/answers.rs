@@ -37,12 +37,16 @@ async fn the_ring_of_a_type_leads_only_to_nodes_that_know_it() {
     let dir = Dir::new();
     let one = builder("answers-ring", &[]).admin(swarm::Admin::unix(dir.socket("one"))).start().await.expect("a node");
     let other = builder("answers-ring", &[&one]).worker::<Rare>().start().await.expect("a node");
-    until("both know both", &[one.clone()], async || one.nodes().len() == 2 && other.nodes().len() == 2).await;
+    until("both know both", &one, async || one.nodes().len() == 2 && other.nodes().len() == 2).await;
     RareClient::register("rare", ()).on(&one).await.expect("the other node starts it");
 
     let ring = client(&one).await.ring().await.expect("it answers");
     assert_eq!((ring.partitions, ring.owners.iter().map(|share| share.partitions).sum::<u64>()), (4096, 4096));
-    assert_eq!(ring.owners.iter().map(|share| share.replicas).sum::<u64>(), 4096, "each has a copy of all of the other's");
+    assert_eq!(
+        ring.owners.iter().map(|share| share.replicas).sum::<u64>(),
+        4096,
+        "each has a copy of all of the other's"
+    );
     let kind = |name: &str| ring.kinds.iter().find(|kind| kind.kind == name).expect("it is there");
     let (tally, rare) = (kind("Tally"), kind("Rare"));
     assert_eq!(tally.nodes.iter().map(|share| share.partitions).sum::<u64>(), 4096);
@@ -74,7 +78,7 @@ async fn where_a_name_is_comes_with_the_reason() {
 
     let (here, there) = (one.node().to_string(), other.node().to_string());
     let mut pinned = false;
-    until("the rocks that are elsewhere than wanted say so", &[one.clone()], async || {
+    until("the rocks that are elsewhere than wanted say so", &one, async || {
         pinned = false;
         for i in 0..20 {
             let at = operator.locate(&format!("rock/{i}")).await.expect("it is registered");

@@ -1,12 +1,9 @@
 //! A node that gives its share of the ring away, and takes it again.
 
-use swarm::admin::{ClientError, Code, Reason};
-use swarm::prelude::*;
 use swarm::Event;
+use swarm::admin::{ClientError, Code, Reason};
 
-use super::fixture::{
-    Dir, LET_GO, RockClient, SnailClient, TallyClient, builder, client, next, pair, tallies, until,
-};
+use super::fixture::{Dir, LET_GO, RockClient, SnailClient, TallyClient, client, next, pair, tallies, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drained_node_hosts_nothing_and_stays_a_member() {
@@ -25,7 +22,7 @@ async fn a_drained_node_hosts_nothing_and_stays_a_member() {
         let rows = operator.nodes().await.expect("it answers").nodes;
         rows.into_iter().find(|row| row.node == other).expect("it is a member")
     };
-    until("nothing is there", &nodes, async || {
+    until("nothing is there", &nodes[0], async || {
         let row = row().await;
         (row.workers, row.owns, row.weight) == (0, 0, 0)
     })
@@ -44,7 +41,7 @@ async fn a_drained_node_hosts_nothing_and_stays_a_member() {
     assert!(refusal.text.contains("is the only node that takes workers"), "{}", refusal.text);
 
     operator.undrain(&other).await.expect("it answers");
-    until("it takes workers again", &nodes, async || {
+    until("it takes workers again", &nodes[0], async || {
         let row = row().await;
         row.workers > 0 && row.owns > 0 && !row.drained
     })
@@ -72,14 +69,15 @@ async fn who_moves_says_from_where_and_since_when_and_who_stays_is_counted() {
     let snail = snail.expect("one of 64 names is the other node's");
     let mut rocks = 0;
     for i in 0..16 {
-        let at = RockClient::whereis_or_register(format!("rock/{i}"), ()).on(&nodes[0]).await.expect("the name is free");
+        let at =
+            RockClient::whereis_or_register(format!("rock/{i}"), ()).on(&nodes[0]).await.expect("the name is free");
         rocks += u64::from(at.node == nodes[1].node());
     }
     assert!(rocks > 0, "some of 16 names are the other node's");
     let mut events = nodes[1].events();
     operator.drain(&other).await.expect("there is another node");
     let mut moving = None;
-    until("it moves", &nodes, async || {
+    until("it moves", &nodes[0], async || {
         moving = Some(operator.locate(&snail).await.expect("it is registered"));
         matches!(&moving, Some(at) if matches!(at.reason, Reason::Moving { .. }))
     })
@@ -91,12 +89,12 @@ async fn who_moves_says_from_where_and_since_when_and_who_stays_is_counted() {
     assert_eq!(operator.describe(&snail).await.expect("it is registered").state, "sealing");
     LET_GO.add_permits(1);
     next(&mut events, |event| matches!(event, Event::Moved { name, .. } if *name == snail.as_str())).await;
-    until("it is at home", &nodes, async || {
+    until("it is at home", &nodes[0], async || {
         let at = operator.locate(&snail).await.expect("it is registered");
         (at.reason, at.node) == (Reason::RingOwner, one.clone())
     })
     .await;
-    until("all that is left has said that it stays", &nodes, async || {
+    until("all that is left has said that it stays", &nodes[0], async || {
         let rows = operator.nodes().await.expect("it answers").nodes;
         let row = rows.into_iter().find(|row| row.node == other).expect("it is a member");
         (row.workers, row.bound) == (rocks, rocks)

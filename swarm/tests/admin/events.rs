@@ -30,7 +30,10 @@ async fn events_are_read_from_where_one_has_stopped() {
     let waiting = tokio::spawn(async move { waits.events_since(&since(Some(cursor), 20_000)).await });
     let other = builder("events", &[&one]).start().await.expect("a node starts");
     let page = waiting.await.expect("it does not panic").expect("it answers");
-    assert!(matches!(&page.events[0].happened, Happened::NodeUp { node } if *node == other.node().to_string()), "{page:?}");
+    assert!(
+        matches!(&page.events[0].happened, Happened::NodeUp { node } if *node == other.node().to_string()),
+        "{page:?}"
+    );
 
     // A cursor from beyond stands for whatever comes next, and nothing is nothing.
     let page = operator.events_since(&since(Some(u64::MAX), 0)).await.expect("it answers");
@@ -51,7 +54,8 @@ async fn a_node_that_goes_is_told_with_why() {
         let page = operator.events_since(&since(cursor, 10_000)).await.expect("it answers");
         assert!(!page.events.is_empty(), "something happens in time");
         cursor = Some(page.next);
-        let down = |event: &Happened| matches!(event, Happened::NodeDown { node, why } if *node == gone && why == "left");
+        let down =
+            |event: &Happened| matches!(event, Happened::NodeDown { node, why } if *node == gone && why == "left");
         if page.events.iter().any(|row| down(&row.happened)) {
             return;
         }

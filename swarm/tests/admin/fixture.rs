@@ -136,7 +136,7 @@ pub(crate) async fn pair(cluster: &str, dir: &Dir) -> [Swarm; 2] {
     let one = builder(cluster, &[]).admin(Admin::unix(dir.socket("one"))).start().await.expect("a node starts");
     let other = builder(cluster, &[&one]).start().await.expect("a node starts");
     let nodes = [one, other];
-    until("both know both", &nodes, async || nodes.iter().all(|node| node.nodes().len() == 2)).await;
+    until("both know both", &nodes[0], async || nodes.iter().all(|node| node.nodes().len() == 2)).await;
     nodes
 }
 
@@ -156,9 +156,9 @@ pub(crate) fn socket_of(node: &Swarm) -> PathBuf {
 /// How often [`until`] looks while no node tells of anything.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Waits until `done` says so, looking whenever something happens on the first of the nodes, and now and then.
-pub(crate) async fn until(what: &str, nodes: &[Swarm], mut done: impl AsyncFnMut() -> bool) {
-    let mut events = nodes[0].events();
+/// Waits until `done` says so, looking whenever this node tells of something, and now and then.
+pub(crate) async fn until(what: &str, node: &Swarm, mut done: impl AsyncFnMut() -> bool) {
+    let mut events = node.events();
     let end = tokio::time::Instant::now() + PATIENCE;
     while !done().await {
         assert!(tokio::time::Instant::now() < end, "not in time: {what}");

@@ -43,7 +43,14 @@ async fn what_cannot_be_understood_ends_its_own_connection() {
     }
     // A length of four gigabytes, and one that is just too much.
     let mut cases = vec![vec![0xff; 64], (4_u32 << 20).wrapping_add(1).to_be_bytes().to_vec()];
-    cases.extend([b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), noise, frame(""), frame("null"), frame("{"), frame(&deep)]);
+    cases.extend([
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+        noise,
+        frame(""),
+        frame("null"),
+        frame("{"),
+        frame(&deep),
+    ]);
     cases.push(frame(r#"{"Request":{}}"#));
     cases.push(frame(r#"{"Request":{"context":{},"id":1,"message":{"NoSuchMethod":{}}}}"#));
     let mut bad_text = frame("\"...\"");
@@ -78,7 +85,8 @@ async fn who_says_half_and_goes_or_stays_holds_nobody_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_beyond_all_times_is_one_as_any_other() {
     let dir = Dir::new();
-    let one = builder("frames-deadline", &[]).admin(Admin::unix(dir.socket("one"))).start().await.expect("a node starts");
+    let one =
+        builder("frames-deadline", &[]).admin(Admin::unix(dir.socket("one"))).start().await.expect("a node starts");
     let path = socket_of(&one);
     for seconds in ["18446744073709551615", "9223372036854775807", "1e300", "100000000000"] {
         let trace = r#"{"trace_id":[1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"span_id":1,"sampling_decision":"Unsampled"}"#;

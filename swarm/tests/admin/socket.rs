@@ -19,7 +19,7 @@ async fn it_is_its_users_alone_and_goes_with_the_node() {
     assert_eq!(made.permissions().mode() & 0o777, 0o600);
     let operator = client(&one).await;
     one.leave().await.expect("it leaves in good order");
-    until("it is gone", &[one.clone()], async || !path.exists()).await;
+    until("it is gone", &one, async || !path.exists()).await;
     let after = operator.status().await;
     assert!(matches!(after, Err(ClientError::Lost(_))), "its connections end with it: {after:?}");
     let late = Client::connect(&Endpoint::Unix(path)).await.expect_err("there is nobody");
@@ -114,7 +114,7 @@ async fn too_many_operators_are_turned_away_and_not_kept_waiting() {
     assert!(matches!(turned_away, ClientError::Foreign { .. } | ClientError::Lost(_)), "{turned_away:?}");
     crowd.pop();
     let mut again = None;
-    until("there is room again", &[one.clone()], async || {
+    until("there is room again", &one, async || {
         again = Client::connect(&endpoint).await.ok();
         again.is_some()
     })

@@ -124,7 +124,8 @@ async fn a_client_of_an_earlier_version_is_understood_and_understands() {
     let status = status.expect("it is not refused");
     assert_eq!((status.nodes, status.workers), (1, 1));
     let ask = |name: &str| earlier::Named { name: name.to_owned() };
-    let place = client.locate(context::current(), ask("tally")).await.expect("it is answered").expect("it is registered");
+    let place =
+        client.locate(context::current(), ask("tally")).await.expect("it is answered").expect("it is registered");
     assert_eq!((place.node, place.reason), (one.node().to_string(), earlier::Reason::Unknown));
     let nobody = client.locate(context::current(), ask("nobody")).await.expect("it is answered");
     assert_eq!(nobody.expect_err("nobody has the name").text, "no worker is registered as `nobody`");
@@ -136,7 +137,8 @@ async fn a_client_of_an_earlier_version_is_understood_and_understands() {
 /// What a later node may say: fields and words that this version does not know.
 #[test]
 fn what_a_later_node_says_is_understood_as_far_as_it_is_known() {
-    let status: Status = serde_json::from_str(r#"{"nodes":3,"moon":"full","stats":{"calls":7,"tides":2}}"#).expect("a status");
+    let status: Status =
+        serde_json::from_str(r#"{"nodes":3,"moon":"full","stats":{"calls":7,"tides":2}}"#).expect("a status");
     assert_eq!((status.nodes, status.stats.calls), (3, 7));
     let at: Whereabouts =
         serde_json::from_str(r#"{"name":"a","reason":{"is":"enchanted","by":"a witch"}}"#).expect("a place");
@@ -165,7 +167,8 @@ async fn who_cannot_be_understood_is_told_apart() {
         stream.read_exact(&mut frame).await.expect("it says all of it");
         let asked: serde_json::Value = serde_json::from_slice(&frame).expect("it is JSON");
         let id = &asked["Request"]["id"];
-        let answer = format!(r#"{{"request_id":{id},"message":{{"Ok":{{"Hello":{{"version":9,"oldest":8,"swarm":"4.0"}}}}}}}}"#);
+        let answer =
+            format!(r#"{{"request_id":{id},"message":{{"Ok":{{"Hello":{{"version":9,"oldest":8,"swarm":"4.0"}}}}}}}}"#);
         stream.write_u32(u32::try_from(answer.len()).expect("a short text")).await.expect("it listens");
         stream.write_all(answer.as_bytes()).await.expect("it listens");
         let (mut stream, _) = listener.accept().await.expect("another client comes");
@@ -175,7 +178,10 @@ async fn who_cannot_be_understood_is_told_apart() {
     let later = Client::connect(&endpoint).await.expect_err("it is too new");
     assert!(matches!(later, ClientError::Foreign { .. }));
     let text = later.to_string();
-    assert!(text.contains("the node (swarm 4.0) speaks versions 8 to 9 of the service, and this program 1 to 1"), "{text}");
+    assert!(
+        text.contains("the node (swarm 4.0) speaks versions 8 to 9 of the service, and this program 1 to 1"),
+        "{text}"
+    );
     let mail = Client::connect(&endpoint).await.expect_err("it is no node");
     assert!(mail.to_string().contains("it is no node's service for operators"), "{mail}");
 }

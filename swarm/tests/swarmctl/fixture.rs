@@ -162,7 +162,8 @@ impl Running {
 }
 
 pub(crate) fn builder(cluster: &str, seeds: &[&Swarm]) -> Builder {
-    let mut config = Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, call_timeout_ms: 20_000, ..Config::local() };
+    let mut config =
+        Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, call_timeout_ms: 20_000, ..Config::local() };
     config.net.membership.suspicion_min_ms = 10_000;
     let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
     Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(config)

@@ -43,7 +43,8 @@ pub(crate) fn status(status: &Status) -> String {
 }
 
 pub(crate) fn nodes(nodes: &Nodes) -> String {
-    let head = [("NODE", Left), ("STATE", Left), ("WEIGHT", Right), ("OWNS", Right), ("WORKERS", Right), ("CALLS", Right)];
+    let head =
+        [("NODE", Left), ("STATE", Left), ("WEIGHT", Right), ("OWNS", Right), ("WORKERS", Right), ("CALLS", Right)];
     let rest = [("UP", Right), ("PID", Right), ("SWARM", Left)];
     let mut table = Table::new(&[head.as_slice(), rest.as_slice()].concat());
     for node in &nodes.nodes {
@@ -139,7 +140,9 @@ pub(crate) fn whereabouts(at: &Whereabouts) -> String {
 pub(crate) fn worker(worker: &Worker) -> String {
     let mut text = whereabouts(&worker.at);
     if !worker.answered {
-        text.push_str("\nIts node does not know it, or did not answer: it may be moving, or look at that node's log.\n");
+        text.push_str(
+            "\nIts node does not know it, or did not answer: it may be moving, or look at that node's log.\n",
+        );
         return text;
     }
     let state = [(worker.busy, ", a message in hand"), (worker.pinned, ", wants to stay")];

@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn spans_have_their_two_largest_units() {
-        let cases = [(0, "0ms"), (999, "999ms"), (1_000, "1s"), (61_500, "1m 1s"), (3_600_000, "1h"), (7_263_000, "2h 1m")];
+        let cases =
+            [(0, "0ms"), (999, "999ms"), (1_000, "1s"), (61_500, "1m 1s"), (3_600_000, "1h"), (7_263_000, "2h 1m")];
         for (ms, text) in cases.into_iter().chain([(90_061_000, "1d 1h"), (86_400_000 + 60_000, "1d")]) {
             assert_eq!(span(ms), text);
         }

@@ -58,7 +58,16 @@ impl Site {
         kinds.add(Entry::of::<Notebook>()).expect("it is the only one");
         let profile =
             Profile { version: 1, weight: 100, leaving: false, abilities: vec![Notebook::KIND.0], extra: Vec::new() };
-        let parts = Parts { config: config.clone(), desk, transport, tokio, timers: timers.clone(), kinds, profile, keeps: Keeps::Nothing };
+        let parts = Parts {
+            config: config.clone(),
+            desk,
+            transport,
+            tokio,
+            timers: timers.clone(),
+            kinds,
+            profile,
+            keeps: Keeps::Nothing,
+        };
         let node = Node::new(parts);
         ear.listen(node.clone());
         let peers: BTreeMap<_, _> =

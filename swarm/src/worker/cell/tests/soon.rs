@@ -74,7 +74,8 @@ fn what_waits_for_something_goes_on_as_a_task() {
 
 #[test]
 fn what_nobody_knows_to_be_quick_runs_on_tokio_also_if_a_quick_one_sends_it() {
-    let (runtime, bench, shared, cell) = on(Paces::of([(Probe::KIND, Probe::METHODS.len())].into_iter(), QUICK, Keeps::Nothing));
+    let (runtime, bench, shared, cell) =
+        on(Paces::of([(Probe::KIND, Probe::METHODS.len())].into_iter(), QUICK, Keeps::Nothing));
     soon::open();
     assert!(cell.clone().deliver(bench.parcel(&Note(1, 1), None)).is_ok());
     cell.cast(Note(1, 2)).expect("there is room");
