@@ -16,6 +16,7 @@ use crate::registration::{Entry, WORKERS};
 use crate::runtime::{Kinds, Plan, start};
 use crate::swarm::Swarm;
 use crate::worker::Worker;
+use crate::worker::pace::Keeps;
 
 /// Where nodes listen if nothing is said: reachable by nobody else, and never taken.
 const BIND: &str = "127.0.0.1:0";
@@ -52,6 +53,8 @@ pub struct Builder {
     workers: Vec<Entry>,
     told: Told,
     insecure: bool,
+    #[cfg(feature = "admin")]
+    admin: Option<crate::admin::Admin>,
 }
 
 impl Swarm {
@@ -74,6 +77,8 @@ impl Builder {
             workers: WORKERS.to_vec(),
             told: Told::default(),
             insecure: false,
+            #[cfg(feature = "admin")]
+            admin: None,
         }
     }
 
@@ -164,6 +169,13 @@ impl Builder {
         self
     }
 
+    /// Serves operators: `swarmctl`, and whoever uses [`admin::Client`](crate::admin::Client). See [`Admin`](crate::Admin).
+    #[cfg(feature = "admin")]
+    pub fn admin(mut self, admin: crate::admin::Admin) -> Self {
+        self.admin = Some(admin);
+        self
+    }
+
     /// Starts the node, and waits until it takes part in the cluster or has formed one alone.
     ///
     /// # Errors
@@ -188,15 +200,42 @@ impl Builder {
         if discovery.is_empty() {
             discovery.push(Box::new(Multicast::default()));
         }
+        #[cfg(feature = "admin")]
+        let (keeps, named) = (if self.admin.is_some() { Keeps::Times } else { Keeps::Nothing }, self.cluster.clone());
+        #[cfg(not(feature = "admin"))]
+        let keeps = Keeps::Nothing;
         let Self { cluster, nodes, config, .. } = self;
-        let plan = Plan { cluster, bind, advertise, discovery, nodes, keys, config, kinds };
-        start(plan).await.map(Swarm::of)
+        let plan = Plan { cluster, bind, advertise, discovery, nodes, keys, config, kinds, keeps };
+        let swarm = start(plan).await.map(Swarm::of)?;
+        #[cfg(feature = "admin")]
+        if let Some(admin) = self.admin {
+            serve(&swarm, admin, &named).await?;
+        }
+        Ok(swarm)
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("cluster", &self.cluster).field("bind", &self.bind).finish_non_exhaustive()
+    }
+}
+
+/// Serves the operators of a node, or takes it back: who asked for that would miss it when it is needed.
+#[cfg(feature = "admin")]
+async fn serve(swarm: &Swarm, admin: crate::admin::Admin, cluster: &str) -> Result<(), StartError> {
+    let node = swarm.inner();
+    match admin.open(node, cluster).await {
+        Ok(endpoint) => {
+            // It is the first and only time.
+            let _ = node.admin.set(endpoint);
+            Ok(())
+        }
+        Err(error) => {
+            // It may have been given workers already. What they cannot take over is told by the log.
+            let _ = swarm.leave().await;
+            Err(error)
+        }
     }
 }
 

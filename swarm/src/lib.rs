@@ -67,7 +67,7 @@
 //! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Placement`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
 //! | keep strangers out | [`Builder::secret`], [`Swarm::keys`], [`Secret`] |
 //! | end it | [`Swarm::leave_on_signal`], [`Swarm::leave`], [`LeaveError`] |
-//! | watch it | [`Swarm::events`], [`Swarm::stats`], and `tracing` at the level `info` |
+//! | watch it | [`Swarm::events`], [`Swarm::stats`], `tracing` at the level `info`, and with the feature `admin` `swarmctl` |
 //! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
 //! | implement by hand what the attributes generate | the module [`mod@worker`] |
 //!
@@ -85,7 +85,7 @@
 //!
 //! # Features
 //!
-//! None is on by default: `dns` (`Dns`, discovery by a host name), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
+//! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `dns` (`Dns`, discovery by a host name), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
 //! and messages), `sim` (the simulator, for those who work on Swarm itself).
 //!
 //! # For readers of the source
@@ -103,11 +103,14 @@
 //! | what travels, and when something is due | `message`, `timer` |
 //! | words | `name`, `epoch`; how maps hash: `hash`; what tests do without: `rules` |
 //!
-//! Beside the floors stands `sim`, which drives whole nodes and sees everything.
+//! Beside the floors stand `admin`, which shows operators what a running node knows, and `sim`, which drives whole nodes and
+//! sees everything.
 
 #[doc(hidden)]
 #[path = "expansion.rs"]
 pub mod __private;
+#[cfg(feature = "admin")]
+pub mod admin;
 mod builder;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod call;
@@ -147,6 +150,8 @@ mod sync;
 mod timer;
 pub mod worker;
 
+#[cfg(feature = "admin")]
+pub use admin::Admin;
 pub use builder::Builder;
 pub use client::{Calling, Handle, Op};
 pub use config::{Config, ConfigError};

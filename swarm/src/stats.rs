@@ -1,3 +1,7 @@
+#![allow(
+    missing_docs,
+    reason = "the resolvers that rkyv derives have no place for docs; everything else here has them"
+)]
 //! Owns the figures that a node gives about itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -5,7 +9,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 /// One node's figures. Counters grow from its start; the rest is of this moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
     /// Members of the cluster, this node included.

@@ -1,6 +1,7 @@
 //! A node that is driven by lines on its standard input: for trying a network by hand, and for this crate's tests.
 //!
-//! `cargo run -p examples --bin node -- ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT].. [--quorum SIZE] [--leave-within MS]`
+//! `cargo run -p examples --bin node -- ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT].. [--quorum SIZE] [--leave-within MS]
+//! [--admin SOCKET]`
 //!
 //! ```text
 //! members              the nodes of the cluster, this one included
@@ -116,7 +117,7 @@ async fn obey(swarm: &Swarm) {
 }
 
 const USAGE: &str = "usage: node ADDRESS [--cluster NAME] [--group ADDRESS:PORT] [--seed ADDRESS:PORT].. [--quorum SIZE] \
-                     [--leave-within MS]";
+                     [--leave-within MS] [--admin SOCKET]";
 
 async fn start(mut words: impl Iterator<Item = String>) -> Result<(Swarm, Duration), Box<dyn Error>> {
     let bind = words.next().ok_or(USAGE)?;
@@ -132,6 +133,7 @@ async fn start(mut words: impl Iterator<Item = String>) -> Result<(Swarm, Durati
             "--group" => group = Some(value.parse()?),
             "--quorum" => builder = builder.placement(Placement::Quorum { size: value.parse()? }),
             "--seed" => seeds.push(value),
+            "--admin" => builder = builder.admin(swarm::Admin::unix(value)),
             "--leave-within" => leave_within = Duration::from_millis(value.parse()?),
             _ => return Err(format!("{option} is not an option").into()),
         }
@@ -151,7 +153,12 @@ async fn start(mut words: impl Iterator<Item = String>) -> Result<(Swarm, Durati
     if !seeds.is_empty() {
         builder = builder.discovery(Seeds::new(seeds));
     }
-    Ok((builder.start().await?, leave_within))
+    let swarm = builder.start().await?;
+    if let Some(socket) = swarm.admin() {
+        // Its standard output has one line for each of its input.
+        eprintln!("to look at the cluster: swarmctl --socket {socket} nodes");
+    }
+    Ok((swarm, leave_within))
 }
 
 async fn answer(swarm: &Swarm, words: &[&str]) -> Result<String, Box<dyn Error>> {

@@ -73,7 +73,11 @@ async fn run(options: Options) -> Result<ExitCode, Trouble> {
     let private = Private::draw("demo");
     let board = Arc::new(Board::default());
     let screen = Screen::new(board.clone(), "flights", flights.len());
-    let swarm = member::on_loopback(&private.cluster, private.beacon_port).start().await?;
+    let node = member::on_loopback(&private.cluster, private.beacon_port).admin(swarm::Admin::default());
+    let swarm = node.start().await?;
+    if let Some(socket) = swarm.admin() {
+        println!("to look at the cluster meanwhile: swarmctl --socket {socket} nodes");
+    }
     let mut logs = Logs::new(private.logs())?;
     let words = ["node".to_owned(), private.beacon_port.to_string(), private.cluster];
     let cluster = Cluster::new(Launch::new(words), logs.path().to_owned(), board.clone());

@@ -21,7 +21,7 @@ impl Ability {
     }
 
     /// Which version of the arguments of this type it is, if it is that type.
-    pub(super) fn version(self, kind: KindId) -> Option<u32> {
+    pub fn version(self, kind: KindId) -> Option<u32> {
         let of_kind = Self::new(kind, self.0 as u32);
         (self == of_kind).then_some(self.0 as u32)
     }

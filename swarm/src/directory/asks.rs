@@ -23,7 +23,12 @@ impl Partition {
         if turn.world.standing == Standing::Below {
             return turn.answer(from, Answer::Refused(Refusal::NoQuorum));
         }
-        let known = self.record(&name).map(Record::head);
+        let record = self.record(&name);
+        let known = record.map(Record::head);
+        if let (Some(_), Ask::Explain, Some(record)) = (&self.office, &ask, record) {
+            let answer = self.whereabouts(turn, &name, record);
+            return turn.answer(from, answer);
+        }
         match (&self.office, &ask, known) {
             (Some(office), Ask::Whereis, Some(head)) => {
                 let location = (!office.unborn(&name, head)).then(|| head.location());
@@ -50,7 +55,7 @@ impl Partition {
             Ask::Register(spec) => self.register(turn, from, name, spec, false),
             Ask::WhereisOrRegister(spec) => self.register(turn, from, name, spec, true),
             Ask::Unregister => self.ask_unregister(turn, from, &name),
-            Ask::Whereis => turn.answer(from, Answer::Whereis(None)),
+            Ask::Whereis | Ask::Explain => turn.answer(from, Answer::Whereis(None)),
             Ask::Join { group, kind } => match self.stranger(&name, kind) {
                 Some(worker) => turn.answer(from, Answer::WrongKind(worker)),
                 None => self.ask_group(turn, from, &name, group, true),

@@ -15,6 +15,7 @@
 //! | `replica`, `ship` | how changes reach the replicas, and what is known of these |
 //! | `reconcile`, `owner` | the one decision about a name, and how it is carried out |
 //! | `cell`, `host` | the cells of this node, and what is done about them |
+//! | `whereabouts` | what a human is told who asks where a name is and why |
 //! | `stranded` | names that no node can start |
 //! | `rest` | names of which the record says everything |
 //! | `request`, `asks` | register, unregister, whereis, groups |
@@ -54,6 +55,7 @@ mod tenure;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod whereabouts;
 mod world;
 
 pub use ability::Ability;
@@ -66,6 +68,8 @@ pub use record::{Class, Spec};
 pub use request::{Answer, Ask, Refusal, RequestId};
 pub use stamp::Stamp;
 pub use stranded::Stranded;
+#[cfg(feature = "admin")]
+pub use whereabouts::Whereabouts;
 
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use copy::Copy;

@@ -124,7 +124,7 @@ impl Partition {
             }
             Verdict::Seal { at, epoch, forced, moving } => {
                 if moving {
-                    if !turn.moves.begin(self.id, name, turn.world.config.move_rate) {
+                    if !turn.moves.begin(turn.now.instant, self.id, name, turn.world.config.move_rate) {
                         return Next::Wait;
                     }
                     self.with_work(name, |work| work.sealing = Some(Box::new(epoch)));

@@ -6,6 +6,7 @@ use swarm_net::node::NodeId;
 
 use crate::directory::groups::GroupKey;
 use crate::directory::record::Spec;
+use crate::directory::whereabouts::Whereabouts;
 use crate::error::Location;
 use crate::worker::KindId;
 
@@ -30,6 +31,8 @@ pub enum Ask {
     Unregister,
     /// Say where the name is.
     Whereis,
+    /// Say where the name is, and why.
+    Explain,
     /// Put it into a group.
     Join {
         /// Which.
@@ -49,7 +52,7 @@ impl Ask {
     pub fn kind(&self) -> Option<KindId> {
         match self {
             Self::Register(spec) | Self::WhereisOrRegister(spec) => Some(spec.class.kind),
-            Self::Unregister | Self::Whereis | Self::Join { .. } | Self::Leave { .. } => None,
+            Self::Unregister | Self::Whereis | Self::Explain | Self::Join { .. } | Self::Leave { .. } => None,
         }
     }
 }
@@ -69,6 +72,8 @@ pub enum Answer {
     Unregistered,
     /// Where the name is, if it is registered.
     Whereis(Option<Location>),
+    /// Where the name is, and why.
+    Whereabouts(Box<Whereabouts>),
     /// The group was joined or left.
     Done,
     /// There is no such name.

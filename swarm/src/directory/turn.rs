@@ -1,7 +1,7 @@
 //! Owns what one turn of the machine carries along: time, the world, and the places where its results go.
 //! Never outlives the turn.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
@@ -79,15 +79,16 @@ impl Timers {
 /// Which workers this node, as owner, is moving: never more than `move_rate`, and who waits for a place.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
-    running: BTreeSet<(PartitionId, Name)>,
+    /// Each with when it began.
+    running: BTreeMap<(PartitionId, Name), Instant>,
     queue: BTreeSet<(PartitionId, Name)>,
 }
 
 impl Moves {
     /// Whether the move may begin now; if not, its turn comes by [`next`](Self::next).
-    pub(super) fn begin(&mut self, partition: PartitionId, name: &Name, limit: usize) -> bool {
+    pub(super) fn begin(&mut self, now: Instant, partition: PartitionId, name: &Name, limit: usize) -> bool {
         let key = (partition, name.clone());
-        if self.running.contains(&key) {
+        if self.running.contains_key(&key) {
             return true;
         }
         if self.running.len() >= limit {
@@ -95,7 +96,18 @@ impl Moves {
             return false;
         }
         self.queue.remove(&key);
-        self.running.insert(key)
+        self.running.insert(key, now);
+        true
+    }
+
+    /// When the move of this name began, if it is one that runs.
+    pub(super) fn since(&self, partition: PartitionId, name: &Name) -> Option<Instant> {
+        self.running.get(&(partition, name.clone())).copied()
+    }
+
+    /// Whether this name waits for a place.
+    pub(super) fn is_queued(&self, partition: PartitionId, name: &Name) -> bool {
+        self.queue.contains(&(partition, name.clone()))
     }
 
     /// The move is over, or no longer wanted.

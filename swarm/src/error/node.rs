@@ -60,6 +60,13 @@ pub enum StartError {
     /// The network could not be used: the sockets, a discovery, or a setting of [`NetConfig`](crate::config::NetConfig).
     #[error(transparent)]
     Net(#[from] swarm_net::error::NetError),
+    /// Operators cannot be served. The node has left again.
+    #[cfg(feature = "admin")]
+    #[error("operators cannot be served: {problem}")]
+    Admin {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A thread could not be started.
     #[error(
         "a thread could not be started: {0}; a node needs three and one for each discovery, raise the limit (ulimit -u)"

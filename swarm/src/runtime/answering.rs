@@ -32,10 +32,24 @@ const NAMED_BYTES: usize = 512;
 impl Node {
     /// Answers another node's question, or this node's own.
     pub(crate) fn survey(self: &Arc<Self>, to: NodeId, number: u64, question: Question) {
+        let question = match question {
+            Question::Inquire(inquiry) => return self.answer_inquiry(to, number, inquiry),
+            question @ (Question::List(_)
+            | Question::Page { .. }
+            | Question::Publish { .. }
+            | Question::Multicall { .. }) => question,
+        };
         let Some(meant) = self.meant_or_pledge(to, number, question.whom()) else { return };
         match question {
             Question::List(_) => self.list_here(to, number, &meant),
-            Question::Page { after, count, .. } => self.page_here(to, number, meant, after.as_ref(), count as usize),
+            Question::Page { prefix, after, count, .. } => {
+                let comes = |name: &Name| {
+                    name.as_str().starts_with(prefix.as_str()) && after.as_ref().is_none_or(|after| name > after)
+                };
+                let meant = meant.into_iter().filter(comes).collect();
+                self.page_here(to, number, meant, count as usize);
+            }
+            Question::Inquire(_) => {}
             Question::Publish { id, message, fingerprint, payload, .. } => {
                 let delivered = self.publish_here(meant, id, message, fingerprint, &payload);
                 self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
@@ -59,8 +73,7 @@ impl Node {
         self.findings(to, number, Findings { found, last: true, ..Findings::default() });
     }
 
-    fn page_here(self: &Arc<Self>, to: NodeId, number: u64, mut names: Vec<Name>, after: Option<&Name>, count: usize) {
-        names.retain(|name| after.is_none_or(|after| name > after));
+    fn page_here(self: &Arc<Self>, to: NodeId, number: u64, mut names: Vec<Name>, count: usize) {
         let count = count.clamp(1, PART_MAX);
         let mut until = None;
         if names.len() > count {

@@ -44,6 +44,12 @@ impl Crews {
         self.write().forget(name);
     }
 
+    /// The groups that a worker here is in.
+    pub(crate) fn groups_of(&self, name: &Name) -> Vec<GroupKey> {
+        let index = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        index.names.get(name).cloned().unwrap_or_default()
+    }
+
     /// Who is in a group, or was and has moved on lately.
     pub(crate) fn of(&self, group: &GroupKey) -> Vec<Name> {
         let index = self.0.read().unwrap_or_else(PoisonError::into_inner);

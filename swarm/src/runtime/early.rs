@@ -83,7 +83,7 @@ mod tests {
         let early = EarlyAnswers::default();
         [(1, 0), (2, 1), (1, 2)].into_iter().for_each(|(to, request)| early.keep(at(1), node(to), answer(request)));
         assert_eq!(taken(&early, node(1)), [0, 2]);
-        assert_eq!(taken(&early, node(1)), [], "once");
+        assert_eq!(taken(&early, node(1)), [0_u8; 0], "once");
         assert_eq!(taken(&early, node(2)), [1]);
     }
 
@@ -92,9 +92,9 @@ mod tests {
         let early = EarlyAnswers::default();
         early.keep(at(1), node(1), answer(0));
         early.keep(at(6), node(2), answer(1));
-        assert_eq!(taken(&early, node(1)), []);
+        assert_eq!(taken(&early, node(1)), [0_u8; 0]);
         (0..=KEPT_MAX).for_each(|_| early.keep(at(7), node(3), answer(2)));
-        assert_eq!(taken(&early, node(2)), []);
+        assert_eq!(taken(&early, node(2)), [0_u8; 0]);
         assert_eq!(taken(&early, node(3)).len(), KEPT_MAX);
         let large = |request| Frame::new(kind::REPLY, [0; 24], &[&[request], &vec![0; BYTES_MAX / 2]]);
         (0..3).for_each(|request| early.keep(at(7), node(4), large(request)));

@@ -7,7 +7,7 @@ use crate::directory::Ability;
 use crate::error::StartError;
 use crate::registration::{Entry, MethodInfo};
 use crate::worker::KindId;
-use crate::worker::pace::Paces;
+use crate::worker::pace::{Keeps, Paces};
 
 /// The worker types of one node, by their wire identity.
 #[derive(Debug, Default)]
@@ -42,10 +42,20 @@ impl Kinds {
         self.entries.get(&kind)
     }
 
+    /// The wire name of a message, as far as this node knows it.
+    pub(crate) fn message_name(&self, id: u64) -> String {
+        self.messages.get(&id).map_or_else(|| format!("message {id:#018x}"), |(known, _)| known.name.to_owned())
+    }
+
     /// How quick all of them are that need not run on tokio. Nothing is known of it yet.
-    pub(crate) fn paces(&self, quick_max: Duration) -> Paces {
+    pub(crate) fn paces(&self, quick_max: Duration, keeps: Keeps) -> Paces {
         let counted = self.entries.values().filter(|entry| !entry.options.pool && !quick_max.is_zero());
-        Paces::of(counted.map(|entry| (entry.kind, (entry.methods)().len())), quick_max)
+        Paces::of(counted.map(|entry| (entry.kind, (entry.methods)().len())), quick_max, keeps)
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
     }
 
     /// What the node can start, as it tells the others.

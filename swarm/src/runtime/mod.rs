@@ -25,6 +25,7 @@ mod hints;
 mod hosting;
 mod inbox;
 pub(crate) mod input;
+pub(crate) mod inquiry;
 mod instances;
 mod kinds;
 mod lane;

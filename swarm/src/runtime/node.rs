@@ -13,7 +13,7 @@ use swarm_net::error::NetError;
 use swarm_net::member::{Member, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::secret::Keyring;
-use swarm_net::time::Instant;
+use swarm_net::time::{Clock, Instant};
 use swarm_net::transport::{Peer, Transport};
 use tokio::sync::{oneshot, watch};
 
@@ -50,7 +50,7 @@ use crate::runtime::tenancy::Tenancy;
 use crate::runtime::waits::Waits;
 use crate::stats::Counters;
 use crate::timer::Timers;
-use crate::worker::pace::Switch;
+use crate::worker::pace::{Keeps, Switch};
 use crate::worker::soon;
 use crate::worker::{AnyCell, End, Host, KindId, Outlet, ReplyTo};
 
@@ -101,6 +101,13 @@ pub(crate) struct Node {
     pub(crate) failed: OnceLock<NetError>,
     pub(crate) stopped: AtomicBool,
     pub(crate) gauges: Gauges,
+    /// Since when it is there.
+    began: Instant,
+    /// It is to own no part of the ring, though it does not leave.
+    drained: AtomicBool,
+    /// Where operators reach it, if they can.
+    #[cfg(feature = "admin")]
+    pub(crate) admin: OnceLock<crate::admin::Endpoint>,
 }
 
 /// What a node is made of.
@@ -113,14 +120,15 @@ pub(crate) struct Parts {
     pub(crate) timers: Timers,
     pub(crate) kinds: Kinds,
     pub(crate) profile: Profile,
+    pub(crate) keeps: Keeps,
 }
 
 impl Node {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, keys, desk, transport, tokio, timers, kinds, profile } = parts;
+        let Parts { config, keys, desk, transport, tokio, timers, kinds, profile, keeps } = parts;
         let me = transport.node();
         let partitions = config.partitions();
-        let tenancy = Tenancy::new(config.placement, kinds.paces(config.quick_max()));
+        let tenancy = Tenancy::new(config.placement, kinds.paces(config.quick_max(), keeps));
         let sooner = |desk: Arc<Desk>| move |_: Instant| desk.hand(Input::Look);
         Arc::new_cyclic(|this| Self {
             me,
@@ -163,6 +171,10 @@ impl Node {
             failed: OnceLock::new(),
             stopped: AtomicBool::new(false),
             gauges: Gauges::default(),
+            began: Clock::instant(),
+            drained: AtomicBool::new(false),
+            #[cfg(feature = "admin")]
+            admin: OnceLock::new(),
         })
     }
 
@@ -295,9 +307,36 @@ impl Node {
 
     /// Takes this node's share of the ring, unless it has it.
     pub(crate) fn take_share(&self) {
-        let weight = self.config.weight;
-        if self.profile().weight != weight {
-            self.announce(|profile| profile.weight = weight, || {});
+        self.weigh();
+    }
+
+    /// Gives this node's share of the ring away, so that its workers move to others, or takes it back. It is a member as
+    /// before. A node that waits for its first lease takes its share with it.
+    pub(crate) fn set_drained(&self, drained: bool) {
+        self.drained.store(drained, Ordering::SeqCst);
+        self.weigh();
+        tracing::info!(node = %self.id(), drained, "an operator has changed whether this node takes workers");
+    }
+
+    /// Whether it owns no part of the ring, by an operator's wish.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::SeqCst)
+    }
+
+    /// For how long it has been there.
+    pub(crate) fn up(&self) -> Duration {
+        Clock::instant().since(self.began)
+    }
+
+    /// Tells everybody its share of the ring, if that has changed.
+    fn weigh(&self) {
+        let mut profile = self.profile();
+        // Looked at with the lock held, so that who comes last tells what holds.
+        let none = self.is_drained() || !self.tenancy.has_begun();
+        let weight = if none { 0 } else { self.config.weight };
+        if profile.weight != weight {
+            profile.weight = weight;
+            self.transport.set_profile(profile.clone(), || {});
         }
     }
 

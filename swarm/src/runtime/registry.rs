@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use swarm_net::time::Clock;
+use swarm_net::time::{Clock, Instant};
 use tokio::sync::oneshot;
 
 use crate::directory::{Answer, Ask, Class, Refusal, Spec};
@@ -13,7 +13,7 @@ use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::input::Input;
 use crate::runtime::requests::{Outcome, Request};
-use crate::runtime::survey::{Question, Whom};
+use crate::runtime::survey::{Answers, Question, Whom};
 use crate::worker::{Cell, Worker};
 
 /// What a group and the worker type that it takes are called, for errors.
@@ -95,6 +95,7 @@ impl Node {
             Outcome::Answered(
                 Answer::Unregistered
                 | Answer::Whereis(None)
+                | Answer::Whereabouts(_)
                 | Answer::Done
                 | Answer::NotRegistered
                 | Answer::WrongKind(_)
@@ -114,6 +115,22 @@ impl Node {
         match self.ask(name.clone(), Ask::Whereis, limit).await {
             Outcome::Answered(Answer::Whereis(location)) => Ok(location),
             Outcome::Answered(Answer::NotRegistered) => Ok(None),
+            other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
+                Err(self.unanswered(name, &other, limit))
+            }
+        }
+    }
+
+    /// Where `name` is and why, as its owner says.
+    #[cfg(feature = "admin")]
+    pub(crate) async fn whereabouts(
+        self: Arc<Self>,
+        name: Name,
+        limit: Duration,
+    ) -> Result<Option<crate::directory::Whereabouts>, RegistryError> {
+        match self.ask(name.clone(), Ask::Explain, limit).await {
+            Outcome::Answered(Answer::Whereabouts(whereabouts)) => Ok(Some(*whereabouts)),
+            Outcome::Answered(Answer::Whereis(None) | Answer::NotRegistered) => Ok(None),
             other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
                 Err(self.unanswered(name, &other, limit))
             }
@@ -180,7 +197,19 @@ impl Node {
     ) -> Result<(Vec<(Name, Location)>, Option<Name>), RegistryError> {
         let due = self.now() + limit;
         let count = u32::try_from(size).unwrap_or(u32::MAX);
-        let mut answers = self.ask_all(&Question::Page { whom, after, count }, due)?;
+        let question = Question::Page { whom, prefix: Name::from(""), after, count };
+        let answers = self.ask_all(&question, due)?;
+        self.gather(answers, size, limit, due).await
+    }
+
+    /// The page that these answers make.
+    pub(crate) async fn gather(
+        &self,
+        mut answers: Answers,
+        size: usize,
+        limit: Duration,
+        due: Instant,
+    ) -> Result<(Vec<(Name, Location)>, Option<Name>), RegistryError> {
         let mut found = BTreeMap::<Name, Location>::new();
         // Up to here every node has told all that it has.
         let mut until: Option<Name> = None;

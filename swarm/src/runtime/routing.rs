@@ -79,6 +79,12 @@ impl Routing {
         self.ring.owner(partition)
     }
 
+    /// The ring of this view.
+    #[cfg(feature = "admin")]
+    pub(crate) fn ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+
     /// All members, this node included.
     pub(crate) fn view(&self) -> &Arc<View> {
         &self.view

@@ -25,6 +25,7 @@ use crate::runtime::node::Parts;
 use crate::runtime::routing::Routing;
 use crate::runtime::{Kinds, Node};
 use crate::timer::Timers;
+use crate::worker::pace::Keeps;
 
 /// A node to start.
 pub(crate) struct Plan {
@@ -36,6 +37,7 @@ pub(crate) struct Plan {
     pub(crate) keys: Option<Keyring>,
     pub(crate) config: Config,
     pub(crate) kinds: Kinds,
+    pub(crate) keeps: Keeps,
 }
 
 /// Starts a node and waits until it takes part.
@@ -112,8 +114,8 @@ pub(crate) fn assemble<T>(
     let (transport, opened) = open(setup, ear.clone())?;
     let directory = Directory::new(transport.node(), abilities, DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
-    let Plan { config, kinds, keys, .. } = plan;
-    let parts = Parts { config, keys, desk, transport, tokio, timers, kinds, profile };
+    let Plan { config, kinds, keys, keeps, .. } = plan;
+    let parts = Parts { config, keys, desk, transport, tokio, timers, kinds, profile, keeps };
     let node = Node::new(parts);
     ear.listen(node.clone());
     Ok((node.clone(), Control::new(node, inputs, directory, routing), opened))

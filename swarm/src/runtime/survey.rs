@@ -15,6 +15,7 @@ use crate::directory::GroupKey;
 use crate::error::{CallError, Location, RegistryError};
 use crate::hash::HashMap;
 use crate::name::Name;
+use crate::runtime::inquiry::Inquiry;
 use crate::runtime::{Node, batch};
 use crate::worker::Payload;
 
@@ -34,12 +35,14 @@ pub(crate) enum Whom {
 pub(crate) enum Question {
     /// Which of them do you host?
     List(Whom),
-    /// Which of them do you host after this name? So many at most, in order.
-    Page { whom: Whom, after: Option<Name>, count: u32 },
+    /// Which of them do you host whose names begin like this and come after that one? So many at most, in order.
+    Page { whom: Whom, prefix: Name, after: Option<Name>, count: u32 },
     /// Cast this to those that you host.
     Publish { whom: Whom, id: u64, message: u64, fingerprint: u32, payload: Vec<u8> },
     /// Call those that you host, and answer within so many milliseconds.
     Multicall { whom: Whom, id: u64, message: u64, fingerprint: u32, payload: Vec<u8>, within_ms: u32 },
+    /// What do you say of yourself?
+    Inquire(Inquiry),
 }
 
 /// One part of one node's answer.
@@ -51,7 +54,7 @@ pub(crate) struct Findings {
     pub(crate) until: Option<Name>,
     /// How many a publish was delivered to.
     pub(crate) delivered: u64,
-    /// What the called ones have answered.
+    /// What the called ones have answered; or what nobody has, who stands for the node itself.
     pub(crate) replies: Vec<(Name, Result<Vec<u8>, CallError>)>,
     /// Nothing more comes from this node.
     pub(crate) last: bool,
@@ -66,6 +69,8 @@ impl Question {
             Self::List(whom) | Self::Page { whom, .. } | Self::Publish { whom, .. } | Self::Multicall { whom, .. } => {
                 whom
             }
+            // It is about the node, whoever is there, and nobody pledges anything about that.
+            Self::Inquire(_) => &Whom::Everyone,
         }
     }
 
@@ -73,7 +78,7 @@ impl Question {
     /// was called is not to be missing in the answer.
     fn again(self) -> Option<Self> {
         match self {
-            Self::List(_) | Self::Page { .. } => Some(self),
+            Self::List(_) | Self::Page { .. } | Self::Inquire(_) => Some(self),
             Self::Multicall { whom, .. } => Some(Self::List(whom)),
             Self::Publish { .. } => None,
         }
@@ -144,8 +149,22 @@ impl Node {
     /// # Errors
     /// [`RegistryError::Stopping`] if nothing more is begun for users.
     pub(crate) fn ask_all(self: &Arc<Self>, question: &Question, due: Instant) -> Result<Answers, RegistryError> {
+        let members = self.routing().view().keys().copied().chain([self.id()]).collect();
+        self.ask_some(members, question, due)
+    }
+
+    /// The same of these nodes alone.
+    ///
+    /// # Errors
+    /// As [`Self::ask_all`].
+    pub(crate) fn ask_some(
+        self: &Arc<Self>,
+        nodes: BTreeSet<NodeId>,
+        question: &Question,
+        due: Instant,
+    ) -> Result<Answers, RegistryError> {
         let in_hand = self.take_in_hand().ok_or(RegistryError::Stopping { node: self.id() })?;
-        let answers = self.surveys.ask(self, question, due);
+        let answers = self.surveys.ask(self, nodes, question, due);
         // It stands among the open ones now.
         drop(in_hand);
         Ok(answers)
@@ -153,8 +172,8 @@ impl Node {
 }
 
 impl Surveys {
-    fn ask(&self, node: &Arc<Node>, question: &Question, due: Instant) -> Answers {
-        let members: BTreeSet<NodeId> = node.routing().view().keys().copied().chain([node.id()]).collect();
+    fn ask(&self, node: &Arc<Node>, members: BTreeSet<NodeId>, question: &Question, due: Instant) -> Answers {
+        let here = members.contains(&node.id());
         let bytes = rkyv::to_bytes::<Error>(question);
         let bytes = bytes.inspect_err(|error| tracing::error!(%error, "a question could not be encoded"));
         let Ok(bytes) = bytes.map(Payload::from) else {
@@ -166,7 +185,9 @@ impl Surveys {
         for member in asked.into_iter().filter(|member| *member != node.id()) {
             self.send(node, member, number, &bytes);
         }
-        node.survey(node.id(), number, question.clone());
+        if here {
+            node.survey(node.id(), number, question.clone());
+        }
         answers
     }
 

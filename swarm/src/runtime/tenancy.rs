@@ -20,6 +20,8 @@ pub(crate) struct Tenancy {
     settled: watch::Sender<bool>,
     /// Too few members are seen for a quorum.
     below: AtomicBool,
+    /// There has been a lease.
+    begun: AtomicBool,
 }
 
 struct Now {
@@ -36,7 +38,12 @@ impl Tenancy {
             Placement::Quorum { .. } => (Lease::until(Instant::START), false),
         };
         let now = Mutex::new(Now { lease, home: Weak::new(), paces: Arc::new(paces) });
-        Self { now, settled: watch::Sender::new(settled), below: AtomicBool::new(false) }
+        Self {
+            now,
+            settled: watch::Sender::new(settled),
+            below: AtomicBool::new(false),
+            begun: AtomicBool::new(settled),
+        }
     }
 
     /// The home of what starts now on the node that is `host`.
@@ -70,7 +77,13 @@ impl Tenancy {
         self.below.load(Ordering::Relaxed)
     }
 
+    /// Whether it has, or ever had, a lease: until then it has no share of the ring.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::SeqCst)
+    }
+
     fn begin(&self, until: Instant) {
+        self.begun.store(true, Ordering::SeqCst);
         let mut now = self.now();
         (now.lease, now.home) = (Lease::until(until), Weak::new());
     }

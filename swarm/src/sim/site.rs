@@ -19,6 +19,7 @@ use crate::sim::sockets::NodeSockets;
 use crate::sim::time::{LocalClock, Time};
 use crate::swarm::Swarm;
 use crate::timer::Timers;
+use crate::worker::pace::Keeps;
 
 /// The name of every simulated cluster.
 const CLUSTER: &str = "sim";
@@ -94,6 +95,7 @@ impl Site {
             keys: None,
             config,
             kinds,
+            keeps: Keeps::Nothing,
         };
         let sockets = Box::new(NodeSockets::open(net, addr));
         let place = Place { local_addr: addr, seed };

@@ -143,6 +143,12 @@ impl Alarms {
         }
     }
 
+    /// What is armed: the number of each, how long it has to go, its period, and the method that it calls.
+    pub(crate) fn list(&self, now: Instant) -> Vec<(u64, Duration, Option<Duration>, u64)> {
+        let armed = self.0.iter().flat_map(|own| &own.armed);
+        armed.map(|(id, armed)| (*id, armed.due.since(now), armed.every, armed.message.method)).collect()
+    }
+
     /// Takes all timers back and gives them as they travel.
     pub(crate) fn save(&mut self, now: Instant, timers: &Timers) -> Vec<SavedTimer> {
         let armed = self.take();

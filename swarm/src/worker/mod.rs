@@ -83,6 +83,7 @@ mod parcel;
 pub(crate) mod running;
 pub(crate) mod soon;
 mod step;
+pub(crate) mod times;
 
 pub(crate) use crate::call::deadline::Deadline;
 pub(crate) use args::Args;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::worker::KindId;
+use crate::worker::times::{Times, Told};
 
 /// So many quick runs in a row make a method quick.
 const PROBATION: u32 = 32;
@@ -33,6 +34,19 @@ pub(crate) struct Pace {
     long: AtomicBool,
     /// It was quick until it was not, or was long twice in a row.
     slow: AtomicBool,
+    /// How long its runs took, if anybody may ask.
+    times: Option<Box<Times>>,
+}
+
+/// Whether the times of runs are kept for who asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// They are not.
+    #[default]
+    Nothing,
+    /// They are, at the price of two more counters a timed run.
+    #[cfg_attr(not(any(test, feature = "admin")), expect(dead_code, reason = "only operators ask"))]
+    Times,
 }
 
 /// What a run has changed.
@@ -45,8 +59,13 @@ pub(crate) enum Switch {
 }
 
 impl Pace {
-    fn new(quick_max: Duration) -> Self {
+    fn new(quick_max: Duration, keeps: Keeps) -> Self {
+        let times = match keeps {
+            Keeps::Nothing => None,
+            Keeps::Times => Some(Box::default()),
+        };
         Self {
+            times,
             quick_max,
             wanted: AtomicU32::new(PROBATION),
             probation: AtomicU32::new(PROBATION),
@@ -65,8 +84,17 @@ impl Pace {
         self.slow.load(Ordering::Relaxed)
     }
 
+    /// How long its runs took that were timed; `None` if nobody keeps that.
+    pub(crate) fn times(&self) -> Option<Told> {
+        self.times.as_ref().map(|times| times.told())
+    }
+
     /// It ran, and took so long. Runs at the same time may miss one another, which only delays a switch by a run.
     pub(crate) fn ran(&self, took: Duration) -> Option<Switch> {
+        // A run that was given up on has no length.
+        if let Some(times) = self.times.as_ref().filter(|_| took != Duration::MAX) {
+            times.note(took);
+        }
         if took > self.quick_max { self.ran_long(took) } else { self.ran_quickly() }
     }
 
@@ -120,8 +148,8 @@ struct Kind {
 
 impl Paces {
     /// Of these types, each with so many methods, where runs that take no longer than this are quick.
-    pub(crate) fn of(kinds: impl Iterator<Item = (KindId, usize)>, quick_max: Duration) -> Self {
-        let new = || Pace::new(quick_max);
+    pub(crate) fn of(kinds: impl Iterator<Item = (KindId, usize)>, quick_max: Duration, keeps: Keeps) -> Self {
+        let new = || Pace::new(quick_max, keeps);
         let pace = |(kind, methods)| (kind, Kind { init: new(), methods: (0..methods).map(|_| new()).collect() });
         Self(kinds.map(pace).collect())
     }
@@ -151,7 +179,7 @@ mod tests {
 
     #[test]
     fn so_many_quick_runs_in_a_row_make_it_quick_and_one_long_one_slow() {
-        let pace = Pace::new(QUICK);
+        let pace = Pace::new(QUICK, Keeps::Nothing);
         assert!(!pace.is_quick() && !pace.is_slow(), "nothing is known of it");
         for _ in 1..PROBATION {
             assert_eq!(pace.ran(QUICK), None);
@@ -167,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_long_run_in_between_begins_the_count_again() {
-        let pace = Pace::new(QUICK);
+        let pace = Pace::new(QUICK, Keeps::Nothing);
         for _ in 1..PROBATION {
             pace.ran(Duration::ZERO);
         }
@@ -181,7 +209,7 @@ mod tests {
 
     #[test]
     fn one_long_run_of_a_method_that_nobody_knows_makes_it_slow_only_with_another() {
-        let pace = Pace::new(QUICK);
+        let pace = Pace::new(QUICK, Keeps::Nothing);
         pace.ran(LONG);
         assert!(!pace.is_slow());
         pace.ran(Duration::ZERO);
@@ -193,7 +221,7 @@ mod tests {
 
     #[test]
     fn who_holds_others_up_again_and_again_has_to_be_quick_for_longer_each_time() {
-        let pace = Pace::new(QUICK);
+        let pace = Pace::new(QUICK, Keeps::Nothing);
         let until_quick = || (1..).find(|_| pace.ran(Duration::ZERO).is_some());
         assert_eq!(until_quick(), Some(PROBATION));
         pace.ran(LONG);

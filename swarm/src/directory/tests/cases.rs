@@ -144,6 +144,35 @@ fn who_answers_ignore_stays_until_its_node_leaves() -> Check {
 }
 
 #[test]
+fn who_asks_why_is_told_and_a_name_at_rest_goes_on_resting() -> Check {
+    let (mut all, x) = (formed(3), Name::from("x"));
+    all.registered_at(2, "x")?;
+    all.rest()?;
+    let asked = all.ask(2, "x", Ask::Explain)?;
+    let Some(Answer::Whereabouts(at)) = all.answer(asked) else { return Err("it is registered".into()) };
+    assert_eq!((at.location.node, at.owner, at.desired), (all.ids[2], all.ids[2], Some(all.ids[2])));
+    assert_eq!((&at.moving, at.queued, at.starting, at.pinned, at.cells), (&None, false, false, false, 1));
+    assert!(all.nodes[2].dir.partitions.iter().any(|partition| partition.rests(&x)));
+    let nobody = all.ask(2, "y", Ask::Explain)?;
+    assert_eq!(all.answer(nobody), Some(&Answer::Whereis(None)));
+
+    all.joins(3, 0)?;
+    for n in [1, 2] {
+        all.learn(n, 3)?;
+    }
+    all.until(|all| matches!(all.nodes[2].cells[&x].job, Some(Job::Seal { .. })))?;
+    all.tick(Duration::from_millis(10))?;
+    let asked = all.ask(3, "x", Ask::Explain)?;
+    let Some(Answer::Whereabouts(at)) = all.answer(asked) else { return Err("it is registered".into()) };
+    let moving = at.moving.as_ref().ok_or("it moves")?;
+    assert_eq!((moving.from, moving.to, at.owner), (Some(all.ids[2]), Some(all.ids[3]), all.ids[3]));
+    assert!(moving.since_ms >= 10, "{moving:?}");
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3]);
+    Ok(())
+}
+
+#[test]
 fn a_local_worker_stays_and_ends_with_its_node() -> Check {
     let mut all = formed(3);
     let local = |all: &mut Cluster, home: usize, name| {

@@ -103,7 +103,7 @@ impl Cluster {
                     self.check_join(n, &name, group)?;
                 }
             }
-            Answer::AlreadyRegistered(_) | Answer::NoCapableNode | Answer::Whereis(_) => {}
+            Answer::AlreadyRegistered(_) | Answer::NoCapableNode | Answer::Whereis(_) | Answer::Whereabouts(_) => {}
             Answer::NotRegistered | Answer::WrongKind(_) | Answer::NotOwner(_) | Answer::Refused(_) => {}
         }
         Ok(())

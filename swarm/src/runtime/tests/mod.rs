@@ -10,6 +10,7 @@ mod leaving;
 mod links;
 mod multicall;
 mod notebook;
+mod share;
 mod site;
 mod walk;
 mod words;

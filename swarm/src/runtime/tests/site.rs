@@ -20,6 +20,7 @@ use crate::runtime::node::Parts;
 use crate::runtime::{Kinds, Node};
 use crate::timer::Timers;
 use crate::worker::Worker;
+use crate::worker::pace::Keeps;
 
 /// One node.
 pub(super) struct Site {
@@ -66,6 +67,7 @@ impl Site {
             timers: timers.clone(),
             kinds,
             profile,
+            keeps: Keeps::Nothing,
         };
         let node = Node::new(parts);
         ear.listen(node.clone());

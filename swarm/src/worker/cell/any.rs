@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::timer::Alarm;
+use crate::worker::cell::Glance;
 use crate::worker::core::Core;
 use crate::worker::{Bundle, Die, KindId, Parcel, Start, Undelivered};
 
@@ -63,6 +64,8 @@ pub trait AnyCell: Any + Alarm + Send + Sync {
     /// `begin_handoff` said Ignore the last time.
     #[cfg_attr(not(test), expect(dead_code, reason = "what tests look at"))]
     fn pinned(&self) -> bool;
+    /// What it shows of itself.
+    fn glance(&self) -> Glance;
 
     /// It has a method for this message, in this version of it.
     fn takes(&self, method: u64, fingerprint: u32) -> bool;

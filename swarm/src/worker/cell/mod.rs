@@ -6,6 +6,7 @@
 //! | `any` | the cell without its type, as the node sees it |
 //! | `state` | who has the worker, what waits |
 //! | `entry` | one waiting message |
+//! | `glance` | what a cell shows of itself |
 //! | `typed` | calls and casts from this node |
 //! | `serve` | running what waits, on tokio |
 //! | `ran` | how far a run got |
@@ -15,6 +16,7 @@
 
 mod any;
 mod entry;
+mod glance;
 mod guard;
 mod life;
 mod ran;
@@ -28,6 +30,7 @@ mod typed;
 use std::sync::{Arc, PoisonError};
 
 pub use any::{AnyCell, Phase, Sealing, Underway};
+pub use glance::Glance;
 pub use typed::{Answered, Called};
 
 use crate::call::pending::RequestId;
@@ -182,6 +185,10 @@ impl<W: Worker> AnyCell for Cell<W> {
 
     fn pinned(&self) -> bool {
         self.lock().pinned
+    }
+
+    fn glance(&self) -> Glance {
+        self.glimpse()
     }
 
     fn takes(&self, method: u64, fingerprint: u32) -> bool {

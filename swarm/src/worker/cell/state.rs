@@ -39,6 +39,8 @@ struct Extras<W: 'static> {
     bundle: Option<Bundle>,
     /// When it panicked lately.
     crashes: Vec<Instant>,
+    /// How often it has panicked in all.
+    panics: u32,
     publishes: VecDeque<u64>,
 }
 
@@ -79,6 +81,21 @@ impl<W: Worker> State<W> {
     /// Whether messages are run.
     fn runs(&self) -> bool {
         self.phase == Phase::Running && !self.halted
+    }
+
+    /// Whether it runs nothing until it is told to go on.
+    pub(super) fn is_halted(&self) -> bool {
+        self.halted
+    }
+
+    /// How many messages wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.extras.as_ref().map_or(0, |extras| extras.queue.len())
+    }
+
+    /// How often it has panicked.
+    pub(super) fn panics(&self) -> u32 {
+        self.extras.as_ref().map_or(0, |extras| extras.panics)
     }
 
     /// Runs nothing more until it goes on.
@@ -217,7 +234,8 @@ impl<W: Worker> State<W> {
 
     /// Records a panic. Says how many there were within `window`, this one included.
     pub(super) fn crash(&mut self, now: Instant, window: Duration) -> usize {
-        let crashes = &mut self.extras().crashes;
+        let Extras { crashes, panics, .. } = self.extras();
+        *panics = panics.saturating_add(1);
         crashes.retain(|at| now.since(*at) < window);
         crashes.push(now);
         crashes.len()
@@ -249,7 +267,7 @@ impl<W: Worker> State<W> {
     /// Gives back what is not needed: an idle worker is its value, a cell and a table's entry.
     fn tidy(&mut self) {
         let Some(extras) = &mut self.extras else { return };
-        let Extras { queue, claims, bundle, crashes, publishes } = &mut **extras;
+        let Extras { queue, claims, bundle, crashes, panics: _, publishes } = &mut **extras;
         if queue.is_empty() {
             queue.shrink_to_fit();
             if claims.is_empty() && bundle.is_none() && crashes.is_empty() && publishes.is_empty() {
@@ -266,6 +284,7 @@ impl<W> Default for Extras<W> {
             claims: VecDeque::new(),
             bundle: None,
             crashes: Vec::new(),
+            panics: 0,
             publishes: VecDeque::new(),
         }
     }

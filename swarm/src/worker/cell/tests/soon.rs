@@ -4,14 +4,14 @@ use swarm_net::time::{Clock, Now};
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::worker::pace::Paces;
+use crate::worker::pace::{Keeps, Paces};
 use crate::worker::soon;
 
 const QUICK: Duration = Duration::from_micros(50);
 
 /// A runtime without threads, a node on it all of whose methods are known to be quick, and an idle worker there.
 fn quick() -> (Runtime, Bench, Arc<Shared>, Arc<Cell<Probe>>) {
-    let paces = Paces::of([(Probe::KIND, Probe::METHODS.len())].into_iter(), QUICK);
+    let paces = Paces::of([(Probe::KIND, Probe::METHODS.len())].into_iter(), QUICK, Keeps::Nothing);
     for row in 0..Probe::METHODS.len() {
         let pace = paces.method(Probe::KIND, row).expect("there is a row for each");
         while !pace.is_quick() {
@@ -74,7 +74,8 @@ fn what_waits_for_something_goes_on_as_a_task() {
 
 #[test]
 fn what_nobody_knows_to_be_quick_runs_on_tokio_also_if_a_quick_one_sends_it() {
-    let (runtime, bench, shared, cell) = on(Paces::of([(Probe::KIND, Probe::METHODS.len())].into_iter(), QUICK));
+    let (runtime, bench, shared, cell) =
+        on(Paces::of([(Probe::KIND, Probe::METHODS.len())].into_iter(), QUICK, Keeps::Nothing));
     soon::open(Clock::instant);
     assert!(cell.clone().deliver(bench.parcel(&Note(1, 1), None)).is_ok());
     cell.cast(Note(1, 2)).expect("there is room");
@@ -164,7 +165,7 @@ impl Worker for Slowly {
 
 #[test]
 fn an_init_is_timed_up_to_where_it_waits() {
-    let (runtime, bench, _, _) = on(Paces::of([(Slowly::KIND, 0)].into_iter(), QUICK));
+    let (runtime, bench, _, _) = on(Paces::of([(Slowly::KIND, 0)].into_iter(), QUICK, Keeps::Nothing));
     let init = bench.paces.init(Slowly::KIND).expect("it is counted");
     while !init.is_quick() {
         init.ran(Duration::ZERO);

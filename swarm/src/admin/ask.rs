@@ -1,0 +1,110 @@
+//! Owns what an operator asks of a node: one struct a question. Never loses a field: they are only ever added, each with a
+//! default, so that older programs go on being understood.
+
+use serde::{Deserialize, Serialize};
+
+/// The first words of a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Hello {
+    /// The version of the service that it was built with ([`VERSION`](super::VERSION)).
+    pub version: u32,
+    /// What it is, for the node's log.
+    pub client: String,
+}
+
+/// A question without details.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct All {}
+
+/// A question about one name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Named {
+    /// The name.
+    pub name: String,
+}
+
+impl Named {
+    /// About this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into() }
+    }
+}
+
+/// A question about one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct OfNode {
+    /// Its id as it is shown (`10.0.0.7:45892#1f2e3d4c`), its address, or as much of the id as no other node's begins with.
+    pub node: String,
+}
+
+impl OfNode {
+    /// About this node.
+    pub fn new(node: impl Into<String>) -> Self {
+        Self { node: node.into() }
+    }
+}
+
+/// Which workers are to be listed. Those that all of it is true for.
+///
+/// ```
+/// let mut accounts = swarm::admin::Filter::default();
+/// accounts.kind = Some("Account".to_owned());
+/// accounts.prefix = "acct/".to_owned();
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Filter {
+    /// The wire name of their type.
+    pub kind: Option<String>,
+    /// The node that hosts them, as in [`OfNode`].
+    pub node: Option<String>,
+    /// The wire name of a group that they are in.
+    pub group: Option<String>,
+    /// Which of the groups of that name, if it has keys.
+    pub group_key: String,
+    /// How their names begin.
+    pub prefix: String,
+    /// Only those after this name: the `next` of the page before.
+    pub after: Option<String>,
+    /// How many at most: 512 if it is 0 or more than that.
+    pub count: u32,
+}
+
+/// Which events are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Since {
+    /// The number of the first, which is the `next` of the answer before. Without it all that the node has kept; a number that is
+    /// not reached yet stands for the next event of all.
+    pub cursor: Option<u64>,
+    /// How many at most: 512 if it is 0 or more than that.
+    pub count: u32,
+    /// How long to wait for one if there is none yet, in milliseconds, 30 seconds at most.
+    pub wait_ms: u64,
+}
+
+/// What is to be logged from now on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Verbosity {
+    /// As the program understands it, which is usually as in `RUST_LOG`: `info,swarm=debug`.
+    pub directives: String,
+}
+
+impl Verbosity {
+    /// This is to be logged.
+    pub fn new(directives: impl Into<String>) -> Self {
+        Self { directives: directives.into() }
+    }
+}

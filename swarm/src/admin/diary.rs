@@ -1,0 +1,157 @@
+//! Owns the last events of a node, numbered, for operators who ask from where they stopped reading. Never grows: the oldest go.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use swarm_net::member::Gone;
+use swarm_net::time::Clock;
+use tokio::sync::Notify;
+
+use crate::admin::answer::{EventPage, EventRow, Happened};
+use crate::event::Event;
+
+/// How many events are kept: a node that takes over a few thousand workers is still told from its beginning, and less than 1 MB.
+const KEPT_MAX: usize = 4096;
+
+/// The last events of one node.
+#[derive(Debug, Default)]
+pub(super) struct Diary {
+    kept: Mutex<Kept>,
+    added: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The number of the next.
+    next: u64,
+    rows: VecDeque<EventRow>,
+}
+
+impl Diary {
+    /// Something happened.
+    pub(super) fn note(&self, event: Event) {
+        let mut kept = self.lock();
+        if kept.rows.len() == KEPT_MAX {
+            kept.rows.pop_front();
+        }
+        let number = kept.next;
+        kept.rows.push_back(EventRow { number, at_unix_ms: Clock::now().unix_ms, happened: happened(event) });
+        kept.next += 1;
+        drop(kept);
+        self.added.notify_waiters();
+    }
+
+    /// Waits until there is something from this number on.
+    pub(super) async fn until(&self, cursor: u64) {
+        loop {
+            // Made before the look, so that nothing that comes in between is missed.
+            let added = self.added.notified();
+            if self.lock().next > cursor {
+                return;
+            }
+            added.await;
+        }
+    }
+
+    /// The number of the next event.
+    pub(super) fn next(&self) -> u64 {
+        self.lock().next
+    }
+
+    /// So many of what is kept, from this number on.
+    pub(super) fn page(&self, cursor: Option<u64>, count: usize) -> EventPage {
+        let kept = self.lock();
+        let first = kept.next - kept.rows.len() as u64;
+        let cursor = cursor.unwrap_or(first).min(kept.next);
+        let missed = first.saturating_sub(cursor);
+        let skip = usize::try_from(cursor.max(first) - first).unwrap_or(usize::MAX);
+        let events: Vec<_> = kept.rows.iter().skip(skip).take(count).cloned().collect();
+        let next = events.last().map_or(cursor.max(first), |row| row.number + 1);
+        EventPage { events, next, missed }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An event as it is told.
+fn happened(event: Event) -> Happened {
+    match event {
+        Event::NodeUp(node) => Happened::NodeUp { node: node.to_string() },
+        Event::NodeLeaving(node) => Happened::NodeLeaving { node: node.to_string() },
+        Event::NodeDown(node, why) => Happened::NodeDown { node: node.to_string(), why: gone(why).to_owned() },
+        Event::QuorumGained => Happened::QuorumGained,
+        Event::QuorumLost => Happened::QuorumLost,
+        Event::Started(name, at) => {
+            Happened::Started { name: name.to_string(), kind: at.worker, epoch: at.epoch.to_string() }
+        }
+        Event::Moved { name, to } => Happened::Moved { name: name.to_string(), to: to.to_string() },
+        Event::FailedOver(name) => Happened::FailedOver { name: name.to_string() },
+        Event::Conflict(name) => Happened::Conflict { name: name.to_string() },
+        Event::Ended { name, why } => Happened::Ended { name: name.to_string(), why },
+        Event::Missed(count) => Happened::Missed { count },
+    }
+}
+
+fn gone(why: Gone) -> &'static str {
+    match why {
+        Gone::Left => "left",
+        Gone::Silent => "silent",
+        Gone::Refused => "refused",
+        Gone::Replaced => "replaced",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diary(count: u64) -> Diary {
+        let diary = Diary::default();
+        (0..count).for_each(|n| diary.note(Event::Missed(n)));
+        diary
+    }
+
+    fn numbers(page: &EventPage) -> Vec<u64> {
+        page.events.iter().map(|row| row.number).collect()
+    }
+
+    #[test]
+    fn each_page_goes_on_where_the_one_before_has_ended() {
+        let diary = diary(5);
+        let first = diary.page(None, 2);
+        assert_eq!((numbers(&first), first.next, first.missed), (vec![0, 1], 2, 0));
+        let rest = diary.page(Some(first.next), 100);
+        assert_eq!((numbers(&rest), rest.next, rest.missed), (vec![2, 3, 4], 5, 0));
+        let none = diary.page(Some(rest.next), 100);
+        assert_eq!((numbers(&none), none.next, none.missed), (vec![], 5, 0));
+    }
+
+    #[test]
+    fn what_is_kept_no_more_is_counted_as_missed() {
+        let diary = diary(KEPT_MAX as u64 + 10);
+        let page = diary.page(Some(3), 1);
+        assert_eq!((numbers(&page), page.next, page.missed), (vec![10], 11, 7));
+        assert_eq!(diary.page(None, 1).missed, 0, "nobody has asked for what is gone");
+    }
+
+    #[test]
+    fn who_asks_for_what_is_not_yet_is_told_where_the_next_will_be() {
+        let page = diary(3).page(Some(u64::MAX), 10);
+        assert_eq!((numbers(&page), page.next), (vec![], 3));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken_by_the_next() {
+        let diary = std::sync::Arc::new(diary(3));
+        let waiting = tokio::spawn({
+            let diary = diary.clone();
+            async move { diary.until(3).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        diary.note(Event::QuorumGained);
+        waiting.await.expect("it does not panic");
+    }
+}

@@ -1,0 +1,215 @@
+//! What operators see of a cluster and can do to it: a service of each node that wants one, on a Unix socket that only the
+//! node's own user (and the superuser) can reach. `swarmctl` speaks to it, and so can any program, by [`Client`].
+//!
+//! Any node answers for the whole cluster: it asks the others, and who does not answer within two seconds stands in the answer as
+//! silent. Nothing is counted and no clock is read for it while nobody asks; the one exception is that a node with
+//! [`Builder::admin`](crate::Builder::admin) keeps the times of those runs of handlers that are timed anyway.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use swarm::{Admin, Swarm};
+//!
+//! let swarm = Swarm::builder().cluster("bank").admin(Admin::default()).start().await?;
+//! println!("swarmctl --socket {} nodes", swarm.admin().expect("it was asked for"));
+//! # Ok(()) }
+//! ```
+//!
+//! # How it goes on being understood
+//!
+//! Messages are JSON, in frames of tarpc. Later versions only add: methods, fields (each of which has a default) and words
+//! (which older programs read as `Unknown`). The first words of both sides say their [`VERSION`] and the oldest that they
+//! still understand.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `ask`, `answer` | what is asked and answered, as data |
+//! | `service`, `codec` | the methods, and how they are written |
+//! | `socket`, `server` | where operators connect, and their connections |
+//! | `operator` | which question is answered by what |
+//! | `cluster`, `names`, `diary` | the answers: about nodes and the ring, about names, about what has happened |
+//! | `client` | the other side |
+
+mod answer;
+mod ask;
+mod client;
+mod cluster;
+mod codec;
+mod diary;
+mod names;
+mod operator;
+mod server;
+mod service;
+#[cfg(unix)]
+mod socket;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::catch_unwind;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+pub use answer::{
+    Code, EventPage, EventRow, Happened, KindRing, KindRow, Membership, Method, NodeRow, Nodes, Page, Reason, Refusal,
+    Ring, Row, Share, Status, Timer, Times, Unregistered, Welcome, Whereabouts, Worker,
+};
+pub use ask::{All, Filter, Hello, Named, OfNode, Since, Verbosity};
+pub use client::{Client, ClientError};
+
+use crate::error::StartError;
+use crate::runtime::Node;
+use crate::swarm::Swarm;
+use operator::{Logging, Operator};
+use server::{Door, serve};
+#[cfg(unix)]
+use socket::Socket;
+
+/// The version of the service that this crate speaks. It grows when something is added.
+pub const VERSION: u32 = 1;
+
+/// The oldest version that it still understands.
+pub const OLDEST: u32 = 1;
+
+/// Where the service for operators of a node is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// By a Unix socket.
+    Unix(PathBuf),
+    /// By TCP.
+    Tcp(SocketAddr),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => path.display().fmt(f),
+            Self::Tcp(addr) => addr.fmt(f),
+        }
+    }
+}
+
+/// How a node serves its operators: for [`Builder::admin`](crate::Builder::admin). The default is [`Admin::unix`] in the default
+/// directory, where `swarmctl` finds it.
+///
+/// Who can connect can do all that an operator can: see every name, unregister it, and drain nodes. So a Unix socket is open to
+/// its own user alone, and the superuser.
+#[derive(Clone, Default)]
+pub struct Admin {
+    at: At,
+    logging: Option<Logging>,
+}
+
+#[derive(Clone, Debug, Default)]
+enum At {
+    #[default]
+    Default,
+    Unix(PathBuf),
+    Tcp(SocketAddr),
+}
+
+impl Admin {
+    /// By a Unix socket at this path, which is made with the mode 0600. What a dead node has left there is replaced; a socket at
+    /// which somebody listens, and anything else, is an error of the node's start. It goes when the node does.
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self { at: At::Unix(path.into()), ..Self::default() }
+    }
+
+    /// By TCP, on a loopback address: **any user of this machine** can connect to it, for a cluster's secret is not asked for yet.
+    /// Where Unix sockets can be had, use [`Admin::unix`]. Port 0 is any free one. Addresses that other machines reach are an
+    /// error of the node's start.
+    pub fn tcp(addr: SocketAddr) -> Self {
+        Self { at: At::Tcp(addr), ..Self::default() }
+    }
+
+    /// Lets operators change what is logged: `change` gets what they write, such as `info,swarm=debug`, and says what is wrong
+    /// with it, if anything is. With `tracing-subscriber`, that is a `reload::Handle`.
+    #[must_use]
+    pub fn logging(mut self, change: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        self.logging = Some(Arc::new(change));
+        self
+    }
+
+    /// Where [`Admin::default`] makes sockets, and `swarmctl` looks for them: `$XDG_RUNTIME_DIR/swarm`, or `swarm-USER` in the
+    /// directory for temporary files. Each is called `CLUSTER-PORT.sock`.
+    #[cfg(unix)]
+    pub fn default_dir() -> PathBuf {
+        socket::default_dir()
+    }
+
+    /// Begins to serve the operators of a node, until it stops. Says where.
+    pub(crate) async fn open(self, node: &Arc<Node>, cluster: &str) -> Result<Endpoint, StartError> {
+        let port = node.transport().local_addr().port();
+        let opened = self.door(node, cluster, port).await;
+        let (door, endpoint) = opened.map_err(|error| StartError::Admin { problem: error.to_string() })?;
+        let operator = Operator::new(node.clone(), cluster, self.logging);
+        // Before anything can be asked, so that nothing is missed that happens after the node has started.
+        let events = node.subscribers.subscribe();
+        node.runtime().spawn(serve(node.clone(), door, operator, events));
+        tracing::info!(node = %node.id(), %endpoint, "operators can connect");
+        Ok(endpoint)
+    }
+
+    async fn door(&self, node: &Arc<Node>, cluster: &str, port: u16) -> io::Result<(Door, Endpoint)> {
+        if !has_io() {
+            let text = "the tokio runtime has no I/O driver: build it with `enable_io` or `enable_all`";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
+        match &self.at {
+            #[cfg(unix)]
+            At::Default => unix(socket::default_path(cluster, port)?, node).await,
+            #[cfg(unix)]
+            At::Unix(path) => unix(path.clone(), node).await,
+            #[cfg(not(unix))]
+            At::Default | At::Unix(_) => {
+                let text = "this system has no Unix sockets that tokio knows: use Admin::tcp";
+                Err(io::Error::new(io::ErrorKind::Unsupported, text))
+            }
+            At::Tcp(addr) if !addr.ip().is_loopback() => {
+                let text = format!(
+                    "{addr} can be reached by other machines, and operators are not asked for a secret yet: use a loopback address, \
+                     or a Unix socket, and reach it by ssh"
+                );
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+            }
+            At::Tcp(addr) => {
+                let listener = TcpListener::bind(addr).await?;
+                let endpoint = Endpoint::Tcp(listener.local_addr()?);
+                Ok((Door::Tcp(listener), endpoint))
+            }
+        }
+    }
+}
+
+/// Whether the runtime can wait for sockets. It only says so by a panic.
+fn has_io() -> bool {
+    #[cfg(unix)]
+    let probe = tokio::net::UnixDatagram::unbound;
+    #[cfg(not(unix))]
+    let probe = || std::net::UdpSocket::bind(("127.0.0.1", 0)).map(tokio::net::UdpSocket::from_std);
+    catch_unwind(probe).is_ok()
+}
+
+#[cfg(unix)]
+async fn unix(path: PathBuf, node: &Arc<Node>) -> io::Result<(Door, Endpoint)> {
+    use crate::worker::Host as _;
+
+    let socket = Socket::open(path, node.timers()).await?;
+    let endpoint = Endpoint::Unix(socket.path().to_owned());
+    Ok((Door::Unix(socket), endpoint))
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Swarm {
+    /// Where this node serves its operators, if it was told to by [`Builder::admin`](crate::Builder::admin).
+    pub fn admin(&self) -> Option<Endpoint> {
+        self.inner().admin.get().cloned()
+    }
+}

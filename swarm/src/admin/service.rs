@@ -1,0 +1,35 @@
+//! Owns the service that operators speak to, as tarpc makes it of this trait. Never loses a method or its one argument: later
+//! versions only add to them.
+
+use crate::admin::answer::{
+    EventPage, NodeRow, Nodes, Page, Refusal, Ring, Status, Unregistered, Welcome, Whereabouts, Worker,
+};
+use crate::admin::ask::{All, Filter, Hello, Named, OfNode, Since, Verbosity};
+
+#[tarpc::service]
+pub(crate) trait Admin {
+    /// Who are you, and what do you understand?
+    async fn hello(ask: Hello) -> Welcome;
+    /// How are you, and how is the cluster?
+    async fn status(ask: All) -> Result<Status, Refusal>;
+    /// Which nodes are there, and how are they?
+    async fn nodes(ask: All) -> Result<Nodes, Refusal>;
+    /// Who owns how much of the ring?
+    async fn ring(ask: All) -> Result<Ring, Refusal>;
+    /// Where is this name, and why?
+    async fn locate(ask: Named) -> Result<Whereabouts, Refusal>;
+    /// Which workers are there?
+    async fn list(ask: Filter) -> Result<Page, Refusal>;
+    /// What is known of this worker?
+    async fn describe(ask: Named) -> Result<Worker, Refusal>;
+    /// Move this node's workers to others, without leaving.
+    async fn drain(ask: OfNode) -> Result<NodeRow, Refusal>;
+    /// Let it take workers again.
+    async fn undrain(ask: OfNode) -> Result<NodeRow, Refusal>;
+    /// End this worker and free its name.
+    async fn unregister(ask: Named) -> Result<Unregistered, Refusal>;
+    /// What has happened?
+    async fn events_since(ask: Since) -> Result<EventPage, Refusal>;
+    /// Log this from now on.
+    async fn log(ask: Verbosity) -> Result<Verbosity, Refusal>;
+}

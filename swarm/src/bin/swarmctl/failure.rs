@@ -1,0 +1,80 @@
+//! Owns why the program did not do what it was asked to, and the status that it ends with.
+
+use std::io;
+
+use swarm::admin::{ClientError, Code};
+
+use crate::words::plain;
+
+/// What the statuses mean, for `--help`.
+pub(crate) const STATUSES: &str = "\
+Exit status:
+  0  done
+  1  not found, or refused: the text says why
+  2  wrong usage, or it is not clear which node is meant
+  3  no node can be reached
+  4  a node was reached, and did not answer in time";
+
+/// Why it was not done.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A node has answered that it does not do it, or what was waited for has not come.
+    Refused(Code, String),
+    /// It is not clear what was meant.
+    Usage(String),
+    /// Nobody could be reached.
+    Unreachable(String),
+    /// There was no answer.
+    Silent(String),
+    /// The answer could not be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// The program's exit status.
+    pub(crate) fn status(&self) -> u8 {
+        match self {
+            Self::Refused(..) | Self::Output(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable(_) => 3,
+            Self::Silent(_) => 4,
+        }
+    }
+
+    /// What is said about it.
+    pub(crate) fn told(&self, json: bool) -> String {
+        let (code, text) = match self {
+            Self::Refused(code, text) => (serde_json::json!(code), text.clone()),
+            Self::Usage(text) => ("usage".into(), text.clone()),
+            Self::Unreachable(text) => ("unreachable".into(), text.clone()),
+            Self::Silent(text) => ("timeout".into(), text.clone()),
+            Self::Output(error) => ("output".into(), error.to_string()),
+        };
+        if json {
+            serde_json::json!({ "error": { "code": code, "text": text } }).to_string()
+        } else {
+            // The text may hold names that anybody has given, but its lines are this program's.
+            format!("swarmctl: {}", text.split('\n').map(plain).collect::<Vec<_>>().join("\n"))
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let text = error.to_string();
+        match error {
+            ClientError::Refused(refusal) if refusal.code == Code::Timeout => Self::Silent(text),
+            ClientError::Refused(refusal) => Self::Refused(refusal.code, text),
+            ClientError::Unreachable { .. } | ClientError::Foreign { .. } => Self::Unreachable(text),
+            ClientError::Late(_) | ClientError::Lost(_) => Self::Silent(text),
+            // The error is non-exhaustive, since the client is for other programs, too.
+            _ => Self::Silent(text),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}

@@ -1,0 +1,144 @@
+//! Owns what each command does: what it asks, and how it shows the answer.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use clap::CommandFactory;
+use serde::Serialize;
+use swarm::admin::{Client, Code, Filter, NodeRow, Row, Since};
+
+use crate::failure::Failure;
+use crate::options::{Command, Drain, Events, Ls, Options};
+use crate::page;
+use crate::reach::reach;
+use crate::words::plain;
+
+/// How often it is looked whether a node is drained.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long a node keeps who waits for events, before it is asked again.
+const EVENTS_WAIT_MS: u64 = 20_000;
+
+/// Does what the command line says.
+pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
+    if let Command::Completions { shell } = options.command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Options::command(), "swarmctl", &mut script);
+        return Ok(io::stdout().write_all(&script)?);
+    }
+    let (client, json) = (reach(options).await?, options.json);
+    match &options.command {
+        Command::Status => show(&client.status().await?, json, page::status),
+        Command::Nodes => show(&client.nodes().await?, json, page::nodes),
+        Command::Ring => show(&client.ring().await?, json, page::ring),
+        Command::Ls(ls) => list(&client, ls, json).await,
+        Command::Whereis { name } => show(&client.locate(name).await?, json, page::whereabouts),
+        Command::Describe { name } => show(&client.describe(name).await?, json, page::worker),
+        Command::Unregister { name } => show(&client.unregister(name).await?, json, |gone| {
+            format!("{} is unregistered; it was on {}\n", plain(&gone.name), plain(&gone.node))
+        }),
+        Command::Drain(drain) => self::drain(&client, drain, json).await,
+        Command::Undrain { node } => show(&client.undrain(node).await?, json, page::drained),
+        Command::Events(events) => follow(&client, events, json).await,
+        Command::Log { directives } => show(&client.log(directives).await?, json, |now| {
+            format!("the node logs {} from now on\n", plain(&now.directives))
+        }),
+        Command::Completions { .. } => Ok(()),
+    }
+}
+
+fn show<T: Serialize>(answer: &T, json: bool, page: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+    let text = if json { as_json(answer)? } else { page(answer) };
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+fn as_json<T: Serialize>(answer: &T) -> io::Result<String> {
+    Ok(serde_json::to_string(answer)? + "\n")
+}
+
+async fn list(client: &Client, ls: &Ls, json: bool) -> Result<(), Failure> {
+    let mut filter = Filter::default();
+    filter.kind.clone_from(&ls.kind);
+    filter.node.clone_from(&ls.node);
+    filter.prefix.clone_from(&ls.prefix);
+    if let Some(group) = &ls.group {
+        let (name, key) = group.split_once(':').unwrap_or((group, ""));
+        (filter.group, filter.group_key) = (Some(name.to_owned()), key.to_owned());
+    }
+    let (mut left, mut rows) = (ls.limit.unwrap_or(usize::MAX), Vec::<Row>::new());
+    while left > 0 {
+        filter.count = u32::try_from(left).unwrap_or(0);
+        let mut page = client.list(&filter).await?;
+        page.workers.truncate(left);
+        left -= page.workers.len();
+        if json {
+            // As they come: a list may be longer than what one wants to hold.
+            let lines: String = page.workers.iter().map(as_json).collect::<io::Result<_>>()?;
+            io::stdout().write_all(lines.as_bytes())?;
+        } else {
+            rows.append(&mut page.workers);
+        }
+        filter.after = page.next;
+        if filter.after.is_none() {
+            break;
+        }
+    }
+    if json { Ok(()) } else { Ok(io::stdout().write_all(page::workers(&rows).as_bytes())?) }
+}
+
+async fn drain(client: &Client, drain: &Drain, json: bool) -> Result<(), Failure> {
+    let mut node = client.drain(&drain.node).await?;
+    if !drain.wait {
+        return show(&node, json, page::drained);
+    }
+    let end = Instant::now() + drain.within;
+    while !is_empty(&node) {
+        if Instant::now() >= end {
+            let NodeRow { node, workers, bound, .. } = &node;
+            let text = format!(
+                "{node} still has {} workers that are to move, after {:?}. They go on moving, unless no other node knows their type: \
+                 `swarmctl ls --node {node}` lists them, and `swarmctl whereis NAME` says why one is there",
+                workers.saturating_sub(*bound),
+                drain.within
+            );
+            return Err(Failure::Refused(Code::Timeout, text));
+        }
+        tokio::time::sleep(LOOK).await;
+        let nodes = client.nodes().await?.nodes;
+        let Some(now) = nodes.into_iter().find(|row| row.node == node.node) else {
+            return Err(Failure::Refused(Code::NotFound, format!("{} is no member any more", node.node)));
+        };
+        node = now;
+    }
+    show(&node, json, page::drained)
+}
+
+/// Whether all have gone that can.
+fn is_empty(node: &NodeRow) -> bool {
+    node.answered && node.owns == 0 && node.workers <= node.bound
+}
+
+async fn follow(client: &Client, events: &Events, json: bool) -> Result<(), Failure> {
+    let mut since = Since::default();
+    since.cursor = events.since;
+    loop {
+        let page = client.events_since(&since).await?;
+        let mut text = String::new();
+        if page.missed > 0 && !json {
+            text.push_str(&format!("(the node has kept {} earlier events no more)\n", page.missed));
+        }
+        for row in &page.events {
+            text.push_str(&if json { as_json(row)? } else { page::event(row) });
+        }
+        let mut out = io::stdout();
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        let all = page.events.is_empty();
+        since.cursor = Some(page.next);
+        if all && !events.follow {
+            return Ok(());
+        }
+        // What is kept comes first, at once; only then it is worth waiting.
+        since.wait_ms = if all { EVENTS_WAIT_MS } else { 0 };
+    }
+}

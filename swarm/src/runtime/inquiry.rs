@@ -1,0 +1,260 @@
+//! Owns what a node can be asked about itself, and told to do, by another node whose operator wants to know, and what it
+//! answers. Nothing of it is on the way of a call, and nothing is counted for it.
+//!
+//! It travels as a survey of those nodes, so it ends with them and with its time, and is asked again after a lost connection.
+
+use std::collections::BTreeMap;
+#[cfg(feature = "admin")]
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rkyv::rancor::Error;
+use rkyv::{Archive, Deserialize, Serialize};
+use swarm_net::node::NodeId;
+
+use crate::directory::GroupKey;
+use crate::epoch::Epoch;
+use crate::name::Name;
+use crate::runtime::Node;
+use crate::runtime::survey::Findings;
+use crate::stats::Stats;
+use crate::worker::times::Told;
+use crate::worker::{AnyCell, KindId, Phase};
+
+/// A question to one node about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) enum Inquiry {
+    /// What are you, and how are you?
+    Node,
+    /// What do you know of this worker, which you host?
+    Worker(Name),
+    /// Give your share of the ring away, or take it again; and then, how are you?
+    Drain(bool),
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) enum Facts {
+    /// Of the node.
+    Node(Box<NodeFacts>),
+    /// Of a worker; `None` if it is not here.
+    Worker(Option<Box<WorkerFacts>>),
+}
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) struct NodeFacts {
+    /// The version of Swarm that it was built with.
+    pub(crate) version: String,
+    /// The number of its process.
+    pub(crate) pid: u32,
+    /// For how long it has been there, in milliseconds.
+    pub(crate) up_ms: u64,
+    /// It has given its share of the ring away.
+    pub(crate) drained: bool,
+    /// How many of its workers stay whatever the ring says: they want to, or are instances.
+    pub(crate) bound: u64,
+    /// The worker types that it knows.
+    pub(crate) kinds: Vec<KindFacts>,
+    /// Its figures.
+    pub(crate) stats: Stats,
+}
+
+/// What a node says of a worker type.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) struct KindFacts {
+    /// Its identity on the wire.
+    pub(crate) kind: KindId,
+    /// Its name on the wire.
+    pub(crate) name: String,
+    /// Which version of its init arguments this node has.
+    pub(crate) schema: u32,
+    /// How many workers of it are here.
+    pub(crate) workers: u64,
+}
+
+/// What a node says of a worker that it hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) struct WorkerFacts {
+    /// The epoch of its activation.
+    pub(crate) epoch: Epoch,
+    /// How far it is in its life, in a word.
+    pub(crate) state: String,
+    /// A message is in hand.
+    pub(crate) busy: bool,
+    /// It wants to stay.
+    pub(crate) pinned: bool,
+    /// It is an instance that nothing can start again.
+    pub(crate) local: bool,
+    /// How many messages wait.
+    pub(crate) queue: u64,
+    /// How often it has panicked since it came to this node.
+    pub(crate) panics: u32,
+    /// Its groups, as this node has indexed them.
+    pub(crate) groups: Vec<GroupKey>,
+    /// Its timers.
+    pub(crate) timers: Vec<TimerFacts>,
+    /// The methods of its type, as they have done on this node.
+    pub(crate) methods: Vec<MethodFacts>,
+}
+
+/// A timer of a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) struct TimerFacts {
+    /// Its number.
+    pub(crate) id: u64,
+    /// How long it has to go, in milliseconds.
+    pub(crate) due_in_ms: u64,
+    /// Its period, if it has one.
+    pub(crate) every_ms: Option<u64>,
+    /// The method that it calls.
+    pub(crate) method: String,
+}
+
+/// A method of a worker type.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) struct MethodFacts {
+    /// The wire name of its message.
+    pub(crate) name: String,
+    /// It has no answer.
+    pub(crate) cast: bool,
+    /// It runs where its message arrives.
+    pub(crate) quick: bool,
+    /// The runs that were timed, of all workers of the type, if the node keeps that.
+    pub(crate) times: Option<Told>,
+}
+
+/// How many timers of a worker are told.
+const TIMERS_TOLD_MAX: usize = 64;
+
+impl Node {
+    /// Answers another node's inquiry, or this node's own. On a thread of tokio's: to count workers takes as long as there
+    /// are many.
+    pub(super) fn answer_inquiry(self: &Arc<Self>, to: NodeId, number: u64, inquiry: Inquiry) {
+        let node = self.clone();
+        self.runtime().spawn(async move {
+            let facts = match inquiry {
+                Inquiry::Node => Facts::Node(Box::new(node.facts())),
+                Inquiry::Worker(name) => Facts::Worker(node.worker_facts(&name).map(Box::new)),
+                Inquiry::Drain(drained) => {
+                    node.set_drained(drained);
+                    Facts::Node(Box::new(node.facts()))
+                }
+            };
+            let bytes = rkyv::to_bytes::<Error>(&facts).map(|bytes| bytes.to_vec());
+            let bytes = bytes.inspect_err(|error| tracing::error!(%error, "facts could not be encoded"));
+            // They travel as the answer of nobody, so that no other answer is longer for it.
+            let replies = bytes.into_iter().map(|bytes| (Name::from(""), Ok(bytes))).collect();
+            node.findings(to, number, Findings { replies, last: true, ..Findings::default() });
+        });
+    }
+
+    fn facts(&self) -> NodeFacts {
+        let mut workers = BTreeMap::<KindId, u64>::new();
+        let mut bound = 0;
+        for cell in self.places.cells() {
+            *workers.entry(cell.kind()).or_default() += 1;
+            let glance = cell.glance();
+            bound += u64::from(glance.pinned || glance.local);
+        }
+        let kinds = self.kinds.iter().map(|entry| KindFacts {
+            kind: entry.kind,
+            name: entry.name.to_owned(),
+            schema: entry.args.low(),
+            workers: workers.get(&entry.kind).copied().unwrap_or_default(),
+        });
+        NodeFacts {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            up_ms: millis(self.up()),
+            drained: self.is_drained(),
+            bound,
+            kinds: kinds.collect(),
+            stats: self.stats(),
+        }
+    }
+
+    fn worker_facts(&self, name: &Name) -> Option<WorkerFacts> {
+        let cell = self.places.any_cell(name)?;
+        let glance = cell.glance();
+        Some(WorkerFacts {
+            epoch: cell.epoch(),
+            state: state(glance.phase, glance.halted).to_owned(),
+            busy: glance.busy,
+            pinned: glance.pinned,
+            local: glance.local,
+            queue: glance.queue as u64,
+            panics: glance.panics,
+            groups: self.groups.groups_of(name),
+            timers: self.timer_facts(&cell),
+            methods: self.method_facts(&cell),
+        })
+    }
+
+    fn timer_facts(&self, cell: &Arc<dyn AnyCell>) -> Vec<TimerFacts> {
+        let armed = cell.core().alarms().list(self.now());
+        let timer = |(id, due_in, every, method): (u64, _, Option<_>, u64)| TimerFacts {
+            id,
+            due_in_ms: millis(due_in),
+            every_ms: every.map(millis),
+            method: self.kinds.message_name(method),
+        };
+        armed.into_iter().take(TIMERS_TOLD_MAX).map(timer).collect()
+    }
+
+    fn method_facts(&self, cell: &Arc<dyn AnyCell>) -> Vec<MethodFacts> {
+        let (kind, paces) = (cell.kind(), &cell.core().home.paces);
+        let methods = self.kinds.get(kind).map(|entry| (entry.methods)()).unwrap_or_default();
+        let fact = |(row, method): (usize, crate::registration::MethodInfo)| {
+            let pace = paces.method(kind, row);
+            MethodFacts {
+                name: method.name.to_owned(),
+                cast: method.cast,
+                quick: pace.is_some_and(crate::worker::pace::Pace::is_quick),
+                times: pace.and_then(crate::worker::pace::Pace::times),
+            }
+        };
+        methods.into_iter().enumerate().map(fact).collect()
+    }
+}
+
+#[cfg(feature = "admin")]
+impl Node {
+    /// Asks these nodes, and gives what has come by `due`. Who is not in it did not answer, or is no member any more.
+    ///
+    /// # Errors
+    /// If nothing more is begun for users.
+    pub(crate) async fn inquire(
+        self: &Arc<Self>,
+        nodes: BTreeSet<NodeId>,
+        inquiry: Inquiry,
+        due: swarm_net::time::Instant,
+    ) -> Result<BTreeMap<NodeId, Facts>, crate::error::RegistryError> {
+        use crate::runtime::survey::Question;
+        use crate::worker::Payload;
+
+        let mut answers = self.ask_some(nodes, &Question::Inquire(inquiry), due)?;
+        let mut told = BTreeMap::new();
+        while let Some(Some((node, findings))) = self.within(due.since(self.now()), answers.next()).await {
+            let facts = findings.replies.into_iter().find_map(|(_, reply)| reply.ok());
+            let read = |bytes: Vec<u8>| crate::runtime::batch::read::<Facts>(&Payload::copy_of(&bytes));
+            told.extend(facts.and_then(read).map(|facts| (node, facts)));
+        }
+        Ok(told)
+    }
+}
+
+fn state(phase: Phase, halted: bool) -> &'static str {
+    match phase {
+        Phase::Starting => "starting",
+        Phase::Running if halted => "halted",
+        Phase::Running => "running",
+        Phase::Sealing => "sealing",
+        Phase::Sealed => "sealed",
+        Phase::Dead => "ended",
+    }
+}
+
+fn millis(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,115 @@
+//! Owns how long the runs of one method have taken that were timed anyway, in buckets. Never reads a clock itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The first bucket takes what is below this, in nanoseconds, as a power of two: reading a clock takes a tenth of it.
+const FIRST: u32 = 8;
+/// So many powers of two are told apart: up to 68 seconds.
+const OCTAVES: u32 = 28;
+/// So many buckets divide each, as a power of two: what is told is at most an eighth too much.
+const FINE: u32 = 3;
+const BUCKETS: usize = (OCTAVES as usize) << FINE;
+
+/// The times of one method: two kilobytes.
+#[derive(Debug)]
+pub(crate) struct Times {
+    counts: [AtomicU64; BUCKETS],
+    longest_ns: AtomicU64,
+}
+
+/// What is told of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub(crate) struct Told {
+    /// How many runs were timed.
+    pub(crate) count: u64,
+    /// Half of them took no longer, in nanoseconds.
+    pub(crate) p50_ns: u64,
+    /// Of a hundred, ninety-nine took no longer.
+    pub(crate) p99_ns: u64,
+    /// The longest.
+    pub(crate) max_ns: u64,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { counts: std::array::from_fn(|_| AtomicU64::new(0)), longest_ns: AtomicU64::new(0) }
+    }
+}
+
+impl Times {
+    /// A run took so long.
+    pub(crate) fn note(&self, took: Duration) {
+        let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.counts[bucket(ns)].fetch_add(1, Ordering::Relaxed);
+        self.longest_ns.fetch_max(ns, Ordering::Relaxed);
+    }
+
+    /// What they were like.
+    pub(crate) fn told(&self) -> Told {
+        let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+        let (count, max_ns) = (counts.iter().sum(), self.longest_ns.load(Ordering::Relaxed));
+        let rank = |percent: u64| {
+            let wanted = (u128::from(count) * u128::from(percent)).div_ceil(100);
+            let mut sum = 0;
+            let reached = counts.iter().position(|count| {
+                sum += u128::from(*count);
+                sum >= wanted
+            });
+            // What is in the last bucket may be longer than its end.
+            reached.filter(|at| *at + 1 < BUCKETS).map_or(max_ns, |at| end_ns(at).min(max_ns))
+        };
+        Told { count, p50_ns: rank(50), p99_ns: rank(99), max_ns }
+    }
+}
+
+/// The bucket of a span.
+fn bucket(ns: u64) -> usize {
+    let Some(octave) = (ns | 1).ilog2().checked_sub(FIRST) else { return 0 };
+    let fine = (ns >> (octave + FIRST - FINE)) & ((1 << FINE) - 1);
+    ((u64::from(octave) << FINE | fine) as usize).min(BUCKETS - 1)
+}
+
+/// Where a bucket ends.
+fn end_ns(bucket: usize) -> u64 {
+    let (octave, fine) = (bucket as u64 >> FINE, bucket as u64 & ((1 << FINE) - 1));
+    let step = 1 << (octave + u64::from(FIRST - FINE));
+    ((1 << FINE) + fine + 1) * step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_never_too_little_and_an_eighth_too_much_at_most() {
+        for exponent in FIRST..FIRST + OCTAVES - 1 {
+            for ns in [1_u64 << exponent, (1 << exponent) + 1, (3 << exponent) / 2, (2 << exponent) - 1] {
+                let end = end_ns(bucket(ns));
+                assert!(ns < end && end <= ns + ns / 8 + 1, "{ns} is told as {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn ranks_are_those_of_the_runs() {
+        let times = Times::default();
+        assert_eq!(times.told(), Told::default());
+        for _ in 0..98 {
+            times.note(Duration::from_micros(10));
+        }
+        times.note(Duration::from_millis(5));
+        times.note(Duration::from_secs(500));
+        let told = times.told();
+        assert_eq!((told.count, told.max_ns), (100, 500_000_000_000));
+        assert!((10_000..11_250).contains(&told.p50_ns), "{told:?}");
+        assert!((5_000_000..5_625_000).contains(&told.p99_ns), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_beyond_the_last_bucket_is_told_as_the_longest() {
+        let times = Times::default();
+        times.note(Duration::MAX);
+        assert_eq!(times.told(), Told { count: 1, p50_ns: u64::MAX, p99_ns: u64::MAX, max_ns: u64::MAX });
+    }
+}

@@ -1,0 +1,6 @@
+//! `swarmctl` as people and scripts start it: as a process, against nodes of this one.
+#![cfg(unix)]
+
+mod commands;
+mod fixture;
+mod statuses;
