@@ -55,7 +55,7 @@ impl Node {
         }
         let whoms: Vec<_> = groups.iter().cloned().map(Whom::Group).collect();
         self.groups.set(&name, groups);
-        let recall = self.recall_pledges(&whoms);
+        let mut recall = self.recall_pledges(&whoms);
         let indexed = Input::Cell(name, epoch, Happened::Indexed { turn });
         if recall.is_over() {
             return self.report(indexed);
@@ -99,7 +99,7 @@ impl Node {
         self.move_in(&name, &cell, source);
         let whoms: Vec<_> = groups.iter().cloned().map(Whom::Group).chain([Whom::Kind(spec.class.kind.0)]).collect();
         self.groups.set(&name, groups);
-        let recall = self.recall_pledges(&whoms);
+        let mut recall = self.recall_pledges(&whoms);
         if spec.class.local && recall.is_over() {
             // The instance came as it is: there is nothing to boot it from, and nothing to boot.
             self.started(&name, &cell, false);

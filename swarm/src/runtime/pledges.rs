@@ -25,7 +25,7 @@ use std::time::Duration;
 use rkyv::rancor::Error;
 use swarm_net::node::NodeId;
 use swarm_net::time::{Clock, Instant};
-use tokio::sync::watch;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::call::frame::{answer_head, kind, word};
 use crate::hash::HashMap;
@@ -58,8 +58,9 @@ struct Given {
 #[derive(Default)]
 struct Holders {
     nodes: BTreeMap<NodeId, Pledge>,
-    /// While a recall is open. Dropped at its end, which is what waiting ends by.
-    recall: Option<watch::Sender<()>>,
+    /// Who waits, while a recall is open. Dropped at its end, in order, which is what waiting ends by. (Those who wait for a watch
+    /// are woken in no order, and a simulation has to repeat itself.)
+    recall: Option<Vec<oneshot::Sender<()>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,18 +74,20 @@ enum Pledge {
 }
 
 /// The wait until all who held a pledge know that it is over.
-pub(crate) struct Recall(Vec<watch::Receiver<()>>);
+pub(crate) struct Recall(Vec<oneshot::Receiver<()>>);
 
 impl Recall {
     /// There is nobody to wait for.
-    pub(crate) fn is_over(&self) -> bool {
-        self.0.iter().all(|open| open.has_changed().is_err())
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.0.retain_mut(|open| open.try_recv() == Err(TryRecvError::Empty));
+        self.0.is_empty()
     }
 
     async fn over(&mut self) {
-        for open in &mut self.0 {
+        while let Some(open) = self.0.last_mut() {
             // Nothing is ever sent: it ends when its sender is dropped.
-            while open.changed().await.is_ok() {}
+            let _ = open.await;
+            self.0.pop();
         }
     }
 }
@@ -198,7 +201,7 @@ impl Given {
         self.groups.get(whom)?.nodes.get(&holder).copied()
     }
 
-    fn recall(&mut self, whom: &Whom, send: &mut impl FnMut(NodeId, u64, &Whom)) -> Option<watch::Receiver<()>> {
+    fn recall(&mut self, whom: &Whom, send: &mut impl FnMut(NodeId, u64, &Whom)) -> Option<oneshot::Receiver<()>> {
         let Self { recalls, groups, counts, reminded: _ } = self;
         let Entry::Occupied(mut entry) = groups.entry(whom.clone()) else { return None };
         let Holders { nodes, recall } = entry.get_mut();
@@ -219,7 +222,11 @@ impl Given {
             entry.remove();
             return None;
         }
-        Some(recall.get_or_insert_with(|| watch::Sender::new(())).subscribe())
+        let (ends, over) = oneshot::channel();
+        let waiting = recall.get_or_insert_default();
+        waiting.retain(|gone| !gone.is_closed());
+        waiting.push(ends);
+        Some(over)
     }
 
     fn recall_all(&mut self, holder: NodeId, send: impl FnOnce(u64, &Whom)) {
@@ -227,7 +234,7 @@ impl Given {
         for holders in self.groups.values_mut() {
             if let Some(pledge @ Pledge::Given) = holders.nodes.get_mut(&holder) {
                 *pledge = Pledge::Recalled(self.recalls + 1);
-                holders.recall.get_or_insert_with(|| watch::Sender::new(()));
+                holders.recall.get_or_insert_default();
                 any = true;
             }
         }

@@ -44,7 +44,7 @@ pub(crate) enum Keeps {
     /// They are not.
     #[default]
     Nothing,
-    /// They are, at the price of two more counters a timed run.
+    /// They are, at the price of one more counter a timed run.
     #[cfg_attr(not(any(test, feature = "admin")), expect(dead_code, reason = "only operators ask"))]
     Times,
 }

@@ -196,7 +196,7 @@ pub(crate) fn event(row: &EventRow) -> String {
         Happened::Ended { name, why } => format!("{name} has ended: {why}"),
         Happened::Missed { count } => format!("(the node has missed {count} events)"),
         // What a later node tells.
-        _ => "(something that this program is too old to know)".to_owned(),
+        Happened::Unknown | _ => "(something that this program is too old to know)".to_owned(),
     };
     format!("{:>6}  {}  {}\n", row.number, clock(row.at_unix_ms), plain(&text))
 }

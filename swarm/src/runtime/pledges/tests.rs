@@ -31,11 +31,11 @@ fn whoever_comes_waits_for_all_who_hold_a_pledge() {
         pledge(&pledges, &here, node(1)) && pledge(&pledges, &here, node(2)) && pledge(&pledges, &group(2), node(3))
     );
     let mut told = BTreeMap::new();
-    let first = pledges.recall([&here], |holder, number, _| {
+    let mut first = pledges.recall([&here], |holder, number, _| {
         told.insert(holder, number);
     });
     assert_eq!(told.keys().copied().collect::<Vec<_>>(), [node(1), node(2)]);
-    let second = pledges.recall([&here], |_, _, _| panic!("they were told"));
+    let mut second = pledges.recall([&here], |_, _, _| panic!("they were told"));
     assert!(!pledge(&pledges, &here, node(1)), "not before the recall is over");
     pledges.known(node(1), told[&node(1)], &here);
     assert!(!first.is_over() && !second.is_over());
@@ -63,7 +63,7 @@ fn who_comes_between_the_note_and_the_pledge_prevents_it() {
 fn nobody_waits_for_a_node_that_is_gone_and_who_may_not_have_heard_is_told_again() {
     let (pledges, here) = (Pledges::default(), group(1));
     assert!(pledge(&pledges, &here, node(1)) && pledge(&pledges, &here, node(2)));
-    let recall = pledges.recall([&here], quiet);
+    let mut recall = pledges.recall([&here], quiet);
     let mut told = Vec::new();
     pledges.remind(|holder| holder == node(2), |holder, number, whom| told.push((holder, number, whom.clone())));
     let [(holder, number, whom)] = &told[..] else { panic!("{told:?}") };
@@ -102,7 +102,7 @@ fn a_node_that_holds_too_many_gives_all_of_them_back_at_once() {
     }
     let [(number, Whom::Everyone)] = told[..] else { panic!("one frame tells it: {told:?}") };
     assert!(pledge(&pledges, &group(PLEDGES_MAX), node(2)), "the limit is each node's own");
-    let recall = pledges.recall([&group(5)], |_, _, _| panic!("it was told"));
+    let mut recall = pledges.recall([&group(5)], |_, _, _| panic!("it was told"));
     assert!(!recall.is_over());
     pledges.known(node(1), number, &Whom::Everyone);
     assert!(recall.is_over());
@@ -224,7 +224,7 @@ impl Pair {
     }
 
     fn acknowledge(&mut self) {
-        for (key, recall) in std::mem::take(&mut self.coming) {
+        for (key, mut recall) in std::mem::take(&mut self.coming) {
             if recall.is_over() {
                 *self.members.entry(key).or_default() += 1;
             } else {
