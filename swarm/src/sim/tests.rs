@@ -11,9 +11,11 @@ use crate::placement::Placement;
 
 #[test]
 fn a_seed_gives_the_same_run_byte_for_byte() {
-    let options = Options { trace: true, requests: 60, ..Options::default() };
-    for seed in 0..8 {
-        let (first, second) = (run(seed, &options), run(seed, &options));
+    let few = Options { trace: true, requests: 60, ..Options::default() };
+    let usual = Options { trace: true, ..Options::default() };
+    // 65, 2049: several starts waited for the end of one recall, and were woken in no order.
+    for (seed, options) in (0..8).map(|seed| (seed, &few)).chain([(65, &usual), (2049, &usual)]) {
+        let (first, second) = (run(seed, options), run(seed, options));
         let differ = first.trace.iter().zip(&second.trace).find(|(a, b)| a != b);
         assert_eq!(differ, None, "seed {seed}");
         assert_eq!((first.fingerprint, first.trace.len()), (second.fingerprint, second.trace.len()), "seed {seed}");
