@@ -66,6 +66,7 @@ async fn where_a_name_is_comes_with_the_reason() {
         RockClient::register(format!("rock/{i}"), ()).on(&one).await.expect("the name is free");
     }
     let other = builder("answers-why", &[&one]).worker::<Rare>().start().await.expect("a node");
+    until("both know both", &one, async || one.nodes().len() == 2 && other.nodes().len() == 2).await;
     for i in 0..20 {
         RareClient::register(format!("rare/{i}"), ()).on(&one).await.expect("the other node starts it");
     }
