@@ -1,0 +1,5 @@
+//! The fuzz targets by name. CONTRIBUTING.md says how they are run.
+
+mod targets;
+
+pub use targets::{TARGETS, Target, run};
