@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use swarm::message::{Checked, decode, encode};
-use swarm::prelude::*;
 use swarm::worker::Payload;
 use swarm::{Message, Wire, fuzz};
 
@@ -33,16 +32,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "worker", run: worker, seeds: worker_seeds },
     Target { name: "config", run: fuzz::config, seeds: fuzz::config_seeds },
 ];
-
-/// Does what this target does with an input.
-///
-/// # Panics
-///
-/// If the input breaks something, or there is no such target.
-pub fn run(name: &str, bytes: &[u8]) {
-    let target = TARGETS.iter().find(|target| target.name == name).expect("a target of this name is listed");
-    (target.run)(bytes);
-}
 
 /// What a library has: some of everything that messages may be made of.
 #[swarm::message]
