@@ -14,13 +14,6 @@ use targets::{TARGETS, Target};
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
-/// What a target has in use for itself, whatever the input is: buffers to read into, directories, a membership.
-const BYTES_ALWAYS: usize = 8 << 20;
-
-/// So many bytes an input may take for each of its own. The targets hold several forms of it at once, and repeat parts of it
-/// to make long frames; what none may do is take memory for what is only announced.
-const BYTES_A_BYTE: usize = 1 << 10;
-
 fn corpus(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
 }
@@ -66,7 +59,8 @@ fn replay(target: &Target, what: &str, bytes: &[u8]) {
     (target.run)(bytes);
     let most = ALLOCATED.peak_usage().saturating_sub(before);
     println!("{}: took {most} bytes of memory", target.name);
-    let limit = BYTES_ALWAYS + BYTES_A_BYTE * bytes.len();
+    let (always, for_each_byte) = target.room;
+    let limit = always + for_each_byte * bytes.len();
     assert!(most <= limit, "{what} of `{}` takes {most} bytes of memory, above {limit}", target.name);
 }
 

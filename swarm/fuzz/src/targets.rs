@@ -15,22 +15,37 @@ pub struct Target {
     pub name: &'static str,
     pub run: fn(&[u8]),
     pub seeds: fn() -> Vec<Vec<u8>>,
+    /// How many bytes of memory it may take whatever the input is, and how many for each byte of the input. What is only
+    /// announced counts for nothing.
+    pub room: (usize, usize),
 }
+
+/// What is decoded stands in memory as it came, as it is, and as it is written again.
+const DECODED: (usize, usize) = (32 << 10, 32);
+
+/// Beside that there are the machines that hear it.
+const HEARD: (usize, usize) = (128 << 10, 64);
+
+/// Beside that there is the buffer that connections read into.
+const READ: (usize, usize) = (512 << 10, 64);
+
+/// Long frames are made by repetition.
+const REPEATED: (usize, usize) = (512 << 10, 512);
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
-    Target { name: "udp_packet", run: fuzz::udp_packet, seeds: fuzz::udp_packet_seeds },
-    Target { name: "gossip", run: fuzz::gossip, seeds: fuzz::gossip_seeds },
-    Target { name: "frames", run: fuzz::frames, seeds: fuzz::frames_seeds },
-    Target { name: "connection", run: fuzz::connection, seeds: fuzz::connection_seeds },
-    Target { name: "greeting", run: fuzz::greeting, seeds: fuzz::greeting_seeds },
-    Target { name: "call", run: call, seeds: call_seeds },
-    Target { name: "directory", run: fuzz::directory, seeds: fuzz::directory_seeds },
-    Target { name: "requests", run: fuzz::requests, seeds: fuzz::requests_seeds },
-    Target { name: "surveys", run: fuzz::surveys, seeds: fuzz::surveys_seeds },
-    Target { name: "words", run: fuzz::words, seeds: fuzz::words_seeds },
-    Target { name: "worker", run: worker, seeds: worker_seeds },
-    Target { name: "config", run: fuzz::config, seeds: fuzz::config_seeds },
+    Target { name: "udp_packet", run: fuzz::udp_packet, seeds: fuzz::udp_packet_seeds, room: DECODED },
+    Target { name: "gossip", run: fuzz::gossip, seeds: fuzz::gossip_seeds, room: HEARD },
+    Target { name: "frames", run: fuzz::frames, seeds: fuzz::frames_seeds, room: REPEATED },
+    Target { name: "connection", run: fuzz::connection, seeds: fuzz::connection_seeds, room: READ },
+    Target { name: "greeting", run: fuzz::greeting, seeds: fuzz::greeting_seeds, room: DECODED },
+    Target { name: "call", run: call, seeds: call_seeds, room: DECODED },
+    Target { name: "directory", run: fuzz::directory, seeds: fuzz::directory_seeds, room: HEARD },
+    Target { name: "requests", run: fuzz::requests, seeds: fuzz::requests_seeds, room: HEARD },
+    Target { name: "surveys", run: fuzz::surveys, seeds: fuzz::surveys_seeds, room: DECODED },
+    Target { name: "words", run: fuzz::words, seeds: fuzz::words_seeds, room: DECODED },
+    Target { name: "worker", run: worker, seeds: worker_seeds, room: DECODED },
+    Target { name: "config", run: fuzz::config, seeds: fuzz::config_seeds, room: HEARD },
 ];
 
 /// What a library has: some of everything that messages may be made of.

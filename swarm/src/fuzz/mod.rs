@@ -50,7 +50,7 @@ pub fn requests(bytes: &[u8]) {
 
 /// Inputs of [`requests`].
 pub fn requests_seeds() -> Vec<Vec<u8>> {
-    let asks = vec![
+    let asks: Vec<(u64, Name, Ask)> = vec![
         (1, Name::from("acct/42"), Ask::Register(cluster::spec())),
         (2, Name::from("a name that is longer than what stands in the value"), Ask::WhereisOrRegister(cluster::spec())),
         (3, Name::from("x"), Ask::Join { group: group(), kind: Some(cluster::KIND) }),
@@ -58,7 +58,7 @@ pub fn requests_seeds() -> Vec<Vec<u8>> {
         (5, Name::from("x"), Ask::Unregister),
         (6, Name::from("x"), Ask::Whereis),
     ];
-    let answers = vec![
+    let answers: Vec<(u64, Answer)> = vec![
         (1, Answer::Registered(location())),
         (2, Answer::AlreadyRegistered(location())),
         (3, Answer::InitFailed(node(1), "it has failed for this reason".into())),
@@ -250,4 +250,29 @@ fn group() -> GroupKey {
 
 fn error() -> CallError {
     CallError::NodeDown { name: "acct/42".into(), node: node(1), executed: Executed::Maybe }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A seed that is refused at the door begins nothing.
+    #[test]
+    fn seeds_are_what_they_are_meant_for() {
+        let tail = |seeds: &[Vec<u8>], i: usize| seeds[i][1..].to_vec();
+        let (words, surveys, requests) = (words_seeds(), surveys_seeds(), requests_seeds());
+        assert!(back::<(Name, NodeId)>(&tail(&words, 0)).is_some());
+        assert!(back::<Whom>(&tail(&words, 1)).is_some());
+        assert!(back::<(Name, Epoch, u64)>(&tail(&words, 2)).is_some());
+        assert!(Bundle::decode(&Payload::copy_of(&tail(&words, 3))).is_ok());
+        assert!(back::<CallError>(&tail(&words, 4)).is_some());
+        assert!(back::<Question>(&tail(&surveys, 0)).is_some());
+        assert!(back::<Question>(&tail(&surveys, 1)).is_some());
+        assert!(back::<Findings>(&tail(&surveys, 2)).is_some());
+        assert!(back::<Vec<(u64, Name, Ask)>>(&tail(&requests, 0)).is_some_and(|asks| asks.len() == 6));
+        assert!(back::<Vec<(u64, Answer)>>(&tail(&requests, 1)).is_some_and(|answers| answers.len() == 7));
+        let messages: usize =
+            directory_seeds().iter().filter_map(|seed| back::<Vec<(u16, Message)>>(seed)).map(|all| all.len()).sum();
+        assert!(messages > 8, "{messages} sorts of messages");
+    }
 }

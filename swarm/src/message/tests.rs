@@ -82,7 +82,8 @@ fn a_map_whose_nodes_are_chained_without_end_is_refused() {
     for nodes in [0, 1, 100] {
         assert_eq!(decode::<BTreeMap<u8, u8>>(&chained_map(nodes)), Ok(BTreeMap::from([(0, 0)])), "{nodes} nodes");
     }
-    let text = decode::<BTreeMap<u8, u8>>(&chained_map(100_000)).expect_err("no stack holds it").to_string();
-    assert!(text.contains("subtree depth"), "{text}");
+    for nodes in [200, 100_000] {
+        assert!(decode::<BTreeMap<u8, u8>>(&chained_map(nodes)).is_err(), "{nodes} nodes");
+    }
     assert!(crate::runtime::batch::read::<BTreeMap<u8, u8>>(&chained_map(100_000)).is_none());
 }
