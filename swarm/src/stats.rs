@@ -44,6 +44,8 @@ pub struct Stats {
     pub demotions: u64,
     /// How often this node has lost its quorum ([`Placement::Quorum`](crate::Placement::Quorum)).
     pub quorums_lost: u64,
+    /// Frames of members that could not be read and were dropped: of another version, damaged, or hostile.
+    pub malformed: u64,
     /// Calls that wait for an answer from another node.
     pub calls_open: u64,
     /// Requests to the directory that wait for an answer.
@@ -79,4 +81,5 @@ pub(crate) struct Counters {
     pub(crate) promotions: Count,
     pub(crate) demotions: Count,
     pub(crate) quorums_lost: Count,
+    pub(crate) malformed: Count,
 }

@@ -224,7 +224,9 @@ impl Node {
         // Encoding a large state takes milliseconds: not on the I/O thread.
         self.runtime().spawn(async move {
             let _served = served;
-            let Some((name, epoch, at)) = batch::read::<(Name, Epoch, u64)>(&ask) else { return };
+            let Some((name, epoch, at)) = batch::read::<(Name, Epoch, u64)>(&ask) else {
+                return node.could_not_read(to, "a question for a piece of a state");
+            };
             let state = node.outgoing.get(&name, epoch, || {
                 node.places.cell(&name, epoch).and_then(|cell| cell.bundle()).map(|bundle| bundle.encode())
             });

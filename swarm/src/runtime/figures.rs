@@ -47,6 +47,7 @@ impl Node {
             promotions: counters.promotions.get(),
             demotions: counters.demotions.get(),
             quorums_lost: counters.quorums_lost.get(),
+            malformed: counters.malformed.get(),
             calls_open: self.pending.len() as u64,
             requests_open: gauge(&self.gauges.requests),
         }

@@ -3,6 +3,7 @@
 
 mod answering;
 pub(crate) mod batch;
+mod complaints;
 mod control;
 mod crews;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
