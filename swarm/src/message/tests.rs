@@ -82,7 +82,7 @@ fn a_map_whose_nodes_are_chained_without_end_is_refused() {
     for nodes in [0, 1, 100] {
         assert_eq!(decode::<BTreeMap<u8, u8>>(&chained_map(nodes)), Ok(BTreeMap::from([(0, 0)])), "{nodes} nodes");
     }
-    for nodes in [200, 100_000] {
+    for nodes in [100_000, 200] {
         assert!(decode::<BTreeMap<u8, u8>>(&chained_map(nodes)).is_err(), "{nodes} nodes");
     }
     assert!(crate::runtime::batch::read::<BTreeMap<u8, u8>>(&chained_map(100_000)).is_none());
