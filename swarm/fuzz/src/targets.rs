@@ -145,6 +145,7 @@ fn worker_seeds() -> Vec<Vec<u8>> {
         with(2, encode(&Err::<u64, _>(Form::Several(vec![Form::Lost, Form::Print("ink".into())])))),
         with(3, encode(&Some(book()))),
         with(5, encode(&nested)),
+        with(4, encode(&vec![series()])),
     ]
 }
 
@@ -163,6 +164,12 @@ fn back<T: Wire + PartialEq + Debug>(payload: &Payload) {
     if let Ok(value) = decode::<T>(payload) {
         assert_eq!(decode::<T>(&encode(&value)).as_ref(), Ok(&value), "what was written comes back");
     }
+}
+
+/// Nearly as deep as what travels may be.
+fn series() -> Book {
+    let last = Book { words: HashMap::new(), chapters: BTreeMap::new(), pages: Vec::new(), sequel: None, ..book() };
+    (0..100).fold(last.clone(), |sequel, _| Book { sequel: Some(Box::new(sequel)), ..last.clone() })
 }
 
 fn book() -> Book {
