@@ -19,6 +19,9 @@ pub mod connection;
 pub mod discovery;
 pub mod error;
 pub mod filter;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod member;
 pub mod membership;
 pub mod node;

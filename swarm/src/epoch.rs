@@ -17,6 +17,11 @@ pub struct Term {
     pub tag: Tag,
 }
 
+impl Term {
+    /// Above all wall clocks of the next million years, and low enough that sums never overflow. Who tells of a higher one lies.
+    pub(crate) const COUNTER_MAX: u64 = 1 << 56;
+}
+
 /// The fencing token of one activation of a name. Every later activation of the name has a larger one
 /// (see Chubby's sequencers): give it to a database and refuse smaller ones there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]

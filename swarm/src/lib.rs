@@ -124,6 +124,9 @@ mod directory;
 mod epoch;
 pub mod error;
 mod event;
+#[cfg(all(feature = "fuzz", not(loom)))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod group;
 mod hash;
 mod keys;
@@ -215,6 +218,9 @@ pub use swarm_macros::Group;
 ///
 /// Built in are the integers but `usize` and `isize`, floats, `bool`, `char`, `()`, `String`, `Box`, `Option`, `Result`,
 /// `Vec`, `VecDeque`, maps, sets, arrays, tuples of up to six, `Duration`, IP addresses, and with the feature `uuid` `Uuid`.
+///
+/// A type may contain itself. What travels may be nested 128 deep, counted by the pointers that lead to the innermost part
+/// (as `Box`, `Vec` and `String` are); what is deeper is refused where it arrives, since a stranger's bytes may go on for ever.
 #[doc(inline)]
 pub use swarm_macros::message;
 /// ```

@@ -68,6 +68,8 @@ pub struct Stats {
     pub refused_packets: u64,
     /// Packets that were ignored although a key of this node has sealed them: they came a second time, or too late to tell.
     pub replayed_packets: u64,
+    /// Frames of members that could not be read and were dropped: of another version, damaged, or hostile.
+    pub malformed: u64,
     /// Calls that wait for an answer from another node.
     pub calls_open: u64,
     /// Requests to the directory that wait for an answer.
@@ -103,4 +105,5 @@ pub(crate) struct Counters {
     pub(crate) promotions: Count,
     pub(crate) demotions: Count,
     pub(crate) quorums_lost: Count,
+    pub(crate) malformed: Count,
 }

@@ -27,6 +27,8 @@ mod codec;
 mod config;
 mod event;
 mod exchange;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod gossip;
 mod health;
 mod identity;

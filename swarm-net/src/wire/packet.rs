@@ -61,6 +61,13 @@ impl ClusterHash {
         Self(xxh3_64(cluster.as_bytes()))
     }
 
+    /// Makes the seal of a packet that was changed fit again.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn reseal(self, packet: &mut [u8]) {
+        let seal = self.seal(packet[3], &packet[SEAL.end..]);
+        packet[SEAL].copy_from_slice(&seal.to_le_bytes());
+    }
+
     fn seal(self, kind: u8, rest: &[u8]) -> u64 {
         xxh3_64_with_seed(rest, self.0 ^ u64::from(kind))
     }

@@ -99,6 +99,30 @@ pub enum Message {
     Cells { term: Term, id: DirectiveId, cells: Vec<(Name, CellReport)> },
 }
 
+impl Message {
+    /// The highest counter of any term that its receiver would have to outbid.
+    pub(super) fn counter_max(&self) -> u64 {
+        match self {
+            Self::Promise { term, copy, .. } => term.counter.max(copy.as_ref().map_or(0, |copy| copy.counter_max())),
+            Self::Install { term, copy, .. } => term.counter.max(copy.counter_max()),
+            Self::Refuse { promised: term }
+            | Self::Nack { promised: term }
+            | Self::Claim { term, .. }
+            | Self::Disagree { term, .. }
+            | Self::Known { term }
+            | Self::Update { term, .. }
+            | Self::Ack { term, .. }
+            | Self::Gap { term }
+            | Self::Retire { term }
+            | Self::Do { term, .. }
+            | Self::Report { term, .. }
+            | Self::Survey { term, .. }
+            | Self::Cells { term, .. } => term.counter,
+            Self::Nudge | Self::Ask { .. } | Self::Grant { .. } | Self::Digest { .. } => 0,
+        }
+    }
+}
+
 /// What an owner believes of a host's cells of one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Mark {

@@ -97,6 +97,7 @@ use crate::directory::takeover::Promise;
 use crate::directory::tenure::Strangers;
 use crate::directory::turn::{Moves, Timers, Turn};
 use crate::directory::world::World;
+use crate::epoch::Term;
 use crate::name::Name;
 use crate::placement::Placement;
 
@@ -311,7 +312,8 @@ impl Directory {
     }
 
     fn receive(&mut self, now: Now, out: &mut Vec<Action>, from: NodeId, id: PartitionId, message: Message) {
-        if usize::from(id.0) >= self.partitions.len() {
+        // A term that nobody can outbid would end all ownership of the partition.
+        if usize::from(id.0) >= self.partitions.len() || message.counter_max() > Term::COUNTER_MAX {
             return;
         }
         if let Message::Ask { round, missing } = message {

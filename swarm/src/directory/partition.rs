@@ -136,7 +136,7 @@ impl Partition {
         let known = self.promised.counter.max(self.copy.as_ref().map_or(0, Copy::counter_max));
         let me = turn.world.me;
         let tag = if Rule::TermTie.holds() { me.tag() } else { Tag::default() };
-        let term = Term { counter: turn.now.unix_ms.max(known + 1), tag };
+        let term = Term { counter: turn.now.unix_ms.max(known.saturating_add(1)), tag };
         self.promised = term;
         self.boss = Some(me);
         let mut office = Office::new(term);

@@ -160,7 +160,7 @@ impl Partition {
     fn lapse(&mut self, turn: &mut Turn<'_>) {
         self.lose(turn);
         if self.promised != Term::default() {
-            self.promised = Term { counter: self.promised.counter + 1, tag: turn.world.me.tag() };
+            self.promised = Term { counter: self.promised.counter.saturating_add(1), tag: turn.world.me.tag() };
         }
         self.boss = None;
         self.wake_cells();

@@ -13,6 +13,7 @@ pub use payload::Payload;
 pub use schema::Schema;
 #[doc(hidden)]
 pub use schema::{Cut, closed};
+pub(crate) use wire::bounded;
 pub use wire::{Checked, Malformed, Wire, decode, encode};
 
 /// A message: a travelling type with a name of its own. `#[swarm::message]` implements it; it can be implemented by

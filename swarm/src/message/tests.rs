@@ -57,3 +57,33 @@ fn bytes_of_another_length_are_refused() {
     assert!(decode::<()>(&Payload::copy_of(&[0])).is_err());
     assert!(Checked::<Vec<u64>>::new(Payload::copy_of(&[0xff; 64])).is_err());
 }
+
+/// A map as nobody encodes it: inner nodes in a row, so many of them, each the child of the next.
+fn chained_map(nodes: u32) -> Payload {
+    const LEAF: usize = 16;
+    const INNER: usize = 36;
+    let mut bytes = vec![0; LEAF];
+    bytes[12] = 5;
+    let back = |bytes: i32| bytes.wrapping_neg().to_le_bytes();
+    for node in 0..nodes {
+        // Its kind, five keys and values, and no lesser child.
+        bytes.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        (0..5).for_each(|_| bytes.extend_from_slice(&1_i32.to_le_bytes()));
+        let below = if node == 0 { LEAF } else { INNER };
+        bytes.extend_from_slice(&back((INNER - 4 + below) as i32));
+    }
+    bytes.extend_from_slice(&back(if nodes == 0 { LEAF } else { INNER } as i32));
+    bytes.extend_from_slice(&(5 * (nodes + 1)).to_le_bytes());
+    Payload::copy_of(&bytes)
+}
+
+#[test]
+fn a_map_whose_nodes_are_chained_without_end_is_refused() {
+    for nodes in [0, 1, 100] {
+        assert_eq!(decode::<BTreeMap<u8, u8>>(&chained_map(nodes)), Ok(BTreeMap::from([(0, 0)])), "{nodes} nodes");
+    }
+    for nodes in [100_000, 200] {
+        assert!(decode::<BTreeMap<u8, u8>>(&chained_map(nodes)).is_err(), "{nodes} nodes");
+    }
+    assert!(crate::runtime::batch::read::<BTreeMap<u8, u8>>(&chained_map(100_000)).is_none());
+}

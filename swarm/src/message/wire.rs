@@ -3,16 +3,25 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::num::NonZeroUsize;
 
+use rkyv::api::access_with_context;
 use rkyv::api::high::{HighDeserializer, HighSerializer, HighValidator};
 use rkyv::bytecheck::CheckBytes;
 use rkyv::rancor::Error;
 use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
-use rkyv::{Archive, Archived, Deserialize, Serialize};
+use rkyv::validation::Validator;
+use rkyv::validation::archive::ArchiveValidator;
+use rkyv::validation::shared::SharedValidator;
+use rkyv::{Archive, Archived, Deserialize, Portable, Serialize};
 
 use super::payload::Payload;
 use super::schema::Schema;
+
+/// How deep what travels is nested: so many pointers lead from the whole to the innermost part. Maps of a million entries
+/// take 8, and what a thread of tokio has for its stack holds many times this.
+pub(crate) const NESTING_MAX: usize = 128;
 
 /// What may travel between nodes. Implemented for everything that has a [`Schema`] and rkyv's traits.
 #[diagnostic::on_unimplemented(
@@ -82,7 +91,20 @@ fn access<T: Wire>(payload: &Payload) -> Result<&Archived<T>, Malformed> {
         let what = format_args!("its archive has {bound} {size} bytes, aligned to {align}");
         return Err(Malformed::new::<T>(payload, what));
     }
-    rkyv::access::<Archived<T>, Error>(payload).map_err(|error| Malformed::new::<T>(payload, error))
+    bounded::<Archived<T>>(payload).map_err(|error| Malformed::new::<T>(payload, error))
+}
+
+/// The archived form that these bytes are, after validation.
+///
+/// Validation goes down one pointer after the other, on the stack, and so does what is read after it. So bytes that point
+/// ever deeper are refused before they have used it up: a type that contains itself has no end of its own, and neither have
+/// rkyv's maps, whose inner nodes may be chained as far as the bytes go.
+pub(crate) fn bounded<T>(bytes: &[u8]) -> Result<&T, Error>
+where
+    T: Portable + for<'a> CheckBytes<HighValidator<'a, Error>>,
+{
+    let archive = ArchiveValidator::with_max_depth(bytes, NonZeroUsize::new(NESTING_MAX + 1));
+    access_with_context::<T, _, Error>(bytes, &mut Validator::new(archive, SharedValidator::new()))
 }
 
 /// The validated bytes of a message: read in place.

@@ -16,6 +16,7 @@ use swarm_net::transport::{Lane, Why};
 use swarm_net::wire::Frame;
 
 use crate::call::frame::word;
+use crate::message::bounded;
 use crate::runtime::Node;
 use crate::worker::Payload;
 
@@ -160,13 +161,13 @@ impl Pieces {
     }
 }
 
-/// Reads a batch; `None` if it is malformed.
+/// Reads a batch; `None` if it is malformed, or nested deeper than anything that we send.
 pub(crate) fn read<T>(payload: &Payload) -> Option<T>
 where
     T: Archive,
     T::Archived: for<'a> CheckBytes<HighValidator<'a, Error>> + Deserialize<T, HighDeserializer<Error>>,
 {
-    rkyv::from_bytes::<T, Error>(payload).ok()
+    rkyv::deserialize::<T, Error>(bounded::<T::Archived>(payload).ok()?).ok()
 }
 
 #[cfg(test)]

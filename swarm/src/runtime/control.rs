@@ -185,7 +185,7 @@ impl Control {
                     // Votes count from when they are read, which is after they were sent.
                     self.feed(Clock::now(), Event::Messages { from, batch });
                 }
-                None => self.malformed(from, "directory messages"),
+                None => self.node.could_not_read(from, "directory messages"),
             },
             Input::Asks(from, payload) => match batch::read::<Vec<(u64, Name, Ask)>>(&payload) {
                 Some(asks) => {
@@ -193,7 +193,7 @@ impl Control {
                         self.feed(now, Event::Ask { from: RequestId { node: from, seq }, name, ask });
                     }
                 }
-                None => self.malformed(from, "requests"),
+                None => self.node.could_not_read(from, "requests"),
             },
             Input::Answers(from, payload) => match batch::read::<Vec<(u64, Answer)>>(&payload) {
                 Some(answers) => {
@@ -201,7 +201,7 @@ impl Control {
                         self.answered(now, number, (from, answer));
                     }
                 }
-                None => self.malformed(from, "answers"),
+                None => self.node.could_not_read(from, "answers"),
             },
             Input::Ask(request) => {
                 // It may have been made after the turn has begun.
@@ -432,10 +432,6 @@ impl Control {
             self.count_at = now + COUNT_EVERY;
             self.node.note_directory(&self.directory, self.requests.len());
         }
-    }
-
-    fn malformed(&self, from: NodeId, what: &str) {
-        tracing::warn!(node = %self.node.id(), peer = %from, "a frame of {what} could not be read and was dropped");
     }
 }
 

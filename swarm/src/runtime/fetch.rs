@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rkyv::util::AlignedVec;
 use swarm_net::node::NodeId;
 use swarm_net::transport::{Lane, Unsent, Why};
 use swarm_net::wire::Frame;
@@ -31,8 +32,36 @@ const KEPT_MAX: usize = 64;
 /// The total that says that there is no such state here.
 const NONE: u64 = u64::MAX;
 
+/// How many pieces one node may have asked for and not read yet. It asks for one after the other of each worker that it
+/// takes over, and takes over a few hundred at a time (`moves_max`) from each owner.
+const SERVED_MAX: u32 = 4096;
+
+/// The longest state that can be encoded at all: the archive's pointers have 32 bits.
+const STATE_BYTES_MAX: u64 = i32::MAX as u64;
+
 /// A piece, and the size of the whole.
 type Piece = (u64, Payload);
+
+/// A state as it comes in.
+#[derive(Default)]
+struct Whole {
+    bytes: AlignedVec,
+    total: Option<u64>,
+}
+
+impl Whole {
+    /// Appends a piece. Says whether it was the last one, or what is wrong with it: a sealed state never changes its size, so
+    /// who does not keep to the one that it has told would go on for ever.
+    fn add(&mut self, (total, piece): &Piece) -> Result<bool, String> {
+        let whole = *self.total.get_or_insert(*total);
+        let done = self.bytes.len() as u64 + piece.len() as u64;
+        if *total != whole || whole > STATE_BYTES_MAX || done > whole || (piece.is_empty() && done < whole) {
+            return Err(format!("{done} bytes of a state of {total}, which was to have {whole}"));
+        }
+        self.bytes.extend_from_slice(piece);
+        Ok(done == whole)
+    }
+}
 
 /// The pieces that this node waits for.
 #[derive(Default)]
@@ -81,9 +110,24 @@ impl Fetches {
     }
 }
 
-/// Encoded states of several pieces that are being fetched from this node. They are only kept to save encoding.
+/// Encoded states of several pieces that are being fetched from this node, which are only kept to save encoding; and who fetches.
 #[derive(Default)]
-pub(crate) struct Outgoing(Mutex<HashMap<(Name, Epoch), Arc<Payload>>>);
+pub(crate) struct Outgoing {
+    kept: Mutex<HashMap<(Name, Epoch), Arc<Payload>>>,
+    served: Mutex<BTreeMap<NodeId, u32>>,
+}
+
+/// A piece that is being served. It counts for as long as it lives.
+struct Served {
+    node: Arc<Node>,
+    to: NodeId,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.node.outgoing.has_served(self.to);
+    }
+}
 
 impl Outgoing {
     fn get(&self, name: &Name, epoch: Epoch, encode: impl FnOnce() -> Option<Payload>) -> Option<Arc<Payload>> {
@@ -106,8 +150,27 @@ impl Outgoing {
         self.lock().remove(&(name.clone(), epoch));
     }
 
+    /// Whether one more piece may be served to this node. [`Self::has_served`] ends it.
+    fn may_serve(&self, to: NodeId) -> bool {
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = served.entry(to).or_default();
+        let may = *count < SERVED_MAX;
+        *count += u32::from(may);
+        may
+    }
+
+    fn has_served(&self, to: NodeId) {
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = served.get_mut(&to) {
+            *count -= 1;
+            if *count == 0 {
+                served.remove(&to);
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<(Name, Epoch), Arc<Payload>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,19 +181,15 @@ impl Node {
             let cell = self.places.cell(name, epoch);
             return cell.and_then(|cell| cell.bundle()).ok_or_else(|| "its state is gone".to_owned());
         }
-        let mut bytes = rkyv::util::AlignedVec::<16>::new();
+        let mut whole = Whole::default();
         loop {
-            let (total, piece) = self.fetch_piece(from, name, epoch, bytes.len() as u64).await?;
-            bytes.extend_from_slice(&piece);
-            let done = bytes.len() as u64;
-            if done == total {
+            let piece = self.fetch_piece(from, name, epoch, whole.bytes.len() as u64).await?;
+            if whole.add(&piece).map_err(|problem| format!("{from} sent {problem}"))? {
                 break;
             }
-            if done > total || piece.is_empty() {
-                return Err(format!("{from} sent {done} bytes of a state of {total}"));
-            }
         }
-        Bundle::decode(&Payload::from(bytes)).map_err(|error| format!("the state from {from} is damaged: {error}"))
+        Bundle::decode(&Payload::from(whole.bytes))
+            .map_err(|error| format!("the state from {from} is damaged: {error}"))
     }
 
     async fn fetch_piece(&self, from: NodeId, name: &Name, epoch: Epoch, at: u64) -> Result<Piece, String> {
@@ -157,9 +216,17 @@ impl Node {
     /// Another node asks for a piece of a state.
     pub(crate) fn serve_piece(self: &Arc<Self>, to: NodeId, head: &[u8; 24], ask: Payload) {
         let (node, number) = (self.clone(), word(head, 0));
+        // Each that is not sent yet holds up to a piece, and who reads nothing may ask for more without end.
+        if !self.outgoing.may_serve(to) {
+            return tracing::warn!(node = %self.id(), peer = %to, "more pieces of states were asked for than are read: one is not sent");
+        }
+        let served = Served { node: self.clone(), to };
         // Encoding a large state takes milliseconds: not on the I/O thread.
         self.runtime().spawn(async move {
-            let Some((name, epoch, at)) = batch::read::<(Name, Epoch, u64)>(&ask) else { return };
+            let _served = served;
+            let Some((name, epoch, at)) = batch::read::<(Name, Epoch, u64)>(&ask) else {
+                return node.could_not_read(to, "a question for a piece of a state");
+            };
             let state = node.outgoing.get(&name, epoch, || {
                 node.places.cell(&name, epoch).and_then(|cell| cell.bundle()).map(|bundle| bundle.encode())
             });
@@ -191,5 +258,52 @@ impl Node {
             }
             poll_fn(|cx| peer.poll_room(Lane::Bulk, cx)).await;
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn piece(total: u64, bytes: usize) -> Piece {
+        (total, Payload::copy_of(&vec![7; bytes]))
+    }
+
+    #[test]
+    fn a_state_comes_in_pieces_of_any_size() {
+        let mut whole = Whole::default();
+        assert_eq!(
+            [whole.add(&piece(9, 4)), whole.add(&piece(9, 1)), whole.add(&piece(9, 4))],
+            [Ok(false), Ok(false), Ok(true)]
+        );
+        assert_eq!(whole.bytes.len(), 9);
+        assert_eq!(Whole::default().add(&piece(0, 0)), Ok(true));
+    }
+
+    #[test]
+    fn a_state_that_grows_while_it_comes_is_refused() {
+        let mut whole = Whole::default();
+        assert_eq!(whole.add(&piece(9, 4)), Ok(false));
+        assert!(whole.add(&piece(1 << 40, 4)).is_err(), "it was to have 9 bytes");
+        assert!(whole.add(&piece(9, 6)).is_err(), "more than announced");
+        assert!(whole.add(&piece(9, 0)).is_err(), "nothing, although some is missing");
+        assert!(Whole::default().add(&piece(STATE_BYTES_MAX + 1, 4)).is_err(), "nobody can have encoded it");
+        assert_eq!(whole.bytes.len(), 4, "nothing of that is kept");
+    }
+
+    #[test]
+    fn who_reads_nothing_is_served_no_more_than_its_share() {
+        let (outgoing, one, other) = (
+            Outgoing::default(),
+            NodeId::new(([127, 0, 0, 1], 1).into(), 1),
+            NodeId::new(([127, 0, 0, 1], 2).into(), 2),
+        );
+        assert!((0..SERVED_MAX).all(|_| outgoing.may_serve(one)));
+        assert!(!outgoing.may_serve(one) && outgoing.may_serve(other));
+        outgoing.has_served(one);
+        assert!(outgoing.may_serve(one) && !outgoing.may_serve(one));
+        (0..SERVED_MAX).for_each(|_| outgoing.has_served(one));
+        outgoing.has_served(other);
+        assert!(outgoing.served.lock().unwrap_or_else(PoisonError::into_inner).is_empty(), "nothing is left of it");
     }
 }

@@ -51,6 +51,7 @@ impl Node {
             refused_connections: refused.connections,
             refused_packets: refused.packets,
             replayed_packets: refused.replays,
+            malformed: counters.malformed.get(),
             calls_open: self.pending.len() as u64,
             requests_open: gauge(&self.gauges.requests),
         }

@@ -350,9 +350,10 @@ impl Node {
     }
 
     /// The old host has sent its whole queue: what waited at the gate follows.
-    pub(crate) fn queue_ended(self: &Arc<Self>, from: NodeId, payload: &Payload) {
-        let Some((name, epoch)) = batch::read::<(Name, Epoch)>(payload) else { return };
+    pub(crate) fn queue_ended(self: &Arc<Self>, from: NodeId, payload: &Payload) -> Option<()> {
+        let (name, epoch) = batch::read::<(Name, Epoch)>(payload)?;
         self.open_gate(&name, |gate| gate.source == from && gate.predecessor == epoch);
+        Some(())
     }
 
     /// Opens the gate of a name, if it has one that `this` is true for.

@@ -55,7 +55,7 @@ impl Inbox for Ear {
         match frame.kind {
             kind::CALL | kind::CAST => match Envelope::read(head, body) {
                 Some((envelope, range)) => node.receive(peer, frame.kind, envelope, payload(body, range)),
-                None => malformed(node, from, "a call"),
+                None => node.could_not_read(peer, "a call"),
             },
             kind::REPLY => answered(node, from, head, body),
             kind::DIRECTORY => {
@@ -80,45 +80,47 @@ impl Inbox for Ear {
                 }
             }
             kind::FLUSHED => node.flushed(peer, LaneId(word(head, 1)), word(head, 0)),
-            kind::QUEUE_END => node.queue_ended(peer, &Payload::copy_of(body)),
+            kind::QUEUE_END => {
+                if node.queue_ended(peer, &Payload::copy_of(body)).is_none() {
+                    node.could_not_read(peer, "the end of a queue");
+                }
+            }
             kind::SURVEY => match batch::read::<Question>(&Payload::copy_of(body)) {
                 Some(question) => {
                     node.counters.surveyed.add(1);
                     node.survey(peer, word(head, 0), question);
                 }
-                None => malformed(node, from, "a question"),
+                None => node.could_not_read(peer, "a question"),
             },
             kind::FINDINGS => match batch::read::<Findings>(&Payload::copy_of(body)) {
                 Some(findings) => node.surveys.arrived(word(head, 0), peer, findings),
-                None => malformed(node, from, "an answer to a question"),
+                None => node.could_not_read(peer, "an answer to a question"),
             },
             kind::PASSED => {
                 if node.passed(peer, head, body).is_none() {
-                    malformed(node, from, "word of a message that was passed on");
+                    node.could_not_read(peer, "word of a message that was passed on");
                 }
             }
             kind::NOT_HERE => {
                 if node.not_there(peer, body).is_none() {
-                    malformed(node, from, "word of a name");
+                    node.could_not_read(peer, "word of a name");
                 }
             }
             kind::RECALL => {
                 if node.pledge_recalled(peer, head, body).is_none() {
-                    malformed(node, from, "the recall of a pledge");
+                    node.could_not_read(peer, "the recall of a pledge");
                 }
             }
             kind::RECALLED => {
                 if node.recall_known(peer, head, body).is_none() {
-                    malformed(node, from, "the answer to a recall");
+                    node.could_not_read(peer, "the answer to a recall");
                 }
             }
             kind::LET_GO => self.desk.hand(Input::LetGo(peer)),
             kind::LET_GONE => node.farewell.let_go(peer),
             kind::FETCH => node.serve_piece(peer, head, Payload::copy_of(body)),
             kind::STATE => node.fetches.arrived(peer, head, body),
-            unknown => {
-                tracing::warn!(node = %node.id(), %peer, kind = unknown, "a frame of unknown kind was dropped");
-            }
+            unknown => node.could_not_read(peer, &format!("a frame of the unknown kind {unknown}")),
         }
     }
 
@@ -176,15 +178,11 @@ fn answered(node: &Arc<Node>, from: &Arc<Peer>, head: &[u8; 24], body: &[u8]) {
         verdict::REPLY => node.answered(request, Ok(Payload::copy_of(body))),
         verdict::ERROR => match batch::read::<CallError>(&Payload::copy_of(body)) {
             Some(error) => node.failed_away(from.node(), request, error),
-            None => malformed(node, from, "an error"),
+            None => node.could_not_read(from.node(), "an error"),
         },
         verdict::TOO_LARGE => node.reply_too_large(request, word(head, 2)),
-        _ => malformed(node, from, "an answer"),
+        _ => node.could_not_read(from.node(), "an answer"),
     }
-}
-
-fn malformed(node: &Arc<Node>, from: &Arc<Peer>, what: &str) {
-    tracing::warn!(node = %node.id(), peer = %from.node(), "{what} could not be read and was dropped");
 }
 
 /// The error of a call that was under way on a connection that was lost.

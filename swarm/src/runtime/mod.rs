@@ -2,7 +2,8 @@
 //! [`desk`], one thread at a time; calls never enter them.
 
 mod answering;
-mod batch;
+pub(crate) mod batch;
+mod complaints;
 mod control;
 mod crews;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
@@ -54,7 +55,7 @@ mod sending;
 mod snapshot;
 mod start;
 mod story;
-mod survey;
+pub(crate) mod survey;
 mod tenancy;
 #[cfg(test)]
 mod tests;

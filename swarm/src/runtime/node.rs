@@ -23,6 +23,7 @@ use crate::error::{CallError, Location};
 use crate::event::Subscribers;
 use crate::name::Name;
 use crate::runtime::Kinds;
+use crate::runtime::complaints::Complaints;
 use crate::runtime::crews::Crews;
 use crate::runtime::departures::Departures;
 use crate::runtime::desk::Desk;
@@ -91,6 +92,7 @@ pub(crate) struct Node {
     pub(crate) surveys: Surveys,
     pub(crate) pledges: Pledges,
     pub(crate) counters: Counters,
+    pub(crate) complaints: Complaints,
     pub(crate) subscribers: Subscribers,
     pub(crate) upstreams: Upstreams,
     numbers: AtomicU64,
@@ -161,6 +163,7 @@ impl Node {
             surveys: Surveys::default(),
             pledges: Pledges::default(),
             counters: Counters::default(),
+            complaints: Complaints::default(),
             subscribers: Subscribers::default(),
             upstreams: Upstreams::default(),
             numbers: AtomicU64::new(1),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
 use crate::directory::tests::steps::{formed, hosted_by};
 use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route, Stranded};
+use crate::epoch::Term;
 use crate::name::Name;
 
 #[test]
@@ -525,5 +526,22 @@ fn a_rival_of_a_lost_owner_is_sent_to_the_next() -> Check {
     all.joins(3, 0)?;
     all.rest()?;
     assert!(matches!(all.answer(rival), Some(Answer::NotOwner(_) | Answer::AlreadyRegistered(_))));
+    Ok(())
+}
+
+/// A term that nobody can outbid would take a partition away from everybody, and the next claim would count beyond all numbers.
+#[test]
+fn a_term_beyond_all_clocks_is_not_believed() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    let term = Term { counter: u64::MAX, ..Term::default() };
+    let (from, partition) = (all.ids[0], PartitionId(0));
+    for message in [Message::Claim { term, sees: 0 }, Message::Known { term }, Message::Refuse { promised: term }] {
+        all.feed(2, Event::Messages { from, batch: vec![(partition, message)] })?;
+    }
+    all.feed(2, Event::Stalled)?;
+    all.rest()?;
+    assert_eq!(all.owner("x"), Some(2));
+    assert!(all.runs(2, "x"));
     Ok(())
 }
