@@ -26,6 +26,8 @@ pub struct Stats {
     pub casts: u64,
     /// Calls and casts that came from other nodes for workers of this one.
     pub received: u64,
+    /// Frames of members that could not be read and were dropped: of another version, damaged, or hostile.
+    pub malformed: u64,
     /// Questions of other nodes about a group or a list of workers (`publish`, `multicall`, `members`, `registered`) that this
     /// node was asked. A group's go only to nodes that may have members of it.
     pub surveyed: u64,
@@ -44,8 +46,6 @@ pub struct Stats {
     pub demotions: u64,
     /// How often this node has lost its quorum ([`Placement::Quorum`](crate::Placement::Quorum)).
     pub quorums_lost: u64,
-    /// Frames of members that could not be read and were dropped: of another version, damaged, or hostile.
-    pub malformed: u64,
     /// Calls that wait for an answer from another node.
     pub calls_open: u64,
     /// Requests to the directory that wait for an answer.
@@ -73,6 +73,7 @@ pub(crate) struct Counters {
     pub(crate) calls_failed: Count,
     pub(crate) casts: Count,
     pub(crate) received: Count,
+    pub(crate) malformed: Count,
     pub(crate) surveyed: Count,
     pub(crate) forwarded: Count,
     pub(crate) handoffs_in: Count,
@@ -81,5 +82,4 @@ pub(crate) struct Counters {
     pub(crate) promotions: Count,
     pub(crate) demotions: Count,
     pub(crate) quorums_lost: Count,
-    pub(crate) malformed: Count,
 }

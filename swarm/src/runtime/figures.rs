@@ -39,6 +39,7 @@ impl Node {
             calls_failed: counters.calls_failed.get(),
             casts: counters.casts.get(),
             received: counters.received.get(),
+            malformed: counters.malformed.get(),
             surveyed: counters.surveyed.get(),
             forwarded: counters.forwarded.get(),
             handoffs_in: counters.handoffs_in.get(),
@@ -47,7 +48,6 @@ impl Node {
             promotions: counters.promotions.get(),
             demotions: counters.demotions.get(),
             quorums_lost: counters.quorums_lost.get(),
-            malformed: counters.malformed.get(),
             calls_open: self.pending.len() as u64,
             requests_open: gauge(&self.gauges.requests),
         }
