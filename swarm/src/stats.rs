@@ -43,6 +43,8 @@ pub struct Stats {
     pub casts: u64,
     /// Calls and casts that came from other nodes for workers of this one.
     pub received: u64,
+    /// Frames of members that could not be read and were dropped: of another version, damaged, or hostile.
+    pub malformed: u64,
     /// Questions of other nodes about a group or a list of workers (`publish`, `multicall`, `members`, `registered`) that this
     /// node was asked. A group's go only to nodes that may have members of it.
     pub surveyed: u64,
@@ -68,8 +70,6 @@ pub struct Stats {
     pub refused_packets: u64,
     /// Packets that were ignored although a key of this node has sealed them: they came a second time, or too late to tell.
     pub replayed_packets: u64,
-    /// Frames of members that could not be read and were dropped: of another version, damaged, or hostile.
-    pub malformed: u64,
     /// Calls that wait for an answer from another node.
     pub calls_open: u64,
     /// Requests to the directory that wait for an answer.
