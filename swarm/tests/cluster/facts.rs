@@ -121,6 +121,8 @@ async fn node_killed_while_another_joins_fails_over_every_name() {
 async fn node_killed_while_workers_move_fails_over_every_name() {
     let mut nodes = cluster("kill-in-move", 3).await;
     populate(&nodes, NAMES).await;
+    // What is still on its way to the node that is killed is lost with it as well.
+    placed(&nodes, 120).await;
     let killed = nodes.remove(1);
     let lost = hosted_by(&nodes[0], killed.node()).await;
     let mut events = nodes[0].events();
