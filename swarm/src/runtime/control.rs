@@ -275,7 +275,6 @@ impl Control {
                 let was_member = self.view.remove(&node).is_some();
                 self.outbox.lost(node);
                 self.node.gone(node);
-                self.requests.lost(node);
                 self.feed(now, if left { Event::Left(node) } else { Event::Down(node) });
                 if was_member {
                     self.met.push(event);
@@ -318,6 +317,8 @@ impl Control {
         self.routing.set_view(view, self.directory.ring());
         self.routing_changed = true;
         self.perform_all(now, actions);
+        let (me, view) = (self.node.id(), &self.view);
+        self.requests.only_at(|at| at == me || view.contains_key(&at));
         for number in self.requests.unsent() {
             self.ask(now, number);
         }

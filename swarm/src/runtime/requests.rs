@@ -123,8 +123,13 @@ impl Requests {
 
     /// What was out at `node` may have been lost: it is nowhere now.
     pub(crate) fn lost(&mut self, node: NodeId) {
-        for open in self.open.values_mut().filter(|open| open.sent_to == Some(node)) {
-            open.sent_to = None;
+        self.only_at(|at| at != node);
+    }
+
+    /// What was out at others than these is nowhere now, also if it was sent after they were lost and before that was known.
+    pub(crate) fn only_at(&mut self, there: impl Fn(NodeId) -> bool) {
+        for open in self.open.values_mut() {
+            open.sent_to = open.sent_to.filter(|at| there(*at));
         }
     }
 
@@ -243,8 +248,10 @@ mod tests {
         assert_eq!(requests.expire(now + RETRY_AFTER), [0; 0], "it is out");
         requests.lost(node(1));
         assert_eq!(requests.unsent(), [0; 0]);
-        requests.lost(node(2));
-        assert_eq!(requests.unsent(), [number]);
+        requests.only_at(|at| at == node(2));
+        assert_eq!(requests.unsent(), [0; 0]);
+        requests.only_at(|at| at == node(3));
+        assert_eq!(requests.unsent(), [number], "it is no member any more");
         assert!(requests.send(now, number, Some(node(3))).is_some());
         assert!(!requests.answered(now, number, (node(2), not_mine()), |_| Some(node(1)), |_| false), "too late");
         assert!(!requests.answered(now, number, (node(2), Answer::NoCapableNode), |_| Some(node(1)), |_| false));
