@@ -175,17 +175,29 @@ pub(crate) async fn begin<F: Future + Unpin>(call: &mut F) -> Option<F::Output> 
     .await
 }
 
+/// Where names should be while the cluster has these members.
+pub(crate) struct Homes(Ring);
+
+impl Homes {
+    pub(crate) fn among(members: impl IntoIterator<Item = NodeId>) -> Self {
+        let members: Vec<_> = members.into_iter().map(|node| (node, Config::local().weight)).collect();
+        Self(Ring::new(Ring::PARTITIONS, &members))
+    }
+
+    pub(crate) fn of(&self, name: &Name) -> NodeId {
+        self.0.owner(self.0.partition_of(name.hash64().0)).expect("there are members")
+    }
+}
+
 /// Waits until these nodes agree on so many names, each hosted by the owner of its place on the ring.
 pub(crate) async fn placed(nodes: &[Swarm], count: usize) {
-    let members: Vec<_> = nodes.iter().map(|node| (node.node(), Config::local().weight)).collect();
-    let ring = Ring::new(Ring::PARTITIONS, &members);
+    let homes = Homes::among(nodes.iter().map(Swarm::node));
     until("every name is at its place", nodes, async || {
         let mut agreed = true;
         for node in nodes {
             // While a node is going nobody can say where everything is.
             let Ok(names) = node.registered().await else { return false };
-            let home = |name: &Name| ring.owner(ring.partition_of(name.hash64().0));
-            agreed &= names.len() == count && names.iter().all(|(name, at)| home(name) == Some(at.node));
+            agreed &= names.len() == count && names.iter().all(|(name, at)| homes.of(name) == at.node);
         }
         agreed
     })
