@@ -45,6 +45,7 @@ impl Name {
         Some(Self(Text::Short { len: text.len() as u8, bytes }))
     }
 
+    #[inline]
     fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Text::Short { len, bytes } => &bytes[..usize::from(*len)],
@@ -61,6 +62,7 @@ impl Name {
     }
 
     /// The name's stable hash.
+    #[inline]
     pub fn hash64(&self) -> NameHash {
         NameHash(xxh3_64(self.as_bytes()))
     }
@@ -90,8 +92,9 @@ impl PartialOrd for Name {
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // As text, so that tables of names can be asked with text.
-        self.as_str().hash(state);
+        // As texts are hashed, so that tables of names can be asked with text.
+        state.write(self.as_bytes());
+        state.write_u8(0xff);
     }
 }
 

@@ -77,15 +77,13 @@ impl Node {
         W: Call<M>,
         M: Message,
     {
-        let deadline = Deadline::after(self.now(), timeout.unwrap_or_else(|| self.call_timeout()));
-        if self.lanes.is_home(self.partition_of(name), name)
-            && let Some(cell) = self.places.open_cell(name)
-        {
+        let limit = timeout.unwrap_or_else(|| self.call_timeout());
+        if let Some(cell) = self.cell_at_home(name) {
             let cell = match downcast::<W>(cell) {
                 Ok(cell) => cell,
                 Err(cell) => return First::Done(Err(self.wrong_worker::<W>(name, &cell))),
             };
-            match cell.call(message, deadline, cx) {
+            match cell.call(message, limit, cx) {
                 Called::Done(result) => return First::Done(result),
                 Called::Waiting(answered) => return First::Begun(Begun::Here(answered)),
                 Called::Refused(_, Undelivered::Full) => {
@@ -96,7 +94,7 @@ impl Node {
                 Called::Yield(back) => return First::Yield(back),
             }
         }
-        match self.post_call::<W, M>(name, &message, deadline) {
+        match self.post_call::<W, M>(name, &message, Deadline::after(self.now(), limit)) {
             Ok(ticket) => First::Begun(Begun::Posted { ticket, name: name.clone() }),
             Err(error) => First::Done(Err(error)),
         }
@@ -138,9 +136,7 @@ impl Node {
         M: Message,
     {
         self.counters.casts.add(1);
-        if self.lanes.is_home(self.partition_of(name), name)
-            && let Some(cell) = self.places.open_cell(name)
-        {
+        if let Some(cell) = self.cell_at_home(name) {
             let cell = match downcast::<W>(cell) {
                 Ok(cell) => cell,
                 Err(cell) => return Err(cast_error(self.wrong_worker::<W>(name, &cell), self)),
@@ -168,6 +164,12 @@ impl Node {
             Ok(Some(letter)) => self.route(letter).map_err(|(_, error)| cast_error(error, self)),
             Err(TooLarge { bytes, limit }) => Err(CastError::TooLarge { name: name.clone(), bytes, limit }),
         }
+    }
+
+    /// The cell of a name that takes this node's own calls right away.
+    fn cell_at_home(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
+        let hash = name.hash64();
+        if self.lanes.is_home(self.partition_at(hash), name) { self.places.open_cell_at(hash, name) } else { None }
     }
 
     fn wrong_worker<W: Worker>(&self, name: &Name, cell: &Arc<dyn AnyCell>) -> CallError {

@@ -21,7 +21,7 @@ use crate::call::pending::Pending;
 use crate::config::Config;
 use crate::error::{CallError, Location};
 use crate::event::Subscribers;
-use crate::name::Name;
+use crate::name::{Name, NameHash};
 use crate::runtime::Kinds;
 use crate::runtime::complaints::Complaints;
 use crate::runtime::crews::Crews;
@@ -202,6 +202,7 @@ impl Node {
         self.timers.now()
     }
 
+    #[inline]
     pub(crate) fn call_timeout(&self) -> Duration {
         self.config.call_timeout()
     }
@@ -212,6 +213,7 @@ impl Node {
     }
 
     /// Counts a call that is over.
+    #[inline]
     pub(crate) fn note_call<R>(&self, result: Result<R, CallError>) -> Result<R, CallError> {
         self.counters.calls.add(1);
         if result.is_err() {
@@ -276,7 +278,13 @@ impl Node {
 
     /// The partition of a name, without a look at the routing snapshot.
     pub(crate) fn partition_of(&self, name: &Name) -> swarm_net::ring::PartitionId {
-        let partition = name.hash64().0 % self.partitions;
+        self.partition_at(name.hash64())
+    }
+
+    /// The same for who has the name's hash at hand.
+    #[inline]
+    pub(crate) fn partition_at(&self, hash: NameHash) -> swarm_net::ring::PartitionId {
+        let partition = hash.0 % self.partitions;
         swarm_net::ring::PartitionId(u16::try_from(partition).unwrap_or(u16::MAX))
     }
 

@@ -11,7 +11,7 @@ use swarm_net::time::Instant;
 
 use crate::epoch::Epoch;
 use crate::hash::{HashMap, HashSet};
-use crate::name::Name;
+use crate::name::{Name, NameHash};
 use crate::runtime::letter::Letter;
 use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::worker::{AnyCell, KindId};
@@ -168,7 +168,13 @@ impl Places {
 
     /// The cell of a name that takes calls right away.
     pub(crate) fn open_cell(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
-        match self.read(name).get(name) {
+        self.open_cell_at(name.hash64(), name)
+    }
+
+    /// The same for who has the name's hash at hand.
+    #[inline]
+    pub(crate) fn open_cell_at(&self, hash: NameHash, name: &Name) -> Option<Arc<dyn AnyCell>> {
+        match self.shard_at(hash).read().unwrap_or_else(PoisonError::into_inner).get(name) {
             Some(Found::Cell(cell, None)) => Some(cell.clone()),
             Some(Found::Cell(_, Some(_)) | Found::Redirect(..) | Found::Held) | None => None,
         }
@@ -256,7 +262,12 @@ impl Places {
     }
 
     fn shard(&self, name: &Name) -> &RwLock<Shard> {
-        let hash = usize::try_from(name.hash64().0 >> 32).unwrap_or(0);
+        self.shard_at(name.hash64())
+    }
+
+    #[inline]
+    fn shard_at(&self, hash: NameHash) -> &RwLock<Shard> {
+        let hash = usize::try_from(hash.0 >> 32).unwrap_or(0);
         &self.shards[hash & (SHARDS - 1)]
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Core {
     pub(crate) name: Name,
     /// One pointer for all that does not differ from cell to cell: there are very many of these.
     pub(crate) home: Arc<Home>,
-    /// The due time of the message in hand, in nanoseconds of the node's clock.
+    /// The due time of the message in hand, in nanoseconds of the node's clock; or how long its caller waits, with [`UNBEGUN`].
     due: AtomicU64,
     stop: AtomicBool,
     /// The worker is out with a caller, who will be back in a moment. Only a hint: it is worth spinning for.
@@ -29,6 +29,9 @@ pub(crate) struct Core {
     /// One lock for both, since neither is ever held for long.
     own: Mutex<Own>,
 }
+
+/// Marks a limit whose beginning nobody has looked at the clock for. No clock shows so many nanoseconds.
+const UNBEGUN: u64 = 1 << 63;
 
 struct Own {
     epoch: Epoch,
@@ -65,6 +68,7 @@ impl Core {
     }
 
     /// The node that it lives on.
+    #[inline]
     pub(crate) fn host(&self) -> &dyn Host {
         &*self.home.host
     }
@@ -81,20 +85,37 @@ impl Core {
         self.own().epoch = epoch;
     }
 
+    /// When the caller of the message in hand gives up.
     pub(crate) fn due(&self) -> Instant {
-        Instant::from_nanos(self.due.load(Ordering::Relaxed))
+        let due = self.due.load(Ordering::Relaxed);
+        if due & UNBEGUN == 0 || due == Deadline::NEVER.due.as_nanos() {
+            return Instant::from_nanos(due);
+        }
+        let due = self.now() + Duration::from_nanos(due & !UNBEGUN);
+        self.set_due(due);
+        due
     }
 
+    /// The same, if its handler takes too little time for the clock to be read beforehand: the limit begins when somebody asks.
+    #[inline]
+    pub(crate) fn set_limit(&self, limit: Duration) {
+        let limit = u64::try_from(limit.as_nanos()).map_or(Deadline::NEVER.due.as_nanos(), |nanos| nanos | UNBEGUN);
+        self.due.store(limit, Ordering::Relaxed);
+    }
+
+    #[inline]
     pub(crate) fn set_due(&self, due: Instant) {
         self.due.store(due.as_nanos(), Ordering::Relaxed);
     }
 
     /// Whether the worker may run and answer now.
+    #[inline]
     pub(crate) fn may_run(&self) -> bool {
         self.home.lease.holds(|| self.now())
     }
 
     /// An answer, unless it comes too late: elsewhere others may answer by now.
+    #[inline]
     pub(crate) fn in_time<R>(&self, answer: Result<R, CallError>) -> Result<R, CallError> {
         if answer.is_ok() && !self.may_run() { Err(self.no_quorum(Executed::Yes)) } else { answer }
     }
@@ -108,6 +129,7 @@ impl Core {
         self.stop.store(true, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn stop_requested(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -119,6 +141,7 @@ impl Core {
     }
 
     /// Notes how long a method has taken that began then.
+    #[inline]
     pub(crate) fn note(&self, timed: Option<(&Pace, Instant)>) {
         if let Some(switch) = timed.and_then(|(pace, began)| pace.ran(self.watch().since(began))) {
             self.host().switched(switch);
@@ -138,14 +161,17 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(crate) fn lend(&self) {
         self.lent.store(true, Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn give_back(&self) {
         self.lent.store(false, Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn is_lent(&self) -> bool {
         self.lent.load(Ordering::Acquire)
     }

@@ -24,6 +24,7 @@ impl Lease {
     }
 
     /// Whether it lasts. The clock is read only if that depends on it.
+    #[inline]
     pub fn holds(&self, now: impl FnOnce() -> Instant) -> bool {
         match &self.0 {
             None => true,

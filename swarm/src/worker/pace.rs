@@ -75,11 +75,13 @@ impl Pace {
     }
 
     /// Whether it may run on a thread that has other things to do.
+    #[inline]
     pub(crate) fn is_quick(&self) -> bool {
         self.wanted.load(Ordering::Relaxed) == 0
     }
 
     /// Whether it is known to take long.
+    #[inline]
     pub(crate) fn is_slow(&self) -> bool {
         self.slow.load(Ordering::Relaxed)
     }
@@ -129,6 +131,7 @@ impl Pace {
 }
 
 /// Whether this run by a caller is one of those that are timed: reading the clock takes as long as the rest of the run.
+#[inline]
 pub(crate) fn is_sampled() -> bool {
     thread_local!(static RUNS: Cell<u32> = const { Cell::new(0) });
     RUNS.set(RUNS.get().wrapping_add(1));
@@ -160,10 +163,12 @@ impl Paces {
     }
 
     /// That of a method, by its row in the table.
+    #[inline]
     pub(crate) fn method(&self, kind: KindId, row: usize) -> Option<&Pace> {
         self.kind(kind)?.methods.get(row)
     }
 
+    #[inline]
     fn kind(&self, kind: KindId) -> Option<&Kind> {
         // They are a few, side by side.
         self.0.iter().find(|(known, _)| *known == kind).map(|(_, paces)| paces)

@@ -42,6 +42,7 @@ pub(crate) struct Entered<'a> {
 }
 
 /// Notes that this thread runs the worker of `core` until the guard is dropped.
+#[inline]
 pub(crate) fn enter(core: &Core, awaited: Awaited) -> Entered<'_> {
     let below = STACK.with_borrow_mut(|stack| {
         stack.frames.push(Frame { core, awaited });
@@ -52,6 +53,7 @@ pub(crate) fn enter(core: &Core, awaited: Awaited) -> Entered<'_> {
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         STACK.with_borrow_mut(|stack| {
             stack.frames.pop();
@@ -63,11 +65,13 @@ impl Drop for Entered<'_> {
 }
 
 /// How many handlers run nested on this thread.
+#[inline]
 pub(crate) fn depth() -> usize {
     STACK.with_borrow(|stack| stack.frames.len())
 }
 
 /// Whether a call to the worker of the cell of `core`, made now, would wait for a handler that waits for this call.
+#[inline]
 pub(crate) fn waits_for(core: &Core) -> bool {
     STACK.with_borrow(|stack| {
         for frame in stack.frames.iter().rev() {

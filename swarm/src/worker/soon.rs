@@ -64,6 +64,7 @@ pub(crate) fn now() -> Option<Instant> {
 }
 
 /// Whether this thread collects.
+#[inline]
 pub(crate) fn is_open() -> bool {
     WAITING.with_borrow(Option::is_some)
 }

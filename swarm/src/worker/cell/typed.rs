@@ -7,10 +7,11 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
 
 use swarm_net::node::NodeId;
 use tokio::runtime::{EnterGuard, Handle};
-use tokio::task::coop;
+use tokio::task::{self, coop};
 
 use super::Cell;
 use super::entry::{Entry, Reply, Rows, Work, forget, typed, value};
@@ -78,11 +79,12 @@ enum Polled<W, R> {
 }
 
 impl<W: Worker> Cell<W> {
-    /// Calls the worker from this node. The handler runs here, on the caller's task, if the worker is idle.
+    /// Calls the worker from this node, and gives up after `limit`. The handler runs here, on the caller's task, if the worker is
+    /// idle.
     pub fn call<M: Message>(
         self: &Arc<Self>,
         message: M,
-        deadline: Deadline,
+        limit: Duration,
         cx: &mut TaskContext<'_>,
     ) -> Called<M, <W as Call<M>>::Reply>
     where
@@ -107,10 +109,10 @@ impl<W: Worker> Cell<W> {
             match self.check_out_soon() {
                 CheckedOut::Worker(worker) => {
                     let run = move |at| <W as Call<M>>::run(at, Input::Value(message));
-                    return match self.run_here(worker, deadline, (Awaited::Below, pace), cx, run) {
+                    return match self.run_here(worker, limit, (Awaited::Below, pace), cx, run) {
                         Polled::Done(reply) => Called::Done(self.core.in_time(Ok(reply))),
                         Polled::Failed(error) => Called::Done(Err(error)),
-                        Polled::Later(later) => match self.move_to_task(forget(later, value), deadline) {
+                        Polled::Later(later) => match self.move_to_task(forget(later, value), limit) {
                             Ok(ticket) => Called::Waiting(self.answered(ticket)),
                             Err(error) => Called::Done(Err(error)),
                         },
@@ -120,6 +122,7 @@ impl<W: Worker> Cell<W> {
                 CheckedOut::Busy => {}
             }
         }
+        let deadline = Deadline::after(self.core.now(), limit);
         match self.enqueue_call(Work::Value(Box::new(message), Rows::<W, M>::CALL), deadline) {
             Ok(Ok(ticket)) => Called::Waiting(self.answered(ticket)),
             Ok(Err(error)) => Called::Done(Err(error)),
@@ -141,7 +144,7 @@ impl<W: Worker> Cell<W> {
                 CheckedOut::Worker(worker) => {
                     let mut cx = TaskContext::from_waker(Waker::noop());
                     let run = move |at| <W as Cast<M>>::run(at, Input::Value(message));
-                    match self.run_here(worker, Deadline::NEVER, (Awaited::Nobody, pace), &mut cx, run) {
+                    match self.run_here(worker, Deadline::NEVER.limit, (Awaited::Nobody, pace), &mut cx, run) {
                         Polled::Done(()) => {}
                         Polled::Failed(error) => {
                             tracing::debug!(name = %self.core.name, %error, "a cast was not run to its end");
@@ -189,14 +192,18 @@ impl<W: Worker> Cell<W> {
     fn run_here<R>(
         self: &Arc<Self>,
         worker: Box<W>,
-        deadline: Deadline,
+        limit: Duration,
         (awaited, pace): (Awaited, Option<&Pace>),
         cx: &mut TaskContext<'_>,
         run: impl FnOnce(Active<W>) -> Step<W, R>,
     ) -> Polled<W, R> {
         let _runtime = self.runtime_if_none();
-        self.core.set_due(deadline.due);
         let timed = pace.filter(|pace| !pace.is_quick() || pace::is_sampled()).map(|pace| (pace, self.core.watch()));
+        match timed {
+            Some(_) => self.core.set_due(Deadline::after(self.core.now(), limit).due),
+            // It is over before a look at the clock would be.
+            None => self.core.set_limit(limit),
+        }
         let ran = match guarded(&self.core, awaited, || Ran::from(run(self.active(worker)))) {
             Ok(Ran::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => {
@@ -237,8 +244,9 @@ impl<W: Worker> Cell<W> {
     }
 
     /// A handler that waits goes on as a task, whatever becomes of its caller.
-    fn move_to_task(self: &Arc<Self>, later: Later<W, Answer>, deadline: Deadline) -> Result<Ticket, CallError> {
+    fn move_to_task(self: &Arc<Self>, later: Later<W, Answer>, limit: Duration) -> Result<Ticket, CallError> {
         let name = self.core.name.clone();
+        let deadline = Deadline { due: self.core.due(), limit };
         match self.core.host().pending().take_begun(Waiting { name, deadline, place: Place::Begun }) {
             Ok(ticket) => {
                 self.spawn(self.clone().finish(later, Reply::Slot(ticket.request())));
@@ -277,7 +285,9 @@ impl<W: Worker> Cell<W> {
 
     /// Handlers find a tokio runtime around them, also when a plain thread calls.
     fn runtime_if_none(&self) -> Option<EnterGuard<'_>> {
-        Handle::try_current().is_err().then(|| self.core.host().runtime().enter())
+        // A task is on a runtime; to ask for that counts references.
+        let any = task::try_id().is_some() || Handle::try_current().is_ok();
+        (!any).then(|| self.core.host().runtime().enter())
     }
 }
 

@@ -169,19 +169,19 @@ async fn call<M: Message>(
 where
     Probe: Call<M>,
 {
-    call_within(cell, message, bench.deadline()).await
+    call_within(cell, message, bench.deadline().limit).await
 }
 
 async fn call_within<M: Message>(
     cell: &Arc<Cell<Probe>>,
     message: M,
-    deadline: Deadline,
+    limit: Duration,
 ) -> Result<<Probe as Call<M>>::Reply, CallError>
 where
     Probe: Call<M>,
 {
     let mut message = Some(message);
-    let called = poll_fn(|cx| match cell.call(message.take().expect("it came back"), deadline, cx) {
+    let called = poll_fn(|cx| match cell.call(message.take().expect("it came back"), limit, cx) {
         Called::Yield(back) => {
             message = Some(back);
             Poll::Pending
@@ -458,7 +458,7 @@ handler!(Call, BoomLater, Count, async |at, m| {
 });
 handler!(Call, Own, Count, async |at, m| {
     let own = at.context.typed().expect("it lives");
-    match call_within(&own, Count(m.0), Deadline::NEVER).await {
+    match call_within(&own, Count(m.0), Deadline::NEVER.limit).await {
         Err(CallError::SelfCall { .. }) => Count(1),
         Ok(_) | Err(_) => Count(0),
     }
@@ -470,7 +470,7 @@ handler!(Call, Deep, Count, async |at, m| {
         0 => Count(0),
         n => {
             let next = at.worker.shared.peers.lock().unwrap_or_else(PoisonError::into_inner)[n as usize - 1].clone();
-            let below = call_within(&next, Deep(n - 1), Deadline::NEVER).await.expect("the next one answers");
+            let below = call_within(&next, Deep(n - 1), Deadline::NEVER.limit).await.expect("the next one answers");
             Count(below.0 + 1)
         }
     }
