@@ -17,6 +17,7 @@ use crate::message::{Message, Schema, Wire, decode};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::express::TooLarge;
+use crate::runtime::recent;
 use crate::worker::cell::Answered;
 use crate::worker::{AnyCell, Call, Called, Cast, Cell, Deadline, Undelivered, Worker};
 
@@ -169,7 +170,14 @@ impl Node {
     /// The cell of a name that takes this node's own calls right away.
     fn cell_at_home(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
         let hash = name.hash64();
-        if self.lanes.is_home(self.partition_at(hash), name) { self.places.open_cell_at(hash, name) } else { None }
+        if !self.lanes.is_home(self.partition_at(hash), name) {
+            return None;
+        }
+        recent::get(self, hash, name).or_else(|| {
+            let cell = self.places.open_cell_at(hash, name)?;
+            recent::note(hash, &cell);
+            Some(cell)
+        })
     }
 
     fn wrong_worker<W: Worker>(&self, name: &Name, cell: &Arc<dyn AnyCell>) -> CallError {

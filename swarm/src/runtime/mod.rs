@@ -43,6 +43,7 @@ mod places;
 mod pledges;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod post;
+mod recent;
 mod refusal;
 mod registry;
 mod relays;

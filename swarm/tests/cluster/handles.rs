@@ -28,6 +28,26 @@ async fn clusters_of_other_names_never_merge() {
     assert_eq!(blue[0].at::<Tally>("name-3").hit(0).await, Ok(1_000));
 }
 
+/// A thread that has called a worker knows its cell. It is taken for neither another cluster's of that name nor its successor's.
+#[tokio::test]
+async fn a_handle_that_has_called_finds_the_worker_that_has_the_name_now() {
+    let alone = [cluster("cyan", 1).await, cluster("pink", 1).await];
+    let tallies = alone.each_ref().map(|nodes| nodes[0].at::<Tally>("tally"));
+    for nodes in &alone {
+        TallyClient::register("tally", ()).on(&nodes[0]).await.expect("the name is free");
+    }
+    for hits in 1..=3 {
+        for (tally, by) in tallies.iter().zip([1, 10]) {
+            assert_eq!(tally.hit(by).await, Ok(hits * by));
+        }
+    }
+    alone[0][0].unregister("tally").await.expect("an answer");
+    assert!(matches!(tallies[0].hit(1).await, Err(CallError::NotRegistered { .. })));
+    TallyClient::register("tally", ()).on(&alone[0][0]).await.expect("the name is free again");
+    assert_eq!(tallies[0].hit(1).await, Ok(1), "it is another worker");
+    assert_eq!(tallies[1].hit(10).await, Ok(40));
+}
+
 /// Inside a worker the current node is its own, whichever cluster the caller is in.
 #[tokio::test(flavor = "multi_thread")]
 async fn inside_a_worker_the_current_node_is_its_own() {

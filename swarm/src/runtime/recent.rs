@@ -1,0 +1,50 @@
+//! Owns which cells a thread has called last, so that it need not look them up again. Never keeps one alive, and never says
+//! whether it still takes calls: the cell itself does.
+
+use std::array;
+use std::cell::RefCell;
+use std::sync::{Arc, Weak};
+
+use crate::name::{Name, NameHash};
+use crate::runtime::Node;
+use crate::worker::AnyCell;
+
+/// How many a thread knows: some kilobytes, and of those that are gone no more than so many empty shells.
+const KNOWN: usize = 256;
+
+/// One of them.
+struct Known {
+    hash: NameHash,
+    cell: Weak<dyn AnyCell>,
+}
+
+thread_local! {
+    /// Each where the hash of its name says. It takes memory only on threads that call.
+    static RECENT: RefCell<Option<Box<[Option<Known>; KNOWN]>>> = const { RefCell::new(None) };
+}
+
+fn place(hash: NameHash) -> usize {
+    (hash.0 % KNOWN as u64) as usize
+}
+
+/// The cell of a name on this node that this thread has called lately, if it is still there. It was the name's place without a gate,
+/// and what is not that any more is closed.
+pub(super) fn get(node: &Node, hash: NameHash, name: &Name) -> Option<Arc<dyn AnyCell>> {
+    let cell = RECENT.with_borrow(|recent| {
+        let known = recent.as_ref()?[place(hash)].as_ref().filter(|known| known.hash == hash)?;
+        known.cell.upgrade()
+    })?;
+    // Several nodes of one process may have workers of one name.
+    let is_here = std::ptr::addr_eq(Arc::as_ptr(&cell.core().home.host), node);
+    (is_here && cell.name() == name).then_some(cell)
+}
+
+/// This thread calls the name's cell now, and perhaps again.
+pub(super) fn note(hash: NameHash, cell: &Arc<dyn AnyCell>) {
+    let known = Known { hash, cell: Arc::downgrade(cell) };
+    let before = RECENT.with_borrow_mut(|recent| {
+        let recent = recent.get_or_insert_with(|| Box::new(array::from_fn(|_| None)));
+        recent[place(hash)].replace(known)
+    });
+    drop(before);
+}
