@@ -13,7 +13,7 @@ pub(crate) const SERVE: &str = "--serve";
 /// A node in a process of its own. It ends when it is let go.
 pub(crate) struct Server {
     child: Child,
-    to: ChildStdin,
+    to: Option<ChildStdin>,
     from: BufReader<ChildStdout>,
     /// Its cluster.
     pub(crate) cluster: String,
@@ -25,9 +25,8 @@ impl Server {
     pub(crate) fn start() -> io::Result<Self> {
         let mut command = Command::new(env::current_exe()?);
         let mut child = command.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let lost = || io::Error::other("the server has no line to its parent");
-        let to = child.stdin.take().ok_or_else(lost)?;
-        let from = BufReader::new(child.stdout.take().ok_or_else(lost)?);
+        let to = child.stdin.take();
+        let from = BufReader::new(child.stdout.take().ok_or_else(|| io::Error::other("the server says nothing"))?);
         let mut server = Self { child, to, from, cluster: String::new(), address: String::new() };
         let told = server.hear()?;
         let (cluster, address) = told.split_once(' ').ok_or_else(|| io::Error::other("the server talks nonsense"))?;
@@ -37,7 +36,8 @@ impl Server {
 
     /// How often it has taken memory until now.
     pub(crate) fn taken(&mut self) -> io::Result<u64> {
-        writeln!(self.to, "taken")?;
+        let to = self.to.as_mut().ok_or_else(|| io::Error::other("the server has no line from its parent"))?;
+        writeln!(to, "taken")?;
         self.hear()?.parse().map_err(io::Error::other)
     }
 
@@ -52,8 +52,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // It ends when it is asked nothing more, and then tells valgrind's tools what they have seen, as it would not if it were killed.
+        drop(self.to.take());
         // It may have ended already, which is what is wanted.
-        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
