@@ -32,7 +32,7 @@ impl Account {
     }
 }
 
-/// Longer than a process stands still under valgrind, by which it is found where memory is taken.
+/// Longer than a process stands still on the busiest machine: what is counted shall not depend on what else it does.
 const PATIENCE_MS: u64 = 600_000;
 
 /// A node of the cluster that this is measured on.

@@ -4,13 +4,6 @@
 //! ```text
 //! cargo bench -p swarm --bench allocations
 //! ```
-//!
-//! Where it comes from is told by valgrind, for a process and one of its cases: the blocks of each place, the most often taken first, in
-//! `dhat.out.*`.
-//!
-//! ```text
-//! valgrind --tool=dhat --trace-children=yes target/release/deps/allocations-* "remote call"
-//! ```
 
 mod account;
 mod cases;

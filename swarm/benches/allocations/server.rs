@@ -52,7 +52,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It ends when it is asked nothing more, and then tells valgrind's tools what they have seen, as it would not if it were killed.
+        // It ends when it is asked nothing more; tools that watch it tell what they have seen only if it is not killed.
         drop(self.to.take());
         // It may have ended already, which is what is wanted.
         let _ = self.child.wait();
