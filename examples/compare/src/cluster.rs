@@ -4,12 +4,13 @@ use std::io;
 use std::time::Duration;
 
 use examples::figures::process::Cluster;
+use examples::figures::rounds::Told;
 use examples::figures::{haul, rounds};
 
 use crate::figure::Figure;
 use crate::run::{rate, weight};
 
-/// How often a group is told and asked in a round, since that takes only milliseconds.
+/// How often a group is told and asked in a round, since that takes only milliseconds, or a second if it is very large.
 const TELLS: usize = 9;
 
 /// Idle workers, registered one after the other on a cluster of one.
@@ -27,26 +28,34 @@ pub(crate) fn register(nodes: u64, count: u64, callers: u64) -> io::Result<Figur
     Ok(Figure { per_s: Some(registered.names_s as f64), failed: registered.failed, ..Figure::default() })
 }
 
-/// A third node joins, and is killed.
-pub(crate) fn change() -> io::Result<(Figure, Figure)> {
-    let changed = rounds::change_once()?;
+/// A third node joins two with so many names, and is killed.
+pub(crate) fn change(names: u64) -> io::Result<(Figure, Figure)> {
+    let changed = rounds::change_once(names)?;
     // Calls beside a join must all be answered and counted; beside a kill, some cannot be.
     let failed = changed.join_calls.failed + changed.off;
     let joined = Figure { failed, ..event(changed.join_us) };
     Ok((joined, Figure { failed: changed.lost, ..event(changed.crash_us) }))
 }
 
-/// A group of 1,000 is told and asked.
-pub(crate) fn tell() -> io::Result<(Figure, Figure)> {
-    let mut cluster = rounds::gathered()?;
-    let (mut published, mut asked) = (Vec::new(), Vec::new());
-    for _ in 0..TELLS {
-        let told = rounds::tell_once(&mut cluster)?;
-        let missed = |reached: u64| rounds::MEMBERS.saturating_sub(reached);
-        published.push(Figure { failed: missed(told.delivered), ..event(told.publish_us) });
-        asked.push(Figure { failed: missed(told.answered), ..event(told.multicall_us) });
-    }
-    Ok((Figure::median(&published), Figure::median(&asked)))
+/// A group of so many on three nodes.
+pub(crate) fn gathered(members: u64) -> io::Result<Cluster> {
+    rounds::gathered(members)
+}
+
+/// A group of so many is told.
+pub(crate) fn publish(cluster: &mut Cluster, members: u64) -> io::Result<Figure> {
+    tell(members, || rounds::publish_once(cluster))
+}
+
+/// A group of so many is asked.
+pub(crate) fn multicall(cluster: &mut Cluster, members: u64) -> io::Result<Figure> {
+    tell(members, || rounds::multicall_once(cluster))
+}
+
+fn tell(members: u64, mut once: impl FnMut() -> io::Result<Told>) -> io::Result<Figure> {
+    let figure = |told: Told| Figure { failed: members.saturating_sub(told.reached), ..event(told.took_us) };
+    let told = (0..TELLS).map(|_| once().map(figure)).collect::<io::Result<Vec<_>>>()?;
+    Ok(Figure::median(&told))
 }
 
 /// 64 MiB move beside running calls.

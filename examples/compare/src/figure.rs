@@ -54,6 +54,8 @@ pub(crate) struct Figure {
     pub(crate) ms: Option<f64>,
     /// What one worker weighs beyond its own value.
     pub(crate) bytes: Option<f64>,
+    /// The resident memory of all processes, in megabytes.
+    pub(crate) mb: Option<f64>,
     /// p99 of the calls beside an event, over theirs before it.
     pub(crate) p99_ratio: Option<f64>,
     pub(crate) failed: u64,
@@ -76,6 +78,7 @@ impl Figure {
             cpu_us: middle(|one| one.cpu_us),
             ms: middle(|one| one.ms),
             bytes: middle(|one| one.bytes),
+            mb: middle(|one| one.mb),
             p99_ratio: middle(|one| one.p99_ratio),
             failed: rounds.iter().map(|one| one.failed).sum(),
         }

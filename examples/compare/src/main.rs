@@ -91,8 +91,8 @@ fn measure(options: &Options) -> io::Result<ExitCode> {
         System::Erlang => erlang.is_some(),
         System::Kameo => stage != Stage::Pair || options.kameo_remote,
         System::Murmer => cfg!(feature = "murmer"),
-        System::Raw | System::Mpsc | System::Tarpc | System::Ractor | System::Actix => true,
-        System::Swarm | System::SwarmPool => true,
+        System::Raw | System::Mpsc | System::Map | System::Tarpc | System::Ractor | System::Actix => true,
+        System::Swarm | System::SwarmPool | System::SwarmSecret => true,
     };
     let taken = run::run(&plan::plan(options, offered), options, erlang.as_ref());
     let lines = table::lines(&taken.figures);
@@ -166,7 +166,7 @@ async fn serve(system: System, most: usize) -> io::Result<()> {
             let (address, held) = peers::murmer::serve(most).await?;
             stand(address, held).await
         }
-        System::Swarm | System::SwarmPool => {
+        System::Swarm | System::SwarmPool | System::SwarmSecret => {
             let (address, held) = peers::swarm::serve().await?;
             stand(address, held).await
         }
@@ -174,7 +174,7 @@ async fn serve(system: System, most: usize) -> io::Result<()> {
         System::Kameo => Err(no_role(system)),
         #[cfg(not(feature = "murmer"))]
         System::Murmer => Err(no_role(system)),
-        System::Mpsc | System::Actix | System::Erlang => Err(no_role(system)),
+        System::Mpsc | System::Map | System::Actix | System::Erlang => Err(no_role(system)),
     }
 }
 
@@ -187,23 +187,26 @@ async fn call(system: System, address: &str, most: usize) -> io::Result<()> {
         System::Kameo => obey(peers::kameo_remote::KameoRemote::at(address, most).await?).await,
         #[cfg(feature = "murmer")]
         System::Murmer => obey(peers::murmer::Murmer::at(address, most).await?).await,
-        System::Swarm | System::SwarmPool => obey(peers::swarm::Far::at(address, system, most).await?).await,
+        System::Swarm | System::SwarmPool | System::SwarmSecret => {
+            obey(peers::swarm::Far::at(address, system, most).await?).await
+        }
         #[cfg(not(feature = "kameo-remote"))]
         System::Kameo => Err(no_role(system)),
         #[cfg(not(feature = "murmer"))]
         System::Murmer => Err(no_role(system)),
-        System::Mpsc | System::Actix | System::Erlang => Err(no_role(system)),
+        System::Mpsc | System::Map | System::Actix | System::Erlang => Err(no_role(system)),
     }
 }
 
 async fn near(system: System, most: usize) -> io::Result<()> {
     match system {
         System::Mpsc => obey(mpsc::Mpsc::default()).await,
+        System::Map => obey(peers::map::Map::default()).await,
         System::Ractor => obey(peers::ractor::Ractor::default()).await,
         System::Kameo => obey(peers::kameo::Kameo::default()).await,
         System::Swarm => obey(peers::swarm_local::Near::start(most).await?).await,
         System::Raw | System::Tarpc | System::Murmer | System::Actix | System::Erlang => Err(no_role(system)),
-        System::SwarmPool => Err(no_role(system)),
+        System::SwarmPool | System::SwarmSecret => Err(no_role(system)),
     }
 }
 

@@ -11,12 +11,13 @@ Measures this repository's crate and its peers under one load, in turns, and pri
 
   --bench NAME      only this one; may be given again: remote_call, local_call, local_cast, remote_cast, register, whereis,
                     spawn, memory, join_rebalance, kill_failover, publish, multicall, handoff_bulk
-  --system NAME     only this one; may be given again: raw, mpsc, tarpc, ractor, kameo, murmer, actix, erlang, swarm, swarm-pool;
-                    murmer needs --features murmer, and root
+  --system NAME     only this one; may be given again: raw, mpsc, map, tarpc, ractor, kameo, murmer, actix, erlang, swarm,
+                    swarm-pool, swarm-secret; murmer needs --features murmer, and root
   --rounds N        how often each figure is taken (3)
   --seconds S       how long each is measured, after a warm-up of a quarter of it (2)
   --callers A,B     how many callers at once (1,64,512)
   --payload A,B     bytes that a remote message carries each way (32,1024)
+  --most N          only what is about so many workers, names or members at most (1000000)
   --free            on all cores; else all processes are kept on one
   --kameo-remote    kameo between processes as well; needs --features kameo-remote
   --json            one object a line instead of the table";
@@ -27,6 +28,9 @@ const CALLERS_MAX: u64 = 1_000;
 /// The largest message, which all systems take by default.
 const PAYLOAD_MAX: u64 = 64 << 10;
 
+/// The most workers that any row is about.
+pub(crate) const COUNT_MAX: u64 = 1_000_000;
+
 /// What is measured, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -36,6 +40,7 @@ pub(crate) struct Options {
     pub(crate) measured: Duration,
     pub(crate) callers: Vec<u64>,
     pub(crate) payloads: Vec<u64>,
+    pub(crate) count_most: u64,
     pub(crate) free: bool,
     pub(crate) kameo_remote: bool,
     pub(crate) json: bool,
@@ -51,6 +56,7 @@ impl Options {
             measured: Duration::from_secs(2),
             callers: vec![1, 64, 512],
             payloads: vec![32, 1024],
+            count_most: COUNT_MAX,
             free: false,
             kameo_remote: false,
             json: false,
@@ -66,6 +72,7 @@ impl Options {
                 "--seconds" => options.measured = Duration::from_secs_f64(within(&word, &value()?, 0.05, 100.0)?),
                 "--callers" => options.callers = list(&word, &value()?, 1, CALLERS_MAX)?,
                 "--payload" => options.payloads = list(&word, &value()?, 1, PAYLOAD_MAX)?,
+                "--most" => options.count_most = within(&word, &value()?, 1, COUNT_MAX)?,
                 "--free" => options.free = true,
                 "--kameo-remote" => options.kameo_remote = true,
                 "--json" => options.json = true,
@@ -137,6 +144,7 @@ mod tests {
             ("--seconds never", "from 0.05 to 100"),
             ("--callers 1,,2", "``"),
             ("--payload", "wants a value"),
+            ("--most 1000001", "from 1 to 1000000"),
             ("--loud", "not known"),
         ] {
             let mistake = parse(words).expect_err(words);

@@ -3,7 +3,7 @@
 use examples::figures::haul::BULK_BYTES;
 use examples::figures::rounds::{CALLERS, CLIENTS, MEMBERS, NAMES};
 
-use crate::options::Options;
+use crate::options::{COUNT_MAX, Options};
 use crate::row::{Bench, Case, Row, Runtime, System};
 
 /// How many names are registered at once.
@@ -11,7 +11,17 @@ const REGISTERED: u64 = 100_000;
 
 /// How many idle workers are started and weighed.
 const IDLE: u64 = 100_000;
-const IDLE_MANY: u64 = 1_000_000;
+const IDLE_MANY: u64 = COUNT_MAX;
+
+/// How many workers there are, step by step, where it is asked whether figures stay what they were.
+const GROWTH: [u64; 4] = [1_000, 10_000, 100_000, COUNT_MAX];
+
+/// How many names there are when a node joins, and when it is killed, which then has a third of them.
+const CHANGED_MANY: u64 = COUNT_MAX;
+
+/// How large groups are: the second is the most that are asked, the third the most that are told.
+const ASKED_MANY: u64 = 100_000;
+const TOLD_MANY: u64 = COUNT_MAX;
 
 /// The state of each worker that moves.
 const STATE_BYTES: u64 = 64;
@@ -33,10 +43,14 @@ pub(crate) enum Stage {
     Idle(u64),
     /// A cluster of so many.
     Register(u64),
-    /// A cluster which a third joins, and is killed.
-    Change,
-    /// A cluster with a group.
-    Tell,
+    /// A server and its client, with more and more workers.
+    Grow,
+    /// One process with more and more workers.
+    GrowNear,
+    /// A cluster with so many names which a third joins, and is killed.
+    Change(u64),
+    /// A cluster with a group of so many.
+    Tell(u64),
     /// A cluster which one leaves that has a large worker.
     Haul(u64),
 }
@@ -53,7 +67,14 @@ pub(crate) struct Stint {
 /// All stages in order, with the turns of each.
 pub(crate) fn plan(options: &Options, offered: impl Fn(System, Stage) -> bool) -> Vec<Vec<Stint>> {
     let mut stages = vec![Stage::Pair, Stage::Near, Stage::Idle(IDLE), Stage::Idle(IDLE_MANY), Stage::Register(1)];
-    stages.extend([Stage::Register(3), Stage::Change, Stage::Tell]);
+    stages.extend([
+        Stage::Register(3),
+        Stage::Grow,
+        Stage::GrowNear,
+        Stage::Change(NAMES),
+        Stage::Change(CHANGED_MANY),
+    ]);
+    stages.extend([MEMBERS, ASKED_MANY, TOLD_MANY].map(Stage::Tell));
     stages
         .extend(options.callers.iter().filter(|callers| **callers <= BESIDE_MAX).map(|callers| Stage::Haul(*callers)));
     let turns = |stage| {
@@ -66,6 +87,7 @@ pub(crate) fn plan(options: &Options, offered: impl Fn(System, Stage) -> bool) -
                 // Casts are compared with the calls of bare sockets, which know no difference.
                 let base = |row: &Row| row.system == System::Raw && options.wants_bench(Bench::RemoteCast);
                 rows.retain(|row| options.wants_bench(row.bench) || base(row));
+                rows.retain(|row| row.count <= options.count_most);
                 if !rows.is_empty() {
                     turns.push(Stint { stage, system, runtime: *runtime, rows });
                 }
@@ -83,14 +105,17 @@ fn runtimes(system: System, stage: Stage) -> &'static [Runtime] {
         (Stage::Pair, System::Raw) => &[Threads],
         (Stage::Pair, System::Tarpc) => &[Current, Two],
         (Stage::Pair | Stage::Near, System::Swarm) => &[One, Two],
-        (Stage::Pair, System::Ractor | System::Kameo | System::Murmer | System::Erlang | System::SwarmPool) => &[Two],
+        (Stage::Pair, System::Ractor | System::Kameo | System::Murmer | System::Erlang) => &[Two],
+        (Stage::Pair, System::SwarmPool | System::SwarmSecret) => &[Two],
+        (Stage::GrowNear, System::Map) => &[Two],
         (Stage::Near, System::Mpsc) => &[Current, One, Two],
         (Stage::Near | Stage::Idle(IDLE), System::Actix) => &[Current],
         (Stage::Near | Stage::Idle(IDLE), System::Ractor | System::Kameo | System::Erlang) => &[Two],
         (Stage::Idle(IDLE), System::Mpsc) => &[Two],
-        (Stage::Idle(_) | Stage::Register(_) | Stage::Change | Stage::Tell | Stage::Haul(_), System::Swarm) => &[Two],
-        (Stage::Pair | Stage::Near | Stage::Idle(_), _) => &[],
-        (Stage::Register(_) | Stage::Change | Stage::Tell | Stage::Haul(_), _) => &[],
+        (Stage::Idle(_) | Stage::Grow | Stage::GrowNear, System::Swarm) => &[Two],
+        (Stage::Register(_) | Stage::Change(_) | Stage::Tell(_) | Stage::Haul(_), System::Swarm) => &[Two],
+        (Stage::Pair | Stage::Near | Stage::Idle(_) | Stage::Grow | Stage::GrowNear, _) => &[],
+        (Stage::Register(_) | Stage::Change(_) | Stage::Tell(_) | Stage::Haul(_), _) => &[],
     }
 }
 
@@ -107,14 +132,22 @@ fn rows(stage: Stage, system: System, runtime: Runtime, options: &Options) -> Ve
         Stage::Register(nodes) => {
             vec![Row { nodes, callers: CALLERS, count: REGISTERED, ..plain(Bench::Register) }]
         }
-        Stage::Change => {
-            let both = [Bench::JoinRebalance, Bench::KillFailover];
-            both.map(|bench| Row { nodes: 3, callers: CLIENTS, payload: STATE_BYTES, count: NAMES, ..plain(bench) })
-                .to_vec()
+        Stage::Grow => grow_rows(row),
+        Stage::GrowNear => {
+            let grown = Row { case: Case::Growth, callers: CALLERS, payload: WORD_BYTES, ..row(Bench::LocalCall) };
+            GROWTH.map(|count| Row { count, ..grown }).to_vec()
         }
-        Stage::Tell => {
-            let both = [Bench::Publish, Bench::Multicall];
-            both.map(|bench| Row { nodes: 3, payload: WORD_BYTES, count: MEMBERS, ..plain(bench) }).to_vec()
+        Stage::Change(count) => {
+            let both = [Bench::JoinRebalance, Bench::KillFailover];
+            both.map(|bench| Row { nodes: 3, callers: CLIENTS, payload: STATE_BYTES, count, ..plain(bench) }).to_vec()
+        }
+        Stage::Tell(count) => {
+            let told = |bench| Row { nodes: 3, payload: WORD_BYTES, count, ..plain(bench) };
+            let mut rows = vec![told(Bench::Publish)];
+            if count <= ASKED_MANY {
+                rows.push(told(Bench::Multicall));
+            }
+            rows
         }
         Stage::Haul(callers) => {
             vec![Row { nodes: 3, callers, payload: BULK_BYTES, count: 1, ..plain(Bench::HandoffBulk) }]
@@ -123,7 +156,7 @@ fn rows(stage: Stage, system: System, runtime: Runtime, options: &Options) -> Ve
 }
 
 fn pair_rows(system: System, options: &Options, row: impl Fn(Bench) -> Row) -> Vec<Row> {
-    let casts = matches!(system, System::Ractor | System::Erlang | System::Swarm);
+    let casts = matches!(system, System::Ractor | System::Erlang | System::Swarm | System::SwarmSecret);
     let mut rows = Vec::new();
     for bench in [Bench::RemoteCall, Bench::RemoteCast] {
         if bench == Bench::RemoteCall || casts {
@@ -141,6 +174,16 @@ fn pair_rows(system: System, options: &Options, row: impl Fn(Bench) -> Row) -> V
             ..row(Bench::Whereis)
         }));
     }
+    rows
+}
+
+/// At each step: how fast workers come, what they weigh, and how fast they are called. In the end, what they weigh when some are busy.
+fn grow_rows(row: impl Fn(Bench) -> Row) -> Vec<Row> {
+    let all =
+        |bench, count| Row { nodes: 2, callers: CALLERS, payload: WORD_BYTES, count, case: Case::Growth, ..row(bench) };
+    let benches = [Bench::Register, Bench::Memory, Bench::RemoteCall];
+    let mut rows: Vec<Row> = GROWTH.iter().flat_map(|count| benches.map(|bench| all(bench, *count))).collect();
+    rows.push(Row { case: Case::Busy, ..all(Bench::Memory, COUNT_MAX) });
     rows
 }
 
@@ -171,6 +214,8 @@ fn near_rows(system: System, options: &Options, row: impl Fn(Bench) -> Row) -> V
 /// The row whose rate is the measure of another's: bare sockets, or a bare task and channels.
 pub(crate) fn base(row: &Row) -> Option<(Row, Row)> {
     let same = |runtime| match row.bench {
+        Bench::RemoteCall | Bench::RemoteCast if row.case == Case::Growth => None,
+        Bench::LocalCall if row.case == Case::Growth => Some(Row { system: System::Map, runtime, ..*row }),
         Bench::RemoteCall | Bench::RemoteCast => {
             Some(Row { bench: Bench::RemoteCall, system: System::Raw, runtime: Runtime::Threads, ..*row })
         }
@@ -214,6 +259,13 @@ mod tests {
                 assert!(rows.contains(&first) || rows.contains(&second), "{row:?}");
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_about_more_than_is_wanted() {
+        let rows = all(&["--most", "10000"]);
+        assert_eq!(rows.iter().map(|row| row.count).max(), Some(10_000));
+        assert!(rows.iter().any(|row| row.case == Case::Growth));
     }
 
     #[test]

@@ -81,6 +81,8 @@ words! {
         Raw = "raw",
         /// A tokio task behind a bounded channel, with a oneshot for the answer.
         Mpsc = "mpsc",
+        /// A concurrent map of names to numbers: the least that a look-up of a name is.
+        Map = "map",
         /// tarpc over TCP with bincode.
         Tarpc = "tarpc",
         /// ractor, and ractor_cluster between processes.
@@ -97,6 +99,8 @@ words! {
         Swarm = "swarm",
         /// The same with `dispatch = "pool"`: every handler is a task of tokio's.
         SwarmPool = "swarm-pool",
+        /// The same with a secret, so that all that goes between its processes is encrypted and authenticated.
+        SwarmSecret = "swarm-secret",
     }
 }
 
@@ -127,6 +131,10 @@ words! {
         Pending = "pending",
         /// All callers have one worker.
         One = "one",
+        /// Callers go through at most 65,536 names, spread evenly over `count` workers that are there.
+        Growth = "growth",
+        /// Callers go through every tenth of `count` workers.
+        Busy = "busy",
         /// It is not about callers.
         Plain = "-",
     }

@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::order::{Load, Order};
 use crate::peers::erlang::Erlang;
 use crate::plan::{Stage, Stint};
-use crate::row::{Bench, Row, System};
+use crate::row::{Bench, Case, Row, System};
 use crate::{CALL, NEAR, SERVE};
 
 /// How many idle workers there are before others are weighed: what the first ones bring along is no worker's.
@@ -22,6 +22,11 @@ const WARM: u64 = 10_000;
 
 /// How long the kernel and the allocators are given to settle before memory is read.
 const SETTLE: Duration = Duration::from_secs(2);
+
+/// By which a node takes a secret from its environment, and what is none: it is for nodes that are reached by loopback alone.
+const SECRET: &str = "SWARM_SECRET";
+const SECRET_FILE: &str = "SWARM_SECRET_FILE";
+const ANY_SECRET: &str = "nobody but this comparison speaks to its nodes";
 
 /// What all rounds gave.
 #[derive(Default)]
@@ -79,6 +84,15 @@ impl Turn<'_> {
                 let near = self.near()?;
                 self.loads(&mut [near], note)
             }
+            (Stage::Grow, _) => {
+                let (server, address) = self.server()?;
+                let client = self.client(&address)?;
+                self.grow(&mut [client, server], note)
+            }
+            (Stage::GrowNear, _) => {
+                let near = self.near()?;
+                self.grow(&mut [near], note)
+            }
             (Stage::Idle(count), System::Swarm) => {
                 let (spawned, weighed) = cluster::idle(count)?;
                 self.both((Bench::Spawn, spawned), (Bench::Memory, weighed), note);
@@ -94,14 +108,17 @@ impl Turn<'_> {
                 note(row, cluster::register(nodes, row.count, row.callers)?);
                 Ok(())
             }
-            (Stage::Change, _) => {
-                let (joined, killed) = cluster::change()?;
+            (Stage::Change(names), _) => {
+                let (joined, killed) = cluster::change(names)?;
                 self.both((Bench::JoinRebalance, joined), (Bench::KillFailover, killed), note);
                 Ok(())
             }
-            (Stage::Tell, _) => {
-                let (published, asked) = cluster::tell()?;
-                self.both((Bench::Publish, published), (Bench::Multicall, asked), note);
+            (Stage::Tell(members), _) => {
+                let mut gathered = cluster::gathered(members)?;
+                for row in &self.stint.rows {
+                    let tell = if row.bench == Bench::Publish { cluster::publish } else { cluster::multicall };
+                    note(*row, tell(&mut gathered, members)?);
+                }
                 Ok(())
             }
             (Stage::Haul(callers), _) => {
@@ -119,23 +136,60 @@ impl Turn<'_> {
         }
     }
 
-    /// Has the first process be under each of the stint's loads, and counts the CPU time of all.
+    /// Has the first process be under each of the stint's loads.
     fn loads(&self, processes: &mut [Process], mut note: impl FnMut(Row, Figure)) -> io::Result<()> {
+        for row in &self.stint.rows {
+            note(*row, self.load(processes, row)?);
+        }
+        Ok(())
+    }
+
+    /// Has the first process be under a load, and counts the CPU time of all.
+    fn load(&self, processes: &mut [Process], row: &Row) -> io::Result<Figure> {
         let pids: Vec<u32> = processes.iter().map(Process::pid).collect();
         let cpu = || pids.iter().map(|pid| kernel::cpu(*pid)).sum::<io::Result<Duration>>();
-        for row in &self.stint.rows {
-            let told = Load {
-                bench: row.bench,
-                case: row.case,
-                callers: usize::try_from(row.callers).map_err(io::Error::other)?,
-                payload: usize::try_from(row.payload).map_err(io::Error::other)?,
-                measured: self.options.measured,
-            };
-            processes[0].say(&Order::Load(told).to_string())?;
-            expect(&mut processes[0], "begin")?;
-            let before = cpu()?;
-            let seen = Seen::parse(&processes[0].hear()?)?;
-            note(*row, seen.figure(cpu()?.saturating_sub(before)));
+        let told = Load {
+            // What weighs is called as well, so that it is busy.
+            bench: if row.bench == Bench::Memory { Bench::RemoteCall } else { row.bench },
+            case: row.case,
+            callers: usize::try_from(row.callers).map_err(io::Error::other)?,
+            payload: usize::try_from(row.payload).map_err(io::Error::other)?,
+            measured: self.options.measured,
+        };
+        processes[0].say(&Order::Load(told).to_string())?;
+        expect(&mut processes[0], "begin")?;
+        let before = cpu()?;
+        let seen = Seen::parse(&processes[0].hear()?)?;
+        Ok(seen.figure(cpu()?.saturating_sub(before)))
+    }
+
+    /// Has the first process start more and more workers, and weighs and calls them whenever there are as many as a row is about.
+    fn grow(&self, processes: &mut [Process], mut note: impl FnMut(Row, Figure)) -> io::Result<()> {
+        let pids: Vec<u32> = processes.iter().map(Process::pid).collect();
+        let resident = || pids.iter().map(|pid| kernel::resident(*pid)).sum::<io::Result<u64>>();
+        let weighed = |count, before: u64| -> io::Result<Figure> {
+            std::thread::sleep(SETTLE);
+            let now = resident()?;
+            Ok(Figure { mb: Some(now as f64 / 1e6), ..weight(count, now.saturating_sub(before)) })
+        };
+        std::thread::sleep(SETTLE);
+        let (mut there, empty) = (0, resident()?);
+        for rows in self.stint.rows.chunk_by(|one, next| one.count == next.count) {
+            let (count, more) = (rows[0].count, rows[0].count - there);
+            let came = rate(more, spawn(&mut processes[0], more)?.took);
+            there = count;
+            for row in rows {
+                let figure = if row.bench == Bench::Register {
+                    came
+                } else if row.bench == Bench::Memory {
+                    // Those that are only there have nothing to fail at.
+                    let busy = if row.case == Case::Busy { self.load(processes, row)? } else { Figure::default() };
+                    Figure { failed: busy.failed, ..weighed(count, empty)? }
+                } else {
+                    self.load(processes, row)?
+                };
+                note(*row, figure);
+            }
         }
         Ok(())
     }
@@ -180,10 +234,19 @@ impl Turn<'_> {
 
     /// This program in another role.
     fn role(&self, role: &str) -> io::Result<Command> {
-        let Stint { system, runtime, .. } = self.stint;
+        let Stint { stage, system, runtime, .. } = self.stint;
         let mut command = Command::new(std::env::current_exe()?);
         command.env(PARENT, std::process::id().to_string());
-        command.args([role, system.word(), runtime.word(), &self.options.callers_most().to_string()]);
+        // Only that row's nodes have one, whatever this program was started with.
+        command.env_remove(SECRET_FILE);
+        if *system == System::SwarmSecret {
+            command.env(SECRET, ANY_SECRET);
+        } else {
+            command.env_remove(SECRET);
+        }
+        // What grows begins with nothing.
+        let most = if matches!(stage, Stage::Grow | Stage::GrowNear) { 0 } else { self.options.callers_most() };
+        command.args([role, system.word(), runtime.word(), &most.to_string()]);
         Ok(command)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::figure::Figure;
 use crate::plan::base;
-use crate::row::{Bench, Row, System};
+use crate::row::{Bench, Case, Row, System};
 
 /// A row's medians, beside those of its base.
 pub(crate) struct Line {
@@ -17,6 +17,8 @@ pub(crate) struct Line {
     ratio_raw: Option<f64>,
     /// Its median time over theirs, for one caller of another process.
     p50_raw: Option<f64>,
+    /// What it tells over what it told with the fewest workers.
+    flat: Option<f64>,
 }
 
 /// The medians of all rows that have any figure.
@@ -34,16 +36,25 @@ pub(crate) fn lines(figures: &[(Row, Vec<Figure>)]) -> Vec<Line> {
             rounds: rounds.len(),
             ratio_raw: over(|figure| figure.per_s),
             p50_raw: over(|figure| figure.p50_us).filter(|_| serial),
+            flat: flat(row, &medians),
         }
     };
     taken.map(line).collect()
+}
+
+/// How a figure has changed while workers became more: 1 if it has not.
+fn flat(row: &Row, medians: &HashMap<Row, Figure>) -> Option<f64> {
+    let same = |other: &&Row| row.case == Case::Growth && **other == Row { count: other.count, ..*row };
+    let least = medians.keys().filter(same).min_by_key(|other| other.count)?;
+    let told = |row: &Row| medians[row].per_s.or(medians[row].bytes);
+    Some(told(row)? / told(least)?).filter(|ratio| ratio.is_finite())
 }
 
 impl Line {
     /// One object: what the issue tracker and later versions read. Figures that do not apply are null.
     pub(crate) fn json(&self) -> Value {
         let Row { bench, system, runtime, case, nodes, callers, payload, count } = self.row;
-        let Figure { per_s, p50_us, p99_us, cpu_us, ms, bytes, p99_ratio, failed } = self.figure;
+        let Figure { per_s, p50_us, p99_us, cpu_us, ms, bytes, mb, p99_ratio, failed } = self.figure;
         let mut object = Map::new();
         for (key, word) in
             [("bench", bench.word()), ("system", system.word()), ("runtime", runtime.word()), ("case", case.word())]
@@ -60,7 +71,14 @@ impl Line {
             ("cpu_us", cpu_us),
             ("ratio_raw", self.ratio_raw),
         ];
-        let others = [("p50_raw", self.p50_raw), ("ms", ms), ("bytes", bytes), ("p99_ratio", p99_ratio)];
+        let others = [
+            ("p50_raw", self.p50_raw),
+            ("flat", self.flat),
+            ("ms", ms),
+            ("bytes", bytes),
+            ("mb", mb),
+            ("p99_ratio", p99_ratio),
+        ];
         for (key, figure) in figures.into_iter().chain(others) {
             object.insert(key.to_owned(), figure.map_or(Value::Null, |figure| json!(rounded(figure))));
         }
@@ -71,9 +89,9 @@ impl Line {
 
     fn text(&self) -> String {
         let Row { system, runtime, case, nodes, callers, payload, count, .. } = self.row;
-        let Figure { per_s, p50_us, p99_us, cpu_us, ms, bytes, p99_ratio, failed } = self.figure;
-        let mut text = format!("{system:<11}{runtime:<9}{case:<9}{nodes:>3}{callers:>5}{payload:>9}{count:>9}");
-        let cells = [per_s, p50_us, p99_us, cpu_us, self.ratio_raw, self.p50_raw, ms, bytes, p99_ratio];
+        let Figure { per_s, p50_us, p99_us, cpu_us, ms, bytes, mb, p99_ratio, failed } = self.figure;
+        let mut text = format!("{system:<13}{runtime:<9}{case:<9}{nodes:>3}{callers:>5}{payload:>9}{count:>9}");
+        let cells = [per_s, p50_us, p99_us, cpu_us, self.ratio_raw, self.p50_raw, self.flat, ms, bytes, mb, p99_ratio];
         for (cell, width) in cells.into_iter().zip(WIDTHS) {
             text += &format!("{:>width$}", cell.map_or_else(|| "-".to_owned(), short));
         }
@@ -84,7 +102,7 @@ impl Line {
     }
 }
 
-const WIDTHS: [usize; 9] = [12, 10, 10, 9, 8, 9, 9, 8, 10];
+const WIDTHS: [usize; 11] = [12, 10, 10, 9, 8, 9, 8, 9, 8, 9, 10];
 
 /// Prints the table, a part for each bench.
 pub(crate) fn print(lines: &[Line]) {
@@ -98,8 +116,9 @@ pub(crate) fn print(lines: &[Line]) {
         });
         println!("\n{bench}");
         let mut head =
-            format!("{:<11}{:<9}{:<9}{:>3}{:>5}{:>9}{:>9}", "system", "runtime", "case", "n", "call", "bytes", "count");
-        let names = ["per s", "p50 us", "p99 us", "cpu us", "/raw", "p50/raw", "ms", "B each", "p99/calm"];
+            format!("{:<13}{:<9}{:<9}{:>3}{:>5}{:>9}{:>9}", "system", "runtime", "case", "n", "call", "bytes", "count");
+        let names =
+            ["per s", "p50 us", "p99 us", "cpu us", "/raw", "p50/raw", "flat", "ms", "B each", "MB", "p99/calm"];
         for (name, width) in names.into_iter().zip(WIDTHS) {
             head += &format!("{name:>width$}");
         }
@@ -169,6 +188,31 @@ mod tests {
             (&object["per_s"], &object["ratio_raw"], &object["ms"]),
             (&json!(4000.0), &json!(0.5), &Value::Null)
         );
+    }
+
+    #[test]
+    fn growth_is_told_over_the_fewest_workers() {
+        let row = |bench, case, count| Row {
+            bench,
+            system: System::Swarm,
+            runtime: Runtime::Two,
+            case,
+            nodes: 2,
+            callers: 64,
+            payload: 8,
+            count,
+        };
+        let rate = |per_s| vec![Figure { per_s: Some(per_s), ..Figure::default() }];
+        let weight = |bytes| vec![Figure { bytes: Some(bytes), ..Figure::default() }];
+        let figures = [
+            (row(Bench::Register, Case::Growth, 1_000), rate(1000.0)),
+            (row(Bench::Register, Case::Growth, 10_000), rate(900.0)),
+            (row(Bench::Register, Case::Plain, 100), rate(7.0)),
+            (row(Bench::Memory, Case::Growth, 1_000), weight(400.0)),
+            (row(Bench::Memory, Case::Growth, 10_000), weight(300.0)),
+        ];
+        let seen: Vec<_> = lines(&figures).iter().map(|line| line.flat).collect();
+        assert_eq!(seen, [Some(1.0), Some(0.9), None, Some(1.0), Some(0.75)]);
     }
 
     #[test]

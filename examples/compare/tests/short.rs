@@ -19,20 +19,42 @@ fn compare(words: &str) -> Command {
 
 #[test]
 fn each_row_is_an_object_a_line() {
-    let words = "--json --rounds 2 --seconds 0.1 --callers 1,3 --payload 32 --bench remote_call --bench local_call \
-                 --system raw --system mpsc --system swarm --system swarm-pool";
+    let words = "--json --rounds 2 --seconds 0.1 --callers 1,3 --payload 32 --most 1 --bench remote_call \
+                 --bench local_call --system raw --system mpsc --system swarm --system swarm-pool --system swarm-secret";
     let output = compare(words).output().expect("the program was built with this test");
     let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}");
     let rows: Vec<Value> =
         said.lines().map(|line| serde_json::from_str(line).expect("each line is an object")).collect();
     let systems: BTreeSet<&str> = rows.iter().filter_map(|row| row["system"].as_str()).collect();
-    assert_eq!(systems, BTreeSet::from(["mpsc", "raw", "swarm", "swarm-pool"]), "{told}");
+    assert_eq!(systems, BTreeSet::from(["mpsc", "raw", "swarm", "swarm-pool", "swarm-secret"]), "{told}");
     for row in &rows {
         for figure in ["per_s", "p50_us", "p99_us", "cpu_us", "ratio_raw"] {
             assert!(row[figure].as_f64().is_some_and(|figure| figure > 0.0), "{figure} of {row}");
         }
         assert_eq!((row["failed"].as_u64(), row["rounds"].as_u64()), (Some(0), Some(2)), "{row}");
+    }
+}
+
+#[test]
+fn what_grows_is_told_beside_what_it_was() {
+    let words = "--json --rounds 1 --seconds 0.1 --most 10000 --bench register --bench remote_call --bench memory \
+                 --callers 1 --payload 32 --system swarm";
+    let output = compare(words).output().expect("the program was built with this test");
+    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{told}");
+    let grown: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("each line is an object"))
+        .filter(|row| row["case"] == "growth")
+        .collect();
+    let counts: Vec<_> =
+        grown.iter().filter_map(|row| Some((row["bench"].as_str()?, row["count"].as_u64()?))).collect();
+    let benches = ["register", "memory", "remote_call"];
+    assert_eq!(counts, [1_000, 10_000].map(|count| benches.map(|bench| (bench, count))).concat(), "{told}");
+    for row in &grown {
+        assert!(row["flat"].as_f64().is_some_and(|flat| flat > 0.0), "{row}");
+        assert_eq!((row["flat"] == 1.0, row["failed"].as_u64()), (row["count"] == 1_000, Some(0)), "{row}");
     }
 }
 

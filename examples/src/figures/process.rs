@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::NODE;
 
-/// The longest that a cluster takes to come to rest; it takes a second or two.
-const REST_WAIT: Duration = Duration::from_secs(60);
+/// The longest that a cluster takes to come to rest; it takes a second or two, and with a million workers some ten.
+const REST_WAIT: Duration = Duration::from_secs(150);
 
 /// The longest that a process takes for anything that it is told.
 const ANSWER_WAIT: Duration = Duration::from_secs(180);
@@ -160,7 +160,7 @@ impl Cluster {
     /// Waits until every node knows all and every one of `names` is where the ring wants it.
     ///
     /// # Errors
-    /// If a process does not do what it should, or that takes more than a minute.
+    /// If a process does not do what it should, or that takes more than two and a half minutes.
     pub fn rest(&mut self, names: u64) -> io::Result<()> {
         let count = self.nodes.len();
         for node in &mut self.nodes {

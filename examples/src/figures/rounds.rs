@@ -141,24 +141,24 @@ pub struct Calls {
 
 /// A third node joins two with workers, and is killed, again and again.
 pub(super) fn change() -> io::Result<Vec<Changed>> {
-    (0..ROUNDS).map(|_| change_once()).collect()
+    (0..ROUNDS).map(|_| change_once(NAMES)).collect()
 }
 
-/// A third node joins two with 10,000 workers of 64 bytes of state, and is killed.
+/// A third node joins two with so many workers of 64 bytes of state, and is killed.
 ///
 /// # Errors
 /// If a process of the cluster does not do what it should.
-pub fn change_once() -> io::Result<Changed> {
+pub fn change_once(count: u64) -> io::Result<Changed> {
     let mut cluster = Cluster::start(2)?;
-    let names = format!("w 0 {NAMES} {CLIENTS}");
-    cluster.nodes[0].ask(&format!("register w 0 {NAMES} {CALLERS}"))?;
-    cluster.rest(NAMES)?;
+    let names = format!("w 0 {count} {CLIENTS}");
+    all_done(&cluster.nodes[0].ask(&format!("register w 0 {count} {CALLERS}"))?)?;
+    cluster.rest(count)?;
 
     let third = Process::spawn()?;
     cluster.nodes[0].ask(&format!("pace {names}"))?;
     thread::sleep(CALM);
     let begun = cluster.grow(third)?;
-    cluster.rest(NAMES)?;
+    cluster.rest(count)?;
     let join_calls = calls(&cluster.nodes[0].ask("rest")?)?;
     let (mut moved, mut first, mut last) = (0, u64::MAX, 0);
     for node in &mut cluster.nodes {
@@ -175,7 +175,7 @@ pub fn change_once() -> io::Result<Changed> {
     thread::sleep(CALM);
     let killed = unix_us();
     cluster.nodes[2].kill()?;
-    let [back, _, _, lost] = numbers(&cluster.nodes[0].ask(&format!("reach w 0 {NAMES} {CALLERS}"))?)?;
+    let [back, _, _, lost] = numbers(&cluster.nodes[0].ask(&format!("reach w 0 {count} {CALLERS}"))?)?;
     thread::sleep(CALM);
     let crash_calls = calls(&cluster.nodes[0].ask("rest")?)?;
     Ok(Changed {
@@ -196,44 +196,51 @@ fn calls(answer: &[u64]) -> io::Result<Calls> {
     Ok(Calls { made, failed, longest_us })
 }
 
-/// One round of telling and asking a whole group.
+/// One publish to a whole group, or one multicall of it.
 pub struct Told {
-    /// How long the publish took until all had acknowledged.
-    pub publish_us: u64,
-    /// How many it was delivered to.
-    pub delivered: u64,
-    /// How long the multicall took.
-    pub multicall_us: u64,
-    /// How many answered it.
-    pub answered: u64,
+    /// How long it took until all had acknowledged or answered.
+    pub took_us: u64,
+    /// How many did.
+    pub reached: u64,
 }
 
 /// Publishes to a group that is spread over three nodes, and calls it, again and again.
-pub(super) fn tell() -> io::Result<Vec<Told>> {
-    let mut cluster = gathered()?;
-    (0..4 * ROUNDS).map(|_| tell_once(&mut cluster)).collect()
+pub(super) fn tell() -> io::Result<Vec<(Told, Told)>> {
+    let mut cluster = gathered(MEMBERS)?;
+    (0..4 * ROUNDS).map(|_| Ok((publish_once(&mut cluster)?, multicall_once(&mut cluster)?))).collect()
 }
 
-/// A cluster of three with a group of 1,000.
+/// A cluster of three with a group of so many.
 ///
 /// # Errors
 /// If a process of the cluster does not do what it should.
-pub fn gathered() -> io::Result<Cluster> {
+pub fn gathered(members: u64) -> io::Result<Cluster> {
     let mut cluster = Cluster::start(3)?;
-    cluster.nodes[0].ask(&format!("register m 0 {MEMBERS} {CALLERS}"))?;
-    cluster.nodes[0].ask(&format!("join m 0 {MEMBERS} {CALLERS}"))?;
+    for act in ["register", "join"] {
+        all_done(&cluster.nodes[0].ask(&format!("{act} m 0 {members} {CALLERS}"))?)?;
+    }
     Ok(cluster)
 }
 
-/// Publishes to its group, and calls it.
+/// Publishes to its group.
 ///
 /// # Errors
 /// If a process of the cluster does not do what it should.
-pub fn tell_once(cluster: &mut Cluster) -> io::Result<Told> {
-    let node = &mut cluster.nodes[0];
-    let [publish_us, delivered] = numbers(&node.ask("publish")?)?;
-    let [multicall_us, answered] = numbers(&node.ask("multicall")?)?;
-    Ok(Told { publish_us, delivered, multicall_us, answered })
+pub fn publish_once(cluster: &mut Cluster) -> io::Result<Told> {
+    told(&cluster.nodes[0].ask("publish")?)
+}
+
+/// Calls all of its group.
+///
+/// # Errors
+/// If a process of the cluster does not do what it should.
+pub fn multicall_once(cluster: &mut Cluster) -> io::Result<Told> {
+    told(&cluster.nodes[0].ask("multicall")?)
+}
+
+fn told(answer: &[u64]) -> io::Result<Told> {
+    let [took_us, reached] = numbers(answer)?;
+    Ok(Told { took_us, reached })
 }
 
 /// What a cluster of so many nodes weighs with idle workers, beyond what it weighs without.
@@ -262,10 +269,7 @@ pub fn weigh(nodes: usize, workers: u64, callers: u64) -> io::Result<Weighed> {
     // What the first workers bring along, such as the threads' own heaps, is no worker's.
     cluster.nodes[0].ask(&format!("idle warm 0 {WARM} {CALLERS}"))?;
     let before = resident(&mut cluster)?;
-    let [took_us, failed] = numbers(&cluster.nodes[0].ask(&format!("idle idle 0 {workers} {callers}"))?)?;
-    if failed > 0 {
-        return Err(io::Error::other(format!("{failed} of {workers} workers could not be registered")));
-    }
+    let took_us = all_done(&cluster.nodes[0].ask(&format!("idle idle 0 {workers} {callers}"))?)?;
     let after = resident(&mut cluster)?;
     Ok(Weighed { nodes, workers, bytes: after.saturating_sub(before), took_us })
 }
@@ -273,6 +277,14 @@ pub fn weigh(nodes: usize, workers: u64, callers: u64) -> io::Result<Weighed> {
 fn resident(cluster: &mut Cluster) -> io::Result<u64> {
     thread::sleep(SETTLE);
     cluster.nodes.iter_mut().map(|node| node.ask("resident").map(|bytes| bytes.iter().sum::<u64>())).sum()
+}
+
+/// How long it took in microseconds, if it was done for every name.
+fn all_done(answer: &[u64]) -> io::Result<u64> {
+    match numbers(answer)? {
+        [took_us, 0] => Ok(took_us),
+        [_, failed] => Err(io::Error::other(format!("it could not be done for {failed} of the names"))),
+    }
 }
 
 /// Exactly so many numbers.

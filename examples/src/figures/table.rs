@@ -59,12 +59,12 @@ pub(super) fn change(rounds: &[Changed]) {
     row("  names that never answered", "", &all(|round| round.lost).iter().sum::<u64>().to_string());
 }
 
-pub(super) fn tell(rounds: &[Told]) {
-    let all = |figure: fn(&Told) -> u64| rounds.iter().map(figure).collect::<Vec<_>>();
-    row("publish to 1,000, acknowledged", ELIXIR_PUBLISH, &spread(&all(|round| round.publish_us), 1000, " ms"));
-    row("  delivered", "", &spread(&all(|round| round.delivered), 1, ""));
-    row("multicall of 1,000", ELIXIR_MULTICALL, &spread(&all(|round| round.multicall_us), 1000, " ms"));
-    row("  answered", "", &spread(&all(|round| round.answered), 1, ""));
+pub(super) fn tell(rounds: &[(Told, Told)]) {
+    let all = |figure: fn(&(Told, Told)) -> u64| rounds.iter().map(figure).collect::<Vec<_>>();
+    row("publish to 1,000, acknowledged", ELIXIR_PUBLISH, &spread(&all(|(told, _)| told.took_us), 1000, " ms"));
+    row("  delivered", "", &spread(&all(|(told, _)| told.reached), 1, ""));
+    row("multicall of 1,000", ELIXIR_MULTICALL, &spread(&all(|(_, asked)| asked.took_us), 1000, " ms"));
+    row("  answered", "", &spread(&all(|(_, asked)| asked.reached), 1, ""));
 }
 
 pub(super) fn memory(rounds: &[Weighed]) {

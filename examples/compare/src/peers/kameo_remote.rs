@@ -9,6 +9,7 @@ use kameo::actor::{ActorRef, RemoteActorRef, Spawn};
 use kameo::message::{Context, Message};
 use kameo::remote::{self, messaging};
 use kameo::{RemoteActor, remote_message};
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, SwarmBuilder, noise, tcp, yamux};
 use tokio::sync::oneshot;
@@ -58,7 +59,12 @@ async fn start(known: Option<Multiaddr>) -> io::Result<Multiaddr> {
     node.behaviour().kameo.try_init_global().map_err(io::Error::other)?;
     node.listen_on("/ip4/127.0.0.1/tcp/0".parse().map_err(io::Error::other)?).map_err(io::Error::other)?;
     if let Some(known) = known {
-        node.dial(known).map_err(io::Error::other)?;
+        let Some(Protocol::P2p(server)) = known.iter().last() else {
+            return Err(io::Error::other("this is no address of a node of kameo's"));
+        };
+        // Names are looked up only at nodes whose address is known, as `bootstrap` says those that it finds.
+        node.add_peer_address(server, known);
+        node.dial(server).map_err(io::Error::other)?;
     }
     let (tell, told) = oneshot::channel();
     tokio::spawn(async move {
@@ -69,7 +75,7 @@ async fn start(known: Option<Multiaddr>) -> io::Result<Multiaddr> {
                 && let Some(tell) = tell.take()
             {
                 // Who asked has it or is gone.
-                let _ = tell.send(address);
+                let _ = tell.send(address.with(Protocol::P2p(*node.local_peer_id())));
             }
         }
     });

@@ -6,12 +6,14 @@ pub(crate) mod erlang;
 pub(crate) mod kameo;
 #[cfg(feature = "kameo-remote")]
 pub(crate) mod kameo_remote;
+pub(crate) mod map;
 pub(crate) mod mpsc;
 #[cfg(feature = "murmer")]
 pub(crate) mod murmer;
 pub(crate) mod ractor;
 pub(crate) mod raw;
 pub(crate) mod swarm;
+pub(crate) mod swarm_grown;
 pub(crate) mod swarm_local;
 pub(crate) mod tarpc;
 
@@ -28,7 +30,7 @@ pub(crate) trait Peer {
     /// Is under load, and says how it did.
     async fn load(&mut self, load: Load) -> io::Result<Seen>;
 
-    /// Starts idle workers of eight bytes, one after the other, and keeps them.
+    /// Starts idle workers of eight bytes and keeps them: one after the other, or where their growth is asked for, from many callers.
     async fn spawn(&mut self, count: u64) -> io::Result<()> {
         Err(io::Error::other(format!("{count} idle workers are not offered here")))
     }
@@ -75,6 +77,15 @@ pub(crate) struct Payload(#[serde(with = "serde_bytes")] pub(crate) Vec<u8>);
 /// Bytes to send.
 pub(crate) fn bytes(count: usize) -> Vec<u8> {
     vec![0x5a; count]
+}
+
+/// How many of very many workers are called: enough that they are in no cache, and few enough that their names are.
+const SAMPLE: u64 = 65_536;
+
+/// So many of `count` numbers, spread evenly.
+pub(crate) fn sample(count: u64) -> impl Iterator<Item = u64> {
+    let some = count.min(SAMPLE);
+    (0..some).map(move |i| i * count / some)
 }
 
 /// How often something is looked at that has no event of its own, and how long.

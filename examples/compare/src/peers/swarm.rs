@@ -6,11 +6,12 @@ use std::io;
 use swarm::prelude::*;
 use swarm::{Op, RegisterError, Swarm};
 
+use super::swarm_grown::Grown;
 use super::{Peer, bytes, until};
 use crate::figure::Seen;
 use crate::load::{Caller, Caster, callers, casters};
 use crate::order::Load;
-use crate::row::{Bench, System};
+use crate::row::{Bench, Case, System};
 
 /// How many names are tried for each worker that the other node shall have: it gets about every second.
 const TRIES: usize = 4;
@@ -72,21 +73,23 @@ pub(crate) struct Far {
     node: Swarm,
     system: System,
     names: Vec<String>,
+    grown: Grown,
 }
 
 impl Far {
+    /// A node with so many names to call, or with none.
     pub(crate) async fn at(address: &str, system: System, workers: usize) -> io::Result<Self> {
         let (cluster, seed) = address.split_once('@').ok_or_else(|| io::Error::other("this is no node's address"))?;
         let node = start(cluster, Some(seed.to_owned())).await?;
         // The node counts its own partitions twice a second, so that this is after it has begun to own some.
         until("the other node", || (node.nodes().len() == 2 && node.stats().partitions > 0).then_some(())).await?;
-        let workers = workers.max(ASKED);
+        let workers = if workers == 0 { 0 } else { workers.max(ASKED) };
         let names = if system == System::SwarmPool {
             far_names(&node, workers, |name| PooledClient::register(name, ())).await?
         } else {
             far_names(&node, workers, |name| EchoClient::register(name, ())).await?
         };
-        Ok(Self { node, system, names })
+        Ok(Self { grown: Grown::new(&node), node, system, names })
     }
 }
 
@@ -98,23 +101,28 @@ async fn far_names(
 ) -> io::Result<Vec<String>> {
     let mut far = Vec::new();
     for i in 0..TRIES * count {
+        if far.len() == count {
+            break;
+        }
         let name = format!("acct/{i}");
         register(&name).on(node).await.map_err(io::Error::other)?;
         let at = node.whereis(name.as_str()).await.map_err(io::Error::other)?;
         if at.is_some_and(|at| at.node != node.node()) {
             far.push(name);
         }
-        if far.len() == count {
-            return Ok(far);
-        }
     }
-    Err(io::Error::other("the ring gave the other node hardly anything"))
+    if far.len() < count {
+        return Err(io::Error::other("the ring gave the other node hardly anything"));
+    }
+    Ok(far)
 }
 
 impl Peer for Far {
     async fn load(&mut self, load: Load) -> io::Result<Seen> {
         let (names, payload) = (self.names.iter().take(load.callers), || bytes(load.payload));
-        if load.bench == Bench::Whereis {
+        if matches!(load.case, Case::Growth | Case::Busy) {
+            callers(self.grown.callers(&load).await?, &load).await
+        } else if load.bench == Bench::Whereis {
             let ask = |next| Asking { node: self.node.clone(), names: self.names[..ASKED].to_vec(), next };
             callers((0..load.callers).map(ask).collect(), &load).await
         } else if self.system == System::SwarmPool {
@@ -124,6 +132,10 @@ impl Peer for Far {
             let remote = |name| Remote { at: self.node.at::<Echo>(name), payload: payload() };
             casters(names.map(remote).collect(), &load).await
         }
+    }
+
+    async fn spawn(&mut self, count: u64) -> io::Result<()> {
+        self.grown.grow(count).await
     }
 }
 

@@ -8,6 +8,7 @@ use swarm::Swarm;
 use swarm::prelude::*;
 
 use super::Peer;
+use super::swarm_grown::Grown;
 use crate::figure::Seen;
 use crate::load::{Caller, Caster, callers, casters};
 use crate::order::Load;
@@ -56,23 +57,26 @@ impl Account {
 pub(crate) struct Near {
     node: Swarm,
     names: Arc<Vec<String>>,
+    grown: Grown,
 }
 
 impl Near {
+    /// A node with so many workers, or with none.
     pub(crate) async fn start(workers: usize) -> io::Result<Self> {
         let cluster = format!("compare-{}", std::process::id());
         let builder = Swarm::builder().cluster(cluster).discovery(Seeds::new(None::<String>));
         let node = builder.start().await.map_err(io::Error::other)?;
-        let names: Vec<String> = (0..workers.max(NAMES)).map(|i| format!("acct/{i}")).collect();
+        let workers = if workers == 0 { 0 } else { workers.max(NAMES) };
+        let names: Vec<String> = (0..workers).map(|i| format!("acct/{i}")).collect();
         for name in &names {
             AccountClient::register(name, ()).on(&node).await.map_err(io::Error::other)?;
         }
-        Ok(Self { node, names: Arc::new(names) })
+        Ok(Self { grown: Grown::new(&node), node, names: Arc::new(names) })
     }
 
-    fn by_handle(&self, load: &Load) -> Vec<ByHandle> {
+    fn by_handle(&self, load: &Load) -> impl Iterator<Item = ByHandle> {
         let name = |caller: usize| if load.case == Case::One { &self.names[0] } else { &self.names[caller] };
-        (0..load.callers).map(|caller| ByHandle(self.node.at::<Account>(name(caller)))).collect()
+        (0..load.callers).map(move |caller| ByHandle(self.node.at::<Account>(name(caller))))
     }
 
     fn by_name(&self, load: &Load) -> Vec<ByName> {
@@ -84,14 +88,18 @@ impl Near {
 
 impl Peer for Near {
     async fn load(&mut self, load: Load) -> io::Result<Seen> {
-        let by_handle = self.by_handle(&load);
         match load.case {
-            Case::Handle | Case::One => casters(by_handle, &load).await,
+            Case::Handle | Case::One => casters(self.by_handle(&load).collect(), &load).await,
             Case::Name => casters(self.by_name(&load), &load).await,
-            Case::Ready => callers(by_handle.into_iter().map(|caller| Ready(caller.0)).collect(), &load).await,
-            Case::Pending => callers(by_handle.into_iter().map(|caller| Later(caller.0)).collect(), &load).await,
-            Case::Plain => Err(load.not_offered()),
+            Case::Ready => callers(self.by_handle(&load).map(|caller| Ready(caller.0)).collect(), &load).await,
+            Case::Pending => callers(self.by_handle(&load).map(|caller| Later(caller.0)).collect(), &load).await,
+            Case::Growth => callers(self.grown.callers(&load).await?, &load).await,
+            Case::Busy | Case::Plain => Err(load.not_offered()),
         }
+    }
+
+    async fn spawn(&mut self, count: u64) -> io::Result<()> {
+        self.grown.grow(count).await
     }
 }
 
