@@ -18,7 +18,7 @@ const REQUESTS: u64 = 12_800;
 const WARM: u64 = 1_280;
 
 /// Every such cast is a call, after which all of them were handled: 64 callers must not overfill the mailbox.
-const CASTS: u64 = 8;
+const CASTS: u64 = 3;
 
 /// How many names are tried for one on the other node. It gets about every second.
 const TRIES: u64 = 200;
