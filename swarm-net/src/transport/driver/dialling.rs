@@ -99,6 +99,7 @@ impl Driver {
             | Ended::Slow
             | Ended::Trickle
             | Ended::Silent
+            | Ended::Cut
             | Ended::Stuck => Failure::Passing,
         };
         let again = match lane {

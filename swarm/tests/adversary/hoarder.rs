@@ -1,0 +1,67 @@
+//! Members that ask for much and read nothing.
+
+use swarm_net::wire::Frame;
+
+use crate::fixture::{SECRET, Siege, patient};
+use crate::member::{Member, Plan, send_all};
+use crate::recording::Recording;
+
+/// "Tell me when everything I sent you until now has found its place."
+const FLUSH: u8 = 23;
+/// A request to a directory owner.
+const ASK: u8 = 21;
+
+/// Each flush is answered by a frame that is never refused for lack of room, so whoever reads none of them loses the connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_asks_for_words_and_never_reads_them() {
+    const CLUSTER: &str = "adversary-deaf";
+    let mut config = patient();
+    (config.net.calls_queue_frames_max, config.net.calls_queue_bytes_max) = (1_024, 1 << 20);
+    let mut siege = Siege::begin(CLUSTER, Some(SECRET), config).await;
+    let (target, seed) = (siege.target().node(), siege.target().local_addr());
+    let before = siege.stats().cut_connections;
+    let hoarder = tokio::task::spawn_blocking(move || {
+        let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
+        let peer = member.reach(target);
+        member.go_deaf();
+        // As many as fill the sockets of both ends, and then the queue.
+        send_all(&peer, (0..400_000).map(|_| Frame::new(FLUSH, [0; 24], &[])));
+        member.wait_reset(target);
+        member
+    });
+    siege.calls_go_on().await;
+    let member = hoarder.await.expect("its connection is ended");
+    assert!(siege.stats().cut_connections > before);
+    drop(member);
+    siege.end("a member that never reads words", 64 << 20).await;
+}
+
+/// The same of what the control has to say: it waits behind the connection's own queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_asks_the_directory_and_never_reads_its_answers() {
+    const CLUSTER: &str = "adversary-asker";
+    let ask = Recording::of_a_session().await.frame(ASK);
+    let mut config = patient();
+    (config.net.calls_queue_frames_max, config.net.calls_queue_bytes_max) = (64, 64 << 10);
+    config.control_queue_bytes_max = 1 << 20;
+    let mut siege = Siege::begin(CLUSTER, Some(SECRET), config).await;
+    let (target, seed) = (siege.target().node(), siege.target().local_addr());
+    let before = siege.stats();
+    let hoarder = tokio::task::spawn_blocking(move || {
+        let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
+        let peer = member.reach(target);
+        send_all(&peer, [ask.frame()]);
+        while member.frames() == 0 {
+            std::thread::yield_now();
+        }
+        member.go_deaf();
+        send_all(&peer, (0..200_000).map(|_| ask.frame()));
+        member.wait_reset(target);
+        member
+    });
+    siege.calls_go_on().await;
+    let member = hoarder.await.expect("its connection is ended");
+    assert!(siege.stats().excessive > before.excessive && siege.stats().cut_connections > before.cut_connections);
+    drop(member);
+    siege.end("a member that never reads answers", 96 << 20).await;
+}
