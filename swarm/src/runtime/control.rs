@@ -224,8 +224,9 @@ impl Control {
                 self.feed(now, Event::Leave { within });
                 self.view_changed(now);
             }
-            Input::LetGo(node, _) => {
+            Input::LetGo(node, arrived) => {
                 self.let_go.insert(node);
+                drop(arrived);
                 self.answer_leavers();
             }
             Input::Look | Input::Stop => {}

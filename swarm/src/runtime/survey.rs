@@ -359,13 +359,12 @@ mod tests {
         let surveys = Surveys::default();
         let Opened { number, mut findings, .. } =
             surveys.open([one, other].into(), &Whom::Everyone, Payload::empty(), Instant::START);
-        let parts = ANSWER_BYTES_MAX / PART_BYTES_MIN;
-        assert!((0..parts).all(|_| surveys.came(number, one, Findings::default(), 1)));
-        assert!(!surveys.came(number, one, Findings::default(), 1), "one too many");
-        assert!(surveys.came(number, one, Findings::default(), 1), "and what follows is nobody's");
+        let quarter = ANSWER_BYTES_MAX / 4;
+        assert!((0..4).all(|_| surveys.came(number, one, Findings::default(), quarter)));
+        assert!(!surveys.came(number, one, Findings::default(), 0), "one too many, though it is empty");
+        assert!(surveys.came(number, one, Findings::default(), quarter), "and what follows is nobody's");
         assert!(surveys.came(number, other, Findings { last: true, ..Findings::default() }, ANSWER_BYTES_MAX));
-        let came = std::iter::from_fn(|| findings.try_recv().ok()).count();
-        assert_eq!(came, parts + 1);
+        assert_eq!(std::iter::from_fn(|| findings.try_recv().ok()).count(), 5);
         assert!(findings.is_closed(), "it has ended");
     }
 }

@@ -3,7 +3,7 @@
 use swarm_net::wire::Frame;
 
 use crate::fixture::{SECRET, Siege, patient};
-use crate::member::{Member, Plan, send_all};
+use crate::member::{Member, Plan, go_deaf};
 use crate::recording::Recording;
 
 /// "Tell me when everything I sent you until now has found its place."
@@ -23,11 +23,10 @@ async fn a_member_asks_for_words_and_never_reads_them() {
     let hoarder = tokio::task::spawn_blocking(move || {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
         let peer = member.reach(target);
-        member.go_deaf();
-        // As many as fill the sockets of both ends, and then the queue.
-        send_all(&peer, (0..400_000).map(|_| Frame::new(FLUSH, [0; 24], &[])));
-        member.wait_reset(target);
-        member
+        let deaf = go_deaf(&peer);
+        // They fill the sockets of both ends, and then the queue.
+        member.send_until_reset(&peer, || Frame::new(FLUSH, [0; 24], &[]));
+        (member, deaf)
     });
     siege.calls_go_on().await;
     let member = hoarder.await.expect("its connection is ended");
@@ -50,14 +49,9 @@ async fn a_member_asks_the_directory_and_never_reads_its_answers() {
     let hoarder = tokio::task::spawn_blocking(move || {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
         let peer = member.reach(target);
-        send_all(&peer, [ask.frame()]);
-        while member.frames() == 0 {
-            std::thread::yield_now();
-        }
-        member.go_deaf();
-        send_all(&peer, (0..200_000).map(|_| ask.frame()));
-        member.wait_reset(target);
-        member
+        let deaf = go_deaf(&peer);
+        member.send_until_reset(&peer, || ask.frame());
+        (member, deaf)
     });
     siege.calls_go_on().await;
     let member = hoarder.await.expect("its connection is ended");

@@ -3,8 +3,8 @@
 use swarm::Config;
 use swarm_net::wire::Frame;
 
-use crate::fixture::{SECRET, Siege, patient, start};
-use crate::member::{Member, Plan, send_all};
+use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient, start};
+use crate::member::{COUNTED, Member, Plan, send_all};
 use crate::recording::{CALL, Recording};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,38 +57,42 @@ async fn a_node_claims_the_largest_weight_there_is() {
     siege.end("a node with a weight of 65,535", 64 << 20).await;
 }
 
-/// Calls as an honest node sends them, but for one byte of their messages: it is turned to each of some values, one at a time.
+/// Calls as an honest node sends them, but for one byte: each is set to some values, one at a time. Those whose message is damaged
+/// reach a worker, and are all dealt with.
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_with_damaged_messages() {
+async fn calls_with_damaged_bytes() {
     const CLUSTER: &str = "adversary-calls";
-    let call = Recording::of_a_session().await.frame(CALL);
+    let (call, name) = Recording::of_a_session().await.call();
     let mut siege = Siege::begin(CLUSTER, Some(SECRET), patient()).await;
-    let (target, seed) = (siege.target().node(), siege.target().local_addr());
-    let before = siege.stats();
+    TallyClient::register(&name, ()).on(siege.target()).timeout(PATIENCE).await.expect("the name is free");
+    let host = siege.target().whereis(&name).await.expect("it is known").expect("it is registered").node;
+    let at = siege.nodes.iter().position(|node| node.node() == host).expect("it is on one of ours");
+    let seed = siege.nodes[at].local_addr();
+    let before = siege.nodes[at].stats().malformed;
+    let payload = 16 + name.len().next_multiple_of(16);
     let liar = tokio::task::spawn_blocking(move || {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
-        let peer = member.reach(target);
-        let mut sent = 0_u64;
+        let peer = member.reach(host);
+        let (mut sent, mut counted) = (0_u64, COUNTED);
         for at in 0..call.body.len() {
             for value in [0, 1, 0x7f, 0x80, 0xff, call.body[at] ^ 1] {
                 let mut body = call.body.clone();
                 body[at] = value;
                 // Each is a call of its own.
+                let number = if at < payload { &mut sent } else { &mut counted };
+                *number += 1;
                 let mut head = call.head;
-                head[..8].copy_from_slice(&sent.to_le_bytes());
+                head[..8].copy_from_slice(&number.to_le_bytes());
                 send_all(&peer, [Frame::new(CALL, head, &[&body])]);
-                sent += 1;
             }
         }
-        (member, sent)
+        (member, counted - COUNTED)
     });
     siege.calls_go_on().await;
     let (member, sent) = liar.await.expect("all of them find room");
-    // Each is answered, or dropped and counted; a name that another byte has made is nobody's, which is an answer, too.
-    siege
-        .until("all are dealt with", |siege| member.frames() + siege.stats().malformed - before.malformed >= sent)
-        .await;
-    assert!(siege.stats().malformed > before.malformed, "lengths that do not add up are among them");
+    assert!(sent > 0);
+    siege.until("all are answered whose message alone is damaged", |_| member.replies() == sent).await;
+    assert!(siege.nodes[at].stats().malformed > before, "and lengths that do not add up are counted");
     drop(member);
-    siege.end("calls with damaged messages", 32 << 20).await;
+    siege.end("calls with damaged bytes", 32 << 20).await;
 }

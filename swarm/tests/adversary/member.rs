@@ -1,7 +1,8 @@
 //! Owns a hostile member: it holds the secret and is let in, and then says what it likes. Never runs a worker.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use swarm::NodeId;
@@ -15,6 +16,11 @@ use swarm_net::transport::{Charge, FrameNo, Inbox, Lane, Peer, Setup, Transport}
 use swarm_net::wire::{Frame, FrameRef};
 
 use crate::fixture::{PATIENCE, patient};
+
+/// The answer to a call.
+const REPLY: u8 = 18;
+/// Answers to calls with numbers from this one on are counted.
+pub(crate) const COUNTED: u64 = 1 << 32;
 
 /// What it notices of others.
 #[derive(Debug)]
@@ -52,24 +58,13 @@ pub(crate) struct Member {
 
 struct Heard {
     seen: Sender<Seen>,
-    frames: AtomicU64,
-    /// It reads nothing more.
-    deaf: AtomicBool,
-    /// What keeps it from reading.
-    charges: Sender<Charge>,
-    _kept: Receiver<Charge>,
+    replies: AtomicU64,
 }
 
 impl Member {
     pub(crate) fn start(plan: Plan, seed: std::net::SocketAddr) -> Self {
-        let ((teller, seen), (charges, kept)) = (unbounded(), unbounded());
-        let heard = Arc::new(Heard {
-            seen: teller,
-            frames: AtomicU64::new(0),
-            deaf: AtomicBool::new(false),
-            charges,
-            _kept: kept,
-        });
+        let (teller, seen) = unbounded();
+        let heard = Arc::new(Heard { seen: teller, replies: AtomicU64::new(0) });
         let Plan { cluster, secret, profile, config, advertise } = plan;
         let setup = Setup {
             bind: ([127, 0, 0, 1], 0).into(),
@@ -92,9 +87,19 @@ impl Member {
         self.transport.peer(node).expect("it is connected")
     }
 
-    /// Waits until the connection to `node` was ended.
-    pub(crate) fn wait_reset(&self, node: NodeId) {
-        self.wait(|seen| matches!(seen, Seen::Reset(of) if *of == node));
+    /// Sends a frame again and again, until the other end has had enough of it.
+    pub(crate) fn send_until_reset(&self, peer: &Arc<Peer>, frame: impl Fn() -> Frame) {
+        let until = Instant::now() + 4 * PATIENCE;
+        while !self.seen.try_iter().any(|seen| matches!(seen, Seen::Reset(of) if of == peer.node())) {
+            assert!(Instant::now() < until, "it goes on for ever");
+            for _ in 0..256 {
+                // There may be no room for it.
+                if peer.send(Lane::Calls, frame()).is_err() {
+                    std::thread::yield_now();
+                    break;
+                }
+            }
+        }
     }
 
     /// Waits until it cannot go on.
@@ -110,23 +115,23 @@ impl Member {
         while !done(&self.seen.recv_timeout(PATIENCE).expect("it happens in time")) {}
     }
 
-    /// From the next frame on it reads nothing of who has sent it, and lives all the same.
-    pub(crate) fn go_deaf(&self) {
-        self.heard.deaf.store(true, Ordering::SeqCst);
+    /// How many calls have been answered, of those with numbers from [`COUNTED`] on.
+    pub(crate) fn replies(&self) -> u64 {
+        self.heard.replies.load(Ordering::SeqCst)
     }
+}
 
-    /// How many frames it has read.
-    pub(crate) fn frames(&self) -> u64 {
-        self.heard.frames.load(Ordering::SeqCst)
-    }
+/// Reads nothing more from a node until what is returned is dropped, and lives all the same.
+pub(crate) fn go_deaf(peer: &Peer) -> Charge {
+    peer.charge(usize::MAX / 2)
 }
 
 /// Sends as many frames as there are, waiting for room.
 pub(crate) fn send_all(peer: &Arc<Peer>, frames: impl IntoIterator<Item = Frame>) {
     for mut frame in frames {
-        let until = std::time::Instant::now() + PATIENCE;
+        let until = Instant::now() + PATIENCE;
         while let Err(unsent) = peer.send(Lane::Calls, frame) {
-            assert!(std::time::Instant::now() < until, "{:?} for ever", unsent.why);
+            assert!(Instant::now() < until, "{:?} for ever", unsent.why);
             frame = unsent.frame;
             std::thread::yield_now();
         }
@@ -134,13 +139,9 @@ pub(crate) fn send_all(peer: &Arc<Peer>, frames: impl IntoIterator<Item = Frame>
 }
 
 impl Inbox for Heard {
-    fn frame(&self, from: &Arc<Peer>, _: Lane, _: FrameRef<'_>) {
-        self.frames.fetch_add(1, Ordering::SeqCst);
-        if self.deaf.load(Ordering::SeqCst) {
-            // It fails only at the end of the test.
-            let _ = self.charges.send(from.charge(usize::MAX / 4));
-            self.deaf.store(false, Ordering::SeqCst);
-        }
+    fn frame(&self, _: &Arc<Peer>, _: Lane, frame: FrameRef<'_>) {
+        let number = frame.head.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        self.replies.fetch_add(u64::from(frame.kind == REPLY && number >= COUNTED), Ordering::SeqCst);
     }
 
     fn member(&self, _: MemberEvent) {}

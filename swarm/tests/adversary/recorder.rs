@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use swarm::Swarm;
 use swarm::prelude::*;
+use swarm::{Event, Swarm};
 
-use crate::fixture::{PATIENCE, SECRET, Siege, patient};
+use crate::fixture::{PATIENCE, SECRET, Siege, now, patient};
 use crate::recording::Relay;
 
 const CLUSTER: &str = "adversary-recorder";
@@ -73,12 +73,10 @@ async fn a_recorded_session_is_played_back_and_damaged() {
         .await;
     siege.calls_go_on().await;
     assert_eq!(watched.nodes().len(), 4);
-    let happened = tokio::select! {
-        biased;
-        event = events.next() => event.filter(|event| matches!(event, swarm::Event::NodeUp(_) | swarm::Event::NodeDown(..) | swarm::Event::NodeLeaving(_))),
-        () = std::future::ready(()) => None,
-    };
-    assert_eq!(happened, None, "nobody came or went");
+    while let Some(event) = now(&mut events).await {
+        let moved = matches!(event, Event::NodeUp(_) | Event::NodeDown(..) | Event::NodeLeaving(_) | Event::Missed(_));
+        assert!(!moved, "nobody came or went: {event:?}");
+    }
     tokio::time::timeout(PATIENCE, watched.leave()).await.expect("it ends").expect("it leaves in time");
     siege.end("a recorded session, played back and damaged", 64 << 20).await;
 }

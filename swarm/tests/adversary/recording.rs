@@ -9,7 +9,7 @@ use swarm::Swarm;
 use swarm::prelude::*;
 use swarm_net::wire::{Frame, FrameRef, Progress, Reassembly, Scratch, Sink, WireError};
 
-use crate::fixture::{PATIENCE, Tally, TallyClient, patient};
+use crate::fixture::{ALONE, PATIENCE, Tally, TallyClient, patient};
 
 /// A call.
 pub(crate) const CALL: u8 = 16;
@@ -90,6 +90,7 @@ impl Relay {
 impl Recording {
     /// What two nodes without a secret have said to each other, of whom one has called the other.
     pub(crate) async fn of_a_session() -> Self {
+        let _alone = ALONE.lock().await;
         let relay = Relay::open();
         let recording = relay.recording.clone();
         let builder = || Swarm::builder().cluster("adversary-recorded").bind("127.0.0.1:0").config(patient());
@@ -120,6 +121,15 @@ impl Recording {
             while let Ok(Progress::Bytes(_)) = reassembly.read(&mut source, &mut scratch, &mut frames) {}
         }
         frames.0.into_iter().find(|frame| frame.kind == kind).expect("it was recorded")
+    }
+
+    /// A call that was sent to the first node, and the name that it is for.
+    pub(crate) fn call(&self) -> (Recorded, String) {
+        let call = self.frame(CALL);
+        assert_eq!(call.body[3], 0, "it is of the simplest kind");
+        let bytes = usize::from(u16::from_le_bytes([call.body[0], call.body[1]]));
+        let name = String::from_utf8(call.body[16..16 + bytes].to_vec()).expect("a name is text");
+        (call, name)
     }
 
     pub(crate) fn packets(&self) -> Vec<Vec<u8>> {
