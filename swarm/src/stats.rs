@@ -79,7 +79,8 @@ pub struct Stats {
     pub turned_away: u64,
     /// Connections that were ended since what came was not what nodes say, or came too slowly.
     pub broken_connections: u64,
-    /// Handshakes with nodes of this cluster that can be no part of it: of another version, with other partitions or rules.
+    /// Handshakes, whichever side dialled, with nodes of this cluster that can be no part of it: of another version, with other
+    /// partitions or rules.
     pub refused_nodes: u64,
     /// Connections to members that this node has ended, since these asked for more than they read. They are made anew.
     pub cut_connections: u64,

@@ -42,7 +42,7 @@ async fn a_member_asks_the_directory_and_never_reads_its_answers() {
     let ask = Recording::of_a_session().await.frame(ASK);
     let mut config = patient();
     (config.net.calls_queue_frames_max, config.net.calls_queue_bytes_max) = (64, 64 << 10);
-    config.control_queue_bytes_max = 1 << 20;
+    config.control_queue_bytes_max = 4 << 20;
     let mut siege = Siege::begin(CLUSTER, Some(SECRET), config).await;
     let (target, seed) = (siege.target().node(), siege.target().local_addr());
     let before = siege.stats();
