@@ -181,7 +181,9 @@ impl Trouble {
             Self::Unaccepted => "a connection could not be taken: the system hands over no more",
             Self::Garbage => "a connection was ended: what came over it is not what nodes of this version say",
             Self::Slow => "a connection was ended: a handshake or a frame was not completed in time",
-            Self::Misfit => "a node of this cluster and this one cannot be part of one cluster, and one has refused the other",
+            Self::Misfit => {
+                "a node of this cluster and this one cannot be part of one cluster, and one has refused the other"
+            }
             Self::Cut => "the connection to a member was ended: it asks for more than it reads",
             Self::Flood => "nothing more is read from a member for now: it sends more than this node works off",
             Self::PacketRepeated => "a packet was ignored: it came a second time, or far too late",

@@ -130,9 +130,7 @@ impl Outbox {
         for to in waiting {
             self.flush(node, to);
         }
-        let limit = node.config().control_queue_bytes_max();
-        let clogged: Vec<NodeId> =
-            self.waiting.extract_if(.., |_, waiting| waiting.bytes > limit).map(|(to, _)| to).collect();
+        let clogged = self.take_clogged(node.config().control_queue_bytes_max());
         for to in &clogged {
             node.asks_too_much(*to, "what waited to be read");
             if let Some(peer) = node.peer(*to) {
@@ -140,6 +138,11 @@ impl Outbox {
             }
         }
         clogged
+    }
+
+    /// Drops what waits for those for whom more than so many bytes wait, and says who they are.
+    fn take_clogged(&mut self, bytes_max: usize) -> Vec<NodeId> {
+        self.waiting.extract_if(.., |_, waiting| waiting.bytes > bytes_max).map(|(to, _)| to).collect()
     }
 
     /// Whether anything waits for room.
@@ -309,5 +312,18 @@ mod tests {
         }
         assert_eq!((waiting.bytes, came), (0, sent));
         assert!((4..=9).contains(&batches), "{batches}");
+    }
+
+    #[test]
+    fn what_waits_for_one_who_reads_nothing_is_dropped_beyond_the_limit() {
+        let (mut outbox, other) = (Outbox::default(), NodeId::new(([127, 0, 0, 1], 2).into(), 2));
+        outbox.add(peer(), 20, &mut vec![(7_u64, vec![7_u8; 1_000])]);
+        outbox.add(other, 20, &mut vec![(7_u64, vec![7_u8; 9_000])]);
+        assert!(outbox.take_clogged(10_000).is_empty());
+        outbox.add(other, 20, &mut vec![(7_u64, vec![7_u8; 1_000])]);
+        assert_eq!(outbox.take_clogged(10_000), [other]);
+        assert_eq!(outbox.waiting.keys().collect::<Vec<_>>(), [&peer()], "the others' waits as before");
+        outbox.add(other, 20, &mut vec![(7_u64, vec![7_u8; 9_000])]);
+        assert!(outbox.take_clogged(10_000).is_empty(), "and it begins anew");
     }
 }

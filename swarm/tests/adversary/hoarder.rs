@@ -4,12 +4,9 @@ use swarm_net::wire::Frame;
 
 use crate::fixture::{SECRET, Siege, patient};
 use crate::member::{Member, Plan, go_deaf};
-use crate::recording::Recording;
 
 /// "Tell me when everything I sent you until now has found its place."
 const FLUSH: u8 = 23;
-/// A request to a directory owner.
-const ASK: u8 = 21;
 
 /// Each flush is answered by a frame that is never refused for lack of room, so whoever reads none of them loses the connection.
 #[tokio::test(flavor = "multi_thread")]
@@ -33,29 +30,4 @@ async fn a_member_asks_for_words_and_never_reads_them() {
     assert!(siege.stats().cut_connections > before);
     drop(member);
     siege.end("a member that never reads words", 64 << 20).await;
-}
-
-/// The same of what the control has to say: it waits behind the connection's own queue.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_member_asks_the_directory_and_never_reads_its_answers() {
-    const CLUSTER: &str = "adversary-asker";
-    let ask = Recording::of_a_session().await.frame(ASK);
-    let mut config = patient();
-    (config.net.calls_queue_frames_max, config.net.calls_queue_bytes_max) = (64, 64 << 10);
-    config.control_queue_bytes_max = 4 << 20;
-    let mut siege = Siege::begin(CLUSTER, Some(SECRET), config).await;
-    let (target, seed) = (siege.target().node(), siege.target().local_addr());
-    let before = siege.stats();
-    let hoarder = tokio::task::spawn_blocking(move || {
-        let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
-        let peer = member.reach(target);
-        let deaf = go_deaf(&peer);
-        member.send_until_reset(&peer, || ask.frame());
-        (member, deaf)
-    });
-    siege.calls_go_on().await;
-    let member = hoarder.await.expect("its connection is ended");
-    assert!(siege.stats().excessive > before.excessive && siege.stats().cut_connections > before.cut_connections);
-    drop(member);
-    siege.end("a member that never reads answers", 96 << 20).await;
 }

@@ -7,7 +7,7 @@ use std::thread;
 
 use swarm::Swarm;
 use swarm::prelude::*;
-use swarm_net::wire::{Frame, FrameRef, Progress, Reassembly, Scratch, Sink, WireError};
+use swarm_net::wire::{FrameRef, Progress, Reassembly, Scratch, Sink, WireError};
 
 use crate::fixture::{ALONE, PATIENCE, Tally, TallyClient, patient};
 
@@ -31,12 +31,6 @@ pub(crate) struct Recorded {
     kind: u8,
     pub(crate) head: [u8; 24],
     pub(crate) body: Vec<u8>,
-}
-
-impl Recorded {
-    pub(crate) fn frame(&self) -> Frame {
-        Frame::new(self.kind, self.head, &[&self.body])
-    }
 }
 
 /// A relay at an address of its own.
@@ -114,7 +108,7 @@ impl Recording {
     }
 
     /// A frame of this kind that was sent to the first node.
-    pub(crate) fn frame(&self, kind: u8) -> Recorded {
+    fn frame(&self, kind: u8) -> Recorded {
         let mut frames = Frames(Vec::new());
         for stream in &self.lock().streams {
             let (mut reassembly, mut scratch, mut source) = (Reassembly::default(), Scratch::default(), &stream[..]);
