@@ -359,8 +359,10 @@ fn read_node(bytes: &[u8; ORIGIN]) -> Option<NodeId> {
     let ip = std::net::Ipv6Addr::from(array::<16>(bytes, 8)?);
     let port = u16::from_le_bytes(array(bytes, 24)?);
     let scope = u32::from_le_bytes(array(bytes, 28)?);
+    if bytes[27] != 0 {
+        return None;
+    }
     let addr = match bytes[26] {
-        _ if bytes[27] != 0 => return None,
         4 if scope != 0 => return None,
         4 => SocketAddr::new(IpAddr::V4(ip.to_ipv4_mapped()?), port),
         6 => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),

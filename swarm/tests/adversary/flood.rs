@@ -68,7 +68,7 @@ async fn a_member_begins_batches_and_completes_none() {
             CONTROL
                 .into_iter()
                 .flat_map(|kind| (0..each).map(move |i| (kind, i)))
-                .map(|(kind, i)| piece(kind, 30 << 20 | 1, i * (256 << 10))),
+                .map(|(kind, i)| piece(kind, (30 << 20) + 1, i * (256 << 10))),
         );
         send_all(&peer, (0..100).map(|i| piece(CONTROL[i % 3], u64::MAX, 0)));
         send_all(&peer, (0..100).map(|i| piece(CONTROL[i % 3], u64::MAX, u64::MAX)));
