@@ -27,8 +27,6 @@ pub(crate) const COUNTED: u64 = 1 << 32;
 pub(crate) enum Seen {
     /// It may send to this node.
     Connected(NodeId),
-    /// Its connection was ended.
-    Reset(NodeId),
     /// It cannot go on.
     Fatal(NetError),
 }
@@ -87,11 +85,16 @@ impl Member {
         self.transport.peer(node).expect("it is connected")
     }
 
-    /// Sends a frame again and again, until the other end has had enough of it.
-    pub(crate) fn send_until_reset(&self, peer: &Arc<Peer>, frame: impl Fn() -> Frame) {
+    /// Sends a frame to `node` again and again and reads nothing of what it answers, until somebody has had enough of it.
+    pub(crate) fn hoard(&self, node: NodeId, frame: impl Fn() -> Frame, enough: impl Fn() -> bool) {
         let until = Instant::now() + 4 * PATIENCE;
-        while !self.seen.try_iter().any(|seen| matches!(seen, Seen::Reset(of) if of == peer.node())) {
+        let mut deaf: Option<(Arc<Peer>, Charge)> = None;
+        while !enough() {
             assert!(Instant::now() < until, "it goes on for ever");
+            let Some(peer) = self.transport.peer(node) else { continue };
+            if deaf.as_ref().is_none_or(|(same, _)| !Arc::ptr_eq(same, &peer)) {
+                deaf = Some((peer.clone(), peer.charge(usize::MAX / 2)));
+            }
             for _ in 0..256 {
                 // There may be no room for it.
                 if peer.send(Lane::Calls, frame()).is_err() {
@@ -121,11 +124,6 @@ impl Member {
     }
 }
 
-/// Reads nothing more from a node until what is returned is dropped, and lives all the same.
-pub(crate) fn go_deaf(peer: &Peer) -> Charge {
-    peer.charge(usize::MAX / 2)
-}
-
 /// Sends as many frames as there are, waiting for room.
 pub(crate) fn send_all(peer: &Arc<Peer>, frames: impl IntoIterator<Item = Frame>) {
     for mut frame in frames {
@@ -150,11 +148,7 @@ impl Inbox for Heard {
         let _ = self.seen.send(Seen::Connected(peer.node()));
     }
 
-    fn reset(&self, peer: &Arc<Peer>, lane: Lane, _: FrameNo, _: Vec<Frame>) {
-        if lane == Lane::Calls {
-            let _ = self.seen.send(Seen::Reset(peer.node()));
-        }
-    }
+    fn reset(&self, _: &Arc<Peer>, _: Lane, _: FrameNo, _: Vec<Frame>) {}
 
     fn fatal(&self, error: NetError) {
         let _ = self.seen.send(Seen::Fatal(error));
