@@ -98,7 +98,7 @@ pub(crate) fn patient() -> Config {
 }
 
 /// A node of a cluster.
-pub(crate) async fn start(cluster: &str, secret: Option<&str>, config: Config, seeds: &[&Swarm]) -> Swarm {
+async fn start(cluster: &str, secret: Option<&str>, config: Config, seeds: &[&Swarm]) -> Swarm {
     let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
     let mut builder = Swarm::builder().cluster(cluster).bind("127.0.0.1:0").discovery(Seeds::new(seeds)).config(config);
     if let Some(secret) = secret {

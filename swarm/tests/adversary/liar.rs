@@ -1,9 +1,8 @@
 //! Members that say what cannot be: of themselves, and in calls.
 
-use swarm::Config;
 use swarm_net::wire::Frame;
 
-use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient, start};
+use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient};
 use crate::member::{COUNTED, Member, Plan, send_all};
 use crate::recording::{CALL, Recording};
 
@@ -43,18 +42,6 @@ async fn nodes_with_other_partitions_are_refused() {
     }
     siege.calls_go_on().await;
     siege.end("nodes with one partition, and with 65,536", 32 << 20).await;
-}
-
-/// It owns nearly everything, and does what is its part: names move to it, and back when it leaves.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_claims_the_largest_weight_there_is() {
-    const CLUSTER: &str = "adversary-weight";
-    let mut siege = Siege::begin(CLUSTER, Some(SECRET), patient()).await;
-    let heavy = start(CLUSTER, Some(SECRET), Config { weight: u16::MAX, ..patient() }, &[siege.target()]).await;
-    siege.until("it is a member", |siege| siege.nodes.iter().all(|node| node.nodes().len() == 4)).await;
-    siege.calls_go_on().await;
-    heavy.leave().await.expect("it leaves in time");
-    siege.end("a node with a weight of 65,535", 64 << 20).await;
 }
 
 /// Calls as an honest node sends them, but for one byte: each is set to some values, one at a time. Those whose message is damaged
