@@ -54,6 +54,10 @@ pub struct NetConfig {
     /// Bytes that may wait for one peer on the bulk lane. One frame may exceed it.
     pub bulk_queue_bytes_max: u64,
 
+    /// Bytes that came from one peer for the control of the cluster and are not worked off, beyond which nothing more is read from it. Half
+    /// a second's work of a busy control, so that a peer in good faith meets it only when the control is behind by as much anyway.
+    pub intake_bytes_max: u64,
+
     /// Packets read from the UDP socket in one turn of the loop, so that a flood starves neither timers nor connections.
     pub packets_per_turn: u32,
     /// Bytes read from one connection in one turn, so that a fast peer does not starve the others.
@@ -70,7 +74,7 @@ pub struct NetConfig {
     pub dials_max: u32,
 }
 
-settings!(NetConfig { partitions, handshake_ms, partial_frame_ms, ping_after_ms, ping_answer_ms, stuck_after_ms, redial_min_ms, redial_max_ms, refused_redial_ms, heard_every_ms, goodbye_ms, frame_bytes_max, sync_bytes_max, calls_queue_frames_max, calls_queue_bytes_max, bulk_queue_frames_max, bulk_queue_bytes_max, packets_per_turn, read_bytes_per_turn, write_bytes_per_turn, accepts_per_turn, strangers_max, strangers_per_ip_max, dials_max } groups { membership });
+settings!(NetConfig { partitions, handshake_ms, partial_frame_ms, ping_after_ms, ping_answer_ms, stuck_after_ms, redial_min_ms, redial_max_ms, refused_redial_ms, heard_every_ms, goodbye_ms, frame_bytes_max, sync_bytes_max, calls_queue_frames_max, calls_queue_bytes_max, bulk_queue_frames_max, bulk_queue_bytes_max, intake_bytes_max, packets_per_turn, read_bytes_per_turn, write_bytes_per_turn, accepts_per_turn, strangers_max, strangers_per_ip_max, dials_max } groups { membership });
 
 impl NetConfig {
     /// The default with the timings of processes on one machine, for tests.
@@ -98,6 +102,7 @@ impl NetConfig {
             ("calls_queue_bytes_max", self.calls_queue_bytes_max),
             ("bulk_queue_frames_max", self.bulk_queue_frames_max.into()),
             ("bulk_queue_bytes_max", self.bulk_queue_bytes_max),
+            ("intake_bytes_max", self.intake_bytes_max),
             ("packets_per_turn", self.packets_per_turn.into()),
             ("read_bytes_per_turn", self.read_bytes_per_turn.into()),
             ("write_bytes_per_turn", self.write_bytes_per_turn.into()),
@@ -140,6 +145,7 @@ impl Default for NetConfig {
             calls_queue_bytes_max: 16 << 20,
             bulk_queue_frames_max: 256,
             bulk_queue_bytes_max: 16 << 20,
+            intake_bytes_max: 32 << 20,
             packets_per_turn: 64,
             read_bytes_per_turn: 256 << 10,
             write_bytes_per_turn: 1 << 20,

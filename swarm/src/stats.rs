@@ -45,6 +45,9 @@ pub struct Stats {
     pub received: u64,
     /// Frames of members that could not be read and were dropped: of another version, damaged, or hostile.
     pub malformed: u64,
+    /// Frames of members that were dropped since they asked for more than a member may: more pieces of states than it reads, answers
+    /// without end.
+    pub excessive: u64,
     /// Questions of other nodes about a group or a list of workers (`publish`, `multicall`, `members`, `registered`) that this
     /// node was asked. A group's go only to nodes that may have members of it.
     pub surveyed: u64,
@@ -70,6 +73,19 @@ pub struct Stats {
     pub refused_packets: u64,
     /// Packets that were ignored although a key of this node has sealed them: they came a second time, or too late to tell.
     pub replayed_packets: u64,
+    /// Packets that were ignored since they did not come from where their sender claims to be, and it was not connected.
+    pub misplaced_packets: u64,
+    /// Connections that were not taken: too many were open that had not proved to be members', or the system had no room for more.
+    pub turned_away: u64,
+    /// Connections that were ended since what came was not what nodes say, or came too slowly.
+    pub broken_connections: u64,
+    /// Handshakes, whichever side dialled, with nodes of this cluster that can be no part of it: of another version, with other
+    /// partitions or rules.
+    pub refused_nodes: u64,
+    /// Connections to members that this node has ended, since these asked for more than they read. They are made anew.
+    pub cut_connections: u64,
+    /// How often this node has stopped reading from a member for a while, since that had sent more than it had worked off.
+    pub held_back: u64,
     /// Calls that wait for an answer from another node.
     pub calls_open: u64,
     /// Requests to the directory that wait for an answer.
@@ -107,4 +123,5 @@ pub(crate) struct Counters {
     pub(crate) demotions: Count,
     pub(crate) quorums_lost: Count,
     pub(crate) malformed: Count,
+    pub(crate) excessive: Count,
 }

@@ -103,6 +103,9 @@ pub(crate) enum Ended {
     /// A ping was not answered in time.
     #[error("a ping was not answered in time")]
     Silent,
+    /// The layers above gave it up, since the other end asks for more than it reads.
+    #[error("the other end asked for more than it read")]
+    Cut,
     /// A ping was not answered though the other end answers by UDP.
     #[error("a ping was not answered though one by UDP was")]
     Stuck,

@@ -60,6 +60,12 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// How much may wait of what others would wait for in vain: far more than one in good faith lets come together. Who has more
+    /// to wait for it reads nothing.
+    fn for_vital(self) -> Self {
+        Self { frames: self.frames.saturating_mul(16), bytes: self.bytes.saturating_mul(16), ..self }
+    }
+
     /// How much may wait if the other side waits for it: some times as much, for it is asked by whoever is busy, too.
     fn for_owed(self) -> Self {
         Self { frames: self.frames.saturating_mul(4), bytes: self.bytes.saturating_mul(4), ..self }
@@ -95,7 +101,7 @@ impl SendQueue {
         let room = match frame.claim {
             Claim::Plain => waiting.has_room(self.limits),
             Claim::Owed => waiting.has_room(self.limits.for_owed()),
-            Claim::Vital => true,
+            Claim::Vital => waiting.has_room(self.limits.for_vital()),
         };
         if !room {
             return Err(Unsent { frame, why: Why::Full });

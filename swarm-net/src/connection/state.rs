@@ -104,6 +104,12 @@ impl Connection {
         }
     }
 
+    /// Nothing is read for now, by our own wish: what does not come until then is not the other end's fault.
+    pub(crate) fn hold(&mut self, now: Instant) {
+        self.pinged = None;
+        self.partial_since = self.partial_since.map(|_| now);
+    }
+
     /// Whether a ping is not answered.
     pub(crate) fn awaits_pong(&self) -> bool {
         self.pinged.is_some()

@@ -43,6 +43,7 @@ impl<A: FnMut(Event<'_>) -> Answer> Sink for Talk<'_, A> {
 
     fn frame(&mut self, frame: FrameRef<'_>) -> Result<(), WireError> {
         self.frames += 1;
+        check_head(frame)?;
         let event = match frame.kind {
             kind::HELLO => Event::Hello(Greeting::read(frame)?),
             kind::WELCOME => match Greeting::read(frame)? {
@@ -92,6 +93,16 @@ impl<A: FnMut(Event<'_>) -> Answer> Sink for Talk<'_, A> {
             Answer::Close => self.end(Ended::Unwanted),
         }
     }
+}
+
+/// This crate's own frames say nothing in their heads, but for the greetings, which check theirs.
+fn check_head(frame: FrameRef<'_>) -> Result<(), WireError> {
+    let says_nothing =
+        matches!(frame.kind, kind::CONFIRM | kind::SYNC | kind::GOODBYE | kind::COUNTED | kind::PING | kind::PONG);
+    if says_nothing && *frame.head != [0; HEAD_BYTES] {
+        return Err(WireError::Malformed { kind: frame.kind });
+    }
+    Ok(())
 }
 
 impl<A> Talk<'_, A> {

@@ -1,5 +1,5 @@
-//! Owns what is counted and logged of those who do not share this node's secret. Never logs one reason more than once a second, nor of
-//! packets more than once a minute.
+//! Owns what is counted and logged of those who are refused: since they do not share this node's secret, cannot be part of its cluster,
+//! or ask for more than there is. Never logs one reason more than once a second, nor of packets more than once a minute.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,11 +36,27 @@ pub(crate) enum Trouble {
     PacketRepeated,
     /// A packet of somebody unknown that was not sent about now.
     PacketUntimely,
+    /// A packet that did not come from where its sender claims to be.
+    PacketElsewhere,
+    /// A connection that is one too many of those that have not proved anything.
+    Crowd,
+    /// A connection that the system does not hand over.
+    Unaccepted,
+    /// What came over a connection is not what nodes say, or not when it may be said.
+    Garbage,
+    /// A handshake or a frame was not completed in time.
+    Slow,
+    /// A node of our cluster that can be no part of it.
+    Misfit,
+    /// A member whose connection was ended, since it asked for more than it read.
+    Cut,
+    /// A member from which nothing is read for now, since it sends more than is worked off.
+    Flood,
 }
 
-const TROUBLES: usize = 10;
+const TROUBLES: usize = 18;
 
-/// How much was refused because the other side does not share this node's secret, since the node started.
+/// How much was refused since the node started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
@@ -50,6 +66,19 @@ pub struct Refused {
     pub packets: u64,
     /// Packets that were authentic, and had been taken before or were too old to tell.
     pub replays: u64,
+    /// Packets that did not come from where their sender claims to be, before that was connected.
+    pub misplaced: u64,
+    /// Connections that were not taken: too many were open that had not proved anything, or the system had no room.
+    pub turned_away: u64,
+    /// Connections that were ended since what came was not what nodes say, or came too slowly.
+    pub broken: u64,
+    /// Handshakes, whichever side dialled, with nodes of this cluster that can be no part of it: of another version, with other
+    /// partitions or rules.
+    pub misfits: u64,
+    /// Connections to members that were ended, since these asked for more than they read.
+    pub cut: u64,
+    /// How often reading from a member was paused, since it had sent more than was worked off.
+    pub held: u64,
 }
 
 /// Counts and logs. Cheap to clone; all clones count together.
@@ -93,6 +122,12 @@ impl Refusals {
             ]),
             packets: sum(&[Trouble::PacketSealed, Trouble::PacketPlain, Trouble::PacketForged]),
             replays: sum(&[Trouble::PacketRepeated, Trouble::PacketUntimely]),
+            misplaced: sum(&[Trouble::PacketElsewhere]),
+            turned_away: sum(&[Trouble::Crowd, Trouble::Unaccepted]),
+            broken: sum(&[Trouble::Garbage, Trouble::Slow]),
+            misfits: sum(&[Trouble::Misfit]),
+            cut: sum(&[Trouble::Cut]),
+            held: sum(&[Trouble::Flood]),
         }
     }
 }
@@ -100,14 +135,24 @@ impl Refusals {
 impl Trouble {
     const fn log_every(self) -> Duration {
         match self {
-            Self::Key | Self::WeHaveNone | Self::TheyHaveNone | Self::Handshake | Self::Altered => {
-                LOG_CONNECTIONS_EVERY
-            }
+            Self::Key
+            | Self::WeHaveNone
+            | Self::TheyHaveNone
+            | Self::Handshake
+            | Self::Altered
+            | Self::Crowd
+            | Self::Unaccepted
+            | Self::Garbage
+            | Self::Slow
+            | Self::Misfit
+            | Self::Cut
+            | Self::Flood => LOG_CONNECTIONS_EVERY,
             Self::PacketSealed
             | Self::PacketPlain
             | Self::PacketForged
             | Self::PacketRepeated
-            | Self::PacketUntimely => LOG_PACKETS_EVERY,
+            | Self::PacketUntimely
+            | Self::PacketElsewhere => LOG_PACKETS_EVERY,
         }
     }
 
@@ -131,6 +176,16 @@ impl Trouble {
             Self::PacketForged => {
                 "a packet was ignored: it is encrypted with another secret, or of another cluster, or was altered on its way"
             }
+            Self::PacketElsewhere => "a packet was ignored: it did not come from where its sender claims to be",
+            Self::Crowd => "a connection was not taken: too many are open that have not proved to be members'",
+            Self::Unaccepted => "a connection could not be taken: the system hands over no more",
+            Self::Garbage => "a connection was ended: what came over it is not what nodes of this version say",
+            Self::Slow => "a connection was ended: a handshake or a frame was not completed in time",
+            Self::Misfit => {
+                "a node of this cluster and this one cannot be part of one cluster, and one has refused the other"
+            }
+            Self::Cut => "the connection to a member was ended: it asks for more than it reads",
+            Self::Flood => "nothing more is read from a member for now: it sends more than this node works off",
             Self::PacketRepeated => "a packet was ignored: it came a second time, or far too late",
             Self::PacketUntimely => {
                 "a packet was ignored: it was not sent just now; it was recorded before, or the clocks of the nodes differ by more than a minute"
@@ -188,7 +243,7 @@ mod tests {
         let seconds = Clock::instant().since(begun).as_secs() as usize;
         let logged = lines.0.load(Ordering::SeqCst);
         assert!((3..=3 + 3 * seconds).contains(&logged), "{logged} lines in {seconds} s");
-        assert_eq!(refusals.figures(), Refused { connections: 20_000, packets: 10_000, replays: 0 });
+        assert_eq!(refusals.figures(), Refused { connections: 20_000, packets: 10_000, ..Refused::default() });
     }
 
     #[test]
@@ -205,11 +260,30 @@ mod tests {
             Trouble::PacketForged,
             Trouble::PacketRepeated,
             Trouble::PacketUntimely,
+            Trouble::PacketElsewhere,
+            Trouble::Crowd,
+            Trouble::Unaccepted,
+            Trouble::Garbage,
+            Trouble::Slow,
+            Trouble::Misfit,
+            Trouble::Cut,
+            Trouble::Flood,
         ];
         assert_eq!(all.len(), TROUBLES);
         for trouble in all {
             refusals.clone().note(trouble, &"somebody");
         }
-        assert_eq!(refusals.figures(), Refused { connections: 5, packets: 3, replays: 2 });
+        let expected = Refused {
+            connections: 5,
+            packets: 3,
+            replays: 2,
+            misplaced: 1,
+            turned_away: 2,
+            broken: 2,
+            misfits: 1,
+            cut: 1,
+            held: 1,
+        };
+        assert_eq!(refusals.figures(), expected);
     }
 }

@@ -12,6 +12,8 @@ use crate::node::NodeId;
 pub(crate) enum Command {
     /// Frames wait on a lane. Queued at most once for each lane until it is taken.
     Ready(Arc<Peer>, Lane),
+    /// The connection of a lane is to end. Queued at most once for each lane until it is taken.
+    Cut(NodeId, Lane),
     /// Discovery found an address.
     Found(SocketAddr),
     /// A beacon of this node was heard.

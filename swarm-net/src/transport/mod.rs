@@ -1,5 +1,6 @@
 //! The sockets of a node and the one thread that serves them. Never knows what a frame of the layers above means.
 
+mod charge;
 mod command;
 mod dials;
 mod driven;
@@ -31,6 +32,7 @@ use published::Published;
 use wake::Commands;
 
 pub use crate::connection::{FrameNo, Unsent, Why};
+pub use charge::Charge;
 pub use driven::{Driven, Place};
 pub use inbox::Inbox;
 #[cfg(feature = "manual")]

@@ -6,14 +6,15 @@ use std::task::{Context, Poll};
 
 use arc_swap::ArcSwapOption;
 
+use super::charge::{Account, Charge};
 use super::command::Command;
 use super::outlet::Outlet;
 use super::wake::Commands;
 use crate::config::NetConfig;
-use crate::connection::{FrameNo, Limits, SendQueue, Unsent};
+use crate::connection::{FrameNo, Limits, SendQueue, Unsent, Why};
 use crate::node::NodeId;
 use crate::sync::{AtomicBool, Ordering};
-use crate::wire::Frame;
+use crate::wire::{Claim, Frame};
 
 /// One of the two connections to a peer. Each has an order and a queue of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,6 +29,8 @@ pub enum Lane {
 pub struct Peer {
     node: NodeId,
     commands: Commands,
+    /// What came from it and is not worked off.
+    account: Account,
     calls: LaneQueue,
     bulk: LaneQueue,
 }
@@ -36,6 +39,8 @@ struct LaneQueue {
     queue: SendQueue,
     /// The I/O thread has been told that frames wait, and has not looked yet.
     announced: AtomicBool,
+    /// The I/O thread has been told to end the connection, and has not looked yet.
+    cut: AtomicBool,
     /// The open connection, if there is one.
     outlet: ArcSwapOption<Outlet>,
 }
@@ -50,11 +55,13 @@ impl Peer {
                 frame_body,
             }),
             announced: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             outlet: ArcSwapOption::empty(),
         };
         Self {
             node,
             commands,
+            account: Account::new(usize::try_from(config.intake_bytes_max).unwrap_or(usize::MAX)),
             calls: lane(config.calls_queue_frames_max, config.calls_queue_bytes_max),
             bulk: lane(config.bulk_queue_frames_max, config.bulk_queue_bytes_max),
         }
@@ -94,7 +101,38 @@ impl Peer {
     ///
     /// As [`Peer::send`].
     pub fn enqueue(&self, lane: Lane, frame: Frame) -> Result<FrameNo, Unsent> {
-        self.lane(lane).queue.push(frame)
+        let vital = frame.claim == Claim::Vital;
+        let pushed = self.lane(lane).queue.push(frame);
+        if vital && pushed.as_ref().is_err_and(|unsent| unsent.why == Why::Full) {
+            // What comes after it would wait in vain: it is lost with its connection.
+            self.cut(lane);
+        }
+        pushed
+    }
+
+    /// Ends the open connection of a lane, if there is one, and has another made: for a peer that asks for more than it reads. What
+    /// was under way on it is lost, and both sides are told.
+    pub fn cut(&self, lane: Lane) {
+        if !self.lane(lane).cut.swap(true, Ordering::SeqCst) {
+            self.commands.send(Command::Cut(self.node, lane));
+        }
+    }
+
+    /// Notes so many bytes that have come from the peer and are not worked off, until what is returned is dropped. While there are
+    /// more than `intake_bytes_max`, nothing more is read from it: its own connections fill, and it has to wait. What waits for more
+    /// from the same peer must not be noted so.
+    pub fn charge(&self, bytes: usize) -> Charge {
+        self.account.charge(bytes)
+    }
+
+    /// Whether nothing more is to be read from it for now.
+    pub(crate) fn is_overdrawn(&self) -> bool {
+        self.account.is_overdrawn()
+    }
+
+    /// A connection that is asked to end from now on is another one.
+    pub(crate) fn take_cut(&self, lane: Lane) {
+        self.lane(lane).cut.store(false, Ordering::SeqCst);
     }
 
     /// Writes what waits on a lane on this thread, if nobody else writes there and the socket takes it; the rest is left to

@@ -110,6 +110,7 @@ pub(super) fn assemble(
         dials: Dials::new(&config, rng),
         // The poll tells of what happens after the registration; this is for what happened before.
         unfinished: [Token::DATAGRAMS, Token::LISTENER].into(),
+        held: [].into(),
         dirty: [].into(),
         delivered: false,
         packet: Vec::new(),

@@ -91,8 +91,8 @@ impl Frame {
         self
     }
 
-    /// The same frame as one that is never refused for lack of room, since all that is sent after it would wait in vain.
-    /// Its sender bounds how many there are.
+    /// The same frame as one that all which is sent after it would wait for in vain. It is refused for lack of room only at a peer
+    /// for which sixteen times as much waits as may: then its connection is ended, and both sides are told.
     #[must_use]
     pub fn vital(mut self) -> Self {
         self.claim = Claim::Vital;

@@ -30,6 +30,12 @@ pub enum WireError {
         /// The limit.
         limit: u32,
     },
+    /// What fills a frame up to a multiple of 16 bytes is not zero.
+    #[error("a frame of kind {kind} is filled up by something else than zeros")]
+    Padding {
+        /// The kind of the frame.
+        kind: u8,
+    },
     /// A frame that must not come now.
     #[error("a frame of kind {kind} came out of turn")]
     OutOfTurn {

@@ -124,7 +124,7 @@ impl Reassembly {
     fn take_whole(&mut self, mut rest: &[u8], sink: &mut impl Sink) -> Result<(), WireError> {
         while let Some(header) = checked(rest, sink)? {
             let Some((frame, after)) = rest.split_at_checked(header.frame_bytes()) else { break };
-            sink.frame(cut(&header, frame))?;
+            sink.frame(cut(&header, frame)?)?;
             rest = after;
         }
         self.partial.clear();
@@ -151,7 +151,7 @@ impl Reassembly {
         };
         self.partial.extend_from_slice(end);
         let frame = std::mem::take(&mut self.partial);
-        sink.frame(cut(&header, &frame))?;
+        sink.frame(cut(&header, &frame)?)?;
         self.take_whole(rest, sink)?;
         Ok(progress)
     }
@@ -172,9 +172,14 @@ fn checked(bytes: &[u8], sink: &impl Sink) -> Result<Option<Header>, WireError> 
     }
 }
 
-fn cut<'a>(header: &Header, frame: &'a [u8]) -> FrameRef<'a> {
+/// The frame in these bytes, which are as many as its header says.
+fn cut<'a>(header: &Header, frame: &'a [u8]) -> Result<FrameRef<'a>, WireError> {
     let (head, body) = frame[HEADER_BYTES - HEAD_BYTES..].split_first_chunk().expect("a frame holds a whole header");
-    FrameRef { kind: header.kind, head, body: &body[..header.body_bytes as usize] }
+    let (body, padding) = body.split_at(header.body_bytes as usize);
+    if padding.iter().any(|byte| *byte != 0) {
+        return Err(WireError::Padding { kind: header.kind });
+    }
+    Ok(FrameRef { kind: header.kind, head, body })
 }
 
 fn once(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<Progress> {

@@ -1,6 +1,7 @@
 //! Several transports in one process, over real sockets on loopback.
 
 mod node;
+mod pushback;
 mod relay;
 mod secrets;
 

@@ -13,13 +13,15 @@ use swarm_net::filter::NodeFilter;
 use swarm_net::member::{Gone, MemberEvent, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::secret::Keyring;
-use swarm_net::transport::{FrameNo, Inbox, Lane, Peer, Setup, Transport};
+use swarm_net::transport::{Charge, FrameNo, Inbox, Lane, Peer, Setup, Transport};
 use swarm_net::wire::{Frame, FrameRef};
 
 /// A loaded machine is given this much.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The inbox blocks on a frame of this kind until the gate is opened.
 pub(crate) const GATE: u8 = 200;
+/// The inbox has a frame of this kind charged to its sender until the test takes the charge.
+pub(crate) const CHARGED: u8 = 202;
 /// The inbox panics on a frame of this kind.
 pub(crate) const PANIC: u8 = 201;
 
@@ -35,6 +37,7 @@ pub(crate) enum Seen {
 struct Diary {
     pages: Sender<Seen>,
     gate: Receiver<()>,
+    charges: Sender<Charge>,
 }
 
 impl Inbox for Diary {
@@ -43,6 +46,10 @@ impl Inbox for Diary {
         match frame.kind {
             GATE => drop(self.gate.recv_timeout(PATIENCE)),
             PANIC => panic!("asked to"),
+            CHARGED => {
+                // It fails if the test is over.
+                let _ = self.charges.send(from.charge(frame.body.len()));
+            }
             _ => {
                 let number = u64::from_le_bytes(frame.head[..8].try_into().expect("eight bytes"));
                 self.write(Seen::Frame { from: from.node(), lane, number });
@@ -80,6 +87,7 @@ pub(crate) struct Node {
     /// Read while something else was awaited.
     kept: VecDeque<Seen>,
     pub(crate) gate: Sender<()>,
+    pub(crate) charges: Receiver<Charge>,
 }
 
 /// How a node differs from the usual one.
@@ -113,13 +121,19 @@ impl Node {
     }
 
     pub(crate) fn start_at(bind: SocketAddr, plan: Plan) -> Self {
-        let ((pages, reader), (opener, gate)) = (unbounded(), unbounded());
+        let ((pages, reader), (opener, gate), (charges, charged)) = (unbounded(), unbounded(), unbounded());
         let profile = Profile { version: 1, weight: 100, leaving: false, abilities: vec![], extra: vec![] };
         let Plan { cluster, rules, advertise, discovery, nodes, keys, config } = plan;
         let (cluster, rules) = (cluster.into(), rules.into());
         let setup = Setup { bind, advertise, cluster, rules, profile, discovery, nodes, keys, config };
-        let transport = Transport::start(setup, Arc::new(Diary { pages, gate })).expect("a free loopback port");
-        Self { transport, pages: reader, kept: VecDeque::new(), gate: opener }
+        let transport =
+            Transport::start(setup, Arc::new(Diary { pages, gate, charges })).expect("a free loopback port");
+        Self { transport, pages: reader, kept: VecDeque::new(), gate: opener, charges: charged }
+    }
+
+    /// How much it reads of one connection before it looks at others.
+    pub(crate) fn read_bytes_per_turn(&self) -> usize {
+        NetConfig::local().read_bytes_per_turn as usize
     }
 
     pub(crate) fn id(&self) -> NodeId {

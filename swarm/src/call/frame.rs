@@ -162,7 +162,7 @@ impl Path {
         for (bytes, node) in bytes.chunks_exact(5).zip(&mut nodes) {
             *node = (u32::from_le_bytes(array(bytes, 0)?), bytes[4]);
         }
-        Some(Self(nodes))
+        is_zero(&bytes[PATH_NODES * 5..]).then_some(Self(nodes))
     }
 }
 
@@ -288,7 +288,7 @@ impl Envelope {
         };
         let name = std::str::from_utf8(body.get(at..at + name_bytes)?).ok()?;
         let start = (at + name_bytes).next_multiple_of(16);
-        if start + payload_bytes != body.len() {
+        if start + payload_bytes != body.len() || !is_zero(&body[at + name_bytes..start]) {
             return None;
         }
         let envelope = Self {
@@ -331,6 +331,11 @@ pub(crate) fn payload(body: &[u8], range: std::ops::Range<usize>) -> Payload {
     body.get(range).map_or_else(Payload::empty, Payload::copy_of)
 }
 
+/// Whether what only fills up does no more.
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at + N)?.try_into().ok()
 }
@@ -354,7 +359,11 @@ fn read_node(bytes: &[u8; ORIGIN]) -> Option<NodeId> {
     let ip = std::net::Ipv6Addr::from(array::<16>(bytes, 8)?);
     let port = u16::from_le_bytes(array(bytes, 24)?);
     let scope = u32::from_le_bytes(array(bytes, 28)?);
+    if bytes[27] != 0 {
+        return None;
+    }
     let addr = match bytes[26] {
+        4 if scope != 0 => return None,
         4 => SocketAddr::new(IpAddr::V4(ip.to_ipv4_mapped()?), port),
         6 => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),
         _ => return None,
@@ -415,5 +424,21 @@ mod tests {
         }
         body.push(0);
         assert_eq!(Envelope::read(&sent.head(), &body), None, "one byte too many");
+    }
+
+    #[test]
+    fn what_fills_up_is_zero() {
+        let node = NodeId::new("127.0.0.1:45892".parse().expect("an address"), 3);
+        let sent = envelope("acct/42", Some(node));
+        let frame = framed(&sent);
+        let (_, payload) = Envelope::read(frame.head(), frame.body()).expect("a good frame");
+        let name = PRELUDE + ORIGIN + PATH + MULTICALL;
+        let origin = [PRELUDE + 27, PRELUDE + 28, PRELUDE + 31];
+        let path = PRELUDE + ORIGIN + PATH_NODES * 5..PRELUDE + ORIGIN + PATH;
+        for at in origin.into_iter().chain(path).chain(name + 7..payload.start) {
+            let mut body = frame.body().to_vec();
+            body[at] = 1;
+            assert_eq!(Envelope::read(frame.head(), &body), None, "byte {at}");
+        }
     }
 }

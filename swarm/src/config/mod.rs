@@ -49,6 +49,10 @@ pub struct Config {
     pub cast_wait_ms: u64,
     /// The longest message, reply, state piece or init argument in bytes. Longer states travel in pieces.
     pub message_bytes_max: u32,
+    /// How much of what the directory has to say to one member may wait for it, in bytes. The connection of a member that reads so
+    /// slowly that more waits is made anew, and what waited is told again from the beginning. So it must be more than all
+    /// records that one node may have to be told at once: some 150 bytes a name.
+    pub control_queue_bytes_max: u64,
     /// How many calls of this node may wait for an answer at once: some 200 bytes each.
     pub calls_open_max: u32,
     /// How long an ownership claim waits for members that live and do not answer, before it goes on without them and so
@@ -79,7 +83,7 @@ pub struct Config {
     pub quick_run_us: u64,
 }
 
-settings!(Config { placement, lease_ms, weight, replicas, call_timeout_ms, cast_wait_ms, message_bytes_max, calls_open_max, claim_wait_ms, reconcile_every_ms, moves_max, start_timeout_ms, gate_wait_ms, redirect_ttl_ms, leave_timeout_ms, stall_limit_ms, quick_run_us } groups { net });
+settings!(Config { placement, lease_ms, weight, replicas, call_timeout_ms, cast_wait_ms, message_bytes_max, control_queue_bytes_max, calls_open_max, claim_wait_ms, reconcile_every_ms, moves_max, start_timeout_ms, gate_wait_ms, redirect_ttl_ms, leave_timeout_ms, stall_limit_ms, quick_run_us } groups { net });
 
 impl Default for Config {
     fn default() -> Self {
@@ -92,6 +96,7 @@ impl Default for Config {
             call_timeout_ms: 5_000,
             cast_wait_ms: 5_000,
             message_bytes_max: (4 << 20) - (4 << 10),
+            control_queue_bytes_max: 256 << 20,
             calls_open_max: 1 << 20,
             claim_wait_ms: 10_000,
             reconcile_every_ms: 1_000,
@@ -130,6 +135,7 @@ impl Config {
             ("replicas", u64::from(self.replicas)),
             ("call_timeout_ms", self.call_timeout_ms),
             ("message_bytes_max", u64::from(self.message_bytes_max)),
+            ("control_queue_bytes_max", self.control_queue_bytes_max),
             ("calls_open_max", u64::from(self.calls_open_max)),
             ("reconcile_every_ms", self.reconcile_every_ms),
             ("lease_ms", self.lease_ms),
@@ -183,6 +189,10 @@ impl Config {
 
     pub(crate) fn message_bytes_max(&self) -> u64 {
         u64::from(self.message_bytes_max)
+    }
+
+    pub(crate) fn control_queue_bytes_max(&self) -> usize {
+        usize::try_from(self.control_queue_bytes_max).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn calls_open_max(&self) -> usize {

@@ -1,5 +1,5 @@
-//! Owns how often it is told in the log that something which came could not be read. Never tells it more than once a second:
-//! who sends such things can send many.
+//! Owns how often it is told in the log that something which came could not be read, or was more than there is room for. Never tells it
+//! more than once a second: who sends such things can send many.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(crate) struct Complaints {
 
 impl Complaints {
     /// There is one more. If it is to be told, how many were not since the last that was.
-    fn tell(&self, now: Instant) -> Option<u64> {
+    pub(crate) fn tell(&self, now: Instant) -> Option<u64> {
         let next = self.next.load(Ordering::Relaxed);
         let until = (now + PAUSE).as_nanos();
         let turn = now.as_nanos() >= next
@@ -41,6 +41,14 @@ impl Node {
         self.counters.malformed.add(1);
         if let Some(untold) = self.complaints.tell(self.now()) {
             tracing::warn!(node = %self.id(), peer = %from, untold, "{what} could not be read and was dropped");
+        }
+    }
+
+    /// `from` asks for more than it may, and this was dropped.
+    pub(crate) fn asks_too_much(&self, from: NodeId, what: &str) {
+        self.counters.excessive.add(1);
+        if let Some(untold) = self.excesses.tell(self.now()) {
+            tracing::warn!(node = %self.id(), peer = %from, untold, "{what} was dropped: a member may not ask for so much");
         }
     }
 }

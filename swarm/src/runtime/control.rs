@@ -179,7 +179,7 @@ impl Control {
                     self.ask(now, number);
                 }
             }
-            Input::Directory(from, payload) => match batch::read::<Vec<(u16, Message)>>(&payload) {
+            Input::Directory(from, arrived) => match batch::read::<Vec<(u16, Message)>>(&arrived.payload) {
                 Some(batch) => {
                     let batch = batch.into_iter().map(|(p, message)| (PartitionId(p), message)).collect();
                     // Votes count from when they are read, which is after they were sent.
@@ -187,7 +187,7 @@ impl Control {
                 }
                 None => self.node.could_not_read(from, "directory messages"),
             },
-            Input::Asks(from, payload) => match batch::read::<Vec<(u64, Name, Ask)>>(&payload) {
+            Input::Asks(from, arrived) => match batch::read::<Vec<(u64, Name, Ask)>>(&arrived.payload) {
                 Some(asks) => {
                     for (seq, name, ask) in asks {
                         self.feed(now, Event::Ask { from: RequestId { node: from, seq }, name, ask });
@@ -195,7 +195,7 @@ impl Control {
                 }
                 None => self.node.could_not_read(from, "requests"),
             },
-            Input::Answers(from, payload) => match batch::read::<Vec<(u64, Answer)>>(&payload) {
+            Input::Answers(from, arrived) => match batch::read::<Vec<(u64, Answer)>>(&arrived.payload) {
                 Some(answers) => {
                     for (number, answer) in answers {
                         self.answered(now, number, (from, answer));
@@ -224,8 +224,9 @@ impl Control {
                 self.feed(now, Event::Leave { within });
                 self.view_changed(now);
             }
-            Input::LetGo(node) => {
+            Input::LetGo(node, arrived) => {
                 self.let_go.insert(node);
+                drop(arrived);
                 self.answer_leavers();
             }
             Input::Look | Input::Stop => {}
@@ -424,7 +425,10 @@ impl Control {
         self.outbox.add_all(kind::DIRECTORY, &mut self.messages, &self.view);
         self.outbox.add_all(kind::ASK, &mut self.asks, &self.view);
         self.outbox.add_all(kind::ANSWER, &mut self.answers, &self.view);
-        self.outbox.flush_all(&self.node);
+        for clogged in self.outbox.flush_all(&self.node) {
+            // What waited for it is lost, as with a connection; that one is ended, if it is there.
+            self.node.control(Input::Reset(clogged));
+        }
     }
 
     /// Counting looks at every partition, so it is done only now and then.

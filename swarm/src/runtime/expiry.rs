@@ -34,8 +34,8 @@ impl Node {
         self.end_waits(now);
         drop(self.relays.expire(now));
         while let Some((key, Unconfirmed(unconfirmed))) = self.lanes.overdue(now) {
-            if unconfirmed {
-                tracing::warn!(node = %self.id(), "a node did not confirm in time what it was sent: calls may be out of order");
+            if unconfirmed && let Some(untold) = self.unconfirmed.tell(now) {
+                tracing::warn!(node = %self.id(), untold, "a node did not confirm in time what it was sent: calls may be out of order");
             }
             self.drain(&key);
         }

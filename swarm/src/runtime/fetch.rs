@@ -218,7 +218,7 @@ impl Node {
         let (node, number) = (self.clone(), word(head, 0));
         // Each that is not sent yet holds up to a piece, and who reads nothing may ask for more without end.
         if !self.outgoing.may_serve(to) {
-            return tracing::warn!(node = %self.id(), peer = %to, "more pieces of states were asked for than are read: one is not sent");
+            return self.asks_too_much(to, "a piece of a state, of more than were read,");
         }
         let served = Served { node: self.clone(), to };
         // Encoding a large state takes milliseconds: not on the I/O thread.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use swarm_net::error::NetError;
 use swarm_net::member::MemberEvent;
+use swarm_net::node::NodeId;
 use swarm_net::time::Clock;
 use swarm_net::transport::{FrameNo, Inbox, Lane, Peer};
 use swarm_net::wire::{Frame, FrameRef};
@@ -13,9 +14,9 @@ use swarm_net::wire::{Frame, FrameRef};
 use crate::call::frame::{Envelope, Visits, kind, payload, verdict, word};
 use crate::error::{CallError, Executed};
 use crate::runtime::Node;
-use crate::runtime::batch::{self, Pieces};
+use crate::runtime::batch::{self, Pieces, Taken};
 use crate::runtime::desk::Desk;
-use crate::runtime::input::Input;
+use crate::runtime::input::{Arrived, Input};
 use crate::runtime::lane::LaneId;
 use crate::runtime::survey::{Findings, Question};
 use crate::worker::{Payload, soon};
@@ -58,25 +59,16 @@ impl Inbox for Ear {
                 None => node.could_not_read(peer, "a call"),
             },
             kind::REPLY => answered(node, from, head, body),
-            kind::DIRECTORY => {
-                if let Some(batch) = self.pieces.take(peer, frame.kind, head, body) {
-                    self.desk.add(Input::Directory(peer, batch));
-                }
-            }
-            kind::ASK => {
-                if let Some(batch) = self.pieces.take(peer, frame.kind, head, body) {
-                    self.desk.add(Input::Asks(peer, batch));
-                }
-            }
-            kind::ANSWER => {
-                if let Some(batch) = self.pieces.take(peer, frame.kind, head, body) {
-                    self.desk.add(Input::Answers(peer, batch));
-                }
-            }
+            kind::DIRECTORY => self.piece(from, frame, Input::Directory),
+            kind::ASK => self.piece(from, frame, Input::Asks),
+            kind::ANSWER => self.piece(from, frame, Input::Answers),
             kind::FLUSH => {
-                if let Some(upstream) = node.upstream(peer) {
-                    let visits = Visits(u8::try_from(word(head, 2)).unwrap_or(u8::MAX));
-                    upstream.flush(LaneId(word(head, 1)), visits, word(head, 0));
+                let visits = Visits(u8::try_from(word(head, 2)).unwrap_or(u8::MAX));
+                if let Some(upstream) = node.upstream(peer)
+                    && !upstream.flush(LaneId(word(head, 1)), visits, word(head, 0))
+                {
+                    // Without an answer it would wait; with its connection it waits no more.
+                    from.cut(Lane::Calls);
                 }
             }
             kind::FLUSHED => node.flushed(peer, LaneId(word(head, 1)), word(head, 0)),
@@ -93,7 +85,11 @@ impl Inbox for Ear {
                 None => node.could_not_read(peer, "a question"),
             },
             kind::FINDINGS => match batch::read::<Findings>(&Payload::copy_of(body)) {
-                Some(findings) => node.surveys.arrived(word(head, 0), peer, findings),
+                Some(findings) => {
+                    if !node.surveys.came(word(head, 0), peer, findings, body.len()) {
+                        node.asks_too_much(peer, "an answer to a question that does not end");
+                    }
+                }
                 None => node.could_not_read(peer, "an answer to a question"),
             },
             kind::PASSED => {
@@ -116,7 +112,7 @@ impl Inbox for Ear {
                     node.could_not_read(peer, "the answer to a recall");
                 }
             }
-            kind::LET_GO => self.desk.hand(Input::LetGo(peer)),
+            kind::LET_GO => self.desk.hand(Input::LetGo(peer, Arrived::from(from, Payload::empty()))),
             kind::LET_GONE => node.farewell.let_go(peer),
             kind::FETCH => node.serve_piece(peer, head, Payload::copy_of(body)),
             kind::STATE => node.fetches.arrived(peer, head, body),
@@ -169,6 +165,18 @@ impl Inbox for Ear {
     fn fatal(&self, error: NetError) {
         soon::close(self.node().runtime());
         self.node().fail(error);
+    }
+}
+
+impl Ear {
+    /// A piece of a batch for the control has come.
+    fn piece(&self, from: &Peer, frame: FrameRef<'_>, input: impl FnOnce(NodeId, Arrived) -> Input) {
+        let peer = from.node();
+        match self.pieces.take(peer, frame.kind, frame.head, frame.body) {
+            Taken::Part => {}
+            Taken::Whole(batch) => self.desk.add(input(peer, Arrived::from(from, batch))),
+            Taken::Refused => self.node().could_not_read(peer, "a piece of a batch"),
+        }
     }
 }
 

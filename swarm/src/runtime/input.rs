@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use swarm_net::member::MemberEvent;
 use swarm_net::node::NodeId;
+use swarm_net::transport::{Charge, Peer};
 use tokio::sync::oneshot;
 
 use crate::directory::Happened;
@@ -19,6 +20,23 @@ pub(crate) const TURN_WEIGHT_MAX: usize = 64 << 10;
 /// How much is worked off by a thread that has other things to do.
 pub(crate) const BRIEF_WEIGHT_MAX: usize = TURN_WEIGHT_MAX / 4;
 
+/// What an input costs beside its bytes, about: who sends many empty ones fills memory as well.
+const INPUT_BYTES: usize = 128;
+
+/// What a member has sent for the control. As long as it waits its bytes count as that member's, from which no more is read once there are
+/// too many ([`Peer::charge`]).
+pub(crate) struct Arrived {
+    pub(crate) payload: Payload,
+    _charge: Charge,
+}
+
+impl Arrived {
+    pub(crate) fn from(peer: &Peer, payload: Payload) -> Self {
+        let charge = peer.charge(payload.len() + INPUT_BYTES);
+        Self { payload, _charge: charge }
+    }
+}
+
 /// What reaches the control thread.
 pub(crate) enum Input {
     /// Membership has changed.
@@ -28,11 +46,11 @@ pub(crate) enum Input {
     /// The connection to a member was lost.
     Reset(NodeId),
     /// Directory messages from a member.
-    Directory(NodeId, Payload),
+    Directory(NodeId, Arrived),
     /// Requests from a member to this node as an owner.
-    Asks(NodeId, Payload),
+    Asks(NodeId, Arrived),
     /// Answers from a member to requests of this node.
-    Answers(NodeId, Payload),
+    Answers(NodeId, Arrived),
     /// A request of this node.
     Ask(Request),
     /// Calls for this name are held.
@@ -42,7 +60,7 @@ pub(crate) enum Input {
     /// Leave within this time: tell when everything is handed over, or that it was not.
     Leave(Duration, oneshot::Sender<Left>),
     /// A member leaves and wants no more calls.
-    LetGo(NodeId),
+    LetGo(NodeId, Arrived),
     /// A deadline was set that is earlier than all others.
     Look,
     /// The end.
@@ -55,8 +73,10 @@ impl Input {
         /// What concerns one name is about one message of others.
         const NAME: usize = 128;
         match self {
-            Self::Directory(_, payload) | Self::Asks(_, payload) | Self::Answers(_, payload) => payload.len().max(NAME),
-            Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::LetGo(_) | Self::Look | Self::Stop => NAME,
+            Self::Directory(_, arrived) | Self::Asks(_, arrived) | Self::Answers(_, arrived) => {
+                arrived.payload.len().max(NAME)
+            }
+            Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::LetGo(..) | Self::Look | Self::Stop => NAME,
             // They concern every partition.
             // The ring turns after the last of those that come together.
             Self::Member(MemberEvent::Up(_) | MemberEvent::Changed(_)) => 1,
@@ -71,7 +91,7 @@ impl Input {
         match self {
             Self::Directory(..) | Self::Asks(..) | Self::Answers(..) => self.weight() < BRIEF_WEIGHT_MAX,
             Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::Look => true,
-            Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Leave(..) | Self::LetGo(_) | Self::Stop => {
+            Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Leave(..) | Self::LetGo(..) | Self::Stop => {
                 false
             }
         }

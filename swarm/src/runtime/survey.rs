@@ -19,6 +19,12 @@ use crate::runtime::inquiry::Inquiry;
 use crate::runtime::{Node, batch};
 use crate::worker::Payload;
 
+/// How many bytes one node's answer to one question may have in all its parts: the names and places of more than a million workers.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// What a part takes at least, so that empty ones come to an end as well.
+const PART_BYTES_MIN: usize = 256;
+
 /// Which workers a question is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Archive, Serialize, Deserialize)]
 pub(crate) enum Whom {
@@ -102,7 +108,8 @@ struct Asked {
     /// Until when who asks waits for the answers.
     due: Instant,
     question: Payload,
-    missing: BTreeSet<NodeId>,
+    /// Who has not answered to the end, and how many bytes of its answer have come.
+    missing: BTreeMap<NodeId, usize>,
     /// Nodes that were left out, since they have pledged.
     spared: BTreeSet<NodeId>,
     findings: mpsc::UnboundedSender<(NodeId, Findings)>,
@@ -211,8 +218,9 @@ impl Surveys {
         surveys.next += 1;
         let number = surveys.next;
         let pledged = surveys.pledged.get(whom);
-        let (spared, asked) = members.into_iter().partition(|node| pledged.is_some_and(|nodes| nodes.contains(node)));
-        let missing = BTreeSet::clone(&asked);
+        let (spared, asked): (BTreeSet<_>, BTreeSet<_>) =
+            members.into_iter().partition(|node| pledged.is_some_and(|nodes| nodes.contains(node)));
+        let missing = asked.iter().map(|node| (*node, 0)).collect();
         surveys.open.insert(number, Asked { whom: whom.clone(), due, question, missing, spared, findings: sender });
         Opened { number, asked, findings }
     }
@@ -232,19 +240,31 @@ impl Surveys {
         let open = surveys.open.iter_mut().filter(|(_, asked)| concerned(asked));
         let late = open.filter_map(|(number, asked)| {
             asked.spared.take(&by).map(|by| {
-                asked.missing.insert(by);
+                asked.missing.insert(by, 0);
                 (*number, asked.question.clone())
             })
         });
         late.collect()
     }
 
-    /// A part of an answer has come.
+    /// A part of this node's own answer, or of one that could not be asked for.
     pub(crate) fn arrived(&self, number: u64, from: NodeId, findings: Findings) {
+        // It has no bytes, so it is never too long.
+        let _ = self.came(number, from, findings, 0);
+    }
+
+    /// A part of an answer has come, of so many bytes. False if the answer is longer than any may be: nobody waits for the rest of it.
+    pub(crate) fn came(&self, number: u64, from: NodeId, findings: Findings, bytes: usize) -> bool {
         let mut surveys = self.lock();
-        let Some(asked) = surveys.open.get_mut(&number) else { return };
-        if !asked.missing.contains(&from) {
-            return;
+        let Some(asked) = surveys.open.get_mut(&number) else { return true };
+        let Some(so_far) = asked.missing.get_mut(&from) else { return true };
+        *so_far += bytes.max(PART_BYTES_MIN);
+        if *so_far > ANSWER_BYTES_MAX {
+            asked.missing.remove(&from);
+            if asked.missing.is_empty() {
+                surveys.open.remove(&number);
+            }
+            return false;
         }
         if findings.last {
             asked.missing.remove(&from);
@@ -258,6 +278,7 @@ impl Surveys {
         if let Some(whom) = pledged {
             surveys.pledged.entry(whom).or_default().insert(from);
         }
+        true
     }
 
     /// The connection to a node is lost: its pledges count no more, and what can be asked again is. `unsent` are the questions
@@ -274,10 +295,12 @@ impl Surveys {
         surveys.forget_pledges(peer);
         let mut again = Vec::new();
         surveys.open.retain(|number, asked| {
-            if asked.missing.contains(&peer) {
+            if asked.missing.contains_key(&peer) {
                 match unsent.remove(number).or_else(|| asked.again()) {
                     Some(question) => again.push((*number, question)),
-                    None => drop(asked.missing.remove(&peer)),
+                    None => {
+                        asked.missing.remove(&peer);
+                    }
                 }
             }
             !asked.missing.is_empty()
@@ -323,5 +346,25 @@ impl Open {
             nodes.remove(&of);
             !nodes.is_empty()
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_without_end_is_not_waited_for() {
+        let (one, other) = (NodeId::new(([127, 0, 0, 1], 1).into(), 1), NodeId::new(([127, 0, 0, 1], 2).into(), 2));
+        let surveys = Surveys::default();
+        let Opened { number, mut findings, .. } =
+            surveys.open([one, other].into(), &Whom::Everyone, Payload::empty(), Instant::START);
+        let quarter = ANSWER_BYTES_MAX / 4;
+        assert!((0..4).all(|_| surveys.came(number, one, Findings::default(), quarter)));
+        assert!(!surveys.came(number, one, Findings::default(), 0), "one too many, though it is empty");
+        assert!(surveys.came(number, one, Findings::default(), quarter), "and what follows is nobody's");
+        assert!(surveys.came(number, other, Findings { last: true, ..Findings::default() }, ANSWER_BYTES_MAX));
+        assert_eq!(std::iter::from_fn(|| findings.try_recv().ok()).count(), 5);
+        assert!(findings.is_closed(), "it has ended");
     }
 }

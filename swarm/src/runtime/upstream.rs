@@ -8,6 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::call::frame::Visits;
 use crate::runtime::lane::LaneId;
 
+/// How many flushes of one connection may wait: as many letters wait in all lanes of a node in good faith at most
+/// (`WAITING_MAX` of `lanes`), each of them behind no more than one flush at a time.
+const FLUSHES_MAX: usize = 65_536;
+
 /// Tells the sender that everything of a lane before its flush has found its place.
 pub(crate) type Confirm = Box<dyn Fn(LaneId, u64) + Send + Sync>;
 
@@ -20,6 +24,8 @@ pub(crate) struct Upstream {
 #[derive(Default)]
 struct State {
     next: u64,
+    /// Flushes that wait, in all lanes.
+    flushes: usize,
     /// Only lanes of which something is open stand here.
     lanes: BTreeMap<LaneId, OpenLane>,
 }
@@ -70,18 +76,26 @@ impl Upstream {
     }
 
     /// The sender asks to be told when everything of this lane until now has found its place that it had had so often
-    /// before, or more often. What has come round to it and waits there must not wait for itself.
-    pub(crate) fn flush(&self, lane: LaneId, visits: Visits, id: u64) {
+    /// before, or more often. What has come round to it and waits there must not wait for itself. False if too many wait: then
+    /// this one is never answered.
+    #[must_use = "the sender waits for an answer until its connection is lost"]
+    pub(crate) fn flush(&self, lane: LaneId, visits: Visits, id: u64) -> bool {
         let mut state = self.lock();
-        let flush = Flush { next: state.next, visits, id };
-        if let Some(open) = state.lanes.get_mut(&lane)
+        let State { next, flushes, lanes } = &mut *state;
+        let flush = Flush { next: *next, visits, id };
+        if let Some(open) = lanes.get_mut(&lane)
             && !open.is_settled(&flush)
         {
-            open.flushes.push(flush);
-            return;
+            let room = *flushes < FLUSHES_MAX;
+            if room {
+                *flushes += 1;
+                open.flushes.push(flush);
+            }
+            return room;
         }
         drop(state);
         (self.confirm)(lane, id);
+        true
     }
 
     /// Whether everything has found its place.
@@ -100,6 +114,7 @@ impl Upstream {
         if of.open.is_empty() {
             state.lanes.remove(&lane);
         }
+        state.flushes -= done.len();
         drop(state);
         for flush in done {
             (self.confirm)(lane, flush.id);
@@ -138,7 +153,7 @@ mod tests {
     #[test]
     fn a_flush_with_nothing_before_it_is_confirmed_at_once() {
         let (upstream, heard) = upstream();
-        upstream.flush(LANE, Visits(0), 1);
+        assert!(upstream.flush(LANE, Visits(0), 1));
         assert_eq!(heard.try_recv(), Ok(1));
     }
 
@@ -146,9 +161,9 @@ mod tests {
     fn a_flush_waits_for_what_came_before_it_and_for_nothing_else() {
         let (upstream, heard) = upstream();
         let (first, second) = (upstream.keep(LANE, Visits(0)), upstream.keep(LANE, Visits(0)));
-        upstream.flush(LANE, Visits(0), 1);
+        assert!(upstream.flush(LANE, Visits(0), 1));
         let third = upstream.keep(LANE, Visits(0));
-        upstream.flush(LANE, Visits(0), 2);
+        assert!(upstream.flush(LANE, Visits(0), 2));
         drop(second);
         assert_eq!(heard.try_recv().ok(), None);
         drop(first);
@@ -162,7 +177,7 @@ mod tests {
     fn a_flush_of_one_lane_does_not_wait_for_another() {
         let (upstream, heard) = upstream();
         let _other = upstream.keep(LaneId(8), Visits(0));
-        upstream.flush(LANE, Visits(0), 1);
+        assert!(upstream.flush(LANE, Visits(0), 1));
         assert_eq!(heard.try_recv(), Ok(1));
     }
 
@@ -171,11 +186,25 @@ mod tests {
         let (upstream, heard) = upstream();
         let _first_visit = upstream.keep(LANE, Visits(0));
         let round = upstream.keep(LANE, Visits(1));
-        upstream.flush(LANE, Visits(2), 1);
+        assert!(upstream.flush(LANE, Visits(2), 1));
         assert_eq!(heard.try_recv(), Ok(1));
-        upstream.flush(LANE, Visits(1), 2);
+        assert!(upstream.flush(LANE, Visits(1), 2));
         assert_eq!(heard.try_recv().ok(), None);
         drop(round);
         assert_eq!(heard.try_recv(), Ok(2));
+    }
+
+    #[test]
+    fn no_more_flushes_wait_than_one_in_good_faith_lets_wait() {
+        let (upstream, heard) = upstream();
+        let open = upstream.keep(LANE, Visits(0));
+        assert!((0..FLUSHES_MAX as u64).all(|id| upstream.flush(LANE, Visits(0), id)));
+        assert!(!upstream.flush(LANE, Visits(0), u64::MAX), "one too many");
+        assert!(upstream.flush(LaneId(8), Visits(0), 1), "what need not wait is answered");
+        assert_eq!(heard.try_recv(), Ok(1));
+        drop(open);
+        assert_eq!(heard.try_iter().count(), FLUSHES_MAX);
+        let _open = upstream.keep(LANE, Visits(0));
+        assert!(upstream.flush(LANE, Visits(0), 2), "there is room again");
     }
 }

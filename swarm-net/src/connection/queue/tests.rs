@@ -45,13 +45,17 @@ fn what_the_other_side_waits_for_finds_room_in_a_full_queue_up_to_four_times_as_
 }
 
 #[test]
-fn what_others_would_wait_for_in_vain_always_finds_room() {
+fn what_others_would_wait_for_in_vain_finds_sixteen_times_as_much_room() {
     let queue = filled();
     for tag in 5..=16 {
         queue.push(frame(tag).owed()).expect("there is room for it");
     }
-    assert_eq!(queue.push(frame(17).vital()).expect("it is never refused").0, 17);
-    queue.push(frame(18).owed()).expect_err("the others are, as before");
+    assert_eq!(queue.push(frame(17).vital()).expect("there is room for far more").0, 17);
+    queue.push(frame(18).owed()).expect_err("the others are refused, as before");
+    for tag in 18..=64 {
+        queue.push(frame(tag).vital()).expect("there is room for it");
+    }
+    assert_eq!(queue.push(frame(65).vital()).expect_err("even that is bounded").why, Why::Full);
 }
 
 #[test]

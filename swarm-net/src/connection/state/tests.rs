@@ -290,3 +290,28 @@ fn the_end_is_reported_after_everything_before_it() {
     assert!(matches!(pair.turn(at(1), None), Err(Ended::Closed)));
     assert_eq!(pair.log, ["last"]);
 }
+
+#[test]
+fn who_is_not_read_for_now_is_not_blamed_for_its_silence() {
+    let mut pair = Pair::open();
+    // Half a frame has come, and nothing is heard any more.
+    pair.there.bytes.extend(&Frame::new(20, [0; 24], &[b"body"]).bytes()[..40]);
+    pair.turn(at(0), None).expect("a good beginning");
+    for second in 1..60 {
+        pair.acceptor.hold(at(second));
+        pair.acceptor.tick(at(second)).expect("it is our own wish");
+    }
+    assert!(matches!(pair.acceptor.tick(at(70)), Err(Ended::Silent | Ended::Trickle)), "now it is the other end's");
+}
+
+#[test]
+fn own_frames_say_nothing_in_their_heads() {
+    for kind in [kind::SYNC, kind::GOODBYE, kind::PING, kind::PONG] {
+        let mut pair = Pair::open();
+        let mut head = [0; HEAD_BYTES];
+        head[9] = 1;
+        pair.there.bytes.extend(Frame::new(kind, head, &[]).bytes());
+        let ended = pair.turn(at(0), None).expect_err("it is malformed");
+        assert!(matches!(ended, Ended::Wire(WireError::Malformed { kind: of }) if of == kind), "{ended}");
+    }
+}

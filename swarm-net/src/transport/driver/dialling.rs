@@ -8,6 +8,7 @@ use crate::connection::{Connection, Ended};
 use crate::error::NetError;
 use crate::membership::Input;
 use crate::node::NodeId;
+use crate::secret::Trouble;
 use crate::time::{Clock, Instant};
 use crate::transport::dials::{Failure, Target};
 use crate::transport::links::{About, Link, Origin};
@@ -70,7 +71,7 @@ impl Driver {
                 match reason {
                     Reason::Cluster | Reason::Filtered => Failure::Refused,
                     Reason::Version | Reason::Format | Reason::Partitions => {
-                        tracing::warn!(%addr, ?reason, "a node of our cluster cannot be joined");
+                        self.refusals.note(Trouble::Misfit, &format_args!("{addr}, which has refused us ({reason:?})"));
                         Failure::Refused
                     }
                     Reason::Rules => {
@@ -99,6 +100,7 @@ impl Driver {
             | Ended::Slow
             | Ended::Trickle
             | Ended::Silent
+            | Ended::Cut
             | Ended::Stuck => Failure::Passing,
         };
         let again = match lane {
@@ -116,7 +118,7 @@ impl Driver {
     /// A node of our cluster has other rules. Who is not a part of the cluster yet will not be one.
     pub(super) fn differ(&mut self, other: NodeId) {
         if self.membership.joined() {
-            tracing::warn!(%other, ours = self.rules, "a node of our cluster has other rules");
+            self.refusals.note(Trouble::Misfit, &format_args!("{other}, which has other rules than {}", self.rules));
         } else {
             self.fatal = Some(NetError::Rules { me: self.me, other, ours: self.rules.clone() });
         }

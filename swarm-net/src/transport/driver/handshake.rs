@@ -12,6 +12,7 @@ use crate::connection::{Answer, Ended, Event, Phase};
 use crate::error::NetError;
 use crate::membership::Input;
 use crate::node::NodeId;
+use crate::secret::Trouble;
 use crate::time::Clock;
 use crate::transport::dials::Failure;
 use crate::transport::links::{About, Origin};
@@ -26,7 +27,8 @@ impl Driver {
         match (event, from) {
             (Event::Hello(Ok(hello)), _) => self.hello(about, hello),
             (Event::Hello(Err(reason)), _) => {
-                tracing::warn!(origin = ?about.origin, ?reason, "a node that speaks otherwise was refused");
+                self.refusals
+                    .note(Trouble::Misfit, &format_args!("{}, which speaks otherwise ({reason:?})", about.origin));
                 self.reject(reason)
             }
             (Event::Welcome(welcome), _) => self.welcome(token, about, welcome),
@@ -171,10 +173,12 @@ impl Driver {
         } else if node == self.me {
             Some(Reason::Myself)
         } else if greeting.partitions != self.config.partitions {
-            tracing::warn!(%node, theirs = greeting.partitions, ours = self.config.partitions, "partitions differ");
+            let (theirs, ours) = (greeting.partitions, self.config.partitions);
+            self.refusals.note(Trouble::Misfit, &format_args!("{node}, which has {theirs} partitions (ours: {ours})"));
             Some(Reason::Partitions)
         } else if greeting.rules != self.rules {
-            tracing::warn!(%node, theirs = greeting.rules, ours = self.rules, "a node of our cluster has other rules and was refused");
+            let (theirs, ours) = (&greeting.rules, &self.rules);
+            self.refusals.note(Trouble::Misfit, &format_args!("{node}, which has {theirs} (ours: {ours})"));
             Some(Reason::Rules)
         } else if !self.filter.admits(node.addr()) {
             Some(Reason::Filtered)

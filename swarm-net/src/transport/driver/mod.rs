@@ -3,6 +3,7 @@
 mod dialling;
 mod doubt;
 mod handshake;
+mod holding;
 mod members;
 mod serving;
 
@@ -68,6 +69,8 @@ pub(crate) struct Driver {
     pub(crate) dials: Dials,
     /// Sockets that may have more to read, or room to write what waits: the poll tells of each only once.
     pub(crate) unfinished: BTreeSet<Token>,
+    /// Connections from which nothing is read for now, since what came of their peers is not worked off.
+    pub(crate) held: BTreeSet<Token>,
     /// Connections with something new to write.
     pub(crate) dirty: BTreeSet<Token>,
     /// Frames were delivered in this turn.
@@ -128,6 +131,7 @@ impl Driver {
             self.accept();
         }
         ready.remove(&Token::WAKER);
+        self.let_go_on(&mut ready);
         for token in ready {
             self.serve(token, scratch);
             writable.remove(&token);
@@ -167,7 +171,7 @@ impl Driver {
     /// When something is due, whatever happens before.
     pub(crate) fn next_due(&self) -> Instant {
         let timers = [self.membership.next_timeout(), self.dials.next(), self.leaving.as_ref().map(|l| l.until)];
-        timers.into_iter().flatten().fold(self.next_sweep, Ord::min)
+        timers.into_iter().chain([self.look_at_held()]).flatten().fold(self.next_sweep, Ord::min)
     }
 
     /// Takes the commands that wait.
@@ -179,6 +183,7 @@ impl Driver {
                     peer.take_announcement(lane);
                     self.send_waiting(&peer, lane);
                 }
+                Command::Cut(node, lane) => self.cut(node, lane),
                 Command::Found(addr) => self.found(addr),
                 Command::Heard { node, joined } => self.heard_beacon(node, joined),
                 Command::Profile(profile, Done(done)) => {

@@ -48,6 +48,9 @@ impl Driver {
         let direct = (from.ip().to_canonical(), from.port()) == (addr.ip().to_canonical(), addr.port());
         let proved = direct || self.pairs.get(packet.sender).is_some_and(|pair| pair.calls.open.is_some());
         let trusted = packet.sender != self.me && proved && self.filter.admits(addr);
+        if !proved {
+            self.refusals.note(Trouble::PacketElsewhere, &from);
+        }
         match packet.kind {
             PacketKind::Gossip if trusted => self.tell(Input::Packet { from: addr, bytes: packet.body }),
             PacketKind::Ping if trusted => self.send_packet(PacketKind::Pong, addr, &[]),
@@ -78,7 +81,7 @@ impl Driver {
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     // No descriptors are left, most likely. The next connection that comes is an event again.
-                    tracing::warn!(%error, "cannot accept a connection");
+                    self.refusals.note(Trouble::Unaccepted, &error);
                     self.unfinished.remove(&Token::LISTENER);
                     break;
                 }
@@ -89,7 +92,9 @@ impl Driver {
     fn accepted(&mut self, token: Token, stream: Arc<dyn Stream>, from: SocketAddr) {
         let (total, per_ip) = (self.config.strangers_max, self.config.strangers_per_ip_max);
         if self.leaving.is_some() || !self.links.admit_stranger(from.ip(), total, per_ip) {
-            tracing::debug!(%from, "a connection was not accepted: we leave, or too many strangers are here");
+            if self.leaving.is_none() {
+                self.refusals.note(Trouble::Crowd, &from);
+            }
             return;
         }
         let connection = Connection::accepted(self.limits, self.lock.as_ref(), Clock::instant());
@@ -115,6 +120,9 @@ impl Driver {
             return Ok(());
         }
         let now = Clock::instant();
+        if self.is_held(token, link, now) {
+            return self.flush_link(token, link);
+        }
         let Link { stream, connection, about } = link;
         let (mut frames, was_open) = (false, about.carries.is_some());
         let drained = connection.read(&mut &**stream, scratch, now, &mut |event| {
@@ -241,7 +249,7 @@ impl Driver {
     }
 }
 
-/// What a connection's end says of secrets, if anything.
+/// What a connection's end says of who is at the other end, if anything.
 fn trouble(ended: &Ended) -> Option<Trouble> {
     match ended {
         Ended::Denied(Denial::Key) => Some(Trouble::Key),
@@ -249,14 +257,14 @@ fn trouble(ended: &Ended) -> Option<Trouble> {
         Ended::Denied(Denial::TheyHaveNone) => Some(Trouble::TheyHaveNone),
         Ended::Denied(Denial::Version(_) | Denial::Garbage) => Some(Trouble::Handshake),
         Ended::Wire(WireError::Altered) => Some(Trouble::Altered),
-        Ended::Wire(_)
-        | Ended::Closed
+        Ended::Wire(_) => Some(Trouble::Garbage),
+        Ended::Trickle | Ended::Slow => Some(Trouble::Slow),
+        Ended::Cut => Some(Trouble::Cut),
+        Ended::Closed
         | Ended::Io(_)
         | Ended::Unwanted
         | Ended::Rejected(..)
         | Ended::Refused
-        | Ended::Slow
-        | Ended::Trickle
         | Ended::Silent
         | Ended::Stuck => None,
     }

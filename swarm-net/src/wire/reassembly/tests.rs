@@ -123,3 +123,21 @@ fn the_end_of_the_stream_is_told_from_silence() {
     let end = reassembly.read(&mut io::empty(), &mut scratch, &mut seen).expect("no error");
     assert_eq!(end, Progress::End);
 }
+
+#[test]
+fn what_fills_a_frame_up_is_zero() {
+    let good = frame(20, b"x").bytes().to_vec();
+    for at in good.len() - 15..good.len() {
+        let mut wrong = good.clone();
+        wrong[at] = 1;
+        assert_eq!(refusal(&wrong), WireError::Padding { kind: 20 }, "byte {at}");
+    }
+    let mut long = frame(20, &[7; 100_001]).bytes().to_vec();
+    *long.last_mut().expect("it is long") = 1;
+    let mut source = Pieces { bytes: &long, sizes: vec![90_000], turn: 0 };
+    let (mut reassembly, mut scratch, mut seen) = (Reassembly::default(), Scratch::default(), Seen::default());
+    let first = reassembly.read(&mut source, &mut scratch, &mut seen);
+    assert!(matches!(first, Ok(Progress::Bytes(90_000))), "the rest of it is collected aside");
+    let second = reassembly.read(&mut source, &mut scratch, &mut seen);
+    assert!(matches!(second, Err(ReadError::Wire(WireError::Padding { kind: 20 }))));
+}

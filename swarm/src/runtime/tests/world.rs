@@ -277,7 +277,7 @@ impl World {
                     Input::Wanted(name) => drop(self.sites[me].wanted.insert(name)),
                     Input::Cell(name, epoch, happened) => self.happened(&name, epoch, &happened),
                     Input::Leave(within, done) => self.leavers.push((self.now() + within, done)),
-                    Input::Reset(_) | Input::Look | Input::LetGo(_) | Input::Stop => {}
+                    Input::Reset(_) | Input::Look | Input::LetGo(..) | Input::Stop => {}
                     Input::Member(_)
                     | Input::Stalled(_)
                     | Input::Directory(..)

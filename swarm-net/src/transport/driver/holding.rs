@@ -1,0 +1,60 @@
+//! Owns which connections are not read for now, since their peers have sent more than the layers above have worked off, and which are
+//! ended since their peers ask for more than they read. Never holds anything else up for them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Driver;
+use crate::connection::Ended;
+use crate::node::NodeId;
+use crate::secret::Trouble;
+use crate::time::Instant;
+use crate::transport::links::Link;
+use crate::transport::peer::Lane;
+use crate::transport::sockets::Token;
+
+/// How soon to look again whether enough is worked off. In this time about as much is worked off as one read brings.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+impl Driver {
+    /// Whether nothing is to be read from a connection for now. Then it is looked after again soon.
+    pub(super) fn is_held(&mut self, token: Token, link: &mut Link, now: Instant) -> bool {
+        let Some((peer, _)) = link.about.carries.as_ref().filter(|(peer, _)| peer.is_overdrawn()) else { return false };
+        link.connection.hold(now);
+        if self.held.insert(token) {
+            self.refusals.note(Trouble::Flood, &peer.node());
+        }
+        true
+    }
+
+    /// Has those read whose peers' work is done by now.
+    pub(super) fn let_go_on(&mut self, ready: &mut BTreeSet<Token>) {
+        if self.held.is_empty() {
+            return;
+        }
+        let (now, links) = (self.began, &mut self.links);
+        let goes_on = |token: &Token| {
+            let Some(link) = links.get_mut(*token) else { return true };
+            let overdrawn = link.about.carries.as_ref().is_some_and(|(peer, _)| peer.is_overdrawn());
+            if overdrawn {
+                link.connection.hold(now);
+            }
+            !overdrawn
+        };
+        ready.extend(self.held.extract_if(.., goes_on));
+    }
+
+    /// When to look after those that are held, if any are.
+    pub(super) fn look_at_held(&self) -> Option<Instant> {
+        (!self.held.is_empty()).then(|| self.began + LOOK_AGAIN)
+    }
+
+    /// The layers above do not want the open connection of a lane any more.
+    pub(super) fn cut(&mut self, node: NodeId, lane: Lane) {
+        let Some(pair) = self.pairs.get(node) else { return };
+        pair.peer.take_cut(lane);
+        if let Some(token) = pair.strand(lane).open {
+            self.end(token, Ended::Cut);
+        }
+    }
+}
