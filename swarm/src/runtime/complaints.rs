@@ -22,7 +22,7 @@ pub(crate) struct Complaints {
 
 impl Complaints {
     /// There is one more. If it is to be told, how many were not since the last that was.
-    fn tell(&self, now: Instant) -> Option<u64> {
+    pub(crate) fn tell(&self, now: Instant) -> Option<u64> {
         let next = self.next.load(Ordering::Relaxed);
         let until = (now + PAUSE).as_nanos();
         let turn = now.as_nanos() >= next

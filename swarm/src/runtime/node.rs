@@ -110,6 +110,9 @@ pub(crate) struct Node {
     /// Where operators reach it, if they can.
     #[cfg(feature = "admin")]
     pub(crate) admin: OnceLock<crate::admin::Endpoint>,
+    /// Where programs that are no members reach it, if they can.
+    #[cfg(feature = "gateway")]
+    pub(crate) gateway: OnceLock<std::net::SocketAddr>,
 }
 
 /// What a node is made of.
@@ -178,6 +181,8 @@ impl Node {
             drained: AtomicBool::new(false),
             #[cfg(feature = "admin")]
             admin: OnceLock::new(),
+            #[cfg(feature = "gateway")]
+            gateway: OnceLock::new(),
         })
     }
 
