@@ -1,5 +1,7 @@
 //! Nodes that go, and clients that go on.
 
+use std::net::TcpListener;
+
 use swarm::prelude::*;
 use swarm::remote::{Client, ConnectError};
 
@@ -18,11 +20,10 @@ async fn when_a_node_is_lost_the_client_goes_on_with_another() {
         async move { account.hold("lost").await }
     });
     hold("lost").begun(1).await;
-    let lost = one.node();
     drop(one);
     // It did begin, and what is known here is that it may have.
     let error = held.await.expect("it does not panic").expect_err("its connection is lost");
-    assert_eq!(error, CallError::NodeDown { name: name.as_str().into(), node: lost, executed: Executed::Maybe });
+    assert!(matches!(&error, CallError::NodeDown { .. }) && error.executed() == Executed::Maybe, "{error:?}");
     hold("lost").let_go();
     // The next waits for the next connection, and needs not to be made again.
     assert_eq!(account.deposit(5).await, Ok(10));
@@ -89,11 +90,15 @@ async fn until_down(remote: &Client) {
     tokio::time::timeout(PATIENCE, down).await.expect("it is noticed");
 }
 
+/// An address at which nobody listens.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    listener.local_addr().expect("it has an address").to_string()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_cannot_connect_is_told_why() {
-    let one = builder("gateway-first", &[]).start().await.expect("a node starts");
-    let addr = gateway(&one);
-    drop(one);
+    let addr = nobody();
     let nobody = Client::connect([addr.as_str(), "nonsense"]).await.expect_err("nobody is there");
     let ConnectError::Unreachable(text) = &nobody else { panic!("{nobody:?}") };
     assert!(text.contains(&format!("{addr}: nobody listens there")) && text.contains("nonsense: "), "{text}");
@@ -109,10 +114,7 @@ async fn who_cannot_connect_is_told_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_are_tried_in_turn() {
-    let gone = builder("gateway-turn", &[]).start().await.expect("a node starts");
-    let addr = gateway(&gone);
-    drop(gone);
     let one = builder("gateway-turn", &[]).start().await.expect("a node starts");
-    let remote = Client::builder().connect([addr, gateway(&one)]).await.expect("one of them is there");
+    let remote = Client::builder().connect([nobody(), gateway(&one)]).await.expect("one of them is there");
     assert_eq!((remote.node(), remote.whereis("a").await), (Some(one.node()), Ok(None)));
 }

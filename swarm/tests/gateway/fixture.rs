@@ -179,8 +179,6 @@ pub(crate) struct Everyone;
 
 /// The same worker as another program knows it, which has another version of its messages and init arguments.
 pub(crate) mod other {
-    use swarm::prelude::*;
-
     pub(crate) struct Account;
 
     #[swarm::worker(public, name = "Account", register = manual)]
