@@ -1,9 +1,9 @@
 //! Owns what a client asks of a gateway, and what the answers mean. Never asks the same a second time, unless the node has said that it
 //! did nothing because it stops.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ enum Unanswered {
     Lost(NodeId, String),
     /// It took too long.
     Late(NodeId),
-    /// There is too much to do at the gateway. Nothing was done.
+    /// Too much is under way over the connection already. Nothing was done.
     Full(NodeId),
     /// The node says why.
     Refused(NodeId, Box<Failure>),
@@ -70,8 +70,11 @@ impl Client {
         let end = Instant::now() + limit.min(Duration::from_secs(3600));
         let mut link = self.link(None, end).await?;
         loop {
-            let left = end.saturating_duration_since(Instant::now());
             let node = link.node;
+            // Given in the order in which they are wanted, and back when the answer is there, or nobody waits for it any more.
+            let place = self.by(end, link.places.clone().acquire_owned()).await;
+            let Some(Ok(_place)) = place else { return Err(Unanswered::Full(node)) };
+            let left = end.saturating_duration_since(Instant::now());
             match method(link.service.clone(), until(left + GRACE), ask.clone()).await {
                 Ok(Ok(answer)) => return Ok((node, answer)),
                 Ok(Err(failure)) if failure.is_stop_of(node) => {
@@ -101,25 +104,27 @@ impl Client {
             State::Up(_) | State::Down(_) => None,
         };
         let mut state = self.shared.state.clone();
-        if let Some(link) = other(&state.borrow_and_update()) {
-            return Ok(link);
-        }
-        let sleep = {
-            // Who waits may be no task of a runtime.
-            let _entered = self.shared.runtime.enter();
-            tokio::time::sleep_until(end.into())
-        };
-        let mut sleep = std::pin::pin!(sleep);
-        let mut up = std::pin::pin!(state.wait_for(|state| other(state).is_some()));
-        let found = std::future::poll_fn(|cx| match (up.as_mut().poll(cx), sleep.as_mut().poll(cx)) {
-            (Poll::Ready(Ok(state)), _) => Poll::Ready(other(&state)),
-            (Poll::Ready(Err(_)), _) | (Poll::Pending, Poll::Ready(())) => Poll::Ready(None),
-            (Poll::Pending, Poll::Pending) => Poll::Pending,
-        });
-        match found.await {
+        let up = async { state.wait_for(|state| other(state).is_some()).await.ok().and_then(|state| other(&state)) };
+        match self.by(end, up).await.flatten() {
             Some(link) => Ok(link),
             None => Err(Unanswered::Unreachable(self.why_down())),
         }
+    }
+
+    /// What comes of it until then. Who waits may be no task of a runtime.
+    async fn by<F: Future>(&self, end: Instant, future: F) -> Option<F::Output> {
+        let (mut future, mut sleep) = (pin!(future), None);
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            let sleep = sleep.get_or_insert_with(|| {
+                let _entered = self.shared.runtime.enter();
+                Box::pin(tokio::time::sleep_until(end.into()))
+            });
+            sleep.as_mut().poll(cx).map(|()| None)
+        })
+        .await
     }
 
     fn why_down(&self) -> String {
@@ -152,7 +157,7 @@ impl Client {
                 Unanswered::Lost(node, _) => CallError::NodeDown { name, node, executed: Executed::Maybe },
                 Unanswered::Late(node) => CallError::Timeout { name, node, after: limit, executed: Executed::Maybe },
                 Unanswered::Full(node) => {
-                    CallError::Overloaded { name, node, what: "the gateway's table of requests".to_owned() }
+                    CallError::Overloaded { name, node, what: "the connection to the gateway".to_owned() }
                 }
                 Unanswered::Refused(node, failure) => failure.of_call(name, node),
             }
@@ -173,8 +178,8 @@ impl Client {
         if let Some((bytes, limit)) = self.beyond(payload.len()) {
             return Err(CastError::TooLarge { name: name.clone(), bytes, limit });
         }
-        let Ok(place) = self.shared.casts.clone().try_acquire_owned() else {
-            let what = "the queue of casts to the gateway".to_owned();
+        let Ok(place) = link.places.clone().try_acquire_owned() else {
+            let what = "the connection to the gateway".to_owned();
             return Err(CastError::Overloaded { name: name.clone(), node: link.node, what });
         };
         let sent = sent::<W, M>(name, M::FINGERPRINT.cast(), &payload);
@@ -372,7 +377,7 @@ impl Unanswered {
             Self::Late(node) => RegistryError::Timeout { name, node, after: limit },
             Self::Full(node) => match name {
                 Some(name) => RegistryError::Overloaded { name, node },
-                None => RegistryError::Lost { node, text: "it has too much to do".to_owned() },
+                None => RegistryError::Lost { node, text: "too much is under way over its connection".to_owned() },
             },
             Self::Refused(node, failure) => failure.of_registry(group, node),
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use swarm_net::connection::Gate;
 use tarpc::client::{Config, NewClient};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::link::Link;
@@ -16,9 +17,13 @@ use crate::rpc::{Packed, Stream, until, wire, within};
 /// How long it may take until a gateway at an address has answered.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How many requests of a program may be under way; others wait for their turn. Half of what a gateway takes, so that it has forgotten
-/// those that were given up before it has to refuse one.
+/// How many calls, casts and other requests of a program may be under way; others wait for their turn, and casts are refused. Half of what
+/// a gateway takes, so that it has forgotten those that were given up before it has to refuse one.
 const REQUESTS_MAX: usize = 256;
+
+/// How many tarpc takes: those, what it has not been told yet is given up, and the question whether the node is still there, which must
+/// not wait for its turn.
+const SENT_MAX: usize = REQUESTS_MAX + REQUESTS_MAX / 2;
 
 /// The gateways of a cluster.
 pub(super) struct Dialler {
@@ -64,7 +69,7 @@ impl Dialler {
         let stream = Stream::dial(stream, self.gate.as_ref()).await.map_err(|error| self.denied(&error))?;
         let wire = wire::<Packed, _, _, _>(stream, ANSWER_BYTES_MAX);
         let mut config = Config::default();
-        (config.max_in_flight_requests, config.pending_request_buffer) = (REQUESTS_MAX, REQUESTS_MAX);
+        (config.max_in_flight_requests, config.pending_request_buffer) = (SENT_MAX, SENT_MAX);
         let NewClient { client, dispatch } = GatewayClient::new(config, wire);
         let life = tokio::spawn(async move {
             match dispatch.await {
@@ -95,7 +100,8 @@ impl Dialler {
             return Err("its node is leaving".to_owned());
         }
         let node = welcome.node.id().ok_or("it does not say which node it is")?;
-        Ok(Link { service, node, message_bytes_max: welcome.message_bytes_max })
+        let places = Arc::new(Semaphore::new(REQUESTS_MAX));
+        Ok(Link { service, node, message_bytes_max: welcome.message_bytes_max, places })
     }
 
     /// What it may mean that who answers hangs up at the first words.

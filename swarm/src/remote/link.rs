@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::dialler::{Connected, Dialler};
@@ -24,6 +24,8 @@ pub(super) struct Link {
     pub(super) service: GatewayClient,
     pub(super) node: NodeId,
     pub(super) message_bytes_max: u64,
+    /// One for each request that may be under way.
+    pub(super) places: Arc<Semaphore>,
 }
 
 /// What a client has.

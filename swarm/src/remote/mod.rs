@@ -36,7 +36,8 @@
 //! # What differs from a member
 //!
 //! - A deadline is met by the node. Should its word not come, the client gives up a quarter of a second after it.
-//! - A cast is handed to the connection; that the node or the worker refuses it is not told. While there is no connection it is refused.
+//! - A cast is handed to the connection; that the node or the worker refuses it is not told. While there is no connection, or 256 requests
+//!   are under way over it, it is refused; calls wait for their turn.
 //! - Calls and casts of one client to one name run in the order in which they were made, as long as the connection lasts.
 //! - There is no `register_local`, since nothing runs here.
 //!
@@ -57,7 +58,7 @@ use std::time::Duration;
 
 use swarm_net::node::NodeId;
 use swarm_net::secret::{Secret, SecretError};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::error::{CallError, Executed};
 use crate::gateway::gate;
@@ -73,9 +74,6 @@ use link::{Keeper, State};
 /// How long an answer may take if nothing is said, as with members.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many casts may wait to be sent or for their receipt.
-const CASTS_MAX: usize = 256;
-
 /// A connection to a cluster that this program is no member of. Cheap to clone; it ends with the last clone. See [the module](self).
 #[derive(Clone)]
 pub struct Client {
@@ -89,7 +87,6 @@ struct Shared {
     moves: Arc<tokio::sync::Notify>,
     /// The connections live there.
     runtime: tokio::runtime::Handle,
-    casts: Arc<Semaphore>,
     timeout: Duration,
 }
 
@@ -190,7 +187,7 @@ impl Builder {
         let moves = Arc::new(tokio::sync::Notify::new());
         runtime.spawn(Keeper { dialler, at, told, moves: moves.clone() }.keep(connected));
         let timeout = self.timeout.unwrap_or(TIMEOUT);
-        let shared = Shared { state, moves, runtime, casts: Arc::new(Semaphore::new(CASTS_MAX)), timeout };
+        let shared = Shared { state, moves, runtime, timeout };
         Ok(Client { shared: Arc::new(shared) })
     }
 }
