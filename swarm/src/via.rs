@@ -227,7 +227,6 @@ impl Reached {
     }
 
     /// Calls all members of a group. Also says who was asked.
-    #[expect(clippy::type_complexity, reason = "names with what each of them has answered")]
     pub(crate) async fn multicall(
         self,
         whom: Whom,

@@ -288,7 +288,6 @@ impl Client {
     }
 
     /// Calls all members of a group that are public.
-    #[expect(clippy::type_complexity, reason = "names with what each of them has answered")]
     pub(crate) async fn multicall(
         self,
         whom: Whom,

@@ -117,22 +117,18 @@ impl Dialler {
     }
 
     fn denied(&self, error: &io::Error) -> String {
-        match error.kind() {
-            ErrorKind::PermissionDenied => format!("{error}: give this program the secret of the cluster"),
-            // Who has no secret takes a handshake for a frame that is far too long.
-            _ => format!(
-                "{error}: is it the address of a gateway, and does its cluster have a secret as this program has?"
-            ),
+        if error.kind() == ErrorKind::PermissionDenied {
+            return format!("{error}: give this program the secret of the cluster");
         }
+        // Who has no secret takes a handshake for a frame that is far too long.
+        format!("{error}: is it the address of a gateway, and does its cluster have a secret as this program has?")
     }
 }
 
 /// What keeps a connection from being made, and what to do.
 fn unreachable(error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => {
-            "nobody listens there: does a node run, and with `Builder::gateway` or SWARM_GATEWAY?".to_owned()
-        }
-        _ => error.to_string(),
+    if error.kind() == ErrorKind::ConnectionRefused {
+        return "nobody listens there: does a node run, and with `Builder::gateway` or SWARM_GATEWAY?".to_owned();
     }
+    error.to_string()
 }
