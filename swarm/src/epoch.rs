@@ -50,7 +50,7 @@ impl Epoch {
     }
 
     /// What [`Epoch::to_be_bytes`] gave.
-    #[cfg(any(feature = "gateway", feature = "remote"))]
+    #[cfg(feature = "remote")]
     pub(crate) fn from_be_bytes(bytes: [u8; 16]) -> Self {
         let bytes = u128::from_be_bytes(bytes);
         // The parts of it, from its upper end down.

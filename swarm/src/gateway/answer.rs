@@ -1,12 +1,14 @@
 //! Owns what programs that are no members are answered, as data. Never loses a field or changes what one means: later versions add
 //! fields, each with a default.
 
+#[cfg(feature = "remote")]
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use swarm_net::node::NodeId;
 
 use super::failure::Failure;
+#[cfg(feature = "remote")]
 use crate::epoch::Epoch;
 use crate::error::Location;
 use crate::rpc::Bytes;
@@ -109,6 +111,7 @@ impl From<NodeId> for Node {
 
 impl Node {
     /// The node, if the other side has named one.
+    #[cfg(feature = "remote")]
     pub(crate) fn id(&self) -> Option<NodeId> {
         let addr: SocketAddr = self.addr.parse().ok()?;
         Some(NodeId::new(addr, self.boot))
@@ -124,13 +127,14 @@ impl From<Location> for Place {
 
 impl Place {
     /// The place, if the other side has named one.
+    #[cfg(feature = "remote")]
     pub(crate) fn location(self) -> Option<Location> {
         let epoch = Epoch::from_be_bytes((*self.epoch).try_into().ok()?);
         Some(Location { node: self.node.id()?, worker: self.worker, epoch })
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "remote"))]
 mod tests {
     use super::*;
 

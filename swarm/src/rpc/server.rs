@@ -1,10 +1,8 @@
 //! Owns how one connection is served: what is asked is begun in the order in which it came. Never answers anything itself.
 
 use std::future::{Future, poll_fn};
-use std::panic::catch_unwind;
 use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::Duration;
 
 use futures_core::Stream;
 use tokio::task::JoinSet;
@@ -35,14 +33,4 @@ pub(crate) async fn first(mut one: Pin<&mut impl Future<Output = ()>>, mut other
         (Poll::Ready(()), _) | (_, Poll::Ready(())) => Poll::Ready(()),
     })
     .await;
-}
-
-/// Whether the runtime can wait for sockets, and for time to pass. It only says so by a panic.
-pub(crate) fn has_drivers() -> bool {
-    #[cfg(unix)]
-    let probe = || tokio::net::UnixDatagram::unbound().map(drop);
-    #[cfg(not(unix))]
-    let probe =
-        || std::net::UdpSocket::bind(("127.0.0.1", 0)).map(|socket| drop(tokio::net::UdpSocket::from_std(socket)));
-    catch_unwind(probe).is_ok() && catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
 }

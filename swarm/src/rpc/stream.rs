@@ -37,6 +37,7 @@ pub(crate) struct Sealed {
 
 impl Stream {
     /// The end of who has dialled.
+    #[cfg(feature = "remote")]
     pub(crate) async fn dial(stream: TcpStream, gate: Option<&Gate>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let Some(gate) = gate else { return Ok(Self::Open(stream)) };
