@@ -38,6 +38,7 @@ use proc_macro::TokenStream;
 /// | `register = manual` | no link-time entry: name it to `Swarm::builder().worker::<W>()` |
 /// | `module = ident` | the module of its messages; the type's name in snake case otherwise |
 /// | `dispatch = "pool"` | its handlers always run on tokio |
+/// | `public` | programs that are no members reach it through a gateway (feature `gateway`); without it, only members do |
 /// | `crate = path` | where `swarm` is, when it is renamed |
 ///
 /// Inside, `#[init]` marks the function that makes it, `#[call]` and `#[cast]` its methods, and `#[begin_handoff]`,

@@ -55,6 +55,8 @@ pub struct Builder {
     insecure: bool,
     #[cfg(feature = "admin")]
     admin: Option<crate::admin::Admin>,
+    #[cfg(feature = "gateway")]
+    gateway: Option<String>,
 }
 
 impl Swarm {
@@ -79,6 +81,8 @@ impl Builder {
             insecure: false,
             #[cfg(feature = "admin")]
             admin: None,
+            #[cfg(feature = "gateway")]
+            gateway: None,
         }
     }
 
@@ -176,6 +180,18 @@ impl Builder {
         self
     }
 
+    /// Serves programs that are no members, which use [`remote::Client`](crate::remote::Client), at this address (`host:port`; port 0 is
+    /// any free one). Only workers marked `#[swarm::worker(public)]` can be reached by it. Where the code says nothing, it is what
+    /// `SWARM_GATEWAY` says in the environment, if that is set.
+    ///
+    /// With a [secret](Builder::secret) a program must know it, and all that is said is encrypted. Without, an address that other
+    /// machines reach is an error of the start, unless [`Builder::insecure`] accepts it.
+    #[cfg(feature = "gateway")]
+    pub fn gateway(mut self, addr: impl Into<String>) -> Self {
+        self.gateway = Some(addr.into());
+        self
+    }
+
     /// Starts the node, and waits until it takes part in the cluster or has formed one alone.
     ///
     /// # Errors
@@ -188,6 +204,15 @@ impl Builder {
         if keys.is_none() && !bind.ip().is_loopback() && !self.insecure {
             return Err(StartError::NoSecret { addr: bind });
         }
+        #[cfg(feature = "gateway")]
+        let gateway = {
+            let asked = self.gateway.take().or_else(|| std::env::var(crate::config::GATEWAY).ok());
+            let addr = asked.map(|addr| address("gateway", &addr)).transpose()?;
+            if let Some(addr) = addr.filter(|addr| keys.is_none() && !addr.ip().is_loopback() && !self.insecure) {
+                return Err(StartError::NoSecret { addr });
+            }
+            addr
+        };
         if let Some(placement) = self.placement {
             self.config.placement = placement;
         }
@@ -211,6 +236,13 @@ impl Builder {
         if let Some(admin) = self.admin {
             serve(&swarm, admin, &named).await?;
         }
+        #[cfg(feature = "gateway")]
+        if let Some(addr) = gateway {
+            let opened = crate::gateway::open(swarm.inner(), addr).await;
+            let opened = opened.map_err(|error| StartError::Gateway { problem: error.to_string() });
+            // It is the first and only time.
+            let _ = swarm.inner().gateway.set(or_leave(&swarm, opened).await?);
+        }
         Ok(swarm)
     }
 }
@@ -221,22 +253,24 @@ impl fmt::Debug for Builder {
     }
 }
 
-/// Serves the operators of a node, or takes it back: who asked for that would miss it when it is needed.
+/// Serves the operators of a node.
 #[cfg(feature = "admin")]
 async fn serve(swarm: &Swarm, admin: crate::admin::Admin, cluster: &str) -> Result<(), StartError> {
     let node = swarm.inner();
-    match admin.open(node, cluster).await {
-        Ok(endpoint) => {
-            // It is the first and only time.
-            let _ = node.admin.set(endpoint);
-            Ok(())
-        }
-        Err(error) => {
-            // It may have been given workers already. What they cannot take over is told by the log.
-            let _ = swarm.leave().await;
-            Err(error)
-        }
+    let endpoint = or_leave(swarm, admin.open(node, cluster).await).await?;
+    // It is the first and only time.
+    let _ = node.admin.set(endpoint);
+    Ok(())
+}
+
+/// What was opened, or else the node is taken back: who asked for that would miss it when it is needed.
+#[cfg(any(feature = "admin", feature = "gateway"))]
+async fn or_leave<T>(swarm: &Swarm, opened: Result<T, StartError>) -> Result<T, StartError> {
+    if opened.is_err() {
+        // It may have been given workers already. What they cannot take over is told by the log.
+        let _ = swarm.leave().await;
     }
+    opened
 }
 
 fn address(what: &'static str, text: &str) -> Result<SocketAddr, StartError> {

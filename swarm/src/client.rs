@@ -10,31 +10,30 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::call::wait;
-use crate::directory::Ask;
 use crate::error::{CallError, CastError, Location, RegisterError, RegistryError};
 use crate::message::Message;
 use crate::name::Name;
-use crate::runtime::{Begun, First, Node, spec};
-use crate::swarm::Swarm;
+use crate::runtime::{Begun, First, Node};
+use crate::via::{Reach, Reached, Via, reached};
 use crate::worker::{Call, Cast, Payload, Worker};
 
 /// A name, and the node through which it is reached. Generated clients are wrappers of it.
 #[derive(Clone)]
 pub struct Handle {
     name: Name,
-    on: Option<Swarm>,
+    on: Option<Via>,
 }
 
 impl Handle {
-    /// Reaches `name` through [`Swarm::current`].
+    /// Reaches `name` through [`Swarm::current`](crate::Swarm::current).
     pub fn new(name: impl Into<Name>) -> Self {
         Self { name: name.into(), on: None }
     }
 
-    /// Reaches it through `swarm`.
+    /// Reaches it through `swarm`: a node, or a connection to a cluster.
     #[must_use]
-    pub fn on(mut self, swarm: &Swarm) -> Self {
-        self.on = Some(swarm.clone());
+    pub fn on(mut self, swarm: &impl Reach) -> Self {
+        self.on = Some(swarm.via());
         self
     }
 
@@ -66,47 +65,48 @@ impl Handle {
         W: Cast<M>,
         M: Message,
     {
-        let node = node_of(self.on.as_ref()).ok_or(CastError::NoSwarm)?;
-        node.cast::<W, M>(&self.name, message)
+        match reached(self.on.as_ref()).ok_or(CastError::NoSwarm)? {
+            Reached::Node(node) => node.cast::<W, M>(&self.name, message),
+            #[cfg(feature = "remote")]
+            Reached::Remote(client) => client.cast::<W, M>(&self.name, &message),
+        }
     }
 
     /// Registers the name with a worker of type `W`, started from `init`.
     pub fn register<W: Worker>(&self, init: Payload) -> Op<(), RegisterError> {
         let name = self.name.clone();
-        self.op(RegisterError::NoSwarm, move |node, limit| async move {
-            node.register(name, spec::<W>(&init), Ask::Register, limit).await.map(drop)
+        self.op(RegisterError::NoSwarm, move |reached, limit| async move {
+            reached.register::<W>(name, init, limit).await.map(drop)
         })
     }
 
     /// Where the name's worker is; registers it if there is none.
     pub fn whereis_or_register<W: Worker>(&self, init: Payload) -> Op<Location, RegisterError> {
         let name = self.name.clone();
-        self.op(RegisterError::NoSwarm, move |node, limit| async move {
-            node.register(name, spec::<W>(&init), Ask::WhereisOrRegister, limit).await
-        })
+        self.op(RegisterError::NoSwarm, move |reached, limit| reached.whereis_or_register::<W>(name, init, limit))
     }
 
     /// Registers this very instance on this node.
     pub fn register_local<W: Worker>(&self, worker: W) -> Op<(), RegisterError> {
         let name = self.name.clone();
-        self.op(RegisterError::NoSwarm, move |node, limit| async move {
-            node.register_local::<W>(name, worker, limit).await.map(drop)
+        self.op(RegisterError::NoSwarm, move |reached, limit| async move {
+            reached.register_local::<W>(name, worker, limit).await.map(drop)
         })
     }
 
     /// Where the name's worker is.
     pub fn whereis(&self) -> Op<Option<Location>, RegistryError> {
         let name = self.name.clone();
-        self.op(RegistryError::NoSwarm, move |node, limit| async move { node.whereis(name, limit).await })
+        self.op(RegistryError::NoSwarm, move |reached, limit| reached.whereis(name, limit))
     }
 
     /// Stops the name's worker cleanly, wherever it is, and frees the name.
     pub fn unregister(&self) -> Op<(), RegistryError> {
         let name = self.name.clone();
-        self.op(RegistryError::NoSwarm, move |node, limit| async move { node.unregister(name, limit).await })
+        self.op(RegistryError::NoSwarm, move |reached, limit| reached.unregister(name, limit))
     }
 
-    fn op<T, E, F>(&self, no_swarm: E, begin: impl FnOnce(Arc<Node>, Duration) -> F + Send + 'static) -> Op<T, E>
+    fn op<T, E, F>(&self, no_swarm: E, begin: impl FnOnce(Reached, Duration) -> F + Send + 'static) -> Op<T, E>
     where
         E: Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
@@ -118,13 +118,6 @@ impl Handle {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Handle").field(&self.name).finish()
-    }
-}
-
-pub(crate) fn node_of(on: Option<&Swarm>) -> Option<Arc<Node>> {
-    match on {
-        Some(swarm) => Some(swarm.inner().clone()),
-        None => Node::current(),
     }
 }
 
@@ -143,6 +136,8 @@ pub struct Calling<R, W, M> {
 enum State<R, M> {
     New(M),
     Begun(Begun<R>, Arc<Node>),
+    #[cfg(feature = "remote")]
+    Remote(crate::remote::Answering),
     Done,
 }
 
@@ -153,9 +148,9 @@ impl<R, W, M> Calling<R, W, M> {
         self
     }
 
-    /// Calls through `swarm` instead of [`Swarm::current`].
-    pub fn on(mut self, swarm: &Swarm) -> Self {
-        self.handle.on = Some(swarm.clone());
+    /// Calls through `swarm`, a node or a connection to a cluster, instead of [`Swarm::current`](crate::Swarm::current).
+    pub fn on(mut self, swarm: &impl Reach) -> Self {
+        self.handle.on = Some(swarm.via());
         self
     }
 
@@ -186,8 +181,14 @@ where
         let this = self.get_mut();
         let (mut begun, node) = match std::mem::replace(&mut this.state, State::<R, M>::Done) {
             State::New(message) => {
-                let Some(node) = node_of(this.handle.on.as_ref()) else {
-                    return Poll::Ready(Err(CallError::NoSwarm));
+                let node = match reached(this.handle.on.as_ref()) {
+                    Some(Reached::Node(node)) => node,
+                    #[cfg(feature = "remote")]
+                    Some(Reached::Remote(client)) => {
+                        let asked = client.call::<W, M>(&this.handle.name, &message, this.timeout);
+                        return this.poll_remote(asked, cx);
+                    }
+                    None => return Poll::Ready(Err(CallError::NoSwarm)),
                 };
                 match node.call::<W, M>(&this.handle.name, message, this.timeout, cx) {
                     First::Begun(begun) => (begun, node),
@@ -199,12 +200,27 @@ where
                 }
             }
             State::Begun(begun, node) => (begun, node),
+            #[cfg(feature = "remote")]
+            State::Remote(asked) => return this.poll_remote(asked, cx),
             State::Done => panic!("a call was polled after its answer"),
         };
         match begun.poll(node.id(), cx) {
             Poll::Ready(result) => Poll::Ready(node.note_call(result)),
             Poll::Pending => {
                 this.state = State::Begun(begun, node);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+#[cfg(feature = "remote")]
+impl<R: crate::message::Wire, W, M> Calling<R, W, M> {
+    fn poll_remote(&mut self, mut asked: crate::remote::Answering, cx: &mut Context<'_>) -> Poll<Result<R, CallError>> {
+        match asked.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(answer.and_then(|reply| reply.read(&self.handle.name))),
+            Poll::Pending => {
+                self.state = State::Remote(asked);
                 Poll::Pending
             }
         }
@@ -218,12 +234,12 @@ impl<R, W, M> fmt::Debug for Calling<R, W, M> {
 }
 
 type Running<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
-type Begin<T, E> = Box<dyn FnOnce(Arc<Node>, Duration) -> Running<T, E> + Send>;
+type Begin<T, E> = Box<dyn FnOnce(Reached, Duration) -> Running<T, E> + Send>;
 
 /// A request to the registry or a group. It is a future and does nothing until it is polled.
 #[must_use = "a request does nothing until it is awaited (or `.wait()`ed for, outside async code)"]
 pub struct Op<T, E> {
-    on: Option<Swarm>,
+    on: Option<Via>,
     timeout: Option<Duration>,
     begin: Option<(Begin<T, E>, E)>,
     running: Option<Running<T, E>>,
@@ -231,14 +247,14 @@ pub struct Op<T, E> {
 
 impl<T, E> Op<T, E> {
     pub(crate) fn new<F>(
-        on: Option<Swarm>,
+        on: Option<Via>,
         no_swarm: E,
-        begin: impl FnOnce(Arc<Node>, Duration) -> F + Send + 'static,
+        begin: impl FnOnce(Reached, Duration) -> F + Send + 'static,
     ) -> Self
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let begin: Begin<T, E> = Box::new(move |node, limit| Box::pin(begin(node, limit)));
+        let begin: Begin<T, E> = Box::new(move |reached, limit| Box::pin(begin(reached, limit)));
         Self { on, timeout: None, begin: Some((begin, no_swarm)), running: None }
     }
 
@@ -248,9 +264,9 @@ impl<T, E> Op<T, E> {
         self
     }
 
-    /// Asks through `swarm` instead of [`Swarm::current`].
-    pub fn on(mut self, swarm: &Swarm) -> Self {
-        self.on = Some(swarm.clone());
+    /// Asks through `swarm`, a node or a connection to a cluster, instead of [`Swarm::current`](crate::Swarm::current).
+    pub fn on(mut self, swarm: &impl Reach) -> Self {
+        self.on = Some(swarm.via());
         self
     }
 
@@ -271,9 +287,9 @@ impl<T, E> Future for Op<T, E> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if let Some((begin, no_swarm)) = this.begin.take() {
-            let Some(node) = node_of(this.on.as_ref()) else { return Poll::Ready(Err(no_swarm)) };
-            let limit = this.timeout.unwrap_or_else(|| node.call_timeout());
-            this.running = Some(begin(node, limit));
+            let Some(reached) = reached(this.on.as_ref()) else { return Poll::Ready(Err(no_swarm)) };
+            let limit = this.timeout.unwrap_or_else(|| reached.call_timeout());
+            this.running = Some(begin(reached, limit));
         }
         let Some(running) = &mut this.running else { panic!("a request was polled after its answer") };
         let polled = running.as_mut().poll(cx);

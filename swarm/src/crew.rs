@@ -9,14 +9,15 @@ use std::time::Duration;
 use swarm_net::node::NodeId;
 
 use crate::client::Op;
-use crate::directory::{Ask, GroupKey};
+use crate::directory::GroupKey;
 use crate::error::{CallError, Executed, Location, RegistryError};
-use crate::group::{Answers, Group, Hears, Members};
+use crate::group::{Answers, Change, Group, Hears};
 use crate::message::{Fingerprint, Message, Wire, decode, encode};
 use crate::name::Name;
 use crate::pages::Pages;
-use crate::runtime::{GroupNames, Node, Question, Whom};
+use crate::runtime::{Node, Question, Whom};
 use crate::swarm::Swarm;
+use crate::via::{Reach, Via};
 use crate::worker::{Context, KindId, Payload, Worker};
 
 /// A group, and the node through which it is reached.
@@ -37,7 +38,7 @@ use crate::worker::{Context, KindId, Payload, Worker};
 #[must_use = "a group handle does nothing by itself"]
 pub struct Crew<G> {
     key: Name,
-    on: Option<Swarm>,
+    on: Option<Via>,
     group: PhantomData<fn() -> G>,
 }
 
@@ -48,6 +49,14 @@ pub fn group<G: Group>() -> Crew<G> {
 
 impl Swarm {
     /// A group, reached through this node.
+    pub fn group<G: Group>(&self) -> Crew<G> {
+        Crew::new().on(self)
+    }
+}
+
+#[cfg(feature = "remote")]
+impl crate::remote::Client {
+    /// A group, reached through this connection: those of its members that are public.
     pub fn group<G: Group>(&self) -> Crew<G> {
         Crew::new().on(self)
     }
@@ -64,9 +73,9 @@ impl<G: Group> Crew<G> {
         self
     }
 
-    /// Reaches it through `swarm` instead of [`Swarm::current`].
-    pub fn on(mut self, swarm: &Swarm) -> Self {
-        self.on = Some(swarm.clone());
+    /// Reaches it through `swarm`, a node or a connection to a cluster, instead of [`Swarm::current`].
+    pub fn on(mut self, swarm: &impl Reach) -> Self {
+        self.on = Some(swarm.via());
         self
     }
 
@@ -75,19 +84,18 @@ impl<G: Group> Crew<G> {
     /// # Errors
     /// [`RegistryError::WrongWorker`] if the group takes workers of another type.
     pub fn join(&self, name: impl Into<Name>) -> Op<(), RegistryError> {
-        let kind = G::Members::WORKER.map(|(kind, _)| kind);
-        self.change(name.into(), Ask::Join { group: self.group_key(), kind })
+        self.change(name.into(), Change::Join)
     }
 
     /// Takes `name` out of the group.
     pub fn leave(&self, name: impl Into<Name>) -> Op<(), RegistryError> {
-        self.change(name.into(), Ask::Leave { group: self.group_key() })
+        self.change(name.into(), Change::Leave)
     }
 
     /// Who is in the group, in the order of their names, with where they are.
     pub fn members(&self) -> Op<Vec<(Name, Location)>, RegistryError> {
         let whom = self.whom();
-        Op::new(self.on.clone(), RegistryError::NoSwarm, |node: Arc<Node>, limit| node.list(whom, limit))
+        Op::new(self.on.clone(), RegistryError::NoSwarm, |reached, limit| reached.list(whom, limit))
     }
 
     /// The same list page by page, for groups that are too large for one answer.
@@ -103,9 +111,8 @@ impl<G: Group> Crew<G> {
         G::Members: Hears<M>,
     {
         let whom = self.whom();
-        Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
-            let payload = node.for_a_group(encode(&message))?;
-            node.publish(whom, M::ID, M::FINGERPRINT.cast(), &payload, limit).await
+        Op::new(self.on.clone(), RegistryError::NoSwarm, move |reached, limit| {
+            reached.publish(whom, (M::ID, M::FINGERPRINT.cast(), encode(&message)), limit)
         })
     }
 
@@ -119,11 +126,9 @@ impl<G: Group> Crew<G> {
         G::Members: Answers<M, R>,
     {
         let whom = self.whom();
-        Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| async move {
-            let payload = node.for_a_group(encode(&message))?;
-            let meant = M::FINGERPRINT.call(R::FINGERPRINT);
-            let answers = node.multicall(whom, M::ID, meant, &payload, limit).await?;
-            let me = node.id();
+        Op::new(self.on.clone(), RegistryError::NoSwarm, move |reached, limit| async move {
+            let told = (M::ID, M::FINGERPRINT.call(R::FINGERPRINT), encode(&message));
+            let (me, answers) = reached.multicall(whom, told, limit).await?;
             let read = |name: &Name, reply: Vec<u8>| {
                 decode::<R>(&Payload::copy_of(&reply)).map_err(|malformed| CallError::SchemaMismatch {
                     name: name.clone(),
@@ -140,10 +145,10 @@ impl<G: Group> Crew<G> {
         })
     }
 
-    fn change(&self, name: Name, ask: Ask) -> Op<(), RegistryError> {
-        let names = GroupNames { group: G::NAME, worker: G::Members::WORKER.map_or("", |(_, worker)| worker) };
-        Op::new(self.on.clone(), RegistryError::NoSwarm, move |node: Arc<Node>, limit| {
-            node.group(name, ask, names, limit)
+    fn change(&self, name: Name, change: Change) -> Op<(), RegistryError> {
+        let group = self.group_key();
+        Op::new(self.on.clone(), RegistryError::NoSwarm, move |reached, limit| {
+            reached.change::<G>(name, group, change, limit)
         })
     }
 
@@ -191,7 +196,7 @@ impl<W: Worker> Context<W> {
 
 impl Node {
     /// A message that may travel.
-    fn for_a_group(&self, payload: Payload) -> Result<Payload, RegistryError> {
+    pub(crate) fn for_a_group(&self, payload: Payload) -> Result<Payload, RegistryError> {
         let (node, bytes, limit) = (self.id(), payload.len() as u64, self.config().message_bytes_max());
         if bytes > limit { Err(RegistryError::TooLarge { node, bytes, limit }) } else { Ok(payload) }
     }
@@ -202,7 +207,7 @@ impl Node {
         (self.id().boot().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.number()) | 1 << 63
     }
 
-    async fn publish(
+    pub(crate) async fn publish(
         self: Arc<Self>,
         whom: Whom,
         message: u64,

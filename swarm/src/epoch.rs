@@ -49,6 +49,14 @@ impl Epoch {
         self.n
     }
 
+    /// What [`Epoch::to_be_bytes`] gave.
+    #[cfg(feature = "remote")]
+    pub(crate) fn from_be_bytes(bytes: [u8; 16]) -> Self {
+        let bytes = u128::from_be_bytes(bytes);
+        // The parts of it, from its upper end down.
+        Self { counter: (bytes >> 64) as u64, tag: Tag((bytes >> 32) as u32), n: bytes as u32 }
+    }
+
     /// Sixteen bytes whose order as bytes is the order of epochs.
     pub fn to_be_bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];

@@ -21,7 +21,7 @@ pub use crate::group::{Anyone, Group, Of};
 pub use crate::message::{Answered, Cut, Fingerprint, Message, Schema, Wire, closed, decode, encode};
 pub use crate::name::Name;
 pub use crate::registration::{Entry, WORKERS};
-pub use crate::swarm::Swarm;
+pub use crate::via::Reach;
 pub use crate::worker::{
     Active, Boot, Call, Cast, Context, Die, Handoff, Init, Input, IntoInit, KindId, Method, Options, Payload, Restart,
     Step, Worker,

@@ -3,7 +3,7 @@
 
 use std::marker::PhantomData;
 
-use crate::message::{Answered, Message, Wire};
+use crate::message::{Answered, Message, Payload, Wire};
 use crate::worker::{Call, Cast, KindId, Worker};
 
 /// A group of workers. `#[derive(swarm::Group)]` implements it for a tag; every worker type is the group of all its
@@ -27,6 +27,16 @@ impl<W: Worker> Group for W {
     const ALL: Option<KindId> = Some(W::KIND);
     type Members = Of<W>;
 }
+
+/// What is to become of a membership.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    Join,
+    Leave,
+}
+
+/// What a group is told or asked: the message's id, its fingerprint, and its bytes.
+pub(crate) type Told = (u64, u32, Payload);
 
 /// Who may be in a group: [`Of<W>`](Of), or [`Anyone`].
 pub trait Members: 'static {

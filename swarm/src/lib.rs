@@ -67,6 +67,7 @@
 //! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Placement`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
 //! | keep strangers out | [`Builder::secret`], [`Swarm::keys`], [`Secret`] |
 //! | end it | [`Swarm::leave_on_signal`], [`Swarm::leave`], [`LeaveError`] |
+//! | reach it from a program that is no member | with the features `gateway` and `remote`: `Builder::gateway`, `remote::Client` |
 //! | watch it | [`Swarm::events`], [`Swarm::stats`], `tracing` at the level `info`, and with the feature `admin` `swarmctl` |
 //! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
 //! | implement by hand what the attributes generate | the module [`mod@worker`] |
@@ -85,7 +86,8 @@
 //!
 //! # Features
 //!
-//! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `dns` (`Dns`, discovery by a host name), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
+//! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `dns` (`Dns`, discovery by a host name), `gateway` (`Builder::gateway`, for programs
+//! that are no members) and `remote` (`remote::Client`, for those programs), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
 //! and messages), `sim` (the simulator, for those who work on Swarm itself).
 //!
 //! # For readers of the source
@@ -94,7 +96,7 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what users write | `builder`, `keys`, `registry`, `crew`, `leaving`, `signal`, `pages`, `client`; below them `swarm`, the handle on a node |
+//! | what users write | `builder`, `keys`, `registry`, `crew`, `leaving`, `signal`, `pages`, `client`; below them `via`, and `swarm`, the handle on a node |
 //! | one node: its threads, the way of a call | `runtime` |
 //! | a worker type, and the cell that holds a worker; knows no cluster | `worker`, `group`, `registration` |
 //! | who is where, and who decides it: a machine without threads, sockets and clocks | `directory` |
@@ -103,8 +105,8 @@
 //! | what travels, and when something is due | `message`, `timer` |
 //! | words | `name`, `epoch`; how maps hash: `hash`; what tests do without: `rules` |
 //!
-//! Beside the floors stand `admin`, which shows operators what a running node knows, and `sim`, which drives whole nodes and
-//! sees everything.
+//! Beside the floors stand `admin`, which shows operators what a running node knows, `gateway` and `remote`, by which programs that are no
+//! members reach it (and `rpc`, what all these services share), and `sim`, which drives whole nodes and sees everything.
 
 #[doc(hidden)]
 #[path = "expansion.rs"]
@@ -127,6 +129,8 @@ mod event;
 #[cfg(all(feature = "fuzz", not(loom)))]
 #[doc(hidden)]
 pub mod fuzz;
+#[cfg(any(feature = "gateway", feature = "remote"))]
+pub mod gateway;
 pub mod group;
 mod hash;
 mod keys;
@@ -138,6 +142,10 @@ mod placement;
 pub mod prelude;
 pub mod registration;
 mod registry;
+#[cfg(feature = "remote")]
+pub mod remote;
+#[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
+mod rpc;
 mod rules;
 mod runtime;
 // Its hooks into tokio are not there in a model of threads.
@@ -151,6 +159,7 @@ mod swarm;
 mod sync;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod timer;
+mod via;
 pub mod worker;
 
 #[cfg(feature = "admin")]
@@ -304,4 +313,5 @@ pub use swarm_net::member::Gone;
 pub use swarm_net::node::NodeId;
 #[doc(inline)]
 pub use swarm_net::secret::{KeyId, Secret, SecretError};
+pub use via::Reach;
 pub use worker::{Call, Cast, Context, Die, Handoff, Init, TimerId, Worker};

@@ -4,17 +4,15 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
 
-use crate::client::node_of;
 use crate::error::{Location, RegistryError};
 use crate::name::Name;
-use crate::runtime::{Node, PART_MAX, Whom};
-use crate::swarm::Swarm;
+use crate::runtime::{PART_MAX, Whom};
+use crate::via::{Reach, Reached, Via, reached};
 
 /// One page, and the last name on it if there may be more.
 type Page = (Vec<(Name, Location)>, Option<Name>);
@@ -39,7 +37,7 @@ type Turning = Pin<Box<dyn Future<Output = Result<Page, RegistryError>> + Send>>
 /// ```
 #[must_use = "pages are read by `.next().await`, or as a stream"]
 pub struct Pages {
-    on: Option<Swarm>,
+    on: Option<Via>,
     whom: Whom,
     size: usize,
     timeout: Option<Duration>,
@@ -56,7 +54,7 @@ enum State {
 }
 
 impl Pages {
-    pub(crate) fn new(on: Option<Swarm>, whom: Whom) -> Self {
+    pub(crate) fn new(on: Option<Via>, whom: Whom) -> Self {
         Self { on, whom, size: PART_MAX, timeout: None, state: State::After(None) }
     }
 
@@ -72,9 +70,9 @@ impl Pages {
         self
     }
 
-    /// Asks through `swarm` instead of [`Swarm::current`].
-    pub fn on(mut self, swarm: &Swarm) -> Self {
-        self.on = Some(swarm.clone());
+    /// Asks through `swarm`, a node or a connection to a cluster, instead of [`Swarm::current`](crate::Swarm::current).
+    pub fn on(mut self, swarm: &impl Reach) -> Self {
+        self.on = Some(swarm.via());
         self
     }
 
@@ -92,11 +90,11 @@ impl Pages {
                 State::End => return Poll::Ready(None),
                 State::Turning(after, turning) => (after, turning),
                 State::After(after) => {
-                    let Some(node) = node_of(self.on.as_ref()) else {
+                    let Some(reached) = reached(self.on.as_ref()) else {
                         self.state = State::After(after);
                         return Poll::Ready(Some(Err(RegistryError::NoSwarm)));
                     };
-                    let turning = self.turn(node, after.clone());
+                    let turning = self.turn(reached, after.clone());
                     (after, turning)
                 }
             };
@@ -119,9 +117,9 @@ impl Pages {
         }
     }
 
-    fn turn(&self, node: Arc<Node>, after: Option<Name>) -> Turning {
-        let limit = self.timeout.unwrap_or_else(|| node.call_timeout());
-        Box::pin(node.page(self.whom.clone(), after, self.size, limit))
+    fn turn(&self, reached: Reached, after: Option<Name>) -> Turning {
+        let limit = self.timeout.unwrap_or_else(|| reached.call_timeout());
+        Box::pin(reached.page(self.whom.clone(), after, self.size, limit))
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Entry {
     pub kind: KindId,
     /// Its options.
     pub options: Options,
+    /// Programs that are no members may reach it. Only a gateway looks at this, never a call between members.
+    pub public: bool,
     /// The schema of its init arguments.
     pub args: Fingerprint,
     /// The schema of its handoff state, if it has one.
@@ -58,6 +60,7 @@ impl Entry {
             name: W::NAME,
             kind: W::KIND,
             options: W::OPTIONS,
+            public: W::PUBLIC,
             args: W::ARGS,
             state: W::STATE,
             rust_type: || (TypeId::of::<W>(), std::any::type_name::<W>()),

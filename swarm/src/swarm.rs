@@ -91,6 +91,12 @@ impl Swarm {
         routing.view().values().map(node).collect()
     }
 
+    /// Where programs that are no members reach this node, if it was told so by [`Builder::gateway`](crate::Builder::gateway).
+    #[cfg(feature = "gateway")]
+    pub fn gateway(&self) -> Option<SocketAddr> {
+        self.inner().gateway.get().copied()
+    }
+
     /// What happens in the cluster from now on, as this node sees it.
     pub fn events(&self) -> Events {
         self.inner().subscribers.subscribe()

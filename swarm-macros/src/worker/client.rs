@@ -94,8 +94,8 @@ fn statics(worker: &Worker) -> TokenStream {
             Self(#p::Handle::new(name), #p::PhantomData)
         }
 
-        /// The same worker, reached through this node.
-        pub fn on(self, swarm: &#p::Swarm) -> Self {
+        /// The same worker, reached through this node or connection.
+        pub fn on(self, swarm: &impl #p::Reach) -> Self {
             Self(self.0.on(swarm), #p::PhantomData)
         }
 

@@ -102,11 +102,13 @@ fn options(worker: &Worker) -> TokenStream {
         quote!(restart: #p::Restart::#variant,)
     });
     let pool = options.pool.then(|| quote!(pool: true,));
+    let public = options.public.then(|| quote!(const PUBLIC: #p::bool = true;));
     if mailbox.is_none() && restart.is_none() && pool.is_none() {
-        return TokenStream::new();
+        return public.unwrap_or_default();
     }
     quote! {
         const OPTIONS: #p::Options = #p::Options { #mailbox #restart #pool ..#p::Options::DEFAULT };
+        #public
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) struct Options {
     pub(crate) module: Option<Ident>,
     pub(crate) krate: Option<Path>,
     pub(crate) pool: bool,
+    pub(crate) public: bool,
 }
 
 impl Options {
@@ -93,9 +94,15 @@ impl Options {
                 }
                 self.pool = true;
             }
+            "public" => {
+                if input.peek(Token![=]) {
+                    return Err(Error::new(input.span(), "write `public` alone, or leave it out"));
+                }
+                self.public = true;
+            }
             _ => {
                 let text = "a worker has the options `name = \"..\"`, `state = Self`, `mailbox = 256`, `restart = permanent`, \
-                            `register = manual`, `module = ident`, `crate = path` and `dispatch = \"pool\"`";
+                            `register = manual`, `module = ident`, `crate = path`, `dispatch = \"pool\"` and `public`";
                 return Err(Error::new(keyword.span(), text));
             }
         }

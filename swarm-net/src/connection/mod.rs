@@ -1,6 +1,7 @@
 //! One connection between two nodes: what is said at its beginning, the frames that come in, the frames that go out.
 //! Never opens or closes a socket, and never decides whom to talk to or whether a node is alive.
 
+mod passage;
 mod phase;
 mod primitives;
 mod queue;
@@ -10,6 +11,7 @@ mod talk;
 mod tunnel;
 mod writer;
 
+pub use passage::{Denied, Gate, Passage};
 pub(crate) use phase::{Answer, Ended, Event, Limits as ConnectionLimits, Phase};
 pub use queue::{FrameNo, Unsent, Why};
 pub(crate) use queue::{Limits, SendQueue};

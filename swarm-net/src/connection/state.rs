@@ -9,7 +9,9 @@ use super::talk::Talk;
 use super::tunnel::{Denial, Lock, Shaken, Tunnel, refusal};
 use super::writer::{Flushed, SharedWriter};
 use crate::time::Instant;
-use crate::wire::{Frame, Greeting, HEAD_BYTES, Progress, ReadError, Reassembly, Scratch, WireError, kind};
+use crate::wire::{
+    Frame, Greeting, HEAD_BYTES, PROTOCOL_VERSION, Progress, ReadError, Reassembly, Scratch, WireError, kind,
+};
 
 /// One connection, from the dial or the accept to its end.
 #[derive(Debug)]
@@ -236,7 +238,7 @@ impl Connection {
             Phase::AwaitHello if denial != Denial::Garbage => {
                 self.phase = Phase::Rejecting;
                 self.denied = Some(denial);
-                self.writer.lock().say(&refusal(denial));
+                self.writer.lock().say(&refusal(denial, PROTOCOL_VERSION));
                 Ok(())
             }
             Phase::Dialling

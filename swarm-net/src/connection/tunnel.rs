@@ -42,6 +42,8 @@ const KEYLESS: u16 = u16::MAX;
 #[derive(Clone, Debug)]
 pub(crate) struct Lock {
     keys: Keyring,
+    /// Of what is said inside; it stands in the hail.
+    version: u16,
     prologue: Arc<[u8]>,
     entropy: Entropy,
 }
@@ -101,7 +103,17 @@ pub(crate) enum Denial {
 impl Lock {
     pub(crate) fn new(keys: Keyring, cluster: &str, entropy: Entropy) -> Self {
         let prologue = [b"swarm".as_slice(), &PROTOCOL_VERSION.to_le_bytes(), cluster.as_bytes()].concat();
-        Self { keys, prologue: prologue.into(), entropy }
+        Self { keys, version: PROTOCOL_VERSION, prologue: prologue.into(), entropy }
+    }
+
+    /// For streams of another purpose than that of nodes: neither understands the other, though they share the secret.
+    pub(crate) fn apart(keys: Keyring, purpose: &str, version: u16, entropy: Entropy) -> Self {
+        let prologue = [b"swarm ".as_slice(), purpose.as_bytes(), b"\0", &version.to_le_bytes()].concat();
+        Self { keys, version, prologue: prologue.into(), entropy }
+    }
+
+    pub(crate) fn version(&self) -> u16 {
+        self.version
     }
 
     /// The handshake's state for one key.
@@ -160,7 +172,7 @@ impl Tunnel {
     pub(crate) fn begin(&mut self) -> io::Result<Option<Vec<u8>>> {
         let Self::Shaking(shaking) = self else { return Ok(None) };
         let begun = shaking.lock.state(&shaking.lock.keys.current(), true).and_then(|mut state| {
-            let hail = hail(&mut state)?;
+            let hail = hail(&mut state, shaking.lock.version)?;
             shaking.dialled = Some(Box::new(Initiated(state)));
             Ok(Some(hail))
         });
@@ -218,18 +230,21 @@ impl Shaking {
         }
         let Some((head, message)) = self.hail.split_first_chunk::<HEAD_BYTES>() else { return Ok(None) };
         let [.., v0, v1, l0, l1] = *head;
-        match (u16::from_le_bytes([v0, v1]), u16::from_le_bytes([l0, l1])) {
-            (PROTOCOL_VERSION, LOCKED) => Err(Denial::Key),
-            (PROTOCOL_VERSION, KEYLESS) => Err(Denial::TheyHaveNone),
-            (PROTOCOL_VERSION, length) if usize::from(length) == MESSAGE_BYTES => {
+        let version = u16::from_le_bytes([v0, v1]);
+        if version != self.lock.version {
+            return Err(Denial::Version(version));
+        }
+        match u16::from_le_bytes([l0, l1]) {
+            LOCKED => Err(Denial::Key),
+            KEYLESS => Err(Denial::TheyHaveNone),
+            length if usize::from(length) == MESSAGE_BYTES => {
                 if bytes.len() > room {
                     Err(Denial::Garbage)
                 } else {
                     Ok(message.try_into().ok())
                 }
             }
-            (PROTOCOL_VERSION, _) => Err(Denial::Garbage),
-            (version, _) => Err(Denial::Version(version)),
+            _ => Err(Denial::Garbage),
         }
     }
 
@@ -242,14 +257,14 @@ impl Shaking {
             Some(state)
         });
         let mut state = known.ok_or(Denial::Key)?;
-        let hail = hail(&mut state).map_err(|_| Denial::Key)?;
+        let hail = hail(&mut state, self.lock.version).map_err(|_| Denial::Key)?;
         Ok((hail, state))
     }
 }
 
 /// The refusal that who was dialled says.
-pub(crate) fn refusal(denial: Denial) -> Vec<u8> {
-    head(if denial == Denial::WeHaveNone { KEYLESS } else { LOCKED })
+pub(crate) fn refusal(denial: Denial, version: u16) -> Vec<u8> {
+    head(version, if denial == Denial::WeHaveNone { KEYLESS } else { LOCKED })
 }
 
 fn accept(mut state: HandshakeState, message: &[u8]) -> Result<HandshakeState, Denial> {
@@ -265,16 +280,16 @@ fn split(mut state: HandshakeState) -> (Sealing, Opening) {
     (Sealing::new(&ours), Opening::new(&theirs))
 }
 
-fn hail(state: &mut HandshakeState) -> Result<Vec<u8>, snow::Error> {
-    let mut hail = head(MESSAGE_BYTES as u16);
+fn hail(state: &mut HandshakeState, version: u16) -> Result<Vec<u8>, snow::Error> {
+    let mut hail = head(version, MESSAGE_BYTES as u16);
     hail.resize(HEAD_BYTES + MESSAGE_BYTES, 0);
     let written = state.write_message(&[], &mut hail[HEAD_BYTES..])?;
     debug_assert_eq!(written, MESSAGE_BYTES);
     Ok(hail)
 }
 
-fn head(length: u16) -> Vec<u8> {
-    [HAIL_MAGIC.as_slice(), &PROTOCOL_VERSION.to_le_bytes(), &length.to_le_bytes()].concat()
+fn head(version: u16, length: u16) -> Vec<u8> {
+    [HAIL_MAGIC.as_slice(), &version.to_le_bytes(), &length.to_le_bytes()].concat()
 }
 
 impl fmt::Debug for Initiated {

@@ -1,10 +1,10 @@
 //! Owns an operator's connection to a node. Never asks anything that the node has not said it understands.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tarpc::client::{Config, RpcError};
-use tarpc::context::{self, Context};
+use tarpc::context::Context;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -14,9 +14,10 @@ use super::answer::{
     EventPage, NodeRow, Nodes, Page, Refusal, Ring, Status, Unregistered, Welcome, Whereabouts, Worker,
 };
 use super::ask::{All, Filter, Hello, Named, OfNode, Since, Verbosity};
-use super::codec::wire;
+use super::codec::{FRAME_BYTES_MAX, Json};
 use super::service::AdminClient;
 use super::{Endpoint, OLDEST, VERSION};
+use crate::rpc::{until, wire, within};
 
 /// How long an answer may take if nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -241,17 +242,7 @@ fn client<S>(stream: S) -> AdminClient
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    AdminClient::new(Config::default(), wire(stream)).spawn()
-}
-
-fn until(limit: Duration) -> Context {
-    let mut context = context::current();
-    context.deadline = Instant::now() + limit;
-    context
-}
-
-async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
-    tokio::time::timeout(limit, future).await.ok()
+    AdminClient::new(Config::default(), wire::<Json, _, _, _>(stream, FRAME_BYTES_MAX)).spawn()
 }
 
 /// What keeps a connection from being made, and what to do.

@@ -24,7 +24,7 @@
 //! |---|---|
 //! | `ask`, `answer` | what is asked and answered, as data |
 //! | `service`, `codec` | the methods, and how they are written |
-//! | `socket`, `server` | where operators connect, and their connections |
+//! | `socket`, `server` | where operators connect, and their connections (one of them is served by `rpc`) |
 //! | `operator` | which question is answered by what |
 //! | `cluster`, `names`, `diary` | the answers: about nodes and the ring, about names, about what has happened |
 //! | `client` | the other side |
@@ -45,7 +45,6 @@ mod socket;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -59,6 +58,7 @@ pub use ask::{All, Filter, Hello, Named, OfNode, Since, Verbosity};
 pub use client::{Client, ClientError};
 
 use crate::error::StartError;
+use crate::rpc::has_drivers;
 use crate::runtime::Node;
 use crate::swarm::Swarm;
 use operator::{Logging, Operator};
@@ -153,8 +153,8 @@ impl Admin {
     }
 
     async fn door(&self, node: &Arc<Node>, cluster: &str, port: u16) -> io::Result<(Door, Endpoint)> {
-        if !has_io() {
-            let text = "the tokio runtime has no I/O driver: build it with `enable_io` or `enable_all`";
+        if !has_drivers() {
+            let text = "the tokio runtime has no I/O or time driver: build it with `enable_all`";
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
         match &self.at {
@@ -181,15 +181,6 @@ impl Admin {
             }
         }
     }
-}
-
-/// Whether the runtime can wait for sockets. It only says so by a panic.
-fn has_io() -> bool {
-    #[cfg(unix)]
-    let probe = tokio::net::UnixDatagram::unbound;
-    #[cfg(not(unix))]
-    let probe = || std::net::UdpSocket::bind(("127.0.0.1", 0)).map(tokio::net::UdpSocket::from_std);
-    catch_unwind(probe).is_ok()
 }
 
 #[cfg(unix)]

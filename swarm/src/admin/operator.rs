@@ -141,7 +141,11 @@ impl From<RegistryError> for Refusal {
             RegistryError::NoQuorum { .. } | RegistryError::Overloaded { .. } | RegistryError::WrongWorker { .. } => {
                 Code::Refused
             }
-            RegistryError::TooLarge { .. } => Code::Refused,
+            // Those about gateways no node says of itself.
+            RegistryError::TooLarge { .. }
+            | RegistryError::NotPublic { .. }
+            | RegistryError::Unreachable { .. }
+            | RegistryError::Lost { .. } => Code::Refused,
         };
         refusal(code, error.to_string())
     }

@@ -1,25 +1,23 @@
 //! Owns the connections of a node's operators: it takes them, within limits, and ends them with the node. Never answers anything
 //! itself.
 
-use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use futures_core::Stream;
 use tarpc::server::{BaseChannel, Channel};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::codec::wire;
+use super::codec::{FRAME_BYTES_MAX, Json};
 use super::operator::Operator;
 use super::service::Admin as _;
 #[cfg(unix)]
 use super::socket::Socket;
 use crate::event::Events;
+use crate::rpc::{self, first, wire};
 use crate::runtime::Node;
 use crate::worker::Host as _;
 
@@ -95,20 +93,6 @@ async fn converse<S>(stream: S, operator: Operator)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let channel = BaseChannel::with_defaults(wire(stream)).max_concurrent_requests(REQUESTS_MAX);
-    let mut requests = pin!(channel.execute(operator.serve()));
-    let mut answers = JoinSet::new();
-    while let Some(answer) = poll_fn(|cx| requests.as_mut().poll_next(cx)).await {
-        while answers.try_join_next().is_some() {}
-        answers.spawn(answer);
-    }
-}
-
-/// Ends with the first of the two.
-async fn first(mut one: Pin<&mut impl Future<Output = ()>>, mut other: Pin<&mut impl Future<Output = ()>>) {
-    poll_fn(|cx| match (one.as_mut().poll(cx), other.as_mut().poll(cx)) {
-        (Poll::Pending, Poll::Pending) => Poll::Pending,
-        (Poll::Ready(()), _) | (_, Poll::Ready(())) => Poll::Ready(()),
-    })
-    .await;
+    let channel = BaseChannel::with_defaults(wire::<Json, _, _, _>(stream, FRAME_BYTES_MAX));
+    rpc::converse(channel.max_concurrent_requests(REQUESTS_MAX).execute(operator.serve()), || {}).await;
 }

@@ -11,6 +11,8 @@ pub use swarm_net::membership::MembershipConfig;
 use swarm_net::settings;
 
 pub use source::ConfigError;
+#[cfg(feature = "gateway")]
+pub(crate) use source::GATEWAY;
 pub(crate) use source::{SECRET, SECRET_FILE};
 
 use crate::placement::Placement;

@@ -13,6 +13,7 @@ const PREFIX: &str = "SWARM_";
 /// be printed.
 pub(crate) const SECRET: &str = "SWARM_SECRET";
 pub(crate) const SECRET_FILE: &str = "SWARM_SECRET_FILE";
+pub(crate) const GATEWAY: &str = "SWARM_GATEWAY";
 
 /// Why a configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,8 +65,8 @@ impl Config {
     }
 
     /// This, with what the variables `SWARM_*` of the environment say: each field is one, as `SWARM_CALL_TIMEOUT_MS` and
-    /// `SWARM_NET_FRAME_BYTES_MAX`. (`SWARM_SECRET` and `SWARM_SECRET_FILE` are for [`Builder::secret`](crate::Builder::secret), and no part of
-    /// this.)
+    /// `SWARM_NET_FRAME_BYTES_MAX`. (`SWARM_SECRET` and `SWARM_SECRET_FILE` are for [`Builder::secret`](crate::Builder::secret), `SWARM_GATEWAY` for
+    /// `Builder::gateway`, and no part of this.)
     ///
     /// # Errors
     /// [`ConfigError::Unknown`] if a variable begins with `SWARM_` and is no field, [`ConfigError::Value`] if its value is
@@ -106,8 +107,8 @@ impl Config {
             }
             known.push(name);
         });
-        for secret in [SECRET, SECRET_FILE] {
-            ours.remove(secret);
+        for other in [SECRET, SECRET_FILE, GATEWAY] {
+            ours.remove(other);
         }
         if let Some((name, _)) = ours.pop_first() {
             let like = known.into_iter().min_by_key(|known| distance(known, &name)).unwrap_or_default();

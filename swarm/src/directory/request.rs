@@ -5,7 +5,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
 
 use crate::directory::groups::GroupKey;
-use crate::directory::record::Spec;
+use crate::directory::record::{Class, Spec};
 use crate::directory::whereabouts::Whereabouts;
 use crate::error::Location;
 use crate::worker::KindId;
@@ -48,10 +48,10 @@ pub enum Ask {
 }
 
 impl Ask {
-    /// The kind of worker that it wants started.
-    pub fn kind(&self) -> Option<KindId> {
+    /// What kind of worker it wants started.
+    pub fn class(&self) -> Option<&Class> {
         match self {
-            Self::Register(spec) | Self::WhereisOrRegister(spec) => Some(spec.class.kind),
+            Self::Register(spec) | Self::WhereisOrRegister(spec) => Some(&spec.class),
             Self::Unregister | Self::Whereis | Self::Explain | Self::Join { .. } | Self::Leave { .. } => None,
         }
     }

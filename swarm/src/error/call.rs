@@ -207,6 +207,26 @@ pub enum CallError {
         /// The worker type, and its versions there and here.
         text: String,
     },
+    /// The program is no member, and only members may reach this worker.
+    #[error(
+        "`{name}` cannot be called through the gateway of {node}: the worker type `{worker}` is not public, as far as that node knows; mark it #[swarm::worker(public)] there, or call from a member"
+    )]
+    NotPublic {
+        /// The name called.
+        name: Name,
+        /// The node whose gateway refused it.
+        node: NodeId,
+        /// The caller's type.
+        worker: String,
+    },
+    /// The program is no member, and could reach no gateway in time.
+    #[error("`{name}` was not called: {text}")]
+    Unreachable {
+        /// The name called.
+        name: Name,
+        /// Which gateways were tried, what came of it, and what to do.
+        text: String,
+    },
 }
 
 impl CallError {
@@ -228,7 +248,9 @@ impl CallError {
             | Self::Ended { .. }
             | Self::SelfCall { .. }
             | Self::NotOwner { .. }
-            | Self::NoCapableNode { .. } => Executed::No,
+            | Self::NoCapableNode { .. }
+            | Self::NotPublic { .. }
+            | Self::Unreachable { .. } => Executed::No,
         }
     }
 }

@@ -79,4 +79,12 @@ pub enum CastError {
         /// The node that stops.
         node: NodeId,
     },
+    /// The program is no member, and is connected to no gateway at this moment.
+    #[error("`{name}` was not cast to: {text}")]
+    Unreachable {
+        /// The name cast to.
+        name: Name,
+        /// Which gateways were tried, what came of it, and what to do.
+        text: String,
+    },
 }

@@ -67,6 +67,13 @@ pub enum StartError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// Programs that are no members cannot be served. The node has left again, if it had started.
+    #[cfg(feature = "gateway")]
+    #[error("programs that are no members cannot be served: {problem}")]
+    Gateway {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A thread could not be started.
     #[error(
         "a thread could not be started: {0}; a node needs three and one for each discovery, raise the limit (ulimit -u)"

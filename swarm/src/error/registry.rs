@@ -107,6 +107,45 @@ pub enum RegisterError {
         /// The node that stops.
         node: NodeId,
     },
+    /// The program is no member, and only members may start workers of this type.
+    #[error(
+        "`{name}` cannot be registered through the gateway of {node}: the worker type `{worker}` is not public, as far as that node knows; mark it #[swarm::worker(public)] there, or register it from a member"
+    )]
+    NotPublic {
+        /// The name.
+        name: Name,
+        /// The node whose gateway refused it.
+        node: NodeId,
+        /// The worker's type.
+        worker: String,
+    },
+    /// The program is no member, and so cannot host the instance that it has.
+    #[error(
+        "`{name}` was not registered: a program that is no member hosts no workers; use register, which starts one on a node"
+    )]
+    NoMember {
+        /// The name.
+        name: Name,
+    },
+    /// The program is no member, and could reach no gateway in time. Nothing was registered.
+    #[error("`{name}` was not registered: {text}")]
+    Unreachable {
+        /// The name.
+        name: Name,
+        /// Which gateways were tried, what came of it, and what to do.
+        text: String,
+    },
+    /// The program is no member, and the connection to the gateway was lost, or what it said cannot be understood. The registration may
+    /// have happened.
+    #[error("the gateway of {node} did not say whether `{name}` is registered: {text}; ask with whereis")]
+    Lost {
+        /// The name.
+        name: Name,
+        /// The node that was asked.
+        node: NodeId,
+        /// What has happened.
+        text: String,
+    },
 }
 
 /// Why the registry or a group did not answer.
@@ -188,5 +227,30 @@ pub enum RegistryError {
     Stopping {
         /// The node that stops.
         node: NodeId,
+    },
+    /// The program is no member, and only members may reach workers of this type.
+    #[error(
+        "the gateway of {node} does not serve the worker type `{worker}`: it is not public, as far as that node knows; mark it #[swarm::worker(public)] there, or ask from a member"
+    )]
+    NotPublic {
+        /// The node whose gateway refused it.
+        node: NodeId,
+        /// The worker's type.
+        worker: String,
+    },
+    /// The program is no member, and could reach no gateway in time. Nothing was done.
+    #[error("nothing was asked: {text}")]
+    Unreachable {
+        /// Which gateways were tried, what came of it, and what to do.
+        text: String,
+    },
+    /// The program is no member, and the connection to the gateway was lost, or what it said cannot be understood. What was asked for may
+    /// have been done.
+    #[error("the gateway of {node} did not say what came of it: {text}; find out before it is asked again")]
+    Lost {
+        /// The node that was asked.
+        node: NodeId,
+        /// What has happened.
+        text: String,
     },
 }

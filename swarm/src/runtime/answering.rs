@@ -16,8 +16,9 @@ use crate::error::{CallError, Executed, Location};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::letter::Letter;
+use crate::runtime::places::Found;
 use crate::runtime::survey::{Findings, Question, Whom};
-use crate::worker::{Deadline, KindId, Parcel, Payload};
+use crate::worker::{Deadline, KindId, Parcel, Payload, ReplyTo};
 
 /// How long answers are gathered before they are sent: longer than quick handlers take, shorter than anyone notices.
 const GATHER: Duration = Duration::from_millis(5);
@@ -40,6 +41,7 @@ impl Node {
             | Question::Multicall { .. }) => question,
         };
         let Some(meant) = self.meant_or_pledge(to, number, question.whom()) else { return };
+        let public = matches!(question.whom(), Whom::Public(_));
         match question {
             Question::List(_) => self.list_here(to, number, &meant),
             Question::Page { prefix, after, count, .. } => {
@@ -51,12 +53,14 @@ impl Node {
             }
             Question::Inquire(_) => {}
             Question::Publish { id, message, fingerprint, payload, .. } => {
-                let delivered = self.publish_here(meant, id, message, fingerprint, &payload);
+                let told = Told { id, message, fingerprint, payload: &payload, public };
+                let delivered = self.publish_here(meant, &told);
                 self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
             }
             Question::Multicall { id, message, fingerprint, payload, within_ms, .. } => {
                 let within = Duration::from_millis(u64::from(within_ms));
-                self.multicall_here(to, number, meant, id, message, fingerprint, &payload, within);
+                let told = Told { id, message, fingerprint, payload: &payload, public };
+                self.multicall_here((to, number), meant, &told, within);
             }
         }
     }
@@ -88,31 +92,16 @@ impl Node {
         self.findings(to, number, Findings { found, until, last: true, ..Findings::default() });
     }
 
-    fn publish_here(
-        self: &Arc<Self>,
-        meant: Vec<Name>,
-        id: u64,
-        message: u64,
-        fingerprint: u32,
-        payload: &[u8],
-    ) -> u64 {
+    fn publish_here(self: &Arc<Self>, meant: Vec<Name>, told: &Told<'_>) -> u64 {
         let mut delivered = 0;
         for name in meant {
             let here = self.places.open_cell(&name);
-            if here.as_ref().is_some_and(|cell| !cell.takes(message, fingerprint)) {
+            if here.as_ref().is_some_and(|cell| !cell.takes(told.message, told.fingerprint)) {
                 // Any worker may be in an untyped group, and those without a method for the message are not reached.
                 continue;
             }
-            let parcel = Parcel {
-                method: message,
-                fingerprint,
-                payload: Payload::copy_of(payload),
-                deadline: Deadline::NEVER,
-                reply: None,
-                publish: id,
-                unconfirmed: None,
-            };
-            match self.route(Letter::new(name, 0, parcel)) {
+            let Some(kind) = self.kind_told(&name, told) else { continue };
+            match self.route(Letter::new(name, kind, told.parcel(Deadline::NEVER, None))) {
                 Ok(()) => delivered += u64::from(here.is_some()),
                 Err((letter, error)) => self.refuse(letter, error),
             }
@@ -120,26 +109,22 @@ impl Node {
         delivered
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are the fields of a question and its asker")]
     fn multicall_here(
         self: &Arc<Self>,
-        to: NodeId,
-        number: u64,
+        (to, number): (NodeId, u64),
         meant: Vec<Name>,
-        id: u64,
-        message: u64,
-        fingerprint: u32,
-        payload: &[u8],
+        told: &Told<'_>,
         within: Duration,
     ) {
         let deadline = Deadline::after(self.now(), within);
         let (mut findings, mut called) = (Findings::default(), VecDeque::with_capacity(meant.len()));
         for name in meant {
+            let Some(kind) = self.kind_told(&name, told) else { continue };
             // One whose queue is still on its way here is called behind it, and one that has left lately where it went.
             let here = self.places.any_cell(&name).map(|cell| (name.clone(), self.location(&cell)));
             let left = here.is_none();
             findings.found.extend(here);
-            match self.post_survey(name.clone(), id, message, fingerprint, payload, deadline) {
+            match self.post_survey(name.clone(), kind, told, deadline) {
                 Ok(ticket) => called.push_back(Called { name, ticket, left }),
                 Err(error) => findings.replies.push((name, Err(error))),
             }
@@ -172,11 +157,20 @@ impl Node {
     fn post_survey(
         self: &Arc<Self>,
         name: Name,
-        id: u64,
-        message: u64,
-        fingerprint: u32,
-        payload: &[u8],
+        kind: u64,
+        told: &Told<'_>,
         deadline: Deadline,
+    ) -> Result<Ticket, CallError> {
+        self.post_bytes(name, kind, deadline, |reply| told.parcel(deadline, Some(reply)))
+    }
+
+    /// Calls a worker with a message that is there as bytes already, and is answered in bytes.
+    pub(crate) fn post_bytes(
+        self: &Arc<Self>,
+        name: Name,
+        kind: u64,
+        deadline: Deadline,
+        parcel: impl FnOnce(ReplyTo) -> Parcel,
     ) -> Result<Ticket, CallError> {
         let waiting = Waiting { name: name.clone(), deadline, place: Place::Here };
         let ticket = self.pending.take(waiting).map_err(|exhausted| CallError::Overloaded {
@@ -184,18 +178,26 @@ impl Node {
             node: self.id(),
             what: format!("the table of waiting calls ({exhausted})"),
         })?;
-        let parcel = Parcel {
-            method: message,
-            fingerprint,
-            payload: Payload::copy_of(payload),
-            deadline,
-            reply: Some(self.reply_to(self.id(), ticket.request().0)),
-            publish: id,
-            unconfirmed: None,
-        };
-        self.post(Letter::new(name.clone(), 0, parcel));
+        let parcel = parcel(self.reply_to(self.id(), ticket.request().0));
+        self.post(Letter::new(name.clone(), kind, parcel));
         self.end_if_stopped(&name, ticket.request().0);
         Ok(ticket)
+    }
+
+    /// The kind that a worker must have to be told something as part of a survey, 0 for any; `None` if it is not to be told at all.
+    fn kind_told(&self, name: &Name, told: &Told<'_>) -> Option<u64> {
+        // Should the name be another's when the letter comes there, that one is not told.
+        if told.public { self.public_kind(name).map(|KindId(kind)| kind) } else { Some(0) }
+    }
+
+    /// The kind of a worker that is here, or was lately, if it is a public one.
+    fn public_kind(&self, name: &Name) -> Option<KindId> {
+        let kind = match self.places.read(name).get(name)? {
+            Found::Cell(cell, _) => cell.kind(),
+            Found::Redirect(_, kind, _) => kind,
+            Found::Held => return None,
+        };
+        self.kinds.get(kind).filter(|entry| entry.public).map(|entry| entry.kind)
     }
 
     /// The names of this node that are meant, and those that were here lately: what is published goes after them.
@@ -204,6 +206,11 @@ impl Node {
             Whom::Everyone => self.places.cells().map(|cell| cell.name().clone()).collect(),
             Whom::Kind(kind) => self.places.of_kind(KindId(*kind)),
             Whom::Group(group) => self.groups.of(group),
+            Whom::Public(group) => {
+                let mut names = self.groups.of(group);
+                names.retain(|name| self.public_kind(name).is_some());
+                names
+            }
         }
     }
 
@@ -255,6 +262,30 @@ impl Node {
                 self.send_frame(to, kind::FINDINGS, answer_head(number, 0), &bytes);
             }
             Err(error) => tracing::error!(peer = %to, %error, "an answer could not be encoded"),
+        }
+    }
+}
+
+/// What the members of a group are told.
+struct Told<'a> {
+    id: u64,
+    message: u64,
+    fingerprint: u32,
+    payload: &'a [u8],
+    /// By a program that is no member: only public ones are.
+    public: bool,
+}
+
+impl Told<'_> {
+    fn parcel(&self, deadline: Deadline, reply: Option<ReplyTo>) -> Parcel {
+        Parcel {
+            method: self.message,
+            fingerprint: self.fingerprint,
+            payload: Payload::copy_of(self.payload),
+            deadline,
+            reply,
+            publish: self.id,
+            unconfirmed: None,
         }
     }
 }

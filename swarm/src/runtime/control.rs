@@ -13,7 +13,7 @@ use swarm_net::time::{Clock, Instant, Now};
 use tokio::sync::oneshot;
 
 use crate::call::frame::kind;
-use crate::directory::{Action, Answer, Ask, Directory, Event, Message, Notice, RequestId, Role};
+use crate::directory::{Action, Answer, Ask, Class, Directory, Event, Message, Notice, RequestId, Role};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Outbox};
@@ -372,7 +372,10 @@ impl Control {
 
     fn answered(&mut self, now: Now, number: u64, answer: (NodeId, Answer)) {
         let stays = self.leaving.is_empty() && self.node.config().weight > 0;
-        let able = |kind| stays && self.node.kinds.get(kind).is_some();
+        let able = |class: &Class| {
+            let known = self.node.kinds.get(class.kind);
+            stays && known.is_some_and(|entry| entry.args.low() == class.schema)
+        };
         let owner = |name: &Name| self.routing.owner(self.routing.partition_of(name));
         if self.requests.answered(now.instant, number, answer, owner, able) {
             self.ask(now, number);

@@ -210,6 +210,7 @@ fn cast_error(error: CallError, node: &Node) -> CastError {
         CallError::Stopping { name, node } => CastError::Stopping { name, node },
         CallError::NoQuorum { name, node, executed: _ } => CastError::NoQuorum { name, node },
         CallError::NoSwarm => CastError::NoSwarm,
+        CallError::Unreachable { name, text } => CastError::Unreachable { name, text },
         // The others end a letter only after it was taken.
         other @ (CallError::NotRegistered { .. }
         | CallError::Unhandled { .. }
@@ -220,7 +221,8 @@ fn cast_error(error: CallError, node: &Node) -> CastError {
         | CallError::Ended { .. }
         | CallError::SelfCall { .. }
         | CallError::NotOwner { .. }
-        | CallError::NoCapableNode { .. }) => CastError::Overloaded {
+        | CallError::NoCapableNode { .. }
+        | CallError::NotPublic { .. }) => CastError::Overloaded {
             name: Name::from(""),
             node: node.id(),
             what: format!("the way to it ({other}, executed: {:?})", Executed::No),

@@ -38,6 +38,8 @@ mod local;
 mod losses;
 mod news;
 mod node;
+#[cfg(feature = "gateway")]
+mod outside;
 mod passed;
 mod places;
 mod pledges;
@@ -66,6 +68,8 @@ mod upstream;
 mod waits;
 
 pub(crate) use answering::PART_MAX;
+#[cfg(feature = "gateway")]
+pub(crate) use complaints::Complaints;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use control::Control;
 pub(crate) use farewell::InHand;

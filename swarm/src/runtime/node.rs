@@ -112,6 +112,9 @@ pub(crate) struct Node {
     /// Where operators reach it, if they can.
     #[cfg(feature = "admin")]
     pub(crate) admin: OnceLock<crate::admin::Endpoint>,
+    /// Where programs that are no members reach it, if they can.
+    #[cfg(feature = "gateway")]
+    pub(crate) gateway: OnceLock<std::net::SocketAddr>,
 }
 
 /// What a node is made of.
@@ -182,6 +185,8 @@ impl Node {
             drained: AtomicBool::new(false),
             #[cfg(feature = "admin")]
             admin: OnceLock::new(),
+            #[cfg(feature = "gateway")]
+            gateway: OnceLock::new(),
         })
     }
 

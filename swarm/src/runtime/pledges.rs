@@ -96,7 +96,8 @@ impl Pledges {
     /// Before it is looked whether anybody of a group is here: whoever comes from now on finds the note. Says whether there
     /// may be a pledge at all. `send` takes what has to be told to `holder`.
     pub(crate) fn note(&self, whom: &Whom, holder: NodeId, send: impl FnOnce(u64, &Whom)) -> bool {
-        if *whom == Whom::Everyone {
+        // Somebody is always there; and for the sake of programs that are no members nobody waits for a recall.
+        if matches!(whom, Whom::Everyone | Whom::Public(_)) {
             return false;
         }
         let mut given = self.lock();

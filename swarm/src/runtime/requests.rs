@@ -8,10 +8,9 @@ use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 use tokio::sync::oneshot;
 
-use crate::directory::{Answer, Ask, Refusal};
+use crate::directory::{Answer, Ask, Class, Refusal};
 use crate::name::Name;
 use crate::runtime::InHand;
-use crate::worker::KindId;
 
 /// How long a request that nobody could decide waits before it is sent again; a new view sends it at once.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -107,11 +106,11 @@ impl Requests {
         number: u64,
         (from, answer): (NodeId, Answer),
         owner: impl Fn(&Name) -> Option<NodeId>,
-        able: impl Fn(KindId) -> bool,
+        able: impl Fn(&Class) -> bool,
     ) -> bool {
         let Some(open) = self.open.get_mut(&number).filter(|open| open.sent_to == Some(from)) else { return false };
         let nobody = matches!(answer, Answer::NoCapableNode | Answer::Refused(Refusal::NotAMember));
-        let unheard_of = nobody && open.request.ask.kind().is_some_and(able);
+        let unheard_of = nobody && open.request.ask.class().is_some_and(able);
         if !unheard_of && !matches!(answer, Answer::NotOwner(_)) {
             self.close(number, Outcome::Answered(answer));
             return false;
@@ -195,8 +194,8 @@ mod tests {
     use swarm_net::node::NodeId;
 
     use super::*;
-    use crate::directory::{Class, Spec};
-    use crate::worker::Args;
+    use crate::directory::Spec;
+    use crate::worker::{Args, KindId};
 
     fn node(port: u16) -> NodeId {
         NodeId::new(([127, 0, 0, 1], port).into(), 7)
@@ -221,7 +220,13 @@ mod tests {
         for answer in [Answer::Refused(Refusal::NotAMember), Answer::NoCapableNode] {
             let now = Instant::START;
             let (mut requests, number, mut outcome) = sent(now);
-            assert!(!requests.answered(now, number, (node(1), answer), |_| Some(node(1)), |kind| kind == KindId(1)));
+            assert!(!requests.answered(
+                now,
+                number,
+                (node(1), answer),
+                |_| Some(node(1)),
+                |class| class.kind == KindId(1)
+            ));
             assert!(requests.expire(now).is_empty());
             assert_eq!(requests.expire(now + RETRY_AFTER), [number]);
             assert!(outcome.try_recv().is_err(), "nothing is decided yet");

@@ -34,6 +34,8 @@ pub(crate) enum Whom {
     Kind(u64),
     /// The members of a group.
     Group(GroupKey),
+    /// Those of them that programs may reach that are no members of the cluster.
+    Public(GroupKey),
 }
 
 /// A question to the nodes.

@@ -63,6 +63,8 @@ pub trait Worker: Sized + Send + 'static {
     const KIND: KindId = KindId::of(Self::NAME, &[]);
     /// Its options.
     const OPTIONS: Options = Options::DEFAULT;
+    /// Programs that are no members may reach it, through a node's gateway (feature `gateway`).
+    const PUBLIC: bool = false;
     /// The schema of its init arguments.
     const ARGS: Fingerprint;
     /// The schema of its handoff state, if it has one.

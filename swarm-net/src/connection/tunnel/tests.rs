@@ -253,7 +253,7 @@ fn other_versions_are_told_apart_and_what_is_no_handshake_is_refused() {
         there.write_all(bytes).expect("it takes all");
         acceptor.turn(&mut there, &mut back, &mut scratch);
         assert!(matches!(acceptor.ended, Some(Ended::Denied(denial)) if denial == expected), "{:?}", acceptor.ended);
-        let answer = if expected == Denial::Garbage { Vec::new() } else { refusal(expected) };
+        let answer = if expected == Denial::Garbage { Vec::new() } else { refusal(expected, PROTOCOL_VERSION) };
         assert_eq!(back.log, answer);
     };
     let good = Tunnel::behind(Some(&lock)).begin().expect("there is randomness").expect("it is closed");

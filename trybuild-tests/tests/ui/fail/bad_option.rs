@@ -2,7 +2,7 @@ use swarm::prelude::*;
 
 struct A;
 
-#[swarm::worker(mailbox = 0, restart = forever, register = never, dispatch = "inline", state = Vec<u8>, name = "")]
+#[swarm::worker(mailbox = 0, restart = forever, register = never, dispatch = "inline", state = Vec<u8>, name = "", public = false)]
 impl A {
     #[init]
     fn init(_: &Context<Self>, opening: u64) -> Self {

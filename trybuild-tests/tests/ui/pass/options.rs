@@ -20,6 +20,7 @@ pub struct Sorter {
     register = manual,
     module = sorting,
     dispatch = "pool",
+    public,
     crate = ::swarm,
 )]
 impl Sorter {
@@ -66,6 +67,7 @@ fn main() {
             pool: true
         }
     );
+    const { assert!(Sorter::PUBLIC) };
     assert_eq!(Sorter::STATE, Some(Sorter::FINGERPRINT));
     assert_eq!(Sorter::ARGS, <(u64, String, Vec<u8>)>::FINGERPRINT);
     assert_eq!(sorting::Insert::NAME, "tools.sorter/put");

@@ -1,0 +1,31 @@
+//! What the services that are spoken to by tarpc have in common, whoever speaks: how messages are written, how connections are taken
+//! and served within limits, how long something is waited for. Never knows what is asked.
+
+#[cfg(any(feature = "admin", feature = "remote"))]
+mod client;
+mod codec;
+mod drivers;
+#[cfg(any(feature = "gateway", feature = "remote"))]
+mod packed;
+#[cfg(any(feature = "admin", feature = "gateway"))]
+mod server;
+#[cfg(any(feature = "gateway", feature = "remote"))]
+mod stream;
+
+#[cfg(any(feature = "admin", feature = "remote"))]
+pub(crate) use client::{until, within};
+pub(crate) use codec::{Format, wire};
+pub(crate) use drivers::has_drivers;
+#[cfg(any(feature = "gateway", feature = "remote"))]
+pub(crate) use packed::Bytes;
+#[cfg(feature = "remote")]
+pub(crate) use packed::Packed;
+#[cfg(feature = "gateway")]
+pub(crate) use packed::PackedRequests;
+#[cfg(any(feature = "admin", feature = "gateway"))]
+pub(crate) use server::{converse, first};
+#[cfg(any(feature = "gateway", feature = "remote"))]
+pub(crate) use stream::Stream;
+
+/// The longest deadline in seconds: more than anything takes that can be asked. tarpc adds it to its clock without looking.
+pub(crate) const DEADLINE_MAX_S: u64 = 3600;
