@@ -192,10 +192,10 @@ impl Siege {
         for (events, node) in self.events.iter_mut().zip(&self.nodes) {
             while let Some(event) = now(events).await {
                 assert!(!matches!(event, Event::Missed(_)), "{node:?}: more happened than was noted");
-                let harm = match &event {
-                    Event::NodeDown(gone, _) | Event::NodeLeaving(gone) => ours.contains(gone),
-                    other => matches!(other, Event::Conflict(_) | Event::FailedOver(_) | Event::QuorumLost),
-                };
+                if let Event::NodeDown(gone, _) | Event::NodeLeaving(gone) = &event {
+                    assert!(!ours.contains(gone), "{node:?}: {event:?}");
+                }
+                let harm = matches!(event, Event::Conflict(_) | Event::FailedOver(_) | Event::QuorumLost);
                 assert!(!harm, "{node:?}: {event:?}");
             }
         }

@@ -89,10 +89,9 @@ async fn who_has_another_secret_or_none_is_refused_and_told_why() {
     let open = builder("gateway-opened", &[]).start().await.expect("a node starts");
     let refused = async |secret: Option<&str>, node: &Swarm| {
         let builder = secret.map_or_else(Client::builder, |secret| Client::builder().secret(secret));
-        match builder.connect([gateway(node)]).await.expect_err("it is refused") {
-            ConnectError::Unreachable(text) => text,
-            other => panic!("{other:?}"),
-        }
+        let error = builder.connect([gateway(node)]).await.expect_err("it is refused");
+        let ConnectError::Unreachable(text) = error else { panic!("{error:?}") };
+        text
     };
     let other = refused(Some(OTHER), &closed).await;
     assert!(other.contains("the other end has another secret") && other.contains("give this program"), "{other}");

@@ -362,7 +362,7 @@ proptest! {
     #[test]
     fn garbage_is_refused_or_waited_for_but_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), begins_well: bool) {
         let lock = lock(&[ONE], "bank");
-        let bytes = if begins_well { [&head(MESSAGE_BYTES as u16), &*bytes].concat() } else { bytes };
+        let bytes = if begins_well { [&head(PROTOCOL_VERSION, MESSAGE_BYTES as u16), &*bytes].concat() } else { bytes };
         for secret in [None, Some(&lock)] {
             let mut acceptor = End::new(Connection::accepted(LIMITS, secret, at(0)), &[]);
             let (mut there, mut back, mut scratch) = (Wire::default(), Wire::default(), Scratch::default());
