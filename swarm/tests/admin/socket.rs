@@ -94,7 +94,7 @@ fn a_runtime_without_io_is_said() {
     let error = runtime.block_on(async {
         builder("socket-io", &[]).admin(Admin::unix(dir.socket("one"))).start().await.expect_err("it cannot be served")
     });
-    assert!(error.to_string().contains("build it with `enable_io` or `enable_all`"), "{error}");
+    assert!(error.to_string().contains("build it with `enable_all`"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
