@@ -3,9 +3,9 @@
 //!
 //! ```no_run
 //! # use swarm::prelude::*;
-//! # struct Account { cents: u64 }
+//! # struct Vault { cents: u64 }
 //! #[swarm::worker(public)]
-//! impl Account {
+//! impl Vault {
 //!     # #[init] fn init(opening: u64) -> Self { Self { cents: opening } }
 //!     #[call]
 //!     fn balance(&self) -> u64 {
@@ -17,9 +17,9 @@
 //! use swarm::remote::Client;
 //!
 //! let remote = Client::connect(["10.0.0.7:45893", "10.0.0.8:45893"]).await?;
-//! AccountClient::register("acct/42", 1_000).on(&remote).await?;
-//! let cents = AccountClient::call("acct/42", account::Balance).on(&remote).await?;
-//! let same = remote.at::<Account>("acct/42").balance().await?;
+//! VaultClient::register("vault/42", 1_000).on(&remote).await?;
+//! let cents = VaultClient::call("vault/42", vault::Balance).on(&remote).await?;
+//! let same = remote.at::<Vault>("vault/42").balance().await?;
 //! # Ok(()) }
 //! ```
 //!
