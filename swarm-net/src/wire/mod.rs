@@ -5,6 +5,7 @@ mod frame;
 mod greeting;
 mod header;
 mod packet;
+mod padding;
 mod reassembly;
 
 pub(crate) use frame::Claim;
@@ -15,4 +16,5 @@ pub(crate) use header::HAIL_MAGIC;
 pub use header::{HEAD_BYTES, HEADER_BYTES, Header, KIND_UPPER_MIN, WireError};
 pub use packet::{ClusterHash, ENVELOPE_BYTES, Packet, PacketKind};
 pub(crate) use packet::{addr_from_wire, addr_to_wire};
+pub use padding::ends_in_zeros;
 pub use reassembly::{Progress, ReadError, Reassembly, Scratch, Sink};

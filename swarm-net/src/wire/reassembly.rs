@@ -7,6 +7,7 @@ use rkyv::util::AlignedVec;
 
 use super::frame::FrameRef;
 use super::header::{ALIGN, HAIL_MAGIC, HEAD_BYTES, HEADER_BYTES, Header, WireError};
+use super::padding::ends_in_zeros;
 
 /// Bytes of the buffer that all connections read into: many small frames for one system call.
 const SCRATCH_BYTES: usize = 256 << 10;
@@ -175,11 +176,11 @@ fn checked(bytes: &[u8], sink: &impl Sink) -> Result<Option<Header>, WireError> 
 /// The frame in these bytes, which are as many as its header says.
 fn cut<'a>(header: &Header, frame: &'a [u8]) -> Result<FrameRef<'a>, WireError> {
     let (head, body) = frame[HEADER_BYTES - HEAD_BYTES..].split_first_chunk().expect("a frame holds a whole header");
-    let (body, padding) = body.split_at(header.body_bytes as usize);
-    if padding.iter().any(|byte| *byte != 0) {
+    let body_bytes = header.body_bytes as usize;
+    if !ends_in_zeros(frame, body.len() - body_bytes) {
         return Err(WireError::Padding { kind: header.kind });
     }
-    Ok(FrameRef { kind: header.kind, head, body })
+    Ok(FrameRef { kind: header.kind, head, body: &body[..body_bytes] })
 }
 
 fn once(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<Progress> {

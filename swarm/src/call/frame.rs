@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use rkyv::util::AlignedVec;
 use swarm_net::node::NodeId;
-use swarm_net::wire::Frame;
+use swarm_net::wire::{Frame, ends_in_zeros};
 
 use crate::message::Payload;
 use crate::name::Name;
@@ -288,7 +288,7 @@ impl Envelope {
         };
         let name = std::str::from_utf8(body.get(at..at + name_bytes)?).ok()?;
         let start = (at + name_bytes).next_multiple_of(16);
-        if start + payload_bytes != body.len() || !is_zero(&body[at + name_bytes..start]) {
+        if start + payload_bytes != body.len() || !ends_in_zeros(&body[..start], start - at - name_bytes) {
             return None;
         }
         let envelope = Self {
