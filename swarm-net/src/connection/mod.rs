@@ -13,7 +13,7 @@ mod writer;
 
 pub use passage::{Denied, Gate, Passage};
 pub(crate) use phase::{Answer, Ended, Event, Limits as ConnectionLimits, Phase};
-pub use queue::{FrameNo, Unsent, Why};
+pub use queue::{FrameNo, Loss, Unsent, Why};
 pub(crate) use queue::{Limits, SendQueue};
 pub(crate) use state::{Connection, Drained};
 pub(crate) use tunnel::{Denial, Lock};

@@ -22,6 +22,15 @@ pub struct Unsent {
     pub why: Why,
 }
 
+/// What a lane's last loss of its connection meant to the frames that had been accepted before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Frames up to this one may have arrived.
+    pub claimed: FrameNo,
+    /// Later ones up to this one came back.
+    pub accepted: FrameNo,
+}
+
 /// Why a frame was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -45,6 +54,9 @@ pub(crate) struct SendQueue {
     limits: Limits,
     /// Written under the lock, read by anybody.
     claimed: AtomicU64,
+    /// The last [`Loss`]. Its `claimed` is written first and read last, so it is never too old for the other.
+    lost_claimed: AtomicU64,
+    lost_accepted: AtomicU64,
     waiting: Mutex<Waiting>,
 }
 
@@ -85,7 +97,13 @@ struct Waiting {
 
 impl SendQueue {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, claimed: AtomicU64::new(0), waiting: Mutex::default() }
+        Self {
+            limits,
+            claimed: AtomicU64::new(0),
+            lost_claimed: AtomicU64::new(0),
+            lost_accepted: AtomicU64::new(0),
+            waiting: Mutex::default(),
+        }
     }
 
     /// Accepts a frame, or gives it back.
@@ -115,6 +133,12 @@ impl SendQueue {
     /// Frames up to this one may have been given to the kernel.
     pub(crate) fn claimed(&self) -> FrameNo {
         FrameNo(self.claimed.load(Ordering::SeqCst))
+    }
+
+    /// What the last [`SendQueue::reset`] meant. Without one, nothing is up to its numbers.
+    pub(crate) fn loss(&self) -> Loss {
+        let accepted = FrameNo(self.lost_accepted.load(Ordering::SeqCst));
+        Loss { claimed: FrameNo(self.lost_claimed.load(Ordering::SeqCst)), accepted }
     }
 
     /// Ready as soon as a frame would be accepted, or the queue is closed.
@@ -173,6 +197,8 @@ impl SendQueue {
             let mut waiting = self.lock();
             waiting.bytes = 0;
             let unsent = std::mem::take(&mut waiting.frames).into();
+            self.lost_claimed.store(self.claimed().0, Ordering::SeqCst);
+            self.lost_accepted.store(waiting.accepted, Ordering::SeqCst);
             (self.claimed(), unsent, waiting.wakers_if_roomy(self.limits))
         };
         wake(wakers);

@@ -31,7 +31,7 @@ use command::{Command, Done};
 use published::Published;
 use wake::Commands;
 
-pub use crate::connection::{FrameNo, Unsent, Why};
+pub use crate::connection::{FrameNo, Loss, Unsent, Why};
 pub use charge::Charge;
 pub use driven::{Driven, Place};
 pub use inbox::Inbox;

@@ -11,7 +11,7 @@ use super::command::Command;
 use super::outlet::Outlet;
 use super::wake::Commands;
 use crate::config::NetConfig;
-use crate::connection::{FrameNo, Limits, SendQueue, Unsent, Why};
+use crate::connection::{FrameNo, Limits, Loss, SendQueue, Unsent, Why};
 use crate::node::NodeId;
 use crate::sync::{AtomicBool, Ordering};
 use crate::wire::{Claim, Frame};
@@ -162,6 +162,13 @@ impl Peer {
     /// finds its number above knows that it is never sent. It only grows, also beyond frames that were given back.
     pub fn claimed(&self, lane: Lane) -> FrameNo {
         self.lane(lane).queue.claimed()
+    }
+
+    /// What the lane's last loss of its connection meant, for a sender that could note its frame's number only after
+    /// [`Peer::enqueue`]: if it notes the number and *then* looks, either it learns here of a loss that came between, or
+    /// [`Inbox::reset`](super::Inbox::reset) comes later and finds what it noted.
+    pub fn loss(&self, lane: Lane) -> Loss {
+        self.lane(lane).queue.loss()
     }
 
     /// Waits until a full lane has room, or the peer is gone. Another sender may be quicker: be ready to wait again.

@@ -33,6 +33,11 @@ pub enum Place {
     Begun,
     /// Handed out of a queue to be sent on: it may run elsewhere. [`Pending::retarget`] it when it is sent.
     Away,
+    /// About to be given to the connection to `peer`, or given to it just now: [`Pending::sent`] tells its number.
+    Sending {
+        /// The next node on the way.
+        peer: NodeId,
+    },
     /// Given to the connection to `peer` as its frame number `frame`.
     Sent {
         /// The next node on the way.
@@ -170,7 +175,7 @@ impl Pending {
     /// As [`Pending::complete`], with an answer from another node: it counts only for a call that has left this one.
     pub fn complete_away(&self, request: RequestId, result: Result<Answer, CallError>) -> bool {
         self.complete_if(request, result, |place| match place {
-            Place::Sent { .. } | Place::Away => true,
+            Place::Sending { .. } | Place::Sent { .. } | Place::Away => true,
             Place::Here | Place::Begun => false,
         })
     }
@@ -178,7 +183,7 @@ impl Pending {
     /// `by` says that it has lost `node`, to which it had sent the call on. By now the call may be elsewhere.
     pub fn lost_away(&self, request: RequestId, error: CallError, by: NodeId, node: NodeId) -> bool {
         self.complete_if(request, Err(error), |place| match place {
-            Place::Sent { peer, .. } => peer == node || peer == by,
+            Place::Sending { peer } | Place::Sent { peer, .. } => peer == node || peer == by,
             Place::Away => true,
             Place::Here | Place::Begun => false,
         })
@@ -188,7 +193,7 @@ impl Pending {
     pub fn handed_on(&self, request: RequestId, by: NodeId, to: NodeId) {
         if let Some(mut slot) = self.find(request)
             && let State::Open(waiting, _) = &mut slot.state
-            && matches!(waiting.place, Place::Sent { peer, .. } if peer == by)
+            && matches!(waiting.place, Place::Sending { peer } | Place::Sent { peer, .. } if peer == by)
         {
             // Its frame there is another node's: it counts as claimed.
             waiting.place = Place::Sent { peer: to, frame: 0 };
@@ -218,6 +223,35 @@ impl Pending {
         };
         waiting.place = place;
         true
+    }
+
+    /// The message is frame number `frame` of the connection to `peer`, unless it has gone on or come back since. If `lost` then
+    /// says that the frame went down with a connection, the call ends with `error`: who looked for the calls of that connection
+    /// may not have known yet that this one was among them.
+    pub fn sent(
+        &self,
+        request: RequestId,
+        (peer, frame): (NodeId, u64),
+        lost: impl FnOnce() -> bool,
+        error: impl FnOnce(&Name) -> CallError,
+    ) {
+        let now = Place::Sent { peer, frame };
+        let name = {
+            let Some(mut slot) = self.find(request) else { return };
+            let State::Open(waiting, _) = &mut slot.state else { return };
+            match waiting.place {
+                Place::Sending { peer: to } if to == peer => {}
+                // It came back, and another thread was quicker to send it anew.
+                Place::Sent { peer: to, frame: before } if to == peer && before < frame => {}
+                Place::Sending { .. } | Place::Sent { .. } | Place::Here | Place::Begun | Place::Away => return,
+            }
+            waiting.place = now;
+            if !lost() {
+                return;
+            }
+            waiting.name.clone()
+        };
+        self.complete_if(request, Err(error(&name)), |place| place == now);
     }
 
     /// No call is due before this instant; `None` if none is due at all. After [`Pending::expire`] it is exact.
@@ -261,13 +295,13 @@ impl Pending {
                     name: waiting.name.clone(),
                     node: match waiting.place {
                         Place::Here | Place::Begun | Place::Away => me,
-                        Place::Sent { peer, .. } => peer,
+                        Place::Sending { peer } | Place::Sent { peer, .. } => peer,
                     },
                     after: waiting.deadline.limit,
                     executed: match waiting.place {
                         Place::Here => Executed::No,
                         Place::Begun => Executed::Yes,
-                        Place::Away => Executed::Maybe,
+                        Place::Away | Place::Sending { .. } => Executed::Maybe,
                         Place::Sent { .. } => executed(waiting),
                     },
                 })

@@ -171,6 +171,7 @@ impl Control {
                 tracing::warn!(node = %self.node.id(), ?late, "this process stood still: asking the others what goes on here");
                 self.feed(now, Event::Stalled);
             }
+            Input::Stranded(node, loss) => self.node.stranded(node, loss),
             Input::Reset(node) => {
                 self.outbox.lost(node);
                 self.feed(now, Event::Reset(node));

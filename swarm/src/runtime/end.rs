@@ -50,7 +50,7 @@ impl Node {
             let name = waiting.name.clone();
             Some(match waiting.place {
                 Stand::Here => CallError::Stopping { name, node: me },
-                Stand::Sent { peer, .. } => inbox::node_down(name, peer),
+                Stand::Sending { peer } | Stand::Sent { peer, .. } => inbox::node_down(name, peer),
                 Stand::Begun | Stand::Away => inbox::node_down(name, me),
             })
         });

@@ -27,7 +27,7 @@ impl Node {
                 },
                 Stand::Here => Executed::No,
                 Stand::Begun => Executed::Yes,
-                Stand::Away => Executed::Maybe,
+                Stand::Away | Stand::Sending { .. } => Executed::Maybe,
             });
         }
         self.tell_story(now);

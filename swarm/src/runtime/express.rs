@@ -83,7 +83,7 @@ impl Node {
                 Ok(no) => {
                     self.have_written(&peer, own_call);
                     if own_call {
-                        self.pending.retarget(request, Stand::Sent { peer: peer.node(), frame: no.0 });
+                        self.own_sent(request, &peer, no);
                     }
                     return Ok(None);
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use swarm_net::member::MemberEvent;
 use swarm_net::node::NodeId;
-use swarm_net::transport::{Charge, Peer};
+use swarm_net::transport::{Charge, Loss, Peer};
 use tokio::sync::oneshot;
 
 use crate::directory::Happened;
@@ -45,6 +45,8 @@ pub(crate) enum Input {
     Stalled(Duration),
     /// The connection to a member was lost.
     Reset(NodeId),
+    /// A letter was passed on by a connection to a member that was lost before it was known what had gone by it.
+    Stranded(NodeId, Loss),
     /// Directory messages from a member.
     Directory(NodeId, Arrived),
     /// Requests from a member to this node as an owner.
@@ -77,6 +79,7 @@ impl Input {
                 arrived.payload.len().max(NAME)
             }
             Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::LetGo(..) | Self::Look | Self::Stop => NAME,
+            Self::Stranded(..) => NAME,
             // They concern every partition.
             // The ring turns after the last of those that come together.
             Self::Member(MemberEvent::Up(_) | MemberEvent::Changed(_)) => 1,
@@ -91,9 +94,8 @@ impl Input {
         match self {
             Self::Directory(..) | Self::Asks(..) | Self::Answers(..) => self.weight() < BRIEF_WEIGHT_MAX,
             Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::Look => true,
-            Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Leave(..) | Self::LetGo(..) | Self::Stop => {
-                false
-            }
+            Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Stranded(..) => false,
+            Self::Leave(..) | Self::LetGo(..) | Self::Stop => false,
         }
     }
 }

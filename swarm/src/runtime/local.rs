@@ -110,7 +110,7 @@ impl Node {
             return Err(CallError::Stopping { name: name.clone(), node: self.id() });
         }
         let peer = self.express_to(name);
-        let place = peer.as_ref().map_or(Stand::Here, |peer| Stand::Sent { peer: peer.node(), frame: 0 });
+        let place = peer.as_ref().map_or(Stand::Here, |peer| Stand::Sending { peer: peer.node() });
         let waiting = Waiting { name: name.clone(), deadline, place };
         let ticket = self.pending.take(waiting).map_err(|exhausted| CallError::Overloaded {
             name: name.clone(),

@@ -4,13 +4,18 @@
 use std::sync::Arc;
 
 use swarm_net::node::NodeId;
-use swarm_net::transport::FrameNo;
+use swarm_net::transport::{FrameNo, Loss};
 use swarm_net::wire::Frame;
 
 use crate::call::frame::{kind, word};
 use crate::call::pending::Place as Stand;
+use crate::name::Name;
+use crate::runtime::node::Token;
 use crate::runtime::{Node, inbox, relays};
-use crate::worker::Payload;
+use crate::worker::{Payload, ReplyTo};
+
+/// What had been passed on by a connection that is lost.
+type PassedOn = relays::Lost<Token, (Name, ReplyTo)>;
 
 impl Node {
     /// A new connection: nothing that was sent on an older one counts.
@@ -29,20 +34,16 @@ impl Node {
             Stand::Sent { peer: sent_to, frame } if sent_to == peer && FrameNo(frame) <= claimed => {
                 Some(inbox::node_down(waiting.name.clone(), peer))
             }
-            Stand::Sent { .. } | Stand::Here | Stand::Begun | Stand::Away => None,
+            // One whose number is not known yet is looked at by who gets to know it.
+            Stand::Sending { .. } | Stand::Sent { .. } | Stand::Here | Stand::Begun | Stand::Away => None,
         });
         let surveys = unsent.iter().filter(|frame| frame.kind() == kind::SURVEY);
         let surveys = surveys.map(|frame| (word(frame.head(), 0), Payload::copy_of(frame.body()))).collect();
-        let relays::Lost { calls, tokens, flushes } = self.relays.lost(peer, claimed, unsent.len());
-        for (name, reply) in calls {
-            reply.reply(Err(inbox::node_down(name, peer)));
-        }
+        let mut passed_on = self.relays.lost(peer, claimed, unsent.len());
+        tell_lost(peer, &mut passed_on);
         // What came back is older than all that waits, and is still unconfirmed to whoever sent it.
         self.resend(peer, unsent);
-        drop(tokens);
-        for (lane, visits, id) in flushes {
-            self.flush(peer, (lane, visits), id);
-        }
+        self.let_pass(peer, passed_on);
         self.surveys.disconnected(self, peer, surveys);
         self.farewell.let_go(peer);
         for name in self.waits.lost(peer) {
@@ -53,10 +54,33 @@ impl Node {
         }
     }
 
+    /// As [`Node::lost`], for what was noted as passed on only after that had looked.
+    pub(crate) fn stranded(self: &Arc<Self>, peer: NodeId, loss: Loss) {
+        let came_back = loss.accepted.0.saturating_sub(loss.claimed.0);
+        let mut passed_on = self.relays.lost(peer, loss.claimed, came_back as usize);
+        tell_lost(peer, &mut passed_on);
+        self.let_pass(peer, passed_on);
+    }
+
+    /// What others sent on by a lost connection is unconfirmed no more, and what has been sent since is asked for anew.
+    fn let_pass(self: &Arc<Self>, peer: NodeId, passed_on: PassedOn) {
+        drop(passed_on.tokens);
+        for (lane, visits, id) in passed_on.flushes {
+            self.flush(peer, (lane, visits), id);
+        }
+    }
+
     /// `peer` is no member any more.
     pub(crate) fn gone(self: &Arc<Self>, peer: NodeId) {
         self.hints.lost(peer);
         self.fetches.lost(peer);
         self.surveys.lost(peer);
+    }
+}
+
+/// Those whose calls were on a lost connection are told so.
+fn tell_lost(peer: NodeId, passed_on: &mut PassedOn) {
+    for (name, reply) in passed_on.calls.drain(..) {
+        reply.reply(Err(inbox::node_down(name, peer)));
     }
 }

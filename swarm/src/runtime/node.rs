@@ -56,7 +56,7 @@ use crate::worker::soon;
 use crate::worker::{AnyCell, End, Host, KindId, Outlet, ReplyTo};
 
 /// Keeps a letter unconfirmed to the node that sent it here.
-type Token = Box<dyn Any + Send + Sync>;
+pub(crate) type Token = Box<dyn Any + Send + Sync>;
 
 /// Everything of a node but its threads.
 pub(crate) struct Node {

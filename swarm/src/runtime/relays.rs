@@ -305,4 +305,27 @@ mod tests {
         assert!(pass(4, at(u64::MAX / 2_000_000), 1, "no deadline").is_some());
         assert_eq!(relays.expire(at(10_000)), ["no deadline"]);
     }
+
+    /// Its sender had queued a frame, and noted it only after the loss of its connection had been worked off.
+    #[test]
+    fn what_is_noted_after_a_loss_is_found_by_looking_again() {
+        let node = |n: u64| NodeId::new(([127, 0, 0, 1], 1).into(), n);
+        let (to, lane) = (node(2), Lane { caller: Some(node(3)), partition: PartitionId(0) });
+        let id = lane.id(node(1));
+        let relays = Relays::<u64, u64>::default();
+        let pass = |no| {
+            let call = (CallId { node: node(3), request: no }, no);
+            relays.passed_on((at(0), at(5_000)), (to, FrameNo(no)), (lane, id, Visits(0)), Some(no), Some(call))
+        };
+        let (claimed, came_back) = (FrameNo(1), 1);
+        assert_eq!(relays.lost(to, claimed, came_back).calls, [0; 0]);
+        for no in [1, 2, 3] {
+            pass(no);
+        }
+        let Lost { calls, tokens, flushes } = relays.lost(to, claimed, came_back);
+        assert_eq!(calls, [1], "the second came back, the third is on another connection");
+        assert_eq!(tokens, [1, 2]);
+        let [(of, _, flush)] = flushes[..] else { panic!("the third is asked for: {flushes:?}") };
+        assert_eq!((of, relays.confirmed(to, id, flush).tokens), (id, vec![3]));
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
-use swarm_net::transport::{Lane as Wire, Peer, Why};
+use swarm_net::transport::{FrameNo, Lane as Wire, Peer, Why};
 use swarm_net::wire::Frame;
 
 use crate::call::frame::{Envelope, answer_head, kind, payload, word};
@@ -15,6 +15,8 @@ use crate::error::{CallError, Executed};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch;
+use crate::runtime::inbox;
+use crate::runtime::input::Input;
 use crate::runtime::lane::Way;
 use crate::runtime::letter::Letter;
 use crate::runtime::passed::CallId;
@@ -77,14 +79,13 @@ impl Node {
         let frame = if letter.from_queue { frame.owed() } else { frame };
         let own = letter.parcel.reply.as_ref().filter(|reply| reply.node == self.id()).map(|reply| reply.request);
         if let Some(request) = own {
-            // Until its number is known: it may have gone, so it may run.
-            self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: 0 });
+            self.pending.retarget(RequestId(request), Stand::Sending { peer: to });
         }
         match peer.enqueue(Wire::Calls, frame) {
             Ok(no) => {
                 self.have_written(&peer, own.is_some());
                 if let Some(request) = own {
-                    self.pending.retarget(RequestId(request), Stand::Sent { peer: to, frame: no.0 });
+                    self.own_sent(RequestId(request), &peer, no);
                 }
                 self.tell_passed(&letter, to, way);
                 let (lane, visits) = (self.lane(&letter), letter.visits(self.id()));
@@ -100,6 +101,11 @@ impl Node {
                         self.relays.passed_on((now, deadline.due), (to, no), (lane, id, visits), unconfirmed, call);
                     if let Some(flush) = flush {
                         self.flush(to, (id, visits), flush);
+                    }
+                    let loss = peer.loss(Wire::Calls);
+                    if no <= loss.accepted {
+                        // Who looked for what the connection took along may not have found this yet.
+                        self.control(Input::Stranded(to, loss));
                     }
                 }
                 Ok(())
@@ -121,6 +127,12 @@ impl Node {
                 })
             }
         }
+    }
+
+    /// A call of this node's own has been queued for a peer as this frame.
+    pub(crate) fn own_sent(&self, request: RequestId, peer: &Peer, no: FrameNo) {
+        let lost = || no <= peer.loss(Wire::Calls).claimed;
+        self.pending.sent(request, (peer.node(), no.0), lost, |name| inbox::node_down(name.clone(), peer.node()));
     }
 
     /// Has what was queued for a peer written: a call of this node's by this thread, if there are few of them.

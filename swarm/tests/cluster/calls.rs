@@ -13,6 +13,9 @@ use crate::workers::{Ledger, LedgerClient, Sloth, SlothClient, begun, release, s
 const WORKERS: usize = 200;
 const CALLERS: u32 = 16;
 
+/// So many that some are about to send when a node dies: then there are seldom less than two.
+const CALLERS_OF_A_CRASH: u32 = 300;
+
 /// What one caller did: by worker how many calls were acknowledged; and those that were not.
 struct Diary {
     acknowledged: Vec<u64>,
@@ -26,7 +29,7 @@ struct Hammer {
 }
 
 impl Hammer {
-    async fn start(nodes: &[Swarm]) -> Self {
+    async fn start(nodes: &[Swarm], callers: u32) -> Self {
         let mut tasks = tokio::task::JoinSet::new();
         for i in 0..WORKERS {
             let node = nodes[i % nodes.len()].clone();
@@ -40,7 +43,7 @@ impl Hammer {
             let node = nodes[id as usize % nodes.len()].clone();
             tokio::spawn(call_all(node, id, stop.clone()))
         };
-        let callers = (0..CALLERS).map(caller).collect();
+        let callers = (0..callers).map(caller).collect();
         Self { stop, callers }
     }
 
@@ -91,7 +94,7 @@ async fn seen(node: &Swarm) -> Vec<BTreeMap<u32, (u64, u64)>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_fails_and_each_runs_once_while_nodes_join_and_leave() {
     let mut nodes = cluster("hammer", 3).await;
-    let hammer = Hammer::start(&nodes).await;
+    let hammer = Hammer::start(&nodes, CALLERS).await;
     nodes.push(join("hammer", &[&nodes[0]]).await);
     placed(&nodes, WORKERS).await;
     // One that no caller uses, since callers of a leaving node are told that it stops.
@@ -160,7 +163,7 @@ async fn no_cast_is_lost_while_a_node_joins() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_fails_only_the_calls_in_flight_to_the_dead_node() {
     let mut nodes = cluster("hammer-crash", 4).await;
-    let hammer = Hammer::start(&nodes[..3]).await;
+    let hammer = Hammer::start(&nodes[..3], CALLERS_OF_A_CRASH).await;
     let killed = nodes.remove(3);
     let id = killed.node();
     let hosted: Vec<bool> = {

@@ -76,11 +76,13 @@ fn refuses_beyond_its_limits() {
 #[test]
 fn claimed_counts_what_left_and_reset_gives_back_the_rest_once() {
     let queue = filled();
+    assert_eq!(queue.loss(), Loss { claimed: FrameNo(0), accepted: FrameNo(0) });
     let mut out = VecDeque::new();
     assert!(queue.claim(96, &mut out));
     assert_eq!((tags(&out), queue.claimed()), (vec![1, 2], FrameNo(2)));
     let (claimed, unsent) = queue.reset();
     assert_eq!((claimed, tags(&unsent)), (FrameNo(2), vec![3, 4]));
+    assert_eq!(queue.loss(), Loss { claimed: FrameNo(2), accepted: FrameNo(4) });
     assert_eq!(queue.reset().1.len(), 0);
     assert_eq!(queue.push(frame(5)).expect("a reset queue goes on"), FrameNo(5));
     assert!(queue.claim(1, &mut out));

@@ -137,3 +137,45 @@ fn no_deadline_is_forgotten() {
         drop(ticket);
     });
 }
+
+/// A call is given to a connection, which is lost before the call's place tells its number.
+#[test]
+fn what_is_being_sent_while_its_connection_is_lost_fails_if_it_had_gone() {
+    loom::model(|| {
+        let pending = Arc::new(Pending::new(2, |_| {}));
+        let mut ticket = pending.take(waiting(Place::Sending { peer: me() })).expect("there is room");
+        let lost = Arc::new(AtomicU64::new(0));
+        let losing = thread::spawn({
+            let (pending, lost) = (pending.clone(), lost.clone());
+            move || {
+                lost.store(1, Ordering::SeqCst);
+                pending.fail_where(|waiting| matches!(waiting.place, Place::Sent { .. }).then_some(CallError::NoSwarm));
+            }
+        });
+        pending.sent(ticket.request(), (me(), 1), || lost.load(Ordering::SeqCst) >= 1, |_| CallError::NoSwarm);
+        losing.join().expect("it ends");
+        assert!(poll(&mut ticket, &Arc::default()).is_ready(), "nobody else would end it");
+    });
+}
+
+/// The same, and it comes back.
+#[test]
+fn what_is_being_sent_while_it_comes_back_is_here() {
+    loom::model(|| {
+        let pending = Arc::new(Pending::new(2, |_| {}));
+        let mut ticket = pending.take(waiting(Place::Sending { peer: me() })).expect("there is room");
+        let request = ticket.request();
+        let losing = thread::spawn({
+            let pending = pending.clone();
+            move || {
+                let on_it = |waiting: &Waiting| matches!(waiting.place, Place::Sent { frame: 0, .. });
+                pending.fail_where(|waiting| on_it(waiting).then_some(CallError::NoSwarm));
+                pending.retarget(request, Place::Here);
+            }
+        });
+        pending.sent(request, (me(), 1), || false, |_| CallError::NoSwarm);
+        losing.join().expect("it ends");
+        assert!(poll(&mut ticket, &Arc::default()).is_pending());
+        assert!(!pending.complete_away(request, reply()), "it is here");
+    });
+}

@@ -42,6 +42,7 @@ fn what_is_due_ends_and_says_what_is_known_of_it() {
         (Place::Here, me, Executed::No),
         (Place::Begun, me, Executed::Yes),
         (Place::Away, me, Executed::Maybe),
+        (Place::Sending { peer }, peer, Executed::Maybe),
         (Place::Sent { peer, frame: 3 }, peer, Executed::No),
     ];
     let late = pending.take(waiting(50)).expect("there is room");
@@ -55,7 +56,7 @@ fn what_is_due_ends_and_says_what_is_known_of_it() {
         .collect();
     assert_eq!(pending.next_due(), Some(at(10)));
     assert_eq!(pending.expire(at(9), me, |_| Executed::No), 0);
-    assert_eq!(pending.expire(at(10), me, |_| Executed::No), 4);
+    assert_eq!(pending.expire(at(10), me, |_| Executed::No), 5);
     assert_eq!(pending.next_due(), Some(at(50)));
     for (ticket, expected) in tickets {
         assert!(!pending.begin(ticket.request()), "it has ended");
@@ -90,11 +91,46 @@ fn those_sent_to_a_lost_node_fail() {
     let here = pending.take(waiting(10)).expect("there is room");
     let failed = pending.fail_where(|waiting| match waiting.place {
         Place::Sent { peer: to, .. } if to == peer => Some(CallError::NoSwarm),
-        Place::Sent { .. } | Place::Here | Place::Begun | Place::Away => None,
+        Place::Sending { .. } | Place::Sent { .. } | Place::Here | Place::Begun | Place::Away => None,
     });
     assert_eq!(failed, 1);
     assert!(matches!(wait(sent), Err(CallError::NoSwarm)));
     assert!(pending.begin(here.request()));
+}
+
+#[test]
+fn a_number_counts_only_for_the_last_frame_of_a_call() {
+    let pending = table(10);
+    let [peer, other] = [1, 2].map(|port| NodeId::new(([127, 0, 0, 1], port).into(), 1));
+    let place = |from, frame| {
+        let call = pending.take(waiting(10)).expect("there is room");
+        pending.retarget(call.request(), from);
+        pending.sent(call.request(), (peer, frame), || false, |_| unreachable!("nothing is lost"));
+        let mut place = None;
+        pending.fail_where(|waiting| {
+            place = Some(waiting.place);
+            None
+        });
+        place.expect("it waits")
+    };
+    let sent = |peer, frame| Place::Sent { peer, frame };
+    assert_eq!(place(Place::Sending { peer }, 3), sent(peer, 3));
+    assert_eq!(place(sent(peer, 2), 3), sent(peer, 3), "it came back and was sent anew");
+    let gone_on =
+        [Place::Sending { peer: other }, sent(other, 0), sent(peer, 4), Place::Here, Place::Begun, Place::Away];
+    for gone_on in gone_on {
+        assert_eq!(place(gone_on, 3), gone_on);
+    }
+}
+
+#[test]
+fn who_gets_to_know_its_number_too_late_fails() {
+    let pending = table(10);
+    let peer = NodeId::new(([127, 0, 0, 1], 1).into(), 1);
+    let call = pending.take(waiting(10)).expect("there is room");
+    pending.retarget(call.request(), Place::Sending { peer });
+    pending.sent(call.request(), (peer, 1), || true, |_| CallError::NoSwarm);
+    assert!(matches!(wait(call), Err(CallError::NoSwarm)));
 }
 
 #[test]

@@ -280,6 +280,7 @@ impl World {
                     Input::Reset(_) | Input::Look | Input::LetGo(..) | Input::Stop => {}
                     Input::Member(_)
                     | Input::Stalled(_)
+                    | Input::Stranded(..)
                     | Input::Directory(..)
                     | Input::Asks(..)
                     | Input::Answers(..) => {
