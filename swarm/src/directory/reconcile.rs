@@ -241,8 +241,9 @@ impl Case<'_> {
         if self.trial.failed && self.trial.first {
             return Verdict::GiveUp;
         }
-        // A local one is started once, by its registrar's owner: its first epoch is the null one until then.
-        if head.class().local && (head.epoch() != Epoch::default() || self.desired.is_none()) {
+        // A local one has one start. Whether an owner before this one has ordered it is known to its registrar's node alone, which
+        // refuses a second.
+        if head.class().local && (self.trial.failed || self.desired.is_none()) {
             return Verdict::Unregister;
         }
         match self.desired {

@@ -48,6 +48,9 @@ impl Errand {
                 Err(RegisterError::AlreadyRegistered { .. }) => Told::Done,
                 Err(error) => Told::failed(error),
             },
+            What::RegisterLocal => {
+                done(LedgerClient::register_local(name, Ledger::new()).on(&swarm).timeout(PATIENCE).await)
+            }
             What::Unregister => done(swarm.unregister(name).timeout(PATIENCE).await),
             What::Call => {
                 let result = match manner {

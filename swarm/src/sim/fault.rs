@@ -55,11 +55,15 @@ pub enum Fault {
     LargeState,
     /// A node did not know the worker type.
     NoKind,
+    /// A worker was to move, and said that it stays.
+    Stayed,
+    /// A worker was registered for one node alone.
+    Local,
 }
 
 impl Fault {
     /// All kinds.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Lost,
         Self::Doubled,
         Self::Late,
@@ -84,6 +88,8 @@ impl Fault {
         Self::HandoffHung,
         Self::LargeState,
         Self::NoKind,
+        Self::Stayed,
+        Self::Local,
     ];
 }
 

@@ -19,6 +19,8 @@ pub(super) type OpId = u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Register,
+    /// For the client's node alone.
+    RegisterLocal,
     Unregister,
     Call,
     Cast,
@@ -126,6 +128,8 @@ pub(super) struct Journal {
     pub(super) hang: BTreeSet<String>,
     /// Names of which one did not end, so that what they had was given to nobody.
     pub(super) hung: BTreeSet<String>,
+    /// Nodes that were told to leave.
+    pub(super) leavers: BTreeSet<NodeId>,
     /// Names whose `init` is to fail, and whether by a panic.
     pub(super) fail: BTreeMap<String, bool>,
     /// How many bytes a state takes beyond what it is made of.
@@ -192,6 +196,19 @@ impl Journal {
     /// Whether who asked for it was told that it was done.
     pub(super) fn was_done(&self, op: OpId) -> bool {
         self.ops.get(&op).is_some_and(|op| matches!(op.ended, Some((_, Told::Done))))
+    }
+
+    /// The node that a name was registered for alone, if it was.
+    pub(super) fn only_on(&self, name: &str) -> Option<NodeId> {
+        let local = |op: &&Op| op.what == What::RegisterLocal && op.name == name;
+        self.ops.values().find(local).map(|op| op.client)
+    }
+
+    /// Names that were registered for one node alone, and then were not asked to go.
+    pub(super) fn locals(&self) -> Vec<String> {
+        let unregistered = |name: &str| self.ops.values().any(|op| op.what == What::Unregister && op.name == name);
+        let registered = self.ops.values().filter(|op| op.what == What::RegisterLocal && self.was_done(op.id));
+        registered.filter(|op| !unregistered(&op.name)).map(|op| op.name.clone()).collect()
     }
 
     /// How many workers were ended because their node lost the quorum.

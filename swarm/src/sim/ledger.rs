@@ -19,11 +19,19 @@ pub struct Pages {
     ballast: Vec<u8>,
 }
 
+/// What the name of a ledger begins with that stays where it is when it is to move.
+pub(super) const STAYER: &str = "stayer";
+
 /// Keeps what it did, in order.
 pub struct Ledger {
     applied: Vec<OpId>,
-    /// As of when it last did something.
-    epoch: Epoch,
+    /// As of when it last did something; `None` if `init` has not made it, and it has done nothing yet.
+    epoch: Option<Epoch>,
+}
+
+/// Whether a ledger of this name answers [`Handoff::Ignore`].
+pub(super) fn stays(name: &str) -> bool {
+    name.starts_with(STAYER)
 }
 
 /// Those that were told to join it.
@@ -47,7 +55,7 @@ impl Ledger {
             None => {}
         }
         born(ctx, Birth::Init);
-        Ok(Self { applied: Vec::new(), epoch: ctx.epoch() })
+        Ok(Self { applied: Vec::new(), epoch: Some(ctx.epoch()) })
     }
 
     #[call]
@@ -91,6 +99,10 @@ impl Ledger {
             });
             std::future::pending::<()>().await;
         }
+        if stays(ctx.name().as_str()) {
+            journal::with(|journal| journal.fault(Fault::Stayed));
+            return Handoff::Ignore;
+        }
         let ballast = journal::with(|journal| journal.ballast);
         if ballast > 0 {
             journal::with(|journal| journal.fault(Fault::LargeState));
@@ -125,11 +137,17 @@ impl Ledger {
 }
 
 impl Ledger {
+    /// One that is registered as it is.
+    pub(super) fn new() -> Self {
+        Self { applied: Vec::new(), epoch: None }
+    }
+
     /// It is asked for something: has it another epoch than before?
     fn see(&mut self, ctx: &Context<Self>) {
-        let before = std::mem::replace(&mut self.epoch, ctx.epoch());
-        if before != self.epoch {
-            born(ctx, Birth::Unsealed { from: before.into() });
+        match self.epoch.replace(ctx.epoch()) {
+            None => born(ctx, Birth::Init),
+            Some(before) if before != ctx.epoch() => born(ctx, Birth::Unsealed { from: before.into() }),
+            Some(_) => {}
         }
     }
 

@@ -7,12 +7,13 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 
 use crate::directory::Copy;
-use crate::name::Name;
 use crate::runtime::Control;
 use crate::sim::check::Violation;
 use crate::sim::check::rest::{self, Ownership, Sight, Stay};
 use crate::sim::site::Site;
 use crate::sim::world::World;
+use crate::sim::{journal, ledger};
+use crate::worker::AnyCell;
 
 /// So often a name may have left a node in the time that a redirect stays.
 const REDIRECTS_MAX: usize = 8;
@@ -54,11 +55,17 @@ impl World {
         let routing = first.node().routing().clone();
         let able: BTreeSet<NodeId> =
             self.sites().filter(|(slot, _)| self.knows(*slot)).map(|(_, site)| site.id()).collect();
-        let stay = |name: &Name, node| {
-            let home = routing.owner(routing.partition_of(name)).filter(|owner| able.contains(owner));
+        let stay = |cell: &dyn AnyCell, node| {
+            let name = cell.name();
+            let ring = || routing.owner(routing.partition_of(name)).filter(|owner| able.contains(owner));
+            let home = match journal::with(|journal| journal.only_on(name.as_str())) {
+                Some(only) => Some(only),
+                None if ledger::stays(name.as_str()) && cell.pinned() => None,
+                None => ring(),
+            };
             Stay { name: name.to_string(), node, home }
         };
-        let cells = |site: &Site| site.node().places.cells().map(|cell| stay(cell.name(), site.id())).collect();
+        let cells = |site: &Site| site.node().places.cells().map(|cell| stay(&*cell, site.id())).collect();
         self.sites().flat_map(|(_, site)| -> Vec<Stay> { cells(site) }).collect()
     }
 

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use crate::config::Config;
+use crate::error::CallError;
 use crate::placement::Placement;
 use crate::sim::check::{Evidence, Violation, judge};
 use crate::sim::client::Manner;
 use crate::sim::fault::Fault;
 use crate::sim::finding::Finding;
 use crate::sim::journal::{self, OpId, Told, What};
-use crate::sim::ledger::{Club, Ledger};
+use crate::sim::ledger::{Club, Ledger, STAYER};
 use crate::sim::net::Weather;
 use crate::sim::outcome::{Options, Outcome};
 use crate::sim::time::{MS, S, Time, US};
@@ -71,7 +72,7 @@ struct Play<'a> {
     world: World,
     options: &'a Options,
     trouble: Trouble,
-    /// Names that are registered in the midst of it, and maybe unregistered.
+    /// Names that are registered in the midst of it, some for one node alone, and maybe unregistered.
     guests: Vec<String>,
 }
 
@@ -181,7 +182,10 @@ impl<'a> Play<'a> {
 
     fn request(&mut self) {
         let dice = &mut self.world.dice;
-        let any = name(dice.roll(self.options.names));
+        let locals = journal::with(|journal| journal.locals());
+        let local = if dice.roll(8) == 0 { dice.of(&locals) } else { None };
+        let dice = &mut self.world.dice;
+        let any = local.unwrap_or_else(|| name(dice.roll(self.options.names)));
         let (kind, ms) = (dice.roll(100), dice.roll(300) as u64);
         let panics = self.trouble == Trouble::Storm && dice.roll(20) == 0;
         if self.trouble == Trouble::Storm && dice.roll(30) == 0 {
@@ -197,11 +201,10 @@ impl<'a> Play<'a> {
             86..90 => self.ask(What::Multicall, "all", Manner::Plain),
             90..96 => {
                 let guest = format!("guest{}", self.guests.len());
-                if self.trouble == Trouble::Storm && self.world.dice.roll(4) == 0 {
-                    let panics = self.world.dice.roll(2) == 0;
-                    journal::with(|journal| journal.fail.insert(guest.clone(), panics));
+                match self.world.dice.roll(3) {
+                    0 => self.register_local(&guest),
+                    _ => self.register(&guest),
                 }
-                self.ask(What::Register, &guest, Manner::Plain);
                 self.guests.push(guest);
             }
             _ => {
@@ -216,6 +219,25 @@ impl<'a> Play<'a> {
                     self.ask(What::Unregister, &guest, Manner::Plain);
                 }
             }
+        }
+    }
+
+    /// A name is registered whose first `init` may fail.
+    fn register(&mut self, guest: &str) {
+        if self.trouble == Trouble::Storm && self.world.dice.roll(4) == 0 {
+            let panics = self.world.dice.roll(2) == 0;
+            journal::with(|journal| journal.fail.insert(guest.to_owned(), panics));
+        }
+        self.ask(What::Register, guest, Manner::Plain);
+    }
+
+    /// A name is registered for one of the nodes alone.
+    fn register_local(&mut self, guest: &str) {
+        let mut able = self.world.working();
+        able.retain(|slot| self.world.knows(*slot));
+        if let Some(slot) = self.world.dice.of(&able) {
+            journal::with(|journal| journal.fault(Fault::Local));
+            self.world.ask(slot, What::RegisterLocal, guest, Manner::Plain);
         }
     }
 
@@ -302,7 +324,9 @@ impl<'a> Play<'a> {
             | Fault::InitPanicked
             | Fault::HandoffHung
             | Fault::LargeState
-            | Fault::NoKind => return,
+            | Fault::NoKind
+            | Fault::Stayed
+            | Fault::Local => return,
         }
         journal::note(|| format!("{fault} of {at} and {to}"));
         journal::with(|journal| journal.fault(fault));
@@ -312,9 +336,10 @@ impl<'a> Play<'a> {
     fn judge(&mut self) -> Option<Violation> {
         let names: Vec<String> = (0..self.options.names).map(name).chain(self.guests.clone()).collect();
         let hosts: BTreeMap<_, _> = names.iter().map(|name| (name.clone(), self.world.hosts(name))).collect();
-        let states = self.states(&names);
+        let (states, free) = self.states(&names);
         let (members, excess) = (self.members(), self.world.excess(names.len()));
         let excused = self.world.excused().clone();
+        let live: BTreeSet<_> = self.world.sites().map(|(_, site)| site.id()).collect();
         journal::with(|journal| {
             let graceful = self.trouble == Trouble::Graceful;
             let together = matches!(self.trouble, Trouble::Graceful | Trouble::Crashes | Trouble::Resets);
@@ -329,8 +354,10 @@ impl<'a> Play<'a> {
                 whole,
                 quorum,
                 excused: &excused,
+                live: &live,
                 hosts,
                 states,
+                free,
                 members,
                 excess,
             })
@@ -353,26 +380,30 @@ impl<'a> Play<'a> {
         told.lock().ok()?.take()
     }
 
-    fn states(&mut self, names: &[String]) -> BTreeMap<String, Vec<OpId>> {
-        let Some((slot, _)) = self.world.sites().next() else { return BTreeMap::new() };
-        let states = Arc::new(Mutex::new(BTreeMap::new()));
+    /// What each name that answers has done, and which are nobody's.
+    fn states(&mut self, names: &[String]) -> (BTreeMap<String, Vec<OpId>>, BTreeSet<String>) {
+        let Some((slot, _)) = self.world.sites().next() else { return Default::default() };
+        let found = Arc::new(Mutex::new((BTreeMap::new(), BTreeSet::new())));
         for name in names {
             let Some(site) = self.world.site(slot) else { break };
-            let (swarm, name, states) = (site.swarm().clone(), name.clone(), states.clone());
+            let (swarm, name, found) = (site.swarm().clone(), name.clone(), found.clone());
             site.spawn(async move {
                 let read = swarm.at::<Ledger>(name.as_str()).read().await;
-                if let (Ok(state), Ok(mut states)) = (read, states.lock()) {
-                    states.insert(name, state);
+                let Ok(mut found) = found.lock() else { return };
+                match read {
+                    Ok(state) => drop(found.0.insert(name, state)),
+                    Err(CallError::NotRegistered { .. }) => drop(found.1.insert(name)),
+                    Err(_) => {}
                 }
             });
         }
         self.world.wake(slot);
         self.world.pass(6 * S);
-        let states = states.lock().map(|mut states| std::mem::take(&mut *states));
-        states.unwrap_or_default()
+        found.lock().map(|mut found| std::mem::take(&mut *found)).unwrap_or_default()
     }
 }
 
+/// One in three stays where it is.
 fn name(n: usize) -> String {
-    format!("worker{n}")
+    if n % 3 == 2 { format!("{STAYER}{n}") } else { format!("worker{n}") }
 }

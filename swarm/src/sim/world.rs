@@ -268,6 +268,7 @@ impl World {
         let Some(site) = &self.slots[slot].site else { return };
         let (id, swarm) = (site.id(), site.swarm().clone());
         journal::note(|| format!("{id} leaves"));
+        journal::with(|journal| journal.leavers.insert(id));
         site.spawn(async move {
             let left = swarm.leave().await;
             journal::note(|| format!("{id} has left: {left:?}"));

@@ -200,6 +200,29 @@ fn a_local_worker_stays_and_ends_with_its_node() -> Check {
     Ok(())
 }
 
+/// Its owner had written down where it starts, and was followed by another before it had ordered that.
+#[test]
+fn a_local_worker_is_started_by_the_next_owner_if_the_first_did_not() -> Check {
+    let mut all = formed(3);
+    let from = RequestId { node: all.ids[0], seq: 1_000 };
+    all.ask_as(from, 2, "x", Ask::Register(spec(true)))?;
+    all.deliver(2, 1)?;
+    assert!(all.nodes[0].cells.is_empty(), "nothing is ordered before it is known that there are copies");
+    all.crash(2);
+    for n in [0, 1] {
+        all.notice_down(n, 2)?;
+    }
+    all.ask_as(from, 1, "x", Ask::Register(spec(true)))?;
+    all.rest()?;
+    assert!(matches!(all.answers[&from][..], [Answer::Registered(_)]), "{:?}", all.answers[&from]);
+    assert_eq!(all.hosts("x"), [0]);
+    // There is no second one to be started.
+    all.stop(0, &Name::from("x"))?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [0; 0]);
+    Ok(())
+}
+
 #[test]
 fn groups_follow_the_worker() -> Check {
     let mut all = formed(3);

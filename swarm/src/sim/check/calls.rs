@@ -106,7 +106,7 @@ impl Check<Evidence<'_>> for NothingFails {
         if !evidence.graceful {
             return None;
         }
-        evidence.journal.ops.values().find_map(|op| match &op.ended {
+        evidence.journal.ops.values().filter(|op| !evidence.lost_its_node(&op.name)).find_map(|op| match &op.ended {
             Some((_, Told::Failed { text, .. })) => Some(format!("{} ({:?} {}): {text}", op.id, op.what, op.name)),
             Some((_, Told::Done | Told::Reached(_))) | None => None,
         })

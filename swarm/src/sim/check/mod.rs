@@ -50,10 +50,14 @@ pub(super) struct Evidence<'a> {
     pub(super) quorum: bool,
     /// Nodes that crashed or stood still: their clients cannot keep time.
     pub(super) excused: &'a BTreeSet<NodeId>,
+    /// The nodes that run in the end.
+    pub(super) live: &'a BTreeSet<NodeId>,
     /// Where each name runs in the end.
     pub(super) hosts: BTreeMap<String, Vec<NodeId>>,
     /// What each name that answered has applied.
     pub(super) states: BTreeMap<String, Vec<OpId>>,
+    /// Which names are nobody's.
+    pub(super) free: BTreeSet<String>,
     /// Who is in the group that workers join and leave, if it could be asked.
     pub(super) members: Option<Vec<String>>,
     /// What is kept somewhere beyond its bound, in words.
@@ -65,6 +69,15 @@ impl Evidence<'_> {
     fn runs_once(&self, op: OpId) -> bool {
         let single = |op: &Op| matches!(op.what, What::Call | What::Cast);
         self.graceful || self.journal.ops.get(&op).is_some_and(single)
+    }
+
+    /// Whether the node that a name was registered for alone, if it was, has left or crashed, or was lost to those who have a quorum.
+    fn lost_its_node(&self, name: &str) -> bool {
+        let Journal { leavers, ends, .. } = self.journal;
+        let cut_off =
+            |node| self.quorum && !self.graceful && ends.iter().any(|end| end.name == name && end.node == node);
+        let gone = |node| leavers.contains(&node) || !self.live.contains(&node) || cut_off(node);
+        self.journal.only_on(name).is_some_and(gone)
     }
 }
 
@@ -83,7 +96,7 @@ trait Check<E> {
 
 /// The first thing that does not hold.
 pub(super) fn judge<'a>(evidence: &Evidence<'a>) -> Option<Violation> {
-    let checks: [&dyn Check<Evidence<'a>>; 17] = [
+    let checks: [&dyn Check<Evidence<'a>>; 18] = [
         &states::OneActivation,
         &states::OneAnswers,
         &states::NoStepBack,
@@ -99,6 +112,7 @@ pub(super) fn judge<'a>(evidence: &Evidence<'a>) -> Option<Violation> {
         &states::NoInventedState,
         &names::RegistrationsStay,
         &names::NoResurrection,
+        &names::OnlyThere,
         &names::GroupsAgree,
         &names::Bounded,
     ];

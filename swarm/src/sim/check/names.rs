@@ -7,7 +7,8 @@ use crate::sim::journal::{Op, Told, What};
 
 /// What registered and unregistered a name, in order.
 fn of_name<'a>(evidence: &Evidence<'a>, name: &str) -> Vec<&'a Op> {
-    let of_it = |op: &&Op| op.name == name && matches!(op.what, What::Register | What::Unregister);
+    let of_it =
+        |op: &&Op| op.name == name && matches!(op.what, What::Register | What::RegisterLocal | What::Unregister);
     evidence.journal.ops.values().filter(of_it).collect()
 }
 
@@ -26,9 +27,10 @@ impl Check<Evidence<'_>> for RegistrationsStay {
     fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
         evidence.hosts.iter().filter(|_| evidence.together).find_map(|(name, hosts)| {
             let history = of_name(evidence, name);
-            let registered = history.iter().any(|op| op.what == What::Register && done(op));
+            let registered = history.iter().any(|op| op.what != What::Unregister && done(op));
             let touched = history.iter().any(|op| op.what == What::Unregister);
-            (registered && !touched && hosts.len() != 1).then(|| format!("{name} runs on {hosts:?}"))
+            let may_stay = registered && !touched && !evidence.lost_its_node(name);
+            (may_stay && hosts.len() != 1).then(|| format!("{name} runs on {hosts:?}"))
         })
     }
 }
@@ -46,6 +48,32 @@ impl Check<Evidence<'_>> for NoResurrection {
             let last = of_name(evidence, name).into_iter().next_back()?;
             (last.what == What::Unregister && done(last) && !hosts.is_empty())
                 .then(|| format!("{name} runs on {hosts:?}"))
+        })
+    }
+}
+
+/// What is registered for one node alone never runs on another, and ends with it.
+pub(super) struct OnlyThere;
+
+impl Check<Evidence<'_>> for OnlyThere {
+    fn invariant(&self) -> &'static str {
+        "a name that is registered for one node alone runs nowhere else, and ends with that node"
+    }
+
+    fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
+        let Evidence { journal, hosts, live, free, .. } = evidence;
+        let elsewhere = journal.births.iter().find_map(|born| {
+            let only = journal.only_on(&born.name).filter(|only| *only != born.node)?;
+            Some(format!("{} began on {}, and was registered for {only}", born.name, born.node))
+        });
+        elsewhere.or_else(|| {
+            hosts.iter().find_map(|(name, hosts)| {
+                let only = journal.only_on(name)?;
+                let there = hosts.iter().all(|host| *host == only && live.contains(host));
+                let left = evidence.together && evidence.lost_its_node(name) && !free.contains(name);
+                let wrong = if left { "is still registered" } else { "runs elsewhere" };
+                (left || !there).then(|| format!("{name} {wrong}: it is on {hosts:?}, and was registered for {only}"))
+            })
         })
     }
 }

@@ -29,7 +29,8 @@ pub(in crate::sim) struct Ownership {
 pub(in crate::sim) struct Stay {
     pub(in crate::sim) name: String,
     pub(in crate::sim) node: NodeId,
-    /// The ring owner of its name, unless that one cannot run it.
+    /// The ring owner of its name, or the only node that may run it; `None` if that owner cannot run it, or the worker has said that
+    /// it stays where it is.
     pub(in crate::sim) home: Option<NodeId>,
 }
 
@@ -68,12 +69,12 @@ impl Check<Vec<Ownership>> for OneOwner {
     }
 }
 
-/// A name runs where the ring says, or, if its type is not known there, on one node that knows it.
+/// A name runs where the ring says, or, if its type is not known there, on one node that knows it; or where it is pinned.
 struct AtHomeOnce;
 
 impl Check<Vec<Stay>> for AtHomeOnce {
     fn invariant(&self) -> &'static str {
-        "every name ends at its ring owner, or where it can run, once"
+        "every name ends at its ring owner, where it can run, or at its pin, once"
     }
 
     fn broken(&self, stays: &Vec<Stay>) -> Option<String> {
@@ -143,7 +144,7 @@ mod tests {
             AtHomeOnce.broken(&stays.iter().map(stay).collect())
         };
         assert_eq!(found(&[(1, Some(1))]), None);
-        assert_eq!(found(&[(2, None)]), None, "its owner cannot run it");
+        assert_eq!(found(&[(2, None)]), None, "its owner cannot run it, or it stays");
         assert_eq!(found(&[(2, Some(1))]), Some(format!("x is on {}, and belongs to {}", node(2), node(1))));
         assert_eq!(found(&[(2, None), (3, None)]), Some("x runs twice".to_owned()));
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::epoch::Epoch;
 use crate::sim::check::{Check, Evidence};
-use crate::sim::journal::{Birth, Born, Journal, OpId, Run, Told, What};
+use crate::sim::journal::{Birth, Born, End, Journal, OpId, Run, Told, What};
+use crate::sim::ledger::stays;
 use crate::sim::time::Time;
 use crate::worker::Die;
 
@@ -39,16 +40,25 @@ impl Check<Evidence<'_>> for NoLostState {
         if !evidence.graceful {
             return None;
         }
+        let Journal { runs, leavers, .. } = evidence.journal;
         for (name, state) in &evidence.states {
-            let ran = evidence.journal.runs.iter().filter(|run| run.name == *name).map(|run| run.op);
+            let anew = evidence.journal.anew().filter(|born| born.name == *name).last();
+            let since = anew.map(|born| born.epoch);
+            let ran = runs.iter().filter(|run| run.name == *name && since.is_none_or(|since| run.epoch >= since));
+            let ran = ran.map(|run| run.op);
             if !ran.clone().eq(state.iter().copied()) {
                 let ran: Vec<_> = ran.collect();
                 return Some(format!("{name} has done {ran:?} and has {state:?}"));
             }
         }
-        let mut known = BTreeSet::new();
-        let mut anew = evidence.journal.anew().filter(|born| !known.insert(&born.name));
-        anew.next().map(|born| format!("{} began anew on {} at epoch {}", born.name, born.node, born.epoch))
+        let mut last: BTreeMap<&str, &Born> = BTreeMap::new();
+        // Who stays where it is ends with its node, and begins anew.
+        let excused = |before: &Born| stays(&before.name) && leavers.contains(&before.node);
+        let lost = evidence.journal.anew().find(|born| {
+            let before = last.insert(&born.name, born);
+            before.is_some_and(|before| !excused(before))
+        });
+        lost.map(|born| format!("{} began anew on {} at epoch {}", born.name, born.node, born.epoch))
     }
 }
 
@@ -197,10 +207,13 @@ impl Check<Evidence<'_>> for GivenUpLast {
     }
 
     fn broken(&self, evidence: &Evidence<'_>) -> Option<String> {
-        let Journal { births, ends, hung, .. } = evidence.journal;
+        let Journal { births, ends, hung, leavers, .. } = evidence.journal;
         let (mut lineage, mut seen) = (Lineage::default(), 0);
-        // One that was made to give way without an answer of its `begin_handoff` had nothing to give.
-        let given_up = ends.iter().filter(|end| end.why == Die::Moved && !hung.contains(&end.name));
+        // One that was made to give way without an answer of its `begin_handoff` had nothing to give, nor had one that stays: it has
+        // to go with its node, and where it meets another instance.
+        let has_to_go = |end: &End| leavers.contains(&end.node) || !evidence.together;
+        let given_nothing = |end: &End| hung.contains(&end.name) || (stays(&end.name) && has_to_go(end));
+        let given_up = ends.iter().filter(|end| end.why == Die::Moved && !given_nothing(end));
         given_up.into_iter().find_map(|end| {
             births[seen..end.births].iter().for_each(|born| lineage.grow(born));
             seen = end.births;

@@ -39,20 +39,28 @@ fn asked(journal: &mut Journal, what: What) -> OpId {
     id
 }
 
-/// What the checks say of a history, in which x runs on one node and has nothing in its state that matters.
-fn judged(journal: &Journal, change: impl FnOnce(&mut Evidence<'_>)) -> Option<&'static str> {
-    let mut evidence = Evidence {
+/// A history in which x runs on one node and has nothing in its state that matters.
+fn evidence<'a>(journal: &'a Journal, nobody: &'a BTreeSet<NodeId>, live: &'a BTreeSet<NodeId>) -> Evidence<'a> {
+    Evidence {
         journal,
         graceful: false,
         together: true,
         whole: true,
         quorum: false,
-        excused: &BTreeSet::new(),
+        excused: nobody,
+        live,
         hosts: BTreeMap::from([("x".to_owned(), vec![node(1)])]),
         states: BTreeMap::new(),
+        free: BTreeSet::from(["x".to_owned()]),
         members: Some(Vec::new()),
         excess: Vec::new(),
-    };
+    }
+}
+
+/// What the checks say of it.
+fn judged(journal: &Journal, change: impl FnOnce(&mut Evidence<'_>)) -> Option<&'static str> {
+    let (nobody, live) = (BTreeSet::new(), BTreeSet::from([node(1)]));
+    let mut evidence = evidence(journal, &nobody, &live);
     change(&mut evidence);
     judge(&evidence).map(|violation| violation.invariant)
 }
@@ -189,6 +197,99 @@ fn groups_have_the_members_that_joined() {
     journal.end(leave, Told::Done);
     journal.end(join, Told::Done);
     assert_eq!((judged(&journal, |_| {}), judged(&journal, member)), (None, None));
+}
+
+/// A journal in which a name was registered for node 1 alone.
+fn local(name: &str) -> Journal {
+    let mut journal = Journal::default();
+    let id = journal.begin(What::RegisterLocal, name, node(1));
+    journal.end(id, Told::Done);
+    journal
+}
+
+#[test]
+fn what_is_registered_for_one_node_runs_there_alone() {
+    let wrong = Some("a name that is registered for one node alone runs nowhere else, and ends with that node");
+    let runs_on = |at: &'static [u64]| {
+        move |evidence: &mut Evidence<'_>| {
+            let hosts = at.iter().map(|n| node(*n)).collect();
+            (evidence.together, evidence.hosts) = (false, BTreeMap::from([("x".to_owned(), hosts)]));
+        }
+    };
+    let mut journal = local("x");
+    assert_eq!(judged(&journal, runs_on(&[1])), None);
+    assert_eq!(judged(&journal, runs_on(&[])), None, "its node may have been taken for dead");
+    assert_eq!(judged(&journal, runs_on(&[2])), wrong);
+    assert_eq!(judged(&journal, runs_on(&[1, 2])), wrong);
+    journal.births = vec![born(1, Birth::Init)];
+    assert_eq!(judged(&journal, runs_on(&[1])), None);
+    journal.births = vec![Born { node: node(2), ..born(1, Birth::Init) }];
+    assert_eq!(judged(&journal, runs_on(&[1])), wrong);
+}
+
+#[test]
+fn what_is_registered_for_one_node_stays_as_long_as_that() {
+    let nowhere = |evidence: &mut Evidence<'_>| drop(evidence.hosts.insert("x".to_owned(), Vec::new()));
+    let mut journal = local("x");
+    let (lost, fails) =
+        (Some("an acknowledged registration stays"), Some("no request fails while nodes join and leave in good order"));
+    let call = journal.begin(What::Call, "x", node(2));
+    journal.end(call, Told::Failed { executed: Some(Executed::Maybe), text: "nobody has this name".into() });
+    let graceful = |evidence: &mut Evidence<'_>| evidence.graceful = true;
+    assert_eq!((judged(&journal, nowhere), judged(&journal, graceful)), (lost, fails));
+    let nobody = BTreeSet::new();
+    let mut crashed = evidence(&journal, &nobody, &nobody);
+    nowhere(&mut crashed);
+    assert_eq!(judge(&crashed), None);
+    crashed.free.clear();
+    let left = "a name that is registered for one node alone runs nowhere else, and ends with that node";
+    assert_eq!(judge(&crashed).map(|violation| violation.invariant), Some(left));
+    journal.ends = vec![End { name: "x".into(), epoch: epoch(1), node: node(1), why: Die::NoQuorum, births: 0 }];
+    assert_eq!(judged(&journal, nowhere), lost);
+    let cut_off = |evidence: &mut Evidence<'_>| {
+        nowhere(evidence);
+        evidence.quorum = true;
+    };
+    assert_eq!(judged(&journal, cut_off), None);
+    journal.leavers.insert(node(1));
+    let leaves = |evidence: &mut Evidence<'_>| {
+        nowhere(evidence);
+        graceful(evidence);
+    };
+    assert_eq!(judged(&journal, leaves), None);
+}
+
+/// A worker that stays where it is has its state for as long as its node is there.
+#[test]
+fn who_stays_begins_anew_only_when_its_node_leaves() {
+    let (lost, given_up) =
+        (Some("a worker that moves keeps its state"), Some("a worker is given up only after another has its state"));
+    let mut journal = Journal::default();
+    let stayer = |n, at| Born { name: "stayer".into(), epoch: epoch(n), node: node(at), birth: Birth::Init };
+    journal.births = vec![stayer(1, 1), stayer(2, 2)];
+    let calls = [(); 2].map(|()| asked(&mut journal, What::Cast));
+    let did = |n: usize| Run { name: "stayer".into(), ..ran(calls[n], n as u32 + 1, n as u64 + 1) };
+    journal.runs = vec![did(0), did(1)];
+    let has = |state: Vec<OpId>| {
+        move |evidence: &mut Evidence<'_>| {
+            evidence.graceful = true;
+            evidence.states = BTreeMap::from([("stayer".to_owned(), state)]);
+        }
+    };
+    assert_eq!(judged(&journal, has(vec![calls[1]])), lost, "its node is there");
+    journal.leavers.insert(node(1));
+    assert_eq!(judged(&journal, has(vec![calls[1]])), None);
+    assert_eq!(judged(&journal, has(calls.to_vec())), lost, "it has begun anew");
+    assert_eq!(judged(&journal, has(Vec::new())), lost);
+    journal.ends = vec![End { name: "stayer".into(), epoch: epoch(1), node: node(1), why: Die::Moved, births: 2 }];
+    assert_eq!(judged(&journal, has(vec![calls[1]])), None);
+    journal.leavers.clear();
+    assert_eq!(judged(&journal, |_| {}), given_up);
+    journal.births = vec![born(1, Birth::Init), born(2, Birth::Init)];
+    journal.leavers.insert(node(1));
+    let of_x = |evidence: &mut Evidence<'_>| evidence.graceful = true;
+    (journal.ends, journal.runs) = (Vec::new(), Vec::new());
+    assert_eq!(judged(&journal, of_x), lost, "one that moves keeps it whoever leaves");
 }
 
 #[test]

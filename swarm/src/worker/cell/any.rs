@@ -62,7 +62,7 @@ pub trait AnyCell: Any + Alarm + Send + Sync {
     #[cfg_attr(not(test), expect(dead_code, reason = "what tests look at"))]
     fn phase(&self) -> Phase;
     /// `begin_handoff` said Ignore the last time.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what tests look at"))]
+    #[cfg_attr(not(any(test, feature = "sim")), expect(dead_code, reason = "what tests and simulations look at"))]
     fn pinned(&self) -> bool;
     /// What it shows of itself.
     fn glance(&self) -> Glance;
