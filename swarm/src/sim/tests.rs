@@ -145,6 +145,11 @@ fn seeds_that_found_something_once() {
             "directory::tests::frozen::who_stood_still_decides_nothing_alone",
         ),
         (
+            2_378,
+            "a new owner took a worker of one node for ended that the owner before it had written down and not started",
+            "directory::tests::cases::a_local_worker_is_started_by_the_next_owner_if_the_first_did_not",
+        ),
+        (
             7_684,
             "two nodes passed a call on that had stood in a worker's queue, and waited for each other's confirmation for ever",
             "runtime::letter::tests::what_comes_out_of_a_queue_counts_as_passed_on_unless_it_was_written_here",
