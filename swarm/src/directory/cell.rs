@@ -157,7 +157,7 @@ impl Cell {
         match (self.phase, happened) {
             (Phase::Starting, Happened::Started) => self.phase = Phase::Running,
             (Phase::Starting | Phase::Dropping, Happened::StartFailed(_)) => return false,
-            (Phase::Sealing, Happened::Sealed) => self.phase = Phase::Sealed,
+            (Phase::Sealing, Happened::Sealed) => (self.phase, self.pinned) = (Phase::Sealed, false),
             (Phase::Sealing, Happened::Ignored) => {
                 // A forced seal that is ignored leaves a sealed cell without state.
                 self.pinned = !self.forced;
@@ -205,6 +205,20 @@ mod tests {
 
     fn epoch(n: u32) -> Epoch {
         Epoch::new(Term { counter: 1, ..Term::default() }, n)
+    }
+
+    /// Whoever is made to give way, and then goes on after all, is asked anew whether it stays.
+    #[test]
+    fn who_was_sealed_is_not_pinned_any_more() {
+        let mut cell = moved_from(1, Vec::new());
+        let mut seal = |forced, happened: &Happened| {
+            (cell.phase, cell.forced) = (Phase::Sealing, forced);
+            assert!(cell.advance(happened));
+            (cell.pinned, cell.phase)
+        };
+        assert_eq!(seal(false, &Happened::Ignored), (true, Phase::Running));
+        assert_eq!(seal(false, &Happened::SealTimedOut), (true, Phase::Running));
+        assert_eq!(seal(true, &Happened::Sealed), (false, Phase::Sealed));
     }
 
     fn moved_from(source: u32, absorbed: Vec<Epoch>) -> Cell {

@@ -382,7 +382,9 @@ impl Partition {
     /// An activation has ended where it was: whoever contains its state need not remember that any more, or it would remember all
     /// the places where its worker has been. If there is something else to do for the name, it goes on remembering.
     fn tell_gone(&mut self, turn: &mut Turn<'_>, name: &Name, gone: Epoch) {
-        let work = self.office.as_ref().and_then(|office| office.names.get(name)).filter(|work| work.out.is_none());
+        // Who does not decide yet orders nothing: its own host would not listen.
+        let office = self.office.as_ref().filter(|office| office.owner);
+        let work = office.and_then(|office| office.names.get(name)).filter(|work| work.out.is_none());
         let heir = work.and_then(|work| work.seen.iter().find(|(_, cell)| cell.absorbed.contains(&gone)));
         if let Some((at, epoch)) = heir.map(|(at, cell)| (*at, cell.epoch)) {
             self.direct_to(turn, name, at, Directive::Forget { epoch, gone });

@@ -179,6 +179,16 @@ fn seeds_that_found_something_once() {
             "a node first heard of as down was not known to be down, and a new owner waited for it without copies",
             "membership::swim::tests::who_is_heard_of_when_it_is_down_already_is_noted_once",
         ),
+        (
+            30_095,
+            "a worker that stays, was made to give way and went on after all counted as one that stays without being asked again",
+            "directory::cell::tests::who_was_sealed_is_not_pinned_any_more",
+        ),
+        (
+            35_759,
+            "a node that did not decide yet ordered its own worker something, did not listen to itself, and left the name alone for ever",
+            "directory::tests::cases::who_does_not_decide_yet_orders_nothing",
+        ),
     ];
     for (seed, story, script) in stories {
         let outcome = run(seed, &Options::default());

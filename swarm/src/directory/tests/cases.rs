@@ -497,6 +497,36 @@ fn a_stalled_owner_asks_everybody_before_it_decides() -> Check {
     Ok(())
 }
 
+/// Who does not decide yet was told that where a worker had been it is gone, and wanted to tell the worker: it did not listen to
+/// itself yet, and the name was left alone for ever.
+#[test]
+fn who_does_not_decide_yet_orders_nothing() -> Check {
+    let (mut all, x) = (formed(3), Name::from("x"));
+    all.registered_at(2, "x")?;
+    all.joins(3, 0)?;
+    for n in [1, 2] {
+        all.learn(n, 3)?;
+    }
+    all.until(|all| all.runs(3, "x") && matches!(all.nodes[2].cells[&x].job, Some(Job::Drop)))?;
+    all.feed(3, Event::Stalled)?;
+    for (from, to) in [(3, 2), (2, 3)] {
+        while all.pending().contains(&(from, to)) {
+            all.deliver(from, to)?;
+        }
+    }
+    all.work(2, &x, true)?;
+    while all.pending().contains(&(2, 3)) {
+        all.deliver(2, 3)?;
+    }
+    assert_eq!(all.nodes[3].dir.role(PartitionId(0)), Role::Candidate, "it has not heard everybody");
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3]);
+    all.leave(3)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2]);
+    Ok(())
+}
+
 /// Registers a name and stops when its first start is under way; gives its request and its host.
 fn starting(all: &mut Cluster, owner: usize, name: &str) -> Result<(RequestId, usize), String> {
     let first = all.register(owner, name)?;
