@@ -336,10 +336,10 @@ impl<'a> Play<'a> {
     fn judge(&mut self) -> Option<Violation> {
         let names: Vec<String> = (0..self.options.names).map(name).chain(self.guests.clone()).collect();
         let hosts: BTreeMap<_, _> = names.iter().map(|name| (name.clone(), self.world.hosts(name))).collect();
+        let live: BTreeSet<_> = self.world.sites().map(|(_, site)| site.id()).collect();
         let (states, free) = self.states(&names);
         let (members, excess) = (self.members(), self.world.excess(names.len()));
         let excused = self.world.excused().clone();
-        let live: BTreeSet<_> = self.world.sites().map(|(_, site)| site.id()).collect();
         journal::with(|journal| {
             let graceful = self.trouble == Trouble::Graceful;
             let together = matches!(self.trouble, Trouble::Graceful | Trouble::Crashes | Trouble::Resets);

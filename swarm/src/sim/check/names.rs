@@ -70,7 +70,9 @@ impl Check<Evidence<'_>> for OnlyThere {
             hosts.iter().find_map(|(name, hosts)| {
                 let only = journal.only_on(name)?;
                 let there = hosts.iter().all(|host| *host == only && live.contains(host));
-                let left = evidence.together && evidence.lost_its_node(name) && !free.contains(name);
+                let still_leaves = journal.leavers.contains(&only) && live.contains(&only);
+                let over = evidence.together && evidence.lost_its_node(name) && !still_leaves;
+                let left = over && !free.contains(name);
                 let wrong = if left { "is still registered" } else { "runs elsewhere" };
                 (left || !there).then(|| format!("{name} {wrong}: it is on {hosts:?}, and was registered for {only}"))
             })
