@@ -183,8 +183,8 @@ impl Directory {
             }
             // A node that was declared dead is heard again only when it is a member again, and then asks anew.
             Event::Messages { from, batch } if self.world.is_lost(&from) => {
-                let claims = batch.iter().filter(|(_, message)| matches!(message, Message::Claim { .. }));
-                for (partition, _) in claims {
+                let asks = |message: &Message| matches!(message, Message::Claim { .. } | Message::Survey { .. });
+                for (partition, _) in batch.iter().filter(|(_, message)| asks(message)) {
                     if let Some(partition) = self.partitions.get_mut(usize::from(partition.0)) {
                         partition.nudges.insert(from);
                     }
@@ -226,10 +226,13 @@ impl Directory {
         [self.timers.next(), self.sweep_at, self.departure.due(), lease].into_iter().flatten().min()
     }
 
-    /// What this node is to each partition.
+    /// The partitions of which this node is the owner, and knows all that it has to know to decide.
     #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn roles(&self) -> impl Iterator<Item = (PartitionId, Role)> {
-        self.partitions.iter().map(|partition| (partition.id, partition.role()))
+    pub(crate) fn decided(&self) -> impl Iterator<Item = PartitionId> {
+        let decides = |partition: &&Partition| {
+            partition.office.as_ref().is_some_and(|office| office.owner && office.complete && !office.blocked)
+        };
+        self.partitions.iter().filter(decides).map(|partition| partition.id)
     }
 
     /// What this node is to a partition.

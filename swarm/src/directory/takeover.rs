@@ -8,6 +8,7 @@ use swarm_net::node::NodeId;
 use crate::directory::action::Notice;
 use crate::directory::copy::Copy;
 use crate::directory::message::{CellReport, Message, Nodes};
+use crate::directory::office::Told;
 use crate::directory::partition::Partition;
 use crate::directory::record::Record;
 use crate::directory::turn::Turn;
@@ -141,6 +142,10 @@ impl Partition {
     pub(super) fn on_nudge(&mut self, turn: &mut Turn<'_>, from: NodeId) {
         let mine = turn.world.owner(self.id) == Some(turn.world.me);
         let Some(office) = &mut self.office else { return };
+        if let Some(told @ Told::Asked(_)) = office.hosts.get_mut(&from) {
+            *told = Told::Unknown;
+            self.stale = true;
+        }
         let asks = mine && !turn.world.missing.contains(&from) && (!office.owner || Rule::Cover.holds());
         if asks && office.claim.awaits(&from) {
             office.claim.asked.insert(from);

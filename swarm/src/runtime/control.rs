@@ -91,10 +91,7 @@ impl Control {
     /// The partitions of which this node is the owner, and knows all.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn owned(&self) -> impl Iterator<Item = PartitionId> {
-        self.directory
-            .roles()
-            .filter(|(_, role)| *role == Role::Owner { complete: true })
-            .map(|(partition, _)| partition)
+        self.directory.decided()
     }
 
     /// How many registrations of the past it remembers one by one.

@@ -190,8 +190,15 @@ fn seeds_that_found_something_once() {
             "directory::tests::cases::who_does_not_decide_yet_orders_nothing",
         ),
     ];
-    for (seed, story, script) in stories {
-        let outcome = run(seed, &Options::default());
+    let with_a_quorum = [(
+        5_684,
+        "a node that took the owner for dead when that asked for its cells did not ask to be asked again: names stood for half a minute",
+        "directory::tests::cases::who_did_not_hear_the_question_for_its_cells_is_asked_again",
+    )];
+    let quorum = Options { placement: Placement::Quorum { size: 3 }, ..Options::default() };
+    let stories = stories.map(|story| (story, Options::default())).into_iter();
+    for ((seed, story, script), options) in stories.chain(with_a_quorum.map(|story| (story, quorum.clone()))) {
+        let outcome = run(seed, &options);
         assert_eq!(outcome.violation, None, "seed {seed}: {story} (see {script})");
     }
 }

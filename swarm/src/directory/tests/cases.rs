@@ -476,7 +476,24 @@ fn who_did_not_hear_the_question_for_its_cells_is_asked_again() -> Check {
     while all.pending().contains(&(2, 0)) {
         all.deliver(2, 0)?;
     }
+    let request = all.register(2, "x")?;
+    all.deliver_all()?;
+    assert_eq!(all.answer(request), None, "n2 does not know what n0 runs");
     all.learn(0, 2)?;
+    assert!(all.in_flight(0, 2, |message| matches!(message, Message::Nudge)));
+    all.deliver_all()?;
+    assert!(matches!(all.answer(request), Some(Answer::Registered(_))));
+    Ok(())
+}
+
+/// The word of the member that it had not listened is lost as well: then the sweep asks again.
+#[test]
+fn who_never_said_that_it_did_not_listen_is_asked_again_later() -> Check {
+    let mut all = formed(3);
+    all.ghost.imperfect = true;
+    all.reset(2, 0)?;
+    assert!(all.in_flight(2, 0, |message| matches!(message, Message::Survey { .. })));
+    all.channels.remove(&(2, 0));
     let request = all.register(2, "x")?;
     all.deliver_all()?;
     assert_eq!(all.answer(request), None, "n2 does not know what n0 runs");
