@@ -60,7 +60,11 @@ fn nodes_with_one_secret_form_a_cluster_and_both_lanes_carry_frames() {
     assert_eq!(nodes[1].wait_frames(20, sender, Lane::Bulk), (0..20).collect::<Vec<_>>());
     for node in &mut nodes {
         node.assert_nothing_lost();
-        assert_eq!(node.transport.refused(), Refused::default(), "nothing is refused among friends");
+        let mut refused = node.transport.refused();
+        // A packet that was under way while its sender's connection opened comes too late for the window that begins with that.
+        assert!(refused.replays <= 2, "{refused:?}");
+        refused.replays = 0;
+        assert_eq!(refused, Refused::default(), "nothing else is refused among friends");
     }
 }
 

@@ -147,22 +147,29 @@ impl Pending {
 
     /// Answers the call, unless it has an answer already or nobody waits any more. Says whether it did.
     pub fn complete(&self, request: RequestId, result: Result<Answer, CallError>) -> bool {
-        self.complete_if(request, result, |_| true)
+        self.complete_if(request, |_| Some(result))
+    }
+
+    /// Ends the call with the error that fits what is known of it, as [`Pending::fail_where`] does with all.
+    pub fn fail(&self, request: RequestId, error: impl FnOnce(&Waiting) -> CallError) -> bool {
+        self.complete_if(request, |waiting| Some(Err(error(waiting))))
     }
 
     fn complete_if(
         &self,
         request: RequestId,
-        result: Result<Answer, CallError>,
-        counts: impl FnOnce(Place) -> bool,
+        result: impl FnOnce(&mut Waiting) -> Option<Result<Answer, CallError>>,
     ) -> bool {
         let Some(mut slot) = self.find(request) else {
             return false;
         };
-        let waker = match &mut slot.state {
-            State::Open(waiting, waker) if counts(waiting.place) => waker.take(),
-            State::Open(..) | State::Free | State::Answered(_) => return false,
+        let State::Open(waiting, waker) = &mut slot.state else {
+            return false;
         };
+        let Some(result) = result(waiting) else {
+            return false;
+        };
+        let waker = waker.take();
         slot.state = State::Answered(result);
         self.slots.due(request.index()).store(NEVER, Ordering::SeqCst);
         drop(slot);
@@ -174,18 +181,21 @@ impl Pending {
 
     /// As [`Pending::complete`], with an answer from another node: it counts only for a call that has left this one.
     pub fn complete_away(&self, request: RequestId, result: Result<Answer, CallError>) -> bool {
-        self.complete_if(request, result, |place| match place {
-            Place::Sending { .. } | Place::Sent { .. } | Place::Away => true,
-            Place::Here | Place::Begun => false,
+        self.complete_if(request, |waiting| match waiting.place {
+            Place::Sending { .. } | Place::Sent { .. } | Place::Away => Some(result),
+            Place::Here | Place::Begun => None,
         })
     }
 
     /// `by` says that it has lost `node`, to which it had sent the call on. By now the call may be elsewhere.
     pub fn lost_away(&self, request: RequestId, error: CallError, by: NodeId, node: NodeId) -> bool {
-        self.complete_if(request, Err(error), |place| match place {
-            Place::Sending { peer } | Place::Sent { peer, .. } => peer == node || peer == by,
-            Place::Away => true,
-            Place::Here | Place::Begun => false,
+        self.complete_if(request, |waiting| {
+            let counts = match waiting.place {
+                Place::Sending { peer } | Place::Sent { peer, .. } => peer == node || peer == by,
+                Place::Away => true,
+                Place::Here | Place::Begun => false,
+            };
+            counts.then_some(Err(error))
         })
     }
 
@@ -235,23 +245,16 @@ impl Pending {
         lost: impl FnOnce() -> bool,
         error: impl FnOnce(&Name) -> CallError,
     ) {
-        let now = Place::Sent { peer, frame };
-        let name = {
-            let Some(mut slot) = self.find(request) else { return };
-            let State::Open(waiting, _) = &mut slot.state else { return };
+        self.complete_if(request, |waiting| {
             match waiting.place {
                 Place::Sending { peer: to } if to == peer => {}
                 // It came back, and another thread was quicker to send it anew.
                 Place::Sent { peer: to, frame: before } if to == peer && before < frame => {}
-                Place::Sending { .. } | Place::Sent { .. } | Place::Here | Place::Begun | Place::Away => return,
+                Place::Sending { .. } | Place::Sent { .. } | Place::Here | Place::Begun | Place::Away => return None,
             }
-            waiting.place = now;
-            if !lost() {
-                return;
-            }
-            waiting.name.clone()
-        };
-        self.complete_if(request, Err(error(&name)), |place| place == now);
+            waiting.place = Place::Sent { peer, frame };
+            lost().then(|| Err(error(&waiting.name)))
+        });
     }
 
     /// No call is due before this instant; `None` if none is due at all. After [`Pending::expire`] it is exact.

@@ -180,7 +180,7 @@ impl Node {
         })?;
         let parcel = parcel(self.reply_to(self.id(), ticket.request().0));
         self.post(Letter::new(name.clone(), kind, parcel));
-        self.end_if_stopped(&name, ticket.request().0);
+        self.end_if_stopped(ticket.request());
         Ok(ticket)
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use swarm_net::error::NetError;
 
-use crate::call::pending::Place as Stand;
+use crate::call::pending::{Place as Stand, RequestId, Waiting};
 use crate::error::CallError;
 use crate::runtime::input::Input;
 use crate::runtime::places::Place;
@@ -45,21 +45,30 @@ impl Node {
                 Place::Redirect(..) => {}
             }
         }
-        let me = self.id();
-        self.pending.fail_where(|waiting| {
-            let name = waiting.name.clone();
-            Some(match waiting.place {
-                Stand::Here => CallError::Stopping { name, node: me },
-                Stand::Sending { peer } | Stand::Sent { peer, .. } => inbox::node_down(name, peer),
-                Stand::Begun | Stand::Away => inbox::node_down(name, me),
-            })
-        });
+        self.pending.fail_where(|waiting| Some(self.stopped_with(waiting)));
         drop(letters);
         self.surveys.clear();
         self.pledges.clear();
         self.fetches.clear();
         self.subscribers.close();
         tracing::info!(node = %self.id(), "stopped");
+    }
+
+    /// What a call of this node is told that waits when it stops.
+    fn stopped_with(&self, waiting: &Waiting) -> CallError {
+        let name = waiting.name.clone();
+        match waiting.place {
+            Stand::Here => CallError::Stopping { name, node: self.id() },
+            Stand::Sending { peer } | Stand::Sent { peer, .. } => inbox::node_down(name, peer),
+            Stand::Begun | Stand::Away => inbox::node_down(name, self.id()),
+        }
+    }
+
+    /// A call that was posted while the node stopped may have been missed when all that wait were told. By now it may have gone, too.
+    pub(crate) fn end_if_stopped(&self, request: RequestId) {
+        if self.is_stopped() {
+            self.pending.fail(request, |waiting| self.stopped_with(waiting));
+        }
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

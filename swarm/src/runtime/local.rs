@@ -126,7 +126,7 @@ impl Node {
                 return Err(CallError::TooLarge { name: name.clone(), bytes, limit, executed: Executed::No });
             }
         }
-        self.end_if_stopped(name, request);
+        self.end_if_stopped(RequestId(request));
         Ok(ticket)
     }
 

@@ -8,7 +8,6 @@ use swarm_net::wire::Frame;
 use crate::call::frame::{answer_head, kind, verdict};
 use crate::call::pending::{Answer, RequestId};
 use crate::error::{CallError, Executed};
-use crate::name::Name;
 use crate::runtime::Node;
 use crate::worker::{Host, Outlet, Payload, ReplyTo};
 
@@ -64,13 +63,6 @@ impl Node {
         for frame in self.early.take(to) {
             // If there is no room its caller times out, as with any other answer.
             let _ = self.peer(to).map(|peer| peer.send(Lane::Calls, frame));
-        }
-    }
-
-    /// A call that was posted while the node stopped may have been missed when all that wait were told.
-    pub(crate) fn end_if_stopped(&self, name: &Name, request: u64) {
-        if self.is_stopped() {
-            self.complete(request, Err(CallError::Stopping { name: name.clone(), node: self.id() }));
         }
     }
 }

@@ -1,20 +1,20 @@
 //! Owns the only way to a node: a port that passes on what comes, until it is cut, or what comes from the node's own side of a
 //! split. Never looks into what it passes on but for who sent it.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::spawn;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use swarm::Swarm;
 
-/// How often a thread of the relay looks whether it is to end.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
 /// How long the first frame of a connection may take to arrive.
 const HELLO_WAIT: Duration = Duration::from_secs(2);
+
+/// How long the first frame may be.
+const HELLO_MAX: usize = 4096;
 
 /// How many ports are tried until one is free for TCP and UDP.
 const PORTS_TRIED_MAX: usize = 64;
@@ -31,6 +31,8 @@ struct Inner {
     cut: AtomicBool,
     /// The sides of a split, if there is one.
     sides: Mutex<Option<Sides>>,
+    /// How often it was said what comes through.
+    changes: AtomicU32,
     over: AtomicBool,
     streams: Mutex<Vec<TcpStream>>,
 }
@@ -68,7 +70,7 @@ impl Relay {
     /// From now on nothing comes through, and what was open breaks.
     pub(crate) fn cut(&self) {
         self.inner.cut.store(true, Ordering::SeqCst);
-        self.inner.hang_up();
+        self.inner.change();
     }
 
     /// From now on only what these send comes through, of these and those. What was open breaks.
@@ -76,7 +78,7 @@ impl Relay {
         let marks =
             |side: &[Swarm]| side.iter().map(|node| (node.local_addr(), node.node().boot().to_le_bytes())).collect();
         *self.inner.sides() = Some(Sides { near: marks(near), far: marks(far) });
-        self.inner.hang_up();
+        self.inner.change();
     }
 
     /// Everything comes through again.
@@ -90,6 +92,9 @@ impl Drop for Relay {
     fn drop(&mut self) {
         self.inner.over.store(true, Ordering::SeqCst);
         self.cut();
+        // Its threads wait for something to come.
+        let _woken =
+            (TcpStream::connect(self.addr), UdpSocket::bind("127.0.0.1:0").map(|udp| udp.send_to(&[], self.addr)));
     }
 }
 
@@ -107,7 +112,9 @@ impl Inner {
         self.sides.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hang_up(&self) {
+    /// Something else comes through: what is open breaks, and so does what is being opened.
+    fn change(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
         for stream in self.streams.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             // The other end may have closed it already.
             let _closed = stream.shutdown(Shutdown::Both);
@@ -115,35 +122,34 @@ impl Inner {
     }
 
     fn pass_streams(self: &Arc<Self>, listener: &TcpListener) {
-        while !self.over() {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    let inner = self.clone();
-                    // Who sent it may take a moment to be seen.
-                    spawn(move || drop(inner.pass_stream(stream)));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(LOOK_EVERY / 10),
-                Err(_) => return,
-            }
+        while let Ok((stream, _)) = listener.accept()
+            && !self.over()
+        {
+            let inner = self.clone();
+            // Who sent it may take a moment to be seen.
+            spawn(move || drop(inner.pass_stream(stream)));
         }
     }
 
-    fn pass_stream(self: &Arc<Self>, from: TcpStream) -> std::io::Result<()> {
+    fn pass_stream(self: &Arc<Self>, mut from: TcpStream) -> std::io::Result<()> {
+        let changes = self.changes.load(Ordering::SeqCst);
         // Whoever is not passed on is hung up: not a proof that nobody lives here.
         let Some(target) = self.target() else { return Ok(()) };
-        from.set_nonblocking(false)?;
-        let sides = self.sides().clone();
-        if sides.is_some_and(|sides| !sides.admit(&from)) {
+        let (mut hello, sides) = (Vec::new(), self.sides().clone());
+        if let Some(sides) = sides
+            && !sides.admit(&mut from, &mut hello)?
+        {
             return Ok(());
         }
-        let to = TcpStream::connect(target)?;
+        let mut to = TcpStream::connect(target)?;
         to.set_nodelay(true)?;
         from.set_nodelay(true)?;
-        let first = from.try_clone()?;
+        to.write_all(&hello)?;
         let ends = [(from.try_clone()?, to.try_clone()?), (to.try_clone()?, from.try_clone()?)];
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner).extend([from, to]);
-        if self.target().is_none() || self.sides().as_ref().is_some_and(|sides| !sides.admit(&first)) {
-            self.hang_up();
+        let open = [from.try_clone()?, to.try_clone()?];
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).extend(open);
+        if self.changes.load(Ordering::SeqCst) != changes {
+            let _closed = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
         }
         for (from, to) in ends {
             spawn(move || pass_bytes(from, to));
@@ -165,30 +171,26 @@ impl Inner {
 }
 
 impl Sides {
-    /// Whether a connection comes from this side: its first frame names who sent it.
-    fn admit(&self, stream: &TcpStream) -> bool {
-        let mut hello = [0; 4096];
-        let end = Instant::now() + HELLO_WAIT;
-        while Instant::now() < end {
-            let Ok(bytes @ 1..) = stream.peek(&mut hello) else { return false };
-            let sent_by = |(_, boot): &(SocketAddr, [u8; 8])| hello[..bytes].windows(8).any(|part| part == boot);
-            if self.far.iter().any(sent_by) {
-                return false;
+    /// Whether a connection comes from this side: its first frame names who sent it. What was read for that is added to `hello`.
+    fn admit(&self, stream: &mut TcpStream, hello: &mut Vec<u8>) -> std::io::Result<bool> {
+        stream.set_read_timeout(Some(HELLO_WAIT))?;
+        let mut part = [0; 4096];
+        loop {
+            let bytes = stream.read(&mut part)?;
+            hello.extend_from_slice(&part[..bytes]);
+            let sent_by = |(_, boot): &(SocketAddr, [u8; 8])| hello.windows(8).any(|part| part == boot);
+            let (near, far) = (self.near.iter().any(sent_by), self.far.iter().any(sent_by));
+            if near || far || bytes == 0 || hello.len() > HELLO_MAX {
+                stream.set_read_timeout(None)?;
+                return Ok(near && !far);
             }
-            if self.near.iter().any(sent_by) {
-                return true;
-            }
-            std::thread::sleep(LOOK_EVERY / 10);
         }
-        false
     }
 }
 
 fn ports() -> Option<(TcpListener, UdpSocket)> {
     let tcp = TcpListener::bind("127.0.0.1:0").ok()?;
     let udp = UdpSocket::bind(tcp.local_addr().ok()?).ok()?;
-    tcp.set_nonblocking(true).ok()?;
-    udp.set_read_timeout(Some(LOOK_EVERY)).ok()?;
     Some((tcp, udp))
 }
 

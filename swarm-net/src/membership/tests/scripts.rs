@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use foca::State;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -280,6 +281,33 @@ fn what_others_claim_of_our_address_changes_nothing_of_us() {
     assert!(membership.view().contains_key(&me));
     let events: Vec<_> = out.iter().filter(|output| matches!(output, Output::Event(_))).collect();
     assert!(events.is_empty(), "{events:?}");
+}
+
+/// A member can say anything of another, also what nobody can outbid: that one is heard again all the same, as the same process.
+#[test]
+fn absurd_incarnations_and_generations_keep_nobody_out() {
+    for incarnation in [u16::MAX - 1, u16::MAX] {
+        for state in [State::Alive, State::Suspect, State::Down] {
+            for ahead in [0, 1, 1_000_000, Identity::GENERATION_MAX / 4] {
+                let what = format!("{incarnation} {state:?} {ahead}");
+                let mut net = cluster(4, MembershipConfig::lan(), 30);
+                let ids: Vec<_> = net.nodes.values().map(|node| node.id).collect();
+                let (liar, victim) = (net.node(3).id, net.node(1).membership.swim.identity());
+                let generation = victim.generation + ahead;
+                let lie = Member::new(Identity { generation, ..victim }, incarnation, state);
+                let head = Head { kind: Kind::Push, joined: true, round: 0 };
+                let frames = sync::write(&Codec::new("cluster"), head, [lie].iter(), std::iter::empty());
+                for hearer in 0..3 {
+                    net.input(hearer, Input::Sync { from: liar, bytes: &frames[0] });
+                }
+                net.run(60 * SEC);
+                assert!(net.all_see_all(), "{what}");
+                assert!(net.nodes.values().map(|node| node.id).eq(ids), "{what}");
+                let ended: Vec<_> = net.nodes.values().filter_map(|node| node.fatal.as_ref()).collect();
+                assert!(ended.is_empty(), "{what}: {ended:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -9,8 +9,10 @@ use swarm_net::transport::Lane;
 use super::notebook::{die_slowly, disorder, fall_silent};
 use super::site::id;
 use super::world::{Fate, World};
+use crate::call::deadline::Deadline;
+use crate::call::pending::{Place, Waiting};
 use crate::directory::Answer;
-use crate::error::RegistryError;
+use crate::error::{Executed, RegistryError};
 use crate::name::Name;
 use crate::runtime::input::Left;
 use crate::runtime::leave;
@@ -249,4 +251,27 @@ fn what_has_come_home_runs_no_later_than_its_caller_waits() {
     assert_eq!(world.open_calls(), 0, "nobody waits any more");
     world.work();
     assert!(world.ran.is_empty(), "{:?}", world.fates);
+}
+
+/// Its node stopped in the midst of sending it, so it was told `Stopping`, and by that that it had not run. A program's client then
+/// asked the next gateway, and the worker was asked twice.
+#[test]
+fn what_goes_while_its_node_stops_may_have_run() {
+    let world = World::new(2, &["x"], 1024);
+    let node = &world.sites[1].node;
+    node.stop();
+    let told = |place| {
+        let deadline = Deadline::after(world.now(), LONG);
+        let waiting = node.pending.take(Waiting { name: "x".into(), deadline, place });
+        let mut call = waiting.expect("there is room");
+        node.end_if_stopped(call.request());
+        match Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Err(error)) => error.executed(),
+            Poll::Ready(Ok(_)) | Poll::Pending => panic!("nobody else ends it"),
+        }
+    };
+    assert_eq!(told(Place::Here), Executed::No);
+    for gone in [Place::Sending { peer: id(0) }, Place::Sent { peer: id(0), frame: 1 }, Place::Away, Place::Begun] {
+        assert_eq!(told(gone), Executed::Maybe, "{gone:?}");
+    }
 }
