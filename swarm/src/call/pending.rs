@@ -18,7 +18,7 @@ use crate::call::slots::{NEVER, SLOTS_MAX, Slot, Slots};
 use crate::error::{CallError, Executed};
 use crate::message::Payload;
 use crate::name::Name;
-use crate::sync::{AtomicU64, AtomicUsize, MutexGuard, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, MutexGuard, Ordering};
 
 /// The number of a waiting call, as it travels: generation above, slot below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,6 +82,8 @@ pub struct Pending {
     /// No due time is before this one.
     next_due: AtomicU64,
     sooner: Box<dyn Fn(Instant) + Send + Sync>,
+    /// All that wait are told that their node stops, or have been.
+    closed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -101,6 +103,7 @@ impl Pending {
             limit: limit.min(SLOTS_MAX),
             next_due: AtomicU64::new(NEVER),
             sooner: Box::new(sooner),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -210,7 +213,18 @@ impl Pending {
         }
     }
 
-    /// Notes that the handler begins now. `false` if nobody waits: if the due time is past, it must then not begin.
+    /// From now on calls are told that their node stops: whose message has not begun by then must not begin, nor be sent.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether that is so. To be asked after a look at the call's slot has shown that nobody waits there.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Notes that the handler begins now. `false` if nobody waits: if the due time is past, or the table is closed, it must then
+    /// not begin.
     pub fn begin(&self, request: RequestId) -> bool {
         self.retarget(request, Place::Begun)
     }

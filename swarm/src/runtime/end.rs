@@ -45,6 +45,7 @@ impl Node {
                 Place::Redirect(..) => {}
             }
         }
+        self.pending.close();
         self.pending.fail_where(|waiting| Some(self.stopped_with(waiting)));
         drop(letters);
         self.surveys.clear();

@@ -78,8 +78,11 @@ impl Node {
         // The queue of a worker that has moved is bounded already, and nobody could take it back.
         let frame = if letter.from_queue { frame.owed() } else { frame };
         let own = letter.parcel.reply.as_ref().filter(|reply| reply.node == self.id()).map(|reply| reply.request);
-        if let Some(request) = own {
-            self.pending.retarget(RequestId(request), Stand::Sending { peer: to });
+        if let Some(request) = own
+            && !self.pending.retarget(RequestId(request), Stand::Sending { peer: to })
+            && self.pending.is_closed()
+        {
+            return Err(Unwritten::Refused(Box::new(self.stopping(letter))));
         }
         match peer.enqueue(Wire::Calls, frame) {
             Ok(no) => {

@@ -179,3 +179,22 @@ fn what_is_being_sent_while_it_comes_back_is_here() {
         assert!(!pending.complete_away(request, reply()), "it is here");
     });
 }
+
+/// Its node stops while a worker takes the message from its queue.
+#[test]
+fn who_is_told_that_its_node_stops_has_not_begun() {
+    loom::model(|| {
+        let pending = Arc::new(Pending::new(2, |_| {}));
+        let ticket = pending.take(waiting(Place::Here)).expect("there is room");
+        let stopping = thread::spawn({
+            let pending = pending.clone();
+            move || {
+                pending.close();
+                pending.fail_where(|waiting| (waiting.place == Place::Here).then_some(CallError::NoSwarm)) > 0
+            }
+        });
+        let begins = pending.begin(ticket.request()) || !pending.is_closed();
+        let told = stopping.join().expect("it ends");
+        assert_ne!(told, begins);
+    });
+}

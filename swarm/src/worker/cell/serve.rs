@@ -241,15 +241,19 @@ impl<W: Worker> Cell<W> {
         None
     }
 
-    /// A local caller's slot may expire at this very moment, and must then say the truth about whether this ran. The
-    /// slot's lock decides: either it is marked as begun here, or it has ended there, at a time past its due.
+    /// A local caller's slot may expire at this very moment, or be ended with its node, and must then say the truth about whether
+    /// this ran. The slot's lock decides: either it is marked as begun here, or it has ended there, at a time past its due, or
+    /// with all others.
     fn may_begin(&self, entry: &Entry<W>, now: Instant) -> bool {
         let due = entry.deadline.due;
         if now >= due {
             return false;
         }
         match entry.reply {
-            Reply::Slot(request) => self.core.host().pending().begin(request) || self.core.now() < due,
+            Reply::Slot(request) => {
+                let pending = self.core.host().pending();
+                pending.begin(request) || (self.core.now() < due && !pending.is_closed())
+            }
             Reply::Nobody | Reply::To(_) => true,
         }
     }
