@@ -163,9 +163,17 @@ impl Pending {
         request: RequestId,
         result: impl FnOnce(&mut Waiting) -> Option<Result<Answer, CallError>>,
     ) -> bool {
-        let Some(mut slot) = self.find(request) else {
-            return false;
-        };
+        self.find(request).is_some_and(|slot| self.end(slot, request.index(), result))
+    }
+
+    /// Ends the call of a slot as `result` says, if it is open and that says so.
+    #[inline]
+    fn end(
+        &self,
+        mut slot: MutexGuard<'_, Slot<State>>,
+        index: u32,
+        result: impl FnOnce(&mut Waiting) -> Option<Result<Answer, CallError>>,
+    ) -> bool {
         let State::Open(waiting, waker) = &mut slot.state else {
             return false;
         };
@@ -174,7 +182,7 @@ impl Pending {
         };
         let waker = waker.take();
         slot.state = State::Answered(result);
-        self.slots.due(request.index()).store(NEVER, Ordering::SeqCst);
+        self.slots.due(index).store(NEVER, Ordering::SeqCst);
         drop(slot);
         if let Some(waker) = waker {
             waker.wake();
@@ -335,22 +343,8 @@ impl Pending {
         self.slots.indices().filter(|&index| self.end_if(index, &mut error)).count()
     }
 
-    fn end_if(&self, index: u32, mut error: impl FnMut(&Waiting) -> Option<CallError>) -> bool {
-        let mut slot = self.slots.at(index);
-        let State::Open(waiting, waker) = &mut slot.state else {
-            return false;
-        };
-        let Some(error) = error(waiting) else {
-            return false;
-        };
-        let waker = waker.take();
-        slot.state = State::Answered(Err(error));
-        self.slots.due(index).store(NEVER, Ordering::SeqCst);
-        drop(slot);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        true
+    fn end_if(&self, index: u32, error: impl FnOnce(&Waiting) -> Option<CallError>) -> bool {
+        self.end(self.slots.at(index), index, |waiting| error(waiting).map(Err))
     }
 
     fn poll(&self, request: RequestId, cx: &mut Context<'_>) -> Poll<Result<Answer, CallError>> {

@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use swarm_net::transport::Lane;
 
-use super::notebook::{die_slowly, disorder, fall_silent};
+use super::notebook::{Notebook, die_slowly, disorder, fall_silent};
 use super::site::id;
 use super::world::{Fate, World};
 use crate::call::deadline::Deadline;
+use crate::call::frame::{Envelope, kind};
 use crate::call::pending::{Place, Waiting};
 use crate::directory::Answer;
-use crate::error::{Executed, RegistryError};
+use crate::error::{CallError, Executed, RegistryError};
 use crate::name::Name;
 use crate::runtime::input::Left;
+use crate::runtime::lane::Way;
 use crate::runtime::leave;
 use crate::runtime::requests::Outcome;
+use crate::runtime::sending::Unwritten;
 use crate::swarm::Swarm;
+use crate::worker::{Payload, Worker as _};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -274,4 +278,27 @@ fn what_goes_while_its_node_stops_may_have_run() {
     for gone in [Place::Sending { peer: id(0) }, Place::Sent { peer: id(0), frame: 1 }, Place::Away, Place::Begun] {
         assert_eq!(told(gone), Executed::Maybe, "{gone:?}");
     }
+}
+
+/// Who was told that its node stops was told that nothing has run, so nothing of it is sent any more. Who only does not wait may
+/// have let go of a message that is to run.
+#[test]
+fn what_is_told_that_its_node_stops_is_not_sent() {
+    let world = World::new(2, &["x"], 1024);
+    let node = &world.sites[1].node;
+    let write = |request| {
+        let envelope = Envelope::own("x".into(), (Notebook::KIND.0, 1, 0), request, LONG);
+        let letter = node.letter(envelope, Payload::empty(), kind::CALL, None);
+        node.write(id(0), letter, Way { hop: None, apart: false }).map_err(|unwritten| match unwritten {
+            Unwritten::Refused(refused) => refused.1,
+            Unwritten::Full(_) | Unwritten::NoWay(_) => panic!("there is a way, and room"),
+        })
+    };
+    let deadline = Deadline::after(world.now(), LONG);
+    let call = node.pending.take(Waiting { name: "x".into(), deadline, place: Place::Here }).expect("there is room");
+    let request = call.request().0;
+    drop(call);
+    assert_eq!(write(request), Ok(()));
+    node.pending.close();
+    assert!(matches!(write(request), Err(CallError::Stopping { .. })));
 }
