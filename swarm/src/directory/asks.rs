@@ -14,6 +14,7 @@ use crate::directory::record::{Record, Registration, Spec};
 use crate::directory::request::{Answer, Ask, Refusal, RequestId};
 use crate::directory::stamp::Rid;
 use crate::directory::turn::Turn;
+use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::rules::Rule;
 use crate::worker::KindId;
@@ -94,6 +95,7 @@ impl Partition {
             }
             return;
         }
+        let mut planned = false;
         if registered.is_none() {
             let ver = office.next_stamp();
             let local = spec.class.local;
@@ -101,25 +103,29 @@ impl Partition {
                 let answer = if local { Answer::Refused(Refusal::NotAMember) } else { Answer::NoCapableNode };
                 return turn.answer(from, answer);
             };
-            let mut registration = Registration::new(Rid(ver), spec, from, host, ver);
             let plan = office.first_plan(&name, host);
-            if let Some(plan) = &plan {
-                registration.place(host, plan.epoch);
-            }
+            let epoch = plan.as_ref().map_or(Epoch::default(), |plan| plan.epoch);
+            let registration = Registration::new(Rid(ver), spec, from, (host, epoch), ver, turn.pool);
+            planned = plan.is_some();
             self.commit(turn, Op::Put { record: Record::new(name.clone(), registration) });
             self.with_work(&name, |work| work.plan = plan);
         }
         let Some(office) = &mut self.office else {
             return;
         };
-        let seq = office.seq;
+        let (seq, stable) = (office.seq, office.stable());
         let starts = &mut office.work(&name).waits.lists().starts;
         if !starts.iter().any(|(to, _)| *to == from) {
             // There is one, unless the name is registered again while its worker starts.
             starts.reserve_exact(1);
             starts.push((from, seq));
         }
-        office.dirty.insert(name, ());
+        if planned && stable < seq && Rule::Intent.holds() {
+            // That is all there could be to decide now.
+            office.waiting.insert((seq, name), ());
+        } else {
+            office.dirty.insert(name, ());
+        }
     }
 
     fn ask_unregister(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name) {

@@ -1,5 +1,7 @@
 //! Owns one cell as its host remembers it: what it is, what it does, and what it contains. Never orders or sends anything.
 
+use std::collections::BTreeSet;
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::directory::Happened;
@@ -7,7 +9,7 @@ use crate::directory::action::Order;
 use crate::directory::groups;
 use crate::directory::message::{CellReport, DirectiveId, Origin, Phase, Start};
 use crate::directory::record::{self, Record, Registration};
-use crate::directory::stamp::Rid;
+use crate::directory::stamp::{Ids, Rid};
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::rules::Rule;
@@ -15,7 +17,7 @@ use crate::rules::Rule;
 /// One cell of this node.
 #[derive(Debug)]
 pub(super) struct Cell {
-    ids: Vec<Rid>,
+    ids: Ids,
     pub(super) origin: Origin,
     pub(super) epoch: Epoch,
     pub(super) phase: Phase,
@@ -39,7 +41,7 @@ pub(super) struct Cell {
 #[derive(Debug)]
 pub(super) struct Merging {
     pub(super) loser: Epoch,
-    pub(super) ids: Vec<Rid>,
+    pub(super) ids: Ids,
     pub(super) absorbed: Vec<Epoch>,
 }
 
@@ -166,9 +168,8 @@ impl Cell {
             (Phase::Sealing, Happened::SealTimedOut) => self.phase = Phase::Running,
             (Phase::Absorbing, Happened::Absorbed { from }) => {
                 if let Some(merging) = self.merging.take().filter(|merging| merging.loser == *from) {
-                    self.ids.extend(merging.ids);
-                    self.ids.sort_unstable();
-                    self.ids.dedup();
+                    let ids: BTreeSet<Rid> = self.ids.iter().chain(&*merging.ids).copied().collect();
+                    self.ids = ids.into_iter().collect();
                     self.contain(merging.absorbed, merging.loser);
                 }
                 self.phase = Phase::Running;
@@ -224,7 +225,7 @@ mod tests {
     fn moved_from(source: u32, absorbed: Vec<Epoch>) -> Cell {
         let node = NodeId::new(([127, 0, 0, 1], 1).into(), 1);
         let start = Start {
-            ids: Vec::new(),
+            ids: Ids::from_iter([]),
             spec: spec(false),
             registrar: RequestId { node, seq: 1 },
             epoch: epoch(source + 1),
@@ -249,7 +250,7 @@ mod tests {
         let mut cell = moved_from(1_000, (500..1_000).map(epoch).collect());
         cell.phase = Phase::Absorbing;
         let absorbed = (0..100).map(epoch).collect();
-        cell.merging = Some(Box::new(Merging { loser: epoch(7), ids: Vec::new(), absorbed }));
+        cell.merging = Some(Box::new(Merging { loser: epoch(7), ids: Ids::from_iter([]), absorbed }));
         assert!(cell.advance(&Happened::Absorbed { from: epoch(7) }));
         assert_eq!((cell.absorbed[0], cell.absorbed.len()), (epoch(7), Cell::ABSORBED_MAX));
         assert!(cell.absorbed.contains(&epoch(1_000)));

@@ -15,7 +15,7 @@ use crate::directory::copy::{Copy, Op};
 use crate::directory::groups::GroupKey;
 use crate::directory::record::Spec;
 use crate::directory::request::RequestId;
-use crate::directory::stamp::Rid;
+use crate::directory::stamp::Ids;
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::worker::KindId;
@@ -60,13 +60,7 @@ pub enum Message {
         copy: Arc<Copy>,
     },
     /// Owner to replica: these are the changes after `after`, up to `seq`.
-    Update {
-        term: Term,
-        after: u64,
-        seq: u64,
-        #[rkyv(with = Unshare)]
-        ops: Arc<Vec<Op>>,
-    },
+    Update { term: Term, after: u64, seq: u64, ops: Vec<Op> },
     /// The replica has everything up to `seq`.
     Ack { term: Term, seq: u64 },
     /// The replica cannot apply an update: it wants the whole copy.
@@ -143,7 +137,7 @@ pub enum Directive {
     /// Run on as `new`. That is another epoch than before, unless the cell was halted, and no later activation is known.
     Unseal { epoch: Epoch, new: Epoch },
     /// Merge the sealed state of the cell `loser` on `from` into this one.
-    Absorb { epoch: Epoch, from: NodeId, loser: Epoch, ids: Vec<Rid>, absorbed: Vec<Epoch> },
+    Absorb { epoch: Epoch, from: NodeId, loser: Epoch, ids: Ids, absorbed: Vec<Epoch> },
     /// Give the cell up.
     Drop { epoch: Epoch, why: Farewell, successor: Option<NodeId> },
     /// These are its groups.
@@ -155,7 +149,7 @@ pub enum Directive {
 /// All that a host needs for an activation.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Start {
-    pub ids: Vec<Rid>,
+    pub ids: Ids,
     pub spec: Spec,
     pub registrar: RequestId,
     pub epoch: Epoch,
@@ -201,7 +195,7 @@ pub enum Phase {
 /// A cell as its host describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct CellReport {
-    pub ids: Vec<Rid>,
+    pub ids: Ids,
     pub kind: KindId,
     pub epoch: Epoch,
     pub phase: Phase,

@@ -289,15 +289,15 @@ impl Directory {
         }
     }
 
-    /// Ends the turn: every touched partition is brought up to date, and what this node says to itself is heard.
+    /// Ends the turn: what this node says to itself is heard, and every touched partition is brought up to date. Whatever a
+    /// decision has caused here at once is known before the next.
     fn settle(&mut self, now: Now, out: &mut Vec<Action>) {
         loop {
-            while let Some((id, ())) = self.touched.pop_first() {
-                let (partition, mut turn) = self.open(now, out, id);
-                partition.settle(&mut turn);
-            }
             if let Some((id, message)) = self.inbox.pop_front() {
                 self.receive(now, out, self.world.me, id, message);
+            } else if let Some((id, ())) = self.touched.pop_first() {
+                let (partition, mut turn) = self.open(now, out, id);
+                partition.settle(&mut turn);
             } else if let Some((id, name)) = self.moves.next(self.world.config.move_rate) {
                 self.mark(id, name);
             } else {

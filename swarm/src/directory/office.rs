@@ -14,7 +14,7 @@ use crate::directory::message::{CellReport, DirectiveId};
 use crate::directory::record::Registration;
 use crate::directory::request::{Ask, RequestId};
 use crate::directory::ship::Ships;
-use crate::directory::stamp::{Rid, Stamp};
+use crate::directory::stamp::{Ids, Stamp};
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
 use crate::rules::Rule;
@@ -112,7 +112,7 @@ pub(super) struct Lists {
     /// Registers of others that came meanwhile: whether the name is taken shows when the first start has ended.
     pub(super) rivals: Vec<(RequestId, Ask)>,
     /// Unregisters that wait until nothing of these registrations is left.
-    pub(super) ends: Vec<(RequestId, u64, Vec<Rid>)>,
+    pub(super) ends: Vec<(RequestId, u64, Ids)>,
     /// Joins and leaves.
     pub(super) groups: Vec<(RequestId, u64)>,
 }
@@ -146,7 +146,7 @@ impl Waits {
     }
 
     /// Those who wait for an end.
-    pub(super) fn ends(&self) -> &[(RequestId, u64, Vec<Rid>)] {
+    pub(super) fn ends(&self) -> &[(RequestId, u64, Ids)] {
         self.0.as_ref().map_or(&[], |lists| &lists.ends)
     }
 
@@ -388,7 +388,8 @@ impl Office {
 
     /// Every current replica has the changes up to this one. Those that are forced do not count.
     pub(super) fn stable(&self) -> u64 {
-        let counted = self.replicas.iter().filter(|node| !self.claim.forced.contains(node));
+        let forced = &self.claim.forced;
+        let counted = self.replicas.iter().filter(|node| forced.is_empty() || !forced.contains(node));
         counted.map(|node| self.ships.get(node).map_or(0, |ship| ship.acked)).min().unwrap_or(self.seq)
     }
 

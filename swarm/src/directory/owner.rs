@@ -13,7 +13,7 @@ use crate::directory::partition::Partition;
 use crate::directory::reconcile::{Case, Trial, Verdict};
 use crate::directory::record::{Class, Record, Registration};
 use crate::directory::request::{Answer, Refusal};
-use crate::directory::stamp::Rid;
+use crate::directory::stamp::{Ids, Rid};
 use crate::directory::turn::Turn;
 use crate::epoch::{Epoch, Term};
 use crate::name::Name;
@@ -99,7 +99,10 @@ impl Partition {
             Verdict::Adopt(at) => return self.adopt(turn, name, at),
             Verdict::Unite(ids) => self.unite(turn, name, &ids),
             Verdict::Void => self.with_work(name, |work| work.plan = None),
-            Verdict::Carry => self.carry_plan(turn, name),
+            Verdict::Carry => {
+                self.carry_plan(turn, name);
+                return Next::Wait;
+            }
             Verdict::Plan { to, from, unseal } => self.make_plan(turn, name, to, from, unseal),
             Verdict::Amend { host, epoch } => {
                 self.amend(turn, name, |registration| registration.place(host, epoch));
@@ -204,8 +207,8 @@ impl Partition {
         let ver = office.next_stamp();
         let fresh = cell.ids.iter().filter(|rid| !copy.covers(**rid));
         let adopted = fresh.map(|rid| {
-            let mut registration = Registration::new(*rid, origin.spec.clone(), origin.registrar, at, ver);
-            registration.place(at, cell.epoch);
+            let (spec, place) = (origin.spec.clone(), (at, cell.epoch));
+            let mut registration = Registration::new(*rid, spec, origin.registrar, place, ver, turn.pool);
             registration.groups = origin.groups.iter().map(|group| (group.clone(), (true, ver))).collect();
             registration
         });
@@ -284,11 +287,11 @@ impl Partition {
     }
 
     /// Removes a name's record, for ever. Who waits for its start is told `answer`.
-    pub(super) fn unregister(&mut self, turn: &mut Turn<'_>, name: &Name, answer: Answer) -> (u64, Vec<Rid>) {
+    pub(super) fn unregister(&mut self, turn: &mut Turn<'_>, name: &Name, answer: Answer) -> (u64, Ids) {
         let Some(copy) = &self.copy else {
-            return (0, Vec::new());
+            return (0, Ids::from_iter([]));
         };
-        let ids: Vec<Rid> = copy.records.get(name).into_iter().flat_map(Record::ids).collect();
+        let ids: Ids = copy.records.get(name).into_iter().flat_map(Record::ids).collect();
         let uncovered = ids.iter().filter(|rid| !copy.covers(**rid)).copied().collect();
         let seq = self.commit(turn, Op::Remove { name: name.clone(), uncovered, at_unix_ms: turn.now.unix_ms });
         turn.moves.end(self.id, name);

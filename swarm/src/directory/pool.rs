@@ -18,6 +18,8 @@ pub(super) struct Pool {
 #[derive(Debug)]
 struct Shared<T> {
     values: BTreeSet<Arc<T>>,
+    /// What was asked for last is mostly asked for next.
+    last: Option<Arc<T>>,
     /// When there are so many, those that nobody has any more are forgotten.
     tidy_at: usize,
 }
@@ -28,9 +30,19 @@ impl Pool {
         self.settings.get(setting)
     }
 
+    /// The same of one that nobody has yet.
+    pub(super) fn new_setting(&mut self, setting: Setting) -> Arc<Setting> {
+        self.settings.make(setting)
+    }
+
     /// The one of these beginnings of numbers that all share.
     pub(super) fn lead(&mut self, lead: &Arc<Lead>) -> Arc<Lead> {
         self.leads.get(lead)
+    }
+
+    /// The same of one that nobody has yet.
+    pub(super) fn new_lead(&mut self, lead: Lead) -> Arc<Lead> {
+        self.leads.make(lead)
     }
 }
 
@@ -39,21 +51,34 @@ impl<T: Ord> Shared<T> {
     const FEW: usize = 64;
 
     fn get(&mut self, value: &Arc<T>) -> Arc<T> {
-        if let Some(shared) = self.values.get(value) {
-            return shared.clone();
+        self.find(value).unwrap_or_else(|| self.keep(value.clone()))
+    }
+
+    fn make(&mut self, value: T) -> Arc<T> {
+        self.find(&value).unwrap_or_else(|| self.keep(Arc::new(value)))
+    }
+
+    fn find(&mut self, value: &T) -> Option<Arc<T>> {
+        if let Some(last) = self.last.as_ref().filter(|last| ***last == *value) {
+            return Some(last.clone());
         }
+        self.last = Some(self.values.get(value)?.clone());
+        self.last.clone()
+    }
+
+    fn keep(&mut self, value: Arc<T>) -> Arc<T> {
         if self.values.len() >= self.tidy_at {
             self.values.retain(|value| Arc::strong_count(value) > 1);
             self.tidy_at = Self::FEW.max(2 * self.values.len());
         }
         self.values.insert(value.clone());
-        value.clone()
+        value
     }
 }
 
 impl<T: Ord> Default for Shared<T> {
     fn default() -> Self {
-        Self { values: BTreeSet::new(), tidy_at: Self::FEW }
+        Self { values: BTreeSet::new(), last: None, tidy_at: Self::FEW }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::directory::copy::Copy;
 use crate::directory::message::{CellReport, Farewell, Phase};
 use crate::directory::office::Plan;
 use crate::directory::record::Record;
-use crate::directory::stamp::Rid;
+use crate::directory::stamp::{Ids, Rid};
 use crate::directory::world::World;
 use crate::epoch::Epoch;
 use crate::rules::Rule;
@@ -50,7 +50,7 @@ pub(super) enum Verdict {
     /// Register anew what runs there: the copies of its record were lost.
     Adopt(NodeId),
     /// These registrations are siblings of the record's.
-    Unite(Vec<Rid>),
+    Unite(Ids),
     /// The plan's grounds are gone.
     Void,
     /// Order what is planned.
@@ -174,7 +174,7 @@ impl Case<'_> {
 
     /// Cells of other registrations than the record's: unregistered ones go, unknown ones are siblings.
     fn decide_strangers(&self, record: &Record) -> Option<Verdict> {
-        let fresh = |cell: &CellReport| -> Vec<Rid> {
+        let fresh = |cell: &CellReport| -> Ids {
             let unknown = |rid: &&Rid| !record.has(**rid) && !self.copy.covers(**rid);
             cell.ids.iter().filter(unknown).copied().collect()
         };

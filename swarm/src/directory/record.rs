@@ -134,13 +134,20 @@ impl Siblings {
 }
 
 impl Registration {
-    /// A registration that has not been started, and whose worker is in no group.
-    pub(super) fn new(rid: Rid, spec: Spec, registrar: RequestId, host: NodeId, ver: Stamp) -> Self {
+    /// A registration whose worker is, or is to be, this activation there, and in no group.
+    pub(super) fn new(
+        rid: Rid,
+        spec: Spec,
+        registrar: RequestId,
+        (host, epoch): (NodeId, Epoch),
+        ver: Stamp,
+        pool: &mut Pool,
+    ) -> Self {
         let Spec { class, args } = spec;
         Self {
             args,
-            setting: Arc::new(Setting { class, registrar: registrar.node, host }),
-            numbers: Numbers::new(rid, registrar.seq, ver),
+            setting: pool.new_setting(Setting { class, registrar: registrar.node, host }),
+            numbers: Numbers::new(rid, registrar.seq, ver, epoch, pool),
             groups: Groups::default(),
         }
     }

@@ -23,7 +23,7 @@ impl Partition {
             return;
         }
         let (base, seq) = (office.log_base, office.seq);
-        let (mut whole, mut changes): (Option<Arc<Copy>>, Option<Arc<Vec<Op>>>) = (None, None);
+        let mut whole: Option<Arc<Copy>> = None;
         office.log_base = seq;
         for node in &office.replicas {
             if office.ships.get(node).is_some_and(|ship| ship.sent == Some(seq)) {
@@ -36,10 +36,8 @@ impl Partition {
             let ship = office.ships.of(*node);
             let term = office.term;
             let message = match ship.sent {
-                Some(sent) if sent == base => {
-                    let ops = changes.get_or_insert_with(|| Arc::new(std::mem::take(&mut office.log))).clone();
-                    Message::Update { term, after: base, seq, ops }
-                }
+                // A record is shared, so that this copies little.
+                Some(sent) if sent == base => Message::Update { term, after: base, seq, ops: office.log.clone() },
                 Some(_) | None => {
                     let copy = whole.get_or_insert_with(|| Arc::new(copy.clone())).clone();
                     Message::Install { term, seq, copy }
@@ -79,7 +77,7 @@ impl Partition {
         }
     }
 
-    pub(super) fn on_update(&mut self, turn: &mut Turn<'_>, from: NodeId, after: u64, at: Stamp, ops: Arc<Vec<Op>>) {
+    pub(super) fn on_update(&mut self, turn: &mut Turn<'_>, from: NodeId, after: u64, at: Stamp, ops: Vec<Op>) {
         if !self.fence(turn, from, at.term) {
             return;
         }
@@ -95,8 +93,8 @@ impl Partition {
         turn.send(from, self.id, answer);
     }
 
-    fn follow(&mut self, turn: &mut Turn<'_>, at: Stamp, ops: Arc<Vec<Op>>) {
-        for mut op in Arc::unwrap_or_clone(ops) {
+    fn follow(&mut self, turn: &mut Turn<'_>, at: Stamp, ops: Vec<Op>) {
+        for mut op in ops {
             op.share(turn.pool);
             self.wake_cell(op.name());
             if let Some(copy) = &mut self.copy {

@@ -237,7 +237,8 @@ impl Partition {
         let (Some(cell), Some(copy)) = (self.cells.get(name), &mut self.copy) else {
             return;
         };
-        if let Some((record, note)) = copy.records.noted(name)
+        if cell.phase == Phase::Running
+            && let Some((record, note)) = copy.records.noted(name)
             && record.head().host() == me
             && record.describes(&cell.report(false))
             && cell.is_from(record.head())

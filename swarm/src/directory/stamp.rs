@@ -1,11 +1,13 @@
 //! Owns the numbers that tell changes and registrations apart, and the few bytes in which a registration keeps its own.
 //! Never makes one; that is the office's.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use rkyv::with::Unshare;
 use rkyv::{Archive, Deserialize, Serialize};
 
+use crate::directory::pool::Pool;
 use crate::epoch::{Epoch, Term};
 
 /// One change of a partition: the term in which it was made, and which of that term's changes it was.
@@ -22,6 +24,37 @@ pub struct Stamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 #[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
 pub struct Rid(pub Stamp);
+
+/// The registrations that one worker is of, in their order: one, but after a healed split in which both sides registered
+/// its name. The usual form takes no memory of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum Ids {
+    /// Nearly always.
+    One(Rid),
+    /// None, or several.
+    More(Vec<Rid>),
+}
+
+impl Deref for Ids {
+    type Target = [Rid];
+
+    fn deref(&self) -> &[Rid] {
+        match self {
+            Self::One(rid) => std::slice::from_ref(rid),
+            Self::More(rids) => rids,
+        }
+    }
+}
+
+impl FromIterator<Rid> for Ids {
+    fn from_iter<I: IntoIterator<Item = Rid>>(rids: I) -> Self {
+        let mut rids = rids.into_iter();
+        match (rids.next(), rids.next()) {
+            (Some(rid), None) => Self::One(rid),
+            (first, second) => Self::More(first.into_iter().chain(second).chain(rids).collect()),
+        }
+    }
+}
 
 /// The numbers of one registration.
 ///
@@ -47,12 +80,11 @@ pub(super) struct Lead {
 }
 
 impl Numbers {
-    /// Those of a registration that has not been started.
-    pub(super) fn new(rid: Rid, request: u64, ver: Stamp) -> Self {
-        let epoch = Epoch::default();
+    /// Those of a registration that was made by a request, of an activation.
+    pub(super) fn new(rid: Rid, request: u64, ver: Stamp, epoch: Epoch, pool: &mut Pool) -> Self {
         let ((rid, rid_low), (ver, ver_low), (request, request_low)) = (cut(rid.0), cut(ver), halves(request));
-        let lead = Lead { request, rid, ver, epoch: epoch.term() };
-        Self { lead: Arc::new(lead), request: request_low, rid: rid_low, ver: ver_low, epoch: epoch.number() }
+        let lead = pool.new_lead(Lead { request, rid, ver, epoch: epoch.term() });
+        Self { lead, request: request_low, rid: rid_low, ver: ver_low, epoch: epoch.number() }
     }
 
     /// The number of the request that made it, of those of its node.
@@ -169,8 +201,9 @@ mod tests {
     }
 
     fn made(rid: Rid, request: u64, ver: Stamp, changes: &[Change]) -> (Numbers, Plain) {
-        let mut numbers = Numbers::new(rid, request, ver);
-        let mut plain = Plain { request, rid, ver, epoch: Epoch::default() };
+        let epoch = Epoch::default();
+        let mut numbers = Numbers::new(rid, request, ver, epoch, &mut Pool::default());
+        let mut plain = Plain { request, rid, ver, epoch };
         for change in changes {
             match *change {
                 Change::Rid(rid) => (numbers.set_rid(rid), plain.rid = rid).0,
@@ -202,7 +235,7 @@ mod tests {
     fn numbers_of_one_term_share_what_they_begin_with() {
         let term = Term { counter: 1_700_000_000_000, tag: Tag(7) };
         let ver = |seq| Stamp { term, seq };
-        let mut numbers = Numbers::new(Rid(ver(1)), 1, ver(1));
+        let mut numbers = Numbers::new(Rid(ver(1)), 1, ver(1), Epoch::default(), &mut Pool::default());
         numbers.set_epoch(Epoch::new(term, 1));
         let mut next = numbers.clone();
         next.set_rid(Rid(ver(2)));

@@ -47,9 +47,12 @@ impl Partition {
     /// Why a registered name can run nowhere, if that is for its version: no instance is left, and no node can start one.
     pub(super) fn stranded(&self, turn: &Turn<'_>, name: &Name) -> Option<Stranded> {
         let office = self.office.as_ref().filter(|office| office.owner && office.complete && !office.blocked)?;
-        let class = self.record(name)?.head().class();
         let idle = |work: &Work| work.seen.is_empty() && work.out.is_none() && work.plan.is_none();
-        if class.local || self.rests(name) || !office.names.get(name).is_none_or(|work| idle(work)) {
+        if !office.names.get(name).is_none_or(|work| idle(work)) {
+            return None;
+        }
+        let class = self.record(name)?.head().class();
+        if class.local || self.rests(name) {
             return None;
         }
         let known = turn.world.versions(class.kind);

@@ -1,6 +1,7 @@
 //! Owns the records of a partition, found by their names. Never decides what stands in one.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rkyv::rancor::Fallible;
 use rkyv::with::{ArchiveWith, DeserializeWith, SerializeWith};
@@ -17,7 +18,26 @@ use crate::name::Name;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Table {
     slots: Vec<Slot>,
+    last: Last,
 }
+
+/// Where a name was found last: what is looked for is mostly looked for again. It is no part of a table's value.
+#[derive(Debug, Default)]
+struct Last(AtomicU32);
+
+impl Clone for Last {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Last {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Last {}
 
 /// The place of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,11 +130,18 @@ impl Table {
 
     /// Where a name is, or where it belongs.
     fn find(&self, name: &Name) -> Result<usize, usize> {
+        // A guess: whatever another thread has made of it is looked at before it is believed.
+        let last = self.last.0.load(Ordering::Relaxed) as usize;
+        if self.slots.get(last).is_some_and(|slot| slot.record.name() == name) {
+            return Ok(last);
+        }
         let hash = part(name);
         let near = self.near(hash);
         let place = self.slots[near.clone()]
             .binary_search_by(|slot| slot.hash.cmp(&hash).then_with(|| slot.record.name().cmp(name)));
-        place.map(|place| near.start + place).map_err(|place| near.start + place)
+        let place = place.map(|place| near.start + place).map_err(|place| near.start + place);
+        self.last.0.store(place.unwrap_or_else(|place| place) as u32, Ordering::Relaxed);
+        place
     }
 
     /// The slots among which a hash is, or belongs. Hashes are spread evenly, so it is looked for where it is to be expected,
@@ -147,7 +174,7 @@ impl FromIterator<Record> for Table {
         slots.sort_by(|a, b| a.hash.cmp(&b.hash).then_with(|| a.record.name().cmp(b.record.name())));
         slots.dedup_by(|later, slot| later.record.name() == slot.record.name());
         slots.shrink_to_fit();
-        Self { slots }
+        Self { slots, last: Last::default() }
     }
 }
 

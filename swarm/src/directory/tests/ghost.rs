@@ -55,7 +55,7 @@ impl Cluster {
             for (name, (to, _, ids)) in
                 names.flat_map(|(name, work)| work.waits.ends().iter().map(move |end| (name, end)))
             {
-                self.ghost.ends.insert(*to, ids.clone());
+                self.ghost.ends.insert(*to, ids.to_vec());
                 self.ghost.ended.extend(ids.iter().map(|rid| (name.clone(), *rid)));
             }
         }
@@ -159,7 +159,7 @@ impl Cluster {
 
     pub(super) fn cell_ids(&self, n: usize, name: &Name) -> Vec<Rid> {
         let cells = self.nodes[n].dir.partitions.iter().flat_map(|partition| partition.all_cells());
-        cells.filter(|(other, _)| other == name).flat_map(|(_, cell)| cell.ids).collect()
+        cells.filter(|(other, _)| other == name).flat_map(|(_, cell)| cell.ids.to_vec()).collect()
     }
 
     pub(super) fn watch_activation(&mut self, n: usize, name: &Name, epoch: Epoch) -> Check {

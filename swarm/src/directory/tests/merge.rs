@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use proptest::prelude::*;
 use swarm_net::node::{NodeId, Tag};
 
+use crate::directory::pool::Pool;
 use crate::directory::tests::cluster::spec;
 use crate::directory::{Copy, GroupKey, Op, Record, Registration, RequestId, Rid, Stamp};
 use crate::epoch::{Epoch, Term};
@@ -45,9 +46,8 @@ fn node() -> NodeId {
 /// A registration that was made by this change.
 pub(in crate::directory) fn registration(rid: Rid, ver: Stamp) -> Registration {
     let registrar = RequestId { node: node(), seq: ver.seq };
-    let mut registration = Registration::new(rid, spec(false), registrar, node(), ver);
-    registration.place(node(), Epoch::new(ver.term, ver.seq as u32));
-    registration
+    let place = (node(), Epoch::new(ver.term, ver.seq as u32));
+    Registration::new(rid, spec(false), registrar, place, ver, &mut Pool::default())
 }
 
 /// Copies as a run of the protocol makes them: each term is written by one owner only.
