@@ -108,8 +108,8 @@ pub fn words(bytes: &[u8]) {
         3 => drop(back::<(Name, Epoch)>(rest)),
         4 => drop(back::<(Name, Epoch, u64)>(rest)),
         5 => {
-            if let Ok(bundle) = Bundle::decode(&Payload::copy_of(rest)) {
-                assert_eq!(Bundle::decode(&bundle.encode()).as_ref(), Ok(&bundle));
+            if let Ok(bundle) = Bundle::decode(Payload::copy_of(rest)) {
+                assert_eq!(Bundle::decode(bundle.encode()).as_ref(), Ok(&bundle));
             }
         }
         6 => drop(back::<CallError>(rest)),
@@ -265,7 +265,7 @@ mod tests {
         assert!(back::<(Name, NodeId)>(&tail(&words, 0)).is_some());
         assert!(back::<Whom>(&tail(&words, 1)).is_some());
         assert!(back::<(Name, Epoch, u64)>(&tail(&words, 2)).is_some());
-        assert!(Bundle::decode(&Payload::copy_of(&tail(&words, 3))).is_ok());
+        assert!(Bundle::decode(Payload::copy_of(&tail(&words, 3))).is_ok());
         assert!(back::<CallError>(&tail(&words, 4)).is_some());
         assert!(back::<Question>(&tail(&surveys, 0)).is_some());
         assert!(back::<Question>(&tail(&surveys, 1)).is_some());

@@ -21,6 +21,11 @@ impl Payload {
         buffer.extend_from_slice(bytes);
         Self(buffer)
     }
+
+    /// Forgets all bytes but the first so many.
+    pub(crate) fn truncate(&mut self, bytes: usize) {
+        self.0.resize(bytes.min(self.0.len()), 0);
+    }
 }
 
 impl From<AlignedVec<16>> for Payload {

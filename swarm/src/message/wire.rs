@@ -61,7 +61,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    fn new<T>(payload: &Payload, what: impl fmt::Display) -> Self {
+    pub(crate) fn new<T>(payload: &Payload, what: impl fmt::Display) -> Self {
         Self { of: std::any::type_name::<T>(), bytes: payload.len(), what: what.to_string() }
     }
 }

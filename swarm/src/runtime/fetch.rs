@@ -1,5 +1,6 @@
 //! Owns how a sealed worker's state travels to its successor: the successor asks for one piece after the other, on the
-//! connection for bulk, so that never more than a piece is under way and calls are not delayed by it.
+//! connection for bulk, so that never more than two are under way and calls are hardly delayed by them. Pieces are cut, put
+//! together and asked for where they arrive, on the I/O thread: each is a few microseconds, and a hop would be as much.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -13,37 +14,32 @@ use tokio::sync::oneshot;
 
 use crate::call::frame::{kind, word};
 use crate::epoch::Epoch;
-use crate::hash::HashMap;
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch;
 use crate::worker::{Bundle, Payload};
 
-/// The size of a piece. One such piece under way delays calls next to nothing; more of them at a time do.
+/// The size of a piece. A few of them under way delay calls little; more of them do.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// How often a piece is asked for again when its connection is lost.
-const ATTEMPTS_MAX: usize = 3;
+/// So many pieces are under way: while one is read, the next is written.
+const UNDER_WAY: usize = 2;
 
-/// How many large encoded states are kept while they are fetched. More of them that move at a time are encoded anew for each
-/// piece, which costs time and no memory.
-const KEPT_MAX: usize = 64;
+/// How often a state is asked for again when its connection is lost before a piece of it has come.
+const ATTEMPTS_MAX: u32 = 3;
 
 /// The total that says that there is no such state here.
 const NONE: u64 = u64::MAX;
 
-/// How many pieces one node may have asked for and not read yet. It asks for one after the other of each worker that it
+/// How many pieces for one node may wait for room in its queue. It asks for one after the other of each worker that it
 /// takes over, and takes over a few hundred at a time (`moves_max`) from each owner.
 const SERVED_MAX: u32 = 4096;
 
-/// The longest state that can be encoded at all: the archive's pointers have 32 bits.
+/// The longest state that can be encoded at all: the archive's pointers have 32 bits. What follows it is small.
 const STATE_BYTES_MAX: u64 = i32::MAX as u64;
 
-/// A piece, and the size of the whole.
-type Piece = (u64, Payload);
-
 /// A state as it comes in.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Whole {
     bytes: AlignedVec,
     total: Option<u64>,
@@ -52,52 +48,122 @@ struct Whole {
 impl Whole {
     /// Appends a piece. Says whether it was the last one, or what is wrong with it: a sealed state never changes its size, so
     /// who does not keep to the one that it has told would go on for ever.
-    fn add(&mut self, (total, piece): &Piece) -> Result<bool, String> {
-        let whole = *self.total.get_or_insert(*total);
-        let done = self.bytes.len() as u64 + piece.len() as u64;
-        if *total != whole || whole > STATE_BYTES_MAX || done > whole || (piece.is_empty() && done < whole) {
-            return Err(format!("{done} bytes of a state of {total}, which was to have {whole}"));
+    fn add(&mut self, (total, at): (u64, u64), piece: &[u8]) -> Result<bool, String> {
+        let (whole, before) = (*self.total.get_or_insert(total), self.bytes.len() as u64);
+        let done = before + piece.len() as u64;
+        let follows = total == whole && at == before && done <= whole && (done == whole || !piece.is_empty());
+        if !follows || whole > STATE_BYTES_MAX {
+            return Err(format!("{} bytes at {at} of a state of {total}, after {before} of {whole}", piece.len()));
         }
         self.bytes.extend_from_slice(piece);
         Ok(done == whole)
     }
 }
 
-/// The pieces that this node waits for.
+/// What comes of asking for a state.
+#[derive(Debug)]
+enum Came {
+    /// All of it.
+    Whole(AlignedVec),
+    /// The connection was lost; so much had come.
+    Part(Whole),
+    /// There is none.
+    Nothing,
+    /// What came is no state.
+    Wrong(String),
+}
+
+/// The states that this node waits for.
 #[derive(Default)]
 pub(crate) struct Fetches(Mutex<Open>);
 
 #[derive(Default)]
 struct Open {
     next: u64,
-    open: BTreeMap<u64, (NodeId, oneshot::Sender<Piece>)>,
+    open: BTreeMap<u64, Fetch>,
+}
+
+/// A state that is asked for.
+struct Fetch {
+    from: NodeId,
+    name: Name,
+    epoch: Epoch,
+    whole: Whole,
+    /// All before this is asked for.
+    asked: usize,
+    done: oneshot::Sender<Came>,
+}
+
+impl Fetch {
+    /// The question for the next piece.
+    fn ask(&mut self, number: u64) -> Frame {
+        let ask = (self.name.clone(), self.epoch, self.asked as u64);
+        self.asked += PIECE_BYTES;
+        let ask = rkyv::to_bytes::<rkyv::rancor::Error>(&ask).expect("serialising into memory does not fail");
+        let mut head = [0; 24];
+        head[..8].copy_from_slice(&number.to_le_bytes());
+        Frame::new(kind::FETCH, head, &[&ask])
+    }
+
+    /// The questions that can be asked now that the total is known.
+    fn ask_on(&mut self, number: u64, total: u64) -> Vec<Frame> {
+        let (end, have) = (usize::try_from(total).unwrap_or(usize::MAX), self.whole.bytes.len());
+        let mut asks = Vec::with_capacity(UNDER_WAY);
+        while self.asked < end.min(have + UNDER_WAY * PIECE_BYTES) {
+            asks.push(self.ask(number));
+        }
+        asks
+    }
 }
 
 impl Fetches {
-    fn open(&self, from: NodeId) -> (u64, oneshot::Receiver<Piece>) {
-        let (done, piece) = oneshot::channel();
+    /// Waits for what follows `whole`. Gives the first question, to be sent, and its number.
+    fn open(&self, from: NodeId, name: Name, epoch: Epoch, whole: Whole) -> (u64, Frame, oneshot::Receiver<Came>) {
+        let (done, came) = oneshot::channel();
         let mut open = self.lock();
         open.next += 1;
         let number = open.next;
-        open.open.insert(number, (from, done));
-        (number, piece)
+        let asked = whole.bytes.len();
+        let mut fetch = Fetch { from, name, epoch, whole, asked, done };
+        let ask = fetch.ask(number);
+        open.open.insert(number, fetch);
+        (number, ask, came)
     }
 
-    /// A piece has come.
-    pub(crate) fn arrived(&self, from: NodeId, head: &[u8; 24], body: &[u8]) {
+    /// Nobody waits for it any more.
+    fn close(&self, number: u64) {
+        self.lock().open.remove(&number);
+    }
+
+    /// A piece has come. Gives the next questions, unless it was the last piece or nobody waits for it any more.
+    fn arrived(&self, from: NodeId, head: &[u8; 24], piece: &[u8]) -> Vec<Frame> {
+        let (number, total, at) = (word(head, 0), word(head, 1), word(head, 2));
         let mut open = self.lock();
-        let number = word(head, 0);
-        if open.open.get(&number).is_some_and(|(asked, _)| *asked == from)
-            && let Some((_, done)) = open.open.remove(&number)
-        {
-            // Who asked may have given up.
-            let _ = done.send((word(head, 1), Payload::copy_of(body)));
+        let Some(fetch) = open.open.get_mut(&number).filter(|fetch| fetch.from == from) else {
+            return Vec::new();
+        };
+        let added = if total == NONE { Ok(true) } else { fetch.whole.add((total, at), piece) };
+        if added == Ok(false) && !fetch.done.is_closed() {
+            return fetch.ask_on(number, total);
         }
+        let Some(Fetch { whole, done, .. }) = open.open.remove(&number) else {
+            return Vec::new();
+        };
+        let came = match added {
+            Ok(_) if total == NONE => Came::Nothing,
+            Ok(_) => Came::Whole(whole.bytes),
+            Err(problem) => Came::Wrong(problem),
+        };
+        // Who asked may have given up.
+        let _ = done.send(came);
+        Vec::new()
     }
 
     /// What was asked of this node will not come.
     pub(crate) fn lost(&self, node: NodeId) {
-        self.lock().open.retain(|_, (from, _)| *from != node);
+        for (_, Fetch { whole, done, .. }) in self.lock().open.extract_if(.., |_, fetch| fetch.from == node) {
+            let _ = done.send(Came::Part(whole));
+        }
     }
 
     /// Nothing that was asked will come.
@@ -110,14 +176,11 @@ impl Fetches {
     }
 }
 
-/// Encoded states of several pieces that are being fetched from this node, which are only kept to save encoding; and who fetches.
+/// Who fetches states from this node, and how many pieces wait for room.
 #[derive(Default)]
-pub(crate) struct Outgoing {
-    kept: Mutex<HashMap<(Name, Epoch), Arc<Payload>>>,
-    served: Mutex<BTreeMap<NodeId, u32>>,
-}
+pub(crate) struct Outgoing(Mutex<BTreeMap<NodeId, u32>>);
 
-/// A piece that is being served. It counts for as long as it lives.
+/// A piece that waits. It counts for as long as it lives.
 struct Served {
     node: Arc<Node>,
     to: NodeId,
@@ -130,29 +193,9 @@ impl Drop for Served {
 }
 
 impl Outgoing {
-    fn get(&self, name: &Name, epoch: Epoch, encode: impl FnOnce() -> Option<Payload>) -> Option<Arc<Payload>> {
-        let key = (name.clone(), epoch);
-        if let Some(kept) = self.lock().get(&key) {
-            return Some(kept.clone());
-        }
-        let encoded = Arc::new(encode()?);
-        if encoded.len() > PIECE_BYTES {
-            let mut kept = self.lock();
-            if kept.len() < KEPT_MAX {
-                kept.insert(key, encoded.clone());
-            }
-        }
-        Some(encoded)
-    }
-
-    /// The cell is gone.
-    pub(crate) fn forget(&self, name: &Name, epoch: Epoch) {
-        self.lock().remove(&(name.clone(), epoch));
-    }
-
-    /// Whether one more piece may be served to this node. [`Self::has_served`] ends it.
+    /// Whether one more piece may wait for this node. [`Self::has_served`] ends it.
     fn may_serve(&self, to: NodeId) -> bool {
-        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut served = self.lock();
         let count = served.entry(to).or_default();
         let may = *count < SERVED_MAX;
         *count += u32::from(may);
@@ -160,7 +203,7 @@ impl Outgoing {
     }
 
     fn has_served(&self, to: NodeId) {
-        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut served = self.lock();
         if let Some(count) = served.get_mut(&to) {
             *count -= 1;
             if *count == 0 {
@@ -169,8 +212,8 @@ impl Outgoing {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Name, Epoch), Arc<Payload>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -178,70 +221,70 @@ impl Node {
     /// Fetches what the sealed cell of `name` at `epoch` on `from` gives to its successor.
     pub(crate) async fn fetch(self: &Arc<Self>, from: NodeId, name: &Name, epoch: Epoch) -> Result<Bundle, String> {
         if from == self.id() {
-            let cell = self.places.cell(name, epoch);
-            return cell.and_then(|cell| cell.bundle()).ok_or_else(|| "its state is gone".to_owned());
+            let sealed = self.places.cell(name, epoch).and_then(|cell| cell.bundle());
+            return sealed.map(|sealed| Bundle::clone(&sealed)).ok_or_else(|| "its state is gone".to_owned());
         }
-        let mut whole = Whole::default();
-        loop {
-            let piece = self.fetch_piece(from, name, epoch, whole.bytes.len() as u64).await?;
-            if whole.add(&piece).map_err(|problem| format!("{from} sent {problem}"))? {
-                break;
-            }
-        }
-        Bundle::decode(&Payload::from(whole.bytes))
-            .map_err(|error| format!("the state from {from} is damaged: {error}"))
-    }
-
-    async fn fetch_piece(&self, from: NodeId, name: &Name, epoch: Epoch, at: u64) -> Result<Piece, String> {
-        let ask = rkyv::to_bytes::<rkyv::rancor::Error>(&(name.clone(), epoch, at))
-            .map_err(|error| format!("the request for its state could not be encoded: {error}"))?;
-        for _ in 0..ATTEMPTS_MAX {
-            let (number, piece) = self.fetches.open(from);
-            let mut head = [0; 24];
-            head[..8].copy_from_slice(&number.to_le_bytes());
-            let frame = Frame::new(kind::FETCH, head, &[&ask]);
-            if self.send_bulk(from, frame).await.is_err() {
+        let (mut whole, mut attempts) = (Whole::default(), 0);
+        while attempts < ATTEMPTS_MAX {
+            let before = whole.bytes.len();
+            let (number, ask, came) = self.fetches.open(from, name.clone(), epoch, whole);
+            if self.send_bulk(from, ask).await.is_err() {
+                self.fetches.close(number);
                 return Err(format!("{from}, which has its state, cannot be reached"));
             }
-            match piece.await {
-                Ok((NONE, _)) => return Err(format!("{from} has no sealed state of it")),
-                Ok(piece) => return Ok(piece),
-                // The connection was lost; if the node is gone, the next attempt finds no peer.
-                Err(_) => {}
+            match came.await {
+                Ok(Came::Whole(bytes)) => {
+                    return Bundle::decode(Payload::from(bytes))
+                        .map_err(|error| format!("the state from {from} is damaged: {error}"));
+                }
+                // If the node is gone, the next attempt finds no peer.
+                Ok(Came::Part(part)) => whole = part,
+                Ok(Came::Nothing) => return Err(format!("{from} has no sealed state of it")),
+                Ok(Came::Wrong(problem)) => return Err(format!("{from} sent {problem}")),
+                Err(_) => return Err("this node stops".to_owned()),
             }
+            attempts = if whole.bytes.len() > before { 1 } else { attempts + 1 };
         }
         Err(format!("the connection to {from}, which has its state, was lost {ATTEMPTS_MAX} times"))
     }
 
+    /// A piece has come: more are asked for.
+    pub(crate) fn piece_came(self: &Arc<Self>, from: NodeId, head: &[u8; 24], piece: &[u8]) {
+        for ask in self.fetches.arrived(from, head, piece) {
+            self.send_piece(from, ask);
+        }
+    }
+
     /// Another node asks for a piece of a state.
-    pub(crate) fn serve_piece(self: &Arc<Self>, to: NodeId, head: &[u8; 24], ask: Payload) {
-        let (node, number) = (self.clone(), word(head, 0));
-        // Each that is not sent yet holds up to a piece, and who reads nothing may ask for more without end.
+    pub(crate) fn serve_piece(self: &Arc<Self>, to: NodeId, head: &[u8; 24], ask: &[u8]) {
+        let Some((name, epoch, at)) = batch::read::<(Name, Epoch, u64)>(&Payload::copy_of(ask)) else {
+            return self.could_not_read(to, "a question for a piece of a state");
+        };
+        let sealed = self.places.cell(&name, epoch).and_then(|cell| cell.bundle());
+        let (total, piece) = match sealed.as_deref() {
+            Some(sealed) => (sealed.len(), sealed.piece(at, PIECE_BYTES)),
+            None => (NONE, [&[][..]; 2]),
+        };
+        let mut answer = [0; 24];
+        answer[..8].copy_from_slice(&head[..8]);
+        answer[8..16].copy_from_slice(&total.to_le_bytes());
+        answer[16..].copy_from_slice(&at.to_le_bytes());
+        self.send_piece(to, Frame::new(kind::STATE, answer, &piece));
+    }
+
+    /// Sends a piece, or the question for one, at once if there is room, else as soon as there is.
+    fn send_piece(self: &Arc<Self>, to: NodeId, frame: Frame) {
+        // If there is none, whoever waits hears that the connection is lost.
+        let Some(peer) = self.peer(to) else { return };
+        let Err(Unsent { frame, why: Why::Full }) = peer.send(Lane::Bulk, frame) else { return };
+        // Each that waits holds up to a piece, and who reads nothing may ask for more without end.
         if !self.outgoing.may_serve(to) {
             return self.asks_too_much(to, "a piece of a state, of more than were read,");
         }
         let served = Served { node: self.clone(), to };
-        // Encoding a large state takes milliseconds: not on the I/O thread.
         self.runtime().spawn(async move {
-            let _served = served;
-            let Some((name, epoch, at)) = batch::read::<(Name, Epoch, u64)>(&ask) else {
-                return node.could_not_read(to, "a question for a piece of a state");
-            };
-            let state = node.outgoing.get(&name, epoch, || {
-                node.places.cell(&name, epoch).and_then(|cell| cell.bundle()).map(|bundle| bundle.encode())
-            });
-            let (total, piece) = match &state {
-                None => (NONE, &[][..]),
-                Some(state) => {
-                    let from = usize::try_from(at).unwrap_or(usize::MAX).min(state.len());
-                    (state.len() as u64, &state[from..state.len().min(from + PIECE_BYTES)])
-                }
-            };
-            let mut head = [0; 24];
-            head[..8].copy_from_slice(&number.to_le_bytes());
-            head[8..16].copy_from_slice(&total.to_le_bytes());
-            if let Err(why) = node.send_bulk(to, Frame::new(kind::STATE, head, &[piece])).await {
-                tracing::debug!(node = %node.id(), peer = %to, ?why, "a piece of state could not be sent");
+            if let Err(why) = served.node.send_bulk(to, frame).await {
+                tracing::debug!(node = %served.node.id(), peer = %to, ?why, "a piece of state could not be sent");
             }
         });
     }
@@ -265,45 +308,97 @@ impl Node {
 mod tests {
     use super::*;
 
-    fn piece(total: u64, bytes: usize) -> Piece {
-        (total, Payload::copy_of(&vec![7; bytes]))
+    fn node(boot: u64) -> NodeId {
+        NodeId::new(([127, 0, 0, 1], 1).into(), boot)
+    }
+
+    fn answer(number: u64, total: u64, at: u64) -> [u8; 24] {
+        let mut head = [0; 24];
+        [number, total, at]
+            .iter()
+            .zip(head.chunks_exact_mut(8))
+            .for_each(|(n, out)| out.copy_from_slice(&n.to_le_bytes()));
+        head
+    }
+
+    /// Where the pieces begin that these frames ask for.
+    fn offsets(asks: &[Frame]) -> Vec<u64> {
+        let ask = |frame: &Frame| batch::read::<(Name, Epoch, u64)>(&Payload::copy_of(frame.body()));
+        asks.iter().map(|frame| ask(frame).expect("it was made above").2).collect()
+    }
+
+    #[test]
+    fn pieces_are_asked_for_while_others_are_under_way() {
+        let (fetches, piece) = (Fetches::default(), PIECE_BYTES as u64);
+        let (number, ask, mut came) = fetches.open(node(1), "x".into(), Epoch::default(), Whole::default());
+        let total = 3 * piece + 5;
+        let arrived =
+            |at: u64, bytes: usize| offsets(&fetches.arrived(node(1), &answer(number, total, at), &vec![7; bytes]));
+        assert_eq!(offsets(&[ask]), [0]);
+        assert!(
+            fetches.arrived(node(2), &answer(number, total, 0), &[7; PIECE_BYTES]).is_empty(),
+            "nobody asked that one"
+        );
+        assert_eq!(arrived(0, PIECE_BYTES), [piece, 2 * piece]);
+        assert_eq!(arrived(piece, PIECE_BYTES), [3 * piece]);
+        assert_eq!((arrived(2 * piece, PIECE_BYTES), came.try_recv().is_ok()), (vec![], false));
+        assert!(arrived(3 * piece, 5).is_empty());
+        let Ok(Came::Whole(bytes)) = came.try_recv() else { panic!("all of it has come") };
+        assert_eq!((bytes.len() as u64, arrived(0, 1)), (total, vec![]));
+    }
+
+    #[test]
+    fn what_came_before_its_connection_was_lost_is_not_asked_for_again() {
+        let (fetches, total) = (Fetches::default(), 2 * PIECE_BYTES as u64);
+        let (number, _, mut came) = fetches.open(node(1), "x".into(), Epoch::default(), Whole::default());
+        fetches.arrived(node(1), &answer(number, total, 0), &[7; PIECE_BYTES]);
+        fetches.lost(node(2));
+        assert!(came.try_recv().is_err(), "another node's connection");
+        fetches.lost(node(1));
+        let Ok(Came::Part(part)) = came.try_recv() else { panic!("it is told") };
+        let (_, ask, _came) = fetches.open(node(1), "x".into(), Epoch::default(), part);
+        assert_eq!(offsets(&[ask]), [PIECE_BYTES as u64]);
+    }
+
+    #[test]
+    fn nobody_asks_on_when_nobody_waits() {
+        let fetches = Fetches::default();
+        let (number, _, came) = fetches.open(node(1), "x".into(), Epoch::default(), Whole::default());
+        drop(came);
+        assert!(fetches.arrived(node(1), &answer(number, 1 << 20, 0), &[7; PIECE_BYTES]).is_empty());
+        assert!(fetches.lock().open.is_empty());
     }
 
     #[test]
     fn a_state_comes_in_pieces_of_any_size() {
         let mut whole = Whole::default();
-        assert_eq!(
-            [whole.add(&piece(9, 4)), whole.add(&piece(9, 1)), whole.add(&piece(9, 4))],
-            [Ok(false), Ok(false), Ok(true)]
-        );
+        let came = [whole.add((9, 0), &[7; 4]), whole.add((9, 4), &[7; 1]), whole.add((9, 5), &[7; 4])];
+        assert_eq!(came, [Ok(false), Ok(false), Ok(true)]);
         assert_eq!(whole.bytes.len(), 9);
-        assert_eq!(Whole::default().add(&piece(0, 0)), Ok(true));
+        assert_eq!(Whole::default().add((0, 0), &[]), Ok(true));
     }
 
     #[test]
-    fn a_state_that_grows_while_it_comes_is_refused() {
+    fn what_does_not_follow_is_refused() {
         let mut whole = Whole::default();
-        assert_eq!(whole.add(&piece(9, 4)), Ok(false));
-        assert!(whole.add(&piece(1 << 40, 4)).is_err(), "it was to have 9 bytes");
-        assert!(whole.add(&piece(9, 6)).is_err(), "more than announced");
-        assert!(whole.add(&piece(9, 0)).is_err(), "nothing, although some is missing");
-        assert!(Whole::default().add(&piece(STATE_BYTES_MAX + 1, 4)).is_err(), "nobody can have encoded it");
+        assert_eq!(whole.add((9, 0), &[7; 4]), Ok(false));
+        assert!(whole.add((1 << 40, 4), &[7; 4]).is_err(), "it was to have 9 bytes");
+        assert!(whole.add((9, 4), &[7; 6]).is_err(), "more than announced");
+        assert!(whole.add((9, 4), &[]).is_err(), "nothing, although some is missing");
+        assert!(whole.add((9, 5), &[7; 4]).is_err(), "another piece");
+        assert!(Whole::default().add((STATE_BYTES_MAX + 1, 0), &[7; 4]).is_err(), "nobody can have encoded it");
         assert_eq!(whole.bytes.len(), 4, "nothing of that is kept");
     }
 
     #[test]
     fn who_reads_nothing_is_served_no_more_than_its_share() {
-        let (outgoing, one, other) = (
-            Outgoing::default(),
-            NodeId::new(([127, 0, 0, 1], 1).into(), 1),
-            NodeId::new(([127, 0, 0, 1], 2).into(), 2),
-        );
+        let (outgoing, one, other) = (Outgoing::default(), node(1), node(2));
         assert!((0..SERVED_MAX).all(|_| outgoing.may_serve(one)));
         assert!(!outgoing.may_serve(one) && outgoing.may_serve(other));
         outgoing.has_served(one);
         assert!(outgoing.may_serve(one) && !outgoing.may_serve(one));
         (0..SERVED_MAX).for_each(|_| outgoing.has_served(one));
         outgoing.has_served(other);
-        assert!(outgoing.served.lock().unwrap_or_else(PoisonError::into_inner).is_empty(), "nothing is left of it");
+        assert!(outgoing.lock().is_empty(), "nothing is left of it");
     }
 }

@@ -309,7 +309,6 @@ impl Node {
         self.groups.move_out(name, successor.is_some());
         drop(shard);
         self.refuse_all(refused);
-        self.outgoing.forget(name, epoch);
         tracing::debug!(node = %self.id(), %name, %epoch, %why, "a worker is given up");
         let (node, name) = (self.clone(), name.clone());
         let dying = cell.die(why);

@@ -114,8 +114,8 @@ impl Inbox for Ear {
             }
             kind::LET_GO => self.desk.hand(Input::LetGo(peer, Arrived::from(from, Payload::empty()))),
             kind::LET_GONE => node.farewell.let_go(peer),
-            kind::FETCH => node.serve_piece(peer, head, Payload::copy_of(body)),
-            kind::STATE => node.fetches.arrived(peer, head, body),
+            kind::FETCH => node.serve_piece(peer, head, body),
+            kind::STATE => node.piece_came(peer, head, body),
             unknown => node.could_not_read(peer, &format!("a frame of the unknown kind {unknown}")),
         }
     }

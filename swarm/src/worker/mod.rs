@@ -87,7 +87,7 @@ pub(crate) mod times;
 
 pub(crate) use crate::call::deadline::Deadline;
 pub(crate) use args::Args;
-pub(crate) use bundle::{Bundle, SavedTimer, Start};
+pub(crate) use bundle::{Bundle, SavedTimer, Sealed, Start};
 pub(crate) use cell::{AnyCell, Called, Cell, Phase, Sealing, Underway};
 pub(crate) use home::Home;
 pub(crate) use host::{End, Host, Outlet, ReplyTo};

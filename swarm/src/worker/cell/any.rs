@@ -11,7 +11,7 @@ use crate::name::Name;
 use crate::timer::Alarm;
 use crate::worker::cell::Glance;
 use crate::worker::core::Core;
-use crate::worker::{Bundle, Die, KindId, Parcel, Start, Undelivered};
+use crate::worker::{Bundle, Die, KindId, Parcel, Sealed, Start, Undelivered};
 
 /// Something under way in a cell. It goes on, whether this is polled or dropped.
 pub type Underway<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -84,7 +84,7 @@ pub trait AnyCell: Any + Alarm + Send + Sync {
     /// Seals the cell after the message in hand. With `forced`, Ignore counts as Restart.
     fn seal(self: Arc<Self>, forced: bool) -> Underway<Sealing>;
     /// What a sealed cell's successor starts from; `None` unless sealed.
-    fn bundle(&self) -> Option<Bundle>;
+    fn bundle(&self) -> Option<Arc<Sealed>>;
     /// After the message in hand nothing more is run, until the cell is told to go on by [`AnyCell::unseal`]. It can be sealed.
     fn halt(&self);
     /// A cell goes on as it was, under this epoch, with what was queued, whether it was sealed, halted or neither. Says whether

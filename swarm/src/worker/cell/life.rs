@@ -227,7 +227,7 @@ impl<W: Worker> Cell<W> {
         match state.phase {
             Phase::Sealed => {
                 let bundle = state.take_bundle().expect("a sealed cell has a bundle");
-                self.core.alarms().replace(bundle.timers, self.core.now(), &self.any());
+                self.core.alarms().replace(bundle.timers.clone(), self.core.now(), &self.any());
             }
             Phase::Running => {}
             Phase::Starting | Phase::Sealing | Phase::Dead => return false,

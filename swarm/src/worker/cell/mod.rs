@@ -40,7 +40,7 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::timer::Alarm;
 use crate::worker::core::Core;
 use crate::worker::soon;
-use crate::worker::{Active, Context, Home, KindId, Parcel, Undelivered, Worker};
+use crate::worker::{Active, Context, Home, KindId, Parcel, Sealed, Undelivered, Worker};
 use entry::{Entry, Reply, Work};
 use serve::Quick;
 use state::{CheckedIn, CheckedOut, State};
@@ -222,8 +222,8 @@ impl<W: Worker> AnyCell for Cell<W> {
         self.begin_seal(forced)
     }
 
-    fn bundle(&self) -> Option<crate::worker::Bundle> {
-        self.lock().bundle().cloned()
+    fn bundle(&self) -> Option<Arc<Sealed>> {
+        self.lock().bundle()
     }
 
     fn halt(&self) {

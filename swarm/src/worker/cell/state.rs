@@ -2,13 +2,14 @@
 //! anything there.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::time::Instant;
 use tokio::sync::oneshot;
 
 use super::entry::Entry;
-use crate::worker::{Args, Bundle, Phase, Undelivered, Worker};
+use crate::worker::{Args, Bundle, Phase, Sealed, Undelivered, Worker};
 
 /// A publish is recognised among so many before it: a member that moves gets one twice only within moments.
 const PUBLISHES_KEPT: usize = 64;
@@ -36,7 +37,7 @@ struct Extras<W: 'static> {
     queue: VecDeque<Entry<W>>,
     /// Those who want the worker for themselves before the next message.
     claims: VecDeque<oneshot::Sender<Box<W>>>,
-    bundle: Option<Bundle>,
+    bundle: Option<Arc<Sealed>>,
     /// When it panicked lately.
     crashes: Vec<Instant>,
     /// How often it has panicked in all.
@@ -214,19 +215,19 @@ impl<W: Worker> State<W> {
 
     /// The seal under way is done.
     pub(super) fn seal(&mut self, worker: Box<W>, bundle: Bundle) {
-        self.extras().bundle = Some(bundle);
+        self.extras().bundle = Some(Arc::new(Sealed::new(bundle)));
         self.phase = Phase::Sealed;
         self.pinned = false;
         self.worker = Some(worker);
     }
 
     /// What a successor starts from; `None` unless sealed.
-    pub(super) fn bundle(&self) -> Option<&Bundle> {
-        self.extras.as_ref()?.bundle.as_ref()
+    pub(super) fn bundle(&self) -> Option<Arc<Sealed>> {
+        self.extras.as_ref()?.bundle.clone()
     }
 
     /// The same, taken back.
-    pub(super) fn take_bundle(&mut self) -> Option<Bundle> {
+    pub(super) fn take_bundle(&mut self) -> Option<Arc<Sealed>> {
         let bundle = self.extras.as_mut()?.bundle.take();
         self.tidy();
         bundle

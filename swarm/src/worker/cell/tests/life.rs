@@ -29,8 +29,8 @@ async fn a_move_takes_state_timers_and_queue_along_in_order() {
 
     let bundle = old.bundle().expect("it is sealed");
     assert_eq!((bundle.timers.len(), &*bundle.publishes), (2, &[77][..]));
-    let bundle = Bundle::decode(&bundle.encode()).expect("it is well formed");
-    assert_eq!(Some(&bundle), old.bundle().as_ref());
+    let bundle = Bundle::decode(bundle.encode()).expect("it is well formed");
+    assert_eq!(bundle, **old.bundle().expect("it is sealed"));
 
     let new: Arc<Cell<Probe>> = Cell::starting("probe".into(), epoch(2), bench.home());
     let start = Start { args: shared.args()[..].into(), bundle: Some(bundle) };
@@ -69,7 +69,7 @@ async fn unsealed_it_goes_on_as_it_was() {
     assert!(AnyCell::unseal(cell.clone(), epoch(3)));
     assert_eq!(waiting.await.expect("it answers").0, 6);
     assert_eq!((cell.epoch(), cell.phase()), (epoch(3), Phase::Running));
-    assert_eq!(cell.bundle(), None);
+    assert!(cell.bundle().is_none());
 }
 
 #[tokio::test]
