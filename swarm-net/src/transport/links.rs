@@ -47,7 +47,8 @@ pub(crate) enum Origin {
 /// All connections.
 #[derive(Debug)]
 pub(crate) struct Links {
-    table: BTreeMap<Token, Link>,
+    /// Nothing stands where a connection is lent.
+    table: BTreeMap<Token, Option<Box<Link>>>,
     next: usize,
     strangers: u32,
     strangers_by_ip: BTreeMap<IpAddr, u32>,
@@ -79,20 +80,25 @@ impl Links {
         Token(self.next - 1)
     }
 
-    pub(crate) fn put(&mut self, token: Token, link: Link) {
-        self.table.insert(token, link);
+    pub(crate) fn put(&mut self, token: Token, link: Box<Link>) {
+        self.table.insert(token, Some(link));
     }
 
-    pub(crate) fn take(&mut self, token: Token) -> Option<Link> {
-        self.table.remove(&token)
+    pub(crate) fn take(&mut self, token: Token) -> Option<Box<Link>> {
+        self.table.remove(&token)?
+    }
+
+    /// The same for a moment, after which it is put back.
+    pub(crate) fn lend(&mut self, token: Token) -> Option<Box<Link>> {
+        self.table.get_mut(&token)?.take()
     }
 
     pub(crate) fn get_mut(&mut self, token: Token) -> Option<&mut Link> {
-        self.table.get_mut(&token)
+        self.table.get_mut(&token)?.as_deref_mut()
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Token, &mut Link)> {
-        self.table.iter_mut().map(|(token, link)| (*token, link))
+        self.table.iter_mut().filter_map(|(token, link)| Some((*token, link.as_deref_mut()?)))
     }
 
     pub(crate) fn tokens(&self) -> Vec<Token> {

@@ -17,7 +17,7 @@ use super::links::Links;
 use super::pairs::Pairs;
 use super::published::Published;
 use super::sockets::system::{System, advertised};
-use super::sockets::{Sockets, Token};
+use super::sockets::{Sockets, Token, Tokens};
 use super::wake::{CommandQueue, Commands, commands};
 use super::{Handle, Inbox, Setup};
 use crate::config::{NetConfig, ms};
@@ -110,8 +110,10 @@ pub(super) fn assemble(
         dials: Dials::new(&config, rng),
         // The poll tells of what happens after the registration; this is for what happened before.
         unfinished: [Token::DATAGRAMS, Token::LISTENER].into(),
-        held: [].into(),
-        dirty: [].into(),
+        held: Tokens::default(),
+        dirty: Tokens::default(),
+        reads: Tokens::default(),
+        writes: Tokens::default(),
         delivered: false,
         packet: Vec::new(),
         datagram: Vec::new(),

@@ -2,13 +2,14 @@
 
 use rkyv::util::AlignedVec;
 
+use super::buffer::{Lent, buffer};
 use super::header::{HEAD_BYTES, HEADER_BYTES, Header, padded};
 use crate::time::Instant;
 
 /// A frame to send: header and body in one buffer that is aligned to 16 bytes, and padded to a multiple of 16.
 #[derive(Debug)]
 pub struct Frame {
-    bytes: AlignedVec,
+    bytes: Lent,
     body_bytes: u32,
     /// A frame that is still in the queue at this instant is dropped instead of sent.
     pub due: Option<Instant>,
@@ -47,7 +48,7 @@ impl Frame {
     /// If the body exceeds 4 GiB; `Peer::send` refuses far shorter ones.
     pub fn new(kind: u8, head: [u8; HEAD_BYTES], parts: &[&[u8]]) -> Self {
         let body: usize = parts.iter().map(|part| part.len()).sum();
-        let mut bytes = AlignedVec::with_capacity(HEADER_BYTES + padded(body));
+        let mut bytes = buffer(HEADER_BYTES + padded(body));
         bytes.resize(HEADER_BYTES, 0);
         for part in parts {
             bytes.extend_from_slice(part);
@@ -71,7 +72,7 @@ impl Frame {
         body_bytes_guess: usize,
         write: impl FnOnce(AlignedVec) -> Result<AlignedVec, E>,
     ) -> Result<Self, E> {
-        let mut bytes = AlignedVec::with_capacity(HEADER_BYTES + padded(body_bytes_guess));
+        let mut bytes = buffer(HEADER_BYTES + padded(body_bytes_guess));
         bytes.resize(HEADER_BYTES, 0);
         Ok(Self::seal(kind, head, write(bytes)?))
     }
@@ -108,23 +109,23 @@ impl Frame {
 
     /// What the frame is.
     pub fn kind(&self) -> u8 {
-        self.bytes[4]
+        self.bytes.0[4]
     }
 
     /// The sending layer's part of the header.
     pub fn head(&self) -> &[u8; HEAD_BYTES] {
-        self.bytes[8..HEADER_BYTES].try_into().expect("a frame holds a whole header")
+        self.bytes.0[8..HEADER_BYTES].try_into().expect("a frame holds a whole header")
     }
 
     /// Replaces the sending layer's part of the header, as when a frame is forwarded.
     pub fn set_head(&mut self, head: [u8; HEAD_BYTES]) {
         let header = Header { body_bytes: self.body_bytes, kind: self.kind(), head };
-        self.bytes[..HEADER_BYTES].copy_from_slice(&header.encode());
+        self.bytes.0[..HEADER_BYTES].copy_from_slice(&header.encode());
     }
 
     /// The body without padding.
     pub fn body(&self) -> &[u8] {
-        &self.bytes[HEADER_BYTES..HEADER_BYTES + self.body_bytes as usize]
+        &self.bytes.0[HEADER_BYTES..HEADER_BYTES + self.body_bytes as usize]
     }
 
     /// The frame as its receiver sees it.
@@ -134,7 +135,7 @@ impl Frame {
 
     /// Everything that goes over the wire.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes.0
     }
 
     fn seal(kind: u8, head: [u8; HEAD_BYTES], mut bytes: AlignedVec) -> Self {
@@ -142,7 +143,7 @@ impl Frame {
         let body_bytes = u32::try_from(body).expect("a body is far below 4 GiB");
         bytes.resize(HEADER_BYTES + padded(body), 0);
         bytes[..HEADER_BYTES].copy_from_slice(&Header { body_bytes, kind, head }.encode());
-        Self { bytes, body_bytes, due: None, tag: 0, claim: Claim::Plain }
+        Self { bytes: Lent(bytes), body_bytes, due: None, tag: 0, claim: Claim::Plain }
     }
 }
 

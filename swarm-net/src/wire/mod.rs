@@ -1,6 +1,7 @@
 //! The shapes of everything that goes over the network: frames on connections, packets of gossip, beacons.
 //! Never decides anything; bytes from the network are not trusted here or anywhere.
 
+mod buffer;
 mod frame;
 mod greeting;
 mod header;
@@ -8,6 +9,7 @@ mod packet;
 mod padding;
 mod reassembly;
 
+pub use buffer::{buffer, give_up};
 pub(crate) use frame::Claim;
 pub use frame::{Frame, FrameRef};
 pub(crate) use greeting::kind;

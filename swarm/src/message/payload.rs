@@ -1,13 +1,15 @@
 //! Owns the bytes of one message, reply, state or init argument: 16-aligned, so that rkyv reads them in place.
 
 use std::fmt;
+use std::mem::take;
 use std::ops::Deref;
 
 use rkyv::util::AlignedVec;
+use swarm_net::wire::{buffer, give_up};
 
-/// The encoded form of one value, aligned to 16 bytes. Empty ones do not allocate.
-#[derive(Clone, Default)]
-pub struct Payload(AlignedVec<16>);
+/// The encoded form of one value, aligned to 16 bytes. Empty ones take no memory, and short ones memory that others gave up.
+#[derive(Default)]
+pub struct Payload(AlignedVec);
 
 impl Payload {
     /// No bytes: the encoded form of a unit struct.
@@ -17,9 +19,9 @@ impl Payload {
 
     /// A copy of `bytes`.
     pub fn copy_of(bytes: &[u8]) -> Self {
-        let mut buffer = AlignedVec::with_capacity(bytes.len());
-        buffer.extend_from_slice(bytes);
-        Self(buffer)
+        let mut copy = buffer(bytes.len());
+        copy.extend_from_slice(bytes);
+        Self(copy)
     }
 
     /// Forgets all bytes but the first so many.
@@ -28,8 +30,20 @@ impl Payload {
     }
 }
 
-impl From<AlignedVec<16>> for Payload {
-    fn from(bytes: AlignedVec<16>) -> Self {
+impl Clone for Payload {
+    fn clone(&self) -> Self {
+        Self::copy_of(self)
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        give_up(take(&mut self.0));
+    }
+}
+
+impl From<AlignedVec> for Payload {
+    fn from(bytes: AlignedVec) -> Self {
         Self(bytes)
     }
 }

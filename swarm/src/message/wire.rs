@@ -15,6 +15,7 @@ use rkyv::validation::Validator;
 use rkyv::validation::archive::ArchiveValidator;
 use rkyv::validation::shared::SharedValidator;
 use rkyv::{Archive, Archived, Deserialize, Portable, Serialize};
+use swarm_net::wire::buffer;
 
 use super::payload::Payload;
 use super::schema::Schema;
@@ -68,7 +69,9 @@ impl Malformed {
 
 /// The encoded form of `value`.
 pub fn encode<T: Wire>(value: &T) -> Payload {
-    rkyv::to_bytes::<Error>(value).expect("serialising into memory does not fail").into()
+    // What stands beside the root of a short value fits in there, too.
+    let room = buffer(size_of::<Archived<T>>() + 32);
+    rkyv::api::high::to_bytes_in::<_, Error>(value, room).expect("serialising into memory does not fail").into()
 }
 
 /// The value that `payload` encodes, after validation.

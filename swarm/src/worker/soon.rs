@@ -1,15 +1,19 @@
 //! Owns what a thread that reads from the network will run itself as soon as it has read everything: quick handlers, whose
 //! hop to tokio would cost more than they do. Never runs anything while somebody up the stack holds a lock.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use swarm_net::time::Instant;
 use tokio::runtime::Handle;
+
+use crate::worker::Parcel;
 
 /// What is run at the end of one read, at most. The rest goes to tokio: others wait for the thread, too.
 const TIME_MAX: Duration = Duration::from_millis(1);
@@ -29,30 +33,53 @@ pub(crate) trait Prompt: Send {
     fn into_task(self: Box<Self>) -> Task;
 }
 
-/// What waits is a task from its beginning.
-struct Whole(Task);
+/// A cell whose idle worker has a message to run.
+pub(crate) trait Taker: Send + Sync {
+    /// As [`Prompt::begin`]. The worker is this cell's.
+    fn begin(self: Arc<Self>, worker: Box<dyn Any + Send>, message: Parcel) -> Option<Task>;
 
-impl Prompt for Whole {
-    fn begin(self: Box<Self>) -> Option<Task> {
-        Some(self.0)
+    /// As [`Prompt::into_task`].
+    fn into_task(self: Arc<Self>, worker: Box<dyn Any + Send>, message: Parcel) -> Task;
+}
+
+/// What waits.
+pub(crate) enum Waiting {
+    /// A task from its beginning.
+    Task(Task),
+    Prompt(Box<dyn Prompt>),
+    /// A message that came for an idle worker. It is by far the most frequent, and takes no memory here.
+    Message(Arc<dyn Taker>, Box<dyn Any + Send>, Parcel),
+}
+
+impl Waiting {
+    fn begin(self) -> Option<Task> {
+        match self {
+            Self::Task(task) => Some(task),
+            Self::Prompt(prompt) => prompt.begin(),
+            Self::Message(cell, worker, message) => cell.begin(worker, message),
+        }
     }
 
-    fn into_task(self: Box<Self>) -> Task {
-        self.0
+    fn into_task(self) -> Task {
+        match self {
+            Self::Task(task) => task,
+            Self::Prompt(prompt) => prompt.into_task(),
+            Self::Message(cell, worker, message) => cell.into_task(worker, message),
+        }
     }
 }
 
 thread_local! {
-    /// What waits, on a thread that has said that it comes back for it.
-    static WAITING: RefCell<Option<VecDeque<Box<dyn Prompt>>>> = const { RefCell::new(None) };
+    /// This thread has said that it comes back for what waits.
+    static OPEN: Cell<bool> = const { Cell::new(false) };
+    static WAITING: RefCell<VecDeque<Waiting>> = const { RefCell::new(VecDeque::new()) };
     /// When that thread has looked at the clock last.
     static LOOKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// From now on this thread collects what it will run by [`run`].
 pub(crate) fn open(clock: impl FnOnce() -> Instant) {
-    if !is_open() {
-        WAITING.set(Some(VecDeque::new()));
+    if !OPEN.replace(true) {
         LOOKED.set(Some(clock()));
     }
 }
@@ -66,7 +93,7 @@ pub(crate) fn now() -> Option<Instant> {
 /// Whether this thread collects.
 #[inline]
 pub(crate) fn is_open() -> bool {
-    WAITING.with_borrow(Option::is_some)
+    OPEN.get()
 }
 
 /// Tells [`now`] what the clock says.
@@ -82,13 +109,14 @@ pub(crate) fn add<F: Future<Output = ()> + Send + 'static>(task: F) -> Result<()
     if !is_open() {
         return Err(task);
     }
-    push(Box::new(Whole(Box::pin(task))));
+    push(Waiting::Task(Box::pin(task)));
     Ok(())
 }
 
 /// Has something begun on this thread soon, which must be one that collects.
-pub(crate) fn push(prompt: Box<dyn Prompt>) {
-    WAITING.with_borrow_mut(|waiting| waiting.get_or_insert_default().push_back(prompt));
+pub(crate) fn push(what: Waiting) {
+    debug_assert!(is_open(), "nobody comes back for it");
+    WAITING.with_borrow_mut(|waiting| waiting.push_back(what));
 }
 
 /// Begins what was collected, also meanwhile. Who is not ready at once goes on as a task of tokio's. True if there was any.
@@ -99,7 +127,7 @@ pub(crate) fn run(tokio: &Handle, clock: impl Fn() -> Instant) -> bool {
     // As on a thread of tokio's each has a budget, so that none goes on for ever, and none can block on another future.
     tokio.block_on(poll_fn(|cx| {
         let before = now();
-        if let Some(mut task) = next_one.take().and_then(Prompt::begin)
+        if let Some(mut task) = next_one.take().and_then(Waiting::begin)
             // Tokio polls it again at once if it waits, so nothing is missed here.
             && task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
         {
@@ -123,11 +151,11 @@ pub(crate) fn run(tokio: &Handle, clock: impl Fn() -> Instant) -> bool {
 
 /// Collects nothing any more. What waits still was added too late to be run, and goes to tokio.
 pub(crate) fn close(tokio: &Handle) {
-    let waiting = WAITING.take();
+    OPEN.set(false);
     LOOKED.set(None);
-    waiting.into_iter().flatten().for_each(|prompt| drop(tokio.spawn(prompt.into_task())));
+    std::iter::from_fn(next).for_each(|waiting| drop(tokio.spawn(waiting.into_task())));
 }
 
-fn next() -> Option<Box<dyn Prompt>> {
-    WAITING.with_borrow_mut(|waiting| waiting.as_mut()?.pop_front())
+fn next() -> Option<Waiting> {
+    WAITING.with_borrow_mut(VecDeque::pop_front)
 }

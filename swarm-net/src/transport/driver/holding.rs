@@ -1,7 +1,6 @@
 //! Owns which connections are not read for now, since their peers have sent more than the layers above have worked off, and which are
 //! ended since their peers ask for more than they read. Never holds anything else up for them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Driver;
@@ -11,7 +10,7 @@ use crate::secret::Trouble;
 use crate::time::Instant;
 use crate::transport::links::Link;
 use crate::transport::peer::Lane;
-use crate::transport::sockets::Token;
+use crate::transport::sockets::{Token, Tokens};
 
 /// How soon to look again whether enough is worked off. In this time about as much is worked off as one read brings.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
@@ -28,20 +27,20 @@ impl Driver {
     }
 
     /// Has those read whose peers' work is done by now.
-    pub(super) fn let_go_on(&mut self, ready: &mut BTreeSet<Token>) {
+    pub(super) fn let_go_on(&mut self, ready: &mut Tokens) {
         if self.held.is_empty() {
             return;
         }
         let (now, links) = (self.began, &mut self.links);
-        let goes_on = |token: &Token| {
-            let Some(link) = links.get_mut(*token) else { return true };
+        let goes_on = |token| {
+            let Some(link) = links.get_mut(token) else { return true };
             let overdrawn = link.about.carries.as_ref().is_some_and(|(peer, _)| peer.is_overdrawn());
             if overdrawn {
                 link.connection.hold(now);
             }
             !overdrawn
         };
-        ready.extend(self.held.extract_if(.., goes_on));
+        ready.extend(self.held.extract_if(goes_on));
     }
 
     /// When to look after those that are held, if any are.

@@ -7,8 +7,9 @@ mod holding;
 mod members;
 mod serving;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
+use std::mem::{swap, take};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::dials::Dials;
 use super::inbox::Inbox;
 use super::links::Links;
 use super::pairs::Pairs;
-use super::sockets::{Ready, Sockets, Token};
+use super::sockets::{Ready, Sockets, Token, Tokens};
 use super::wake::{CommandQueue, Commands};
 use crate::config::{NetConfig, ms};
 use crate::connection::{ConnectionLimits, Lock};
@@ -68,11 +69,14 @@ pub(crate) struct Driver {
     pub(crate) doubts: BTreeMap<NodeId, Option<Instant>>,
     pub(crate) dials: Dials,
     /// Sockets that may have more to read, or room to write what waits: the poll tells of each only once.
-    pub(crate) unfinished: BTreeSet<Token>,
+    pub(crate) unfinished: Tokens,
     /// Connections from which nothing is read for now, since what came of their peers is not worked off.
-    pub(crate) held: BTreeSet<Token>,
+    pub(crate) held: Tokens,
     /// Connections with something new to write.
-    pub(crate) dirty: BTreeSet<Token>,
+    pub(crate) dirty: Tokens,
+    /// Those that the turn under way reads, and those that it writes.
+    pub(crate) reads: Tokens,
+    pub(crate) writes: Tokens,
     /// Frames were delivered in this turn.
     pub(crate) delivered: bool,
     /// The datagram that is being written.
@@ -116,38 +120,37 @@ impl Driver {
         if late >= LATE_MIN {
             self.inbox.late(late);
         }
-        let mut ready = std::mem::take(&mut self.unfinished);
-        let mut writable = std::mem::take(&mut self.dirty);
+        let (mut ready, mut writable) = (take(&mut self.reads), take(&mut self.writes));
+        swap(&mut ready, &mut self.unfinished);
+        swap(&mut writable, &mut self.dirty);
         for Ready { token, writable: has_room } in self.ready.drain(..) {
             ready.insert(token);
             if has_room {
                 writable.insert(token);
             }
         }
-        if ready.remove(&Token::DATAGRAMS) {
+        if ready.remove(Token::DATAGRAMS) {
             self.read_packets();
         }
-        if ready.remove(&Token::LISTENER) {
+        if ready.remove(Token::LISTENER) {
             self.accept();
         }
-        ready.remove(&Token::WAKER);
+        ready.remove(Token::WAKER);
         self.let_go_on(&mut ready);
-        for token in ready {
+        for token in ready.drain() {
             self.serve(token, scratch);
-            writable.remove(&token);
+            writable.remove(token);
         }
-        for token in writable {
-            self.flush(token);
-        }
-        if std::mem::take(&mut self.delivered) {
+        writable.drain().for_each(|token| self.flush(token));
+        if take(&mut self.delivered) {
             self.inbox.batch();
         }
         let flow = self.obey();
         self.fire_timers();
         self.perform();
-        for token in std::mem::take(&mut self.dirty) {
-            self.flush(token);
-        }
+        swap(&mut writable, &mut self.dirty);
+        writable.drain().for_each(|token| self.flush(token));
+        (self.reads, self.writes) = (ready, writable);
         self.perform();
         match self.fatal.take() {
             Some(error) => Err(error),
@@ -202,7 +205,7 @@ impl Driver {
         let now = Clock::instant();
         if let Some(due) = self.membership.next_timeout()
             && due <= now
-            && (!self.unfinished.contains(&Token::DATAGRAMS) || now.since(due) >= TIMER_LAG_MAX)
+            && (!self.unfinished.contains(Token::DATAGRAMS) || now.since(due) >= TIMER_LAG_MAX)
         {
             self.tell(Input::Timeout);
         }

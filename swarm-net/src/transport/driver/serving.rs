@@ -28,7 +28,7 @@ impl Driver {
             match self.sockets.receive(&mut buffer) {
                 Ok((length, from)) => self.packet(from, &mut buffer[..length]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.unfinished.remove(&Token::DATAGRAMS);
+                    self.unfinished.remove(Token::DATAGRAMS);
                     break;
                 }
                 // An ICMP answer to something that we sent; what arrives is not concerned.
@@ -75,14 +75,14 @@ impl Driver {
             match self.sockets.accept(token) {
                 Ok((stream, from)) => self.accepted(token, stream, from),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.unfinished.remove(&Token::LISTENER);
+                    self.unfinished.remove(Token::LISTENER);
                     break;
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     // No descriptors are left, most likely. The next connection that comes is an event again.
                     self.refusals.note(Trouble::Unaccepted, &error);
-                    self.unfinished.remove(&Token::LISTENER);
+                    self.unfinished.remove(Token::LISTENER);
                     break;
                 }
             }
@@ -99,13 +99,13 @@ impl Driver {
         }
         let connection = Connection::accepted(self.limits, self.lock.as_ref(), Clock::instant());
         let about = About::new(Origin::Accepted(from));
-        self.links.put(token, Link { stream, connection, about });
+        self.links.put(token, Box::new(Link { stream, connection, about }));
         self.unfinished.insert(token);
     }
 
     /// Reads and writes one connection.
     pub(super) fn serve(&mut self, token: Token, scratch: &mut Scratch) {
-        let Some(mut link) = self.links.take(token) else { return };
+        let Some(mut link) = self.links.lend(token) else { return };
         let served = self.serve_link(token, &mut link, scratch);
         self.links.put(token, link);
         match served {
@@ -150,7 +150,7 @@ impl Driver {
 
     /// Writes what waits for one connection.
     pub(super) fn flush(&mut self, token: Token) {
-        let Some(mut link) = self.links.take(token) else { return };
+        let Some(mut link) = self.links.lend(token) else { return };
         let flushed = match link.connection.phase() {
             Phase::Dialling => Ok(()),
             Phase::AwaitWelcome | Phase::AwaitHello | Phase::AwaitConfirm | Phase::Open | Phase::Rejecting => {
@@ -204,7 +204,8 @@ impl Driver {
 
     /// A connection is over.
     pub(super) fn end(&mut self, token: Token, ended: Ended) {
-        let Some(Link { stream, about, connection }) = self.links.take(token) else { return };
+        let Some(link) = self.links.take(token) else { return };
+        let Link { stream, about, connection } = *link;
         // No sender takes a frame from the queue for this connection from here on.
         connection.writer().lock().end();
         drop(stream);

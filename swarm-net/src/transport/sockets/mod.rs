@@ -2,12 +2,15 @@
 //! The system's are in `system`; a simulator brings its own.
 
 pub(crate) mod system;
+mod tokens;
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(crate) use tokens::Tokens;
 
 /// Names a socket in what [`Sockets::wait`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -140,6 +140,18 @@ impl<W: Worker> Entry<W> {
         }
     }
 
+    /// A message that came from elsewhere.
+    pub(super) fn of(parcel: Parcel, core: &Core) -> Self {
+        let Parcel { method, fingerprint, payload, deadline, reply, publish, unconfirmed: _ } = parcel;
+        // A caller of this node waits in a slot, where the cell notes whether the handler has begun.
+        let reply = match reply {
+            None => Reply::Nobody,
+            Some(reply) if reply.node == core.host().node() => Reply::Slot(RequestId(reply.request)),
+            Some(reply) => Reply::To(reply),
+        };
+        Self { work: Work::Bytes { method, fingerprint, payload, publish }, reply, deadline }
+    }
+
     /// The entry as it goes to another cell of the name. A local caller's slot becomes a call of this node.
     pub(super) fn into_parcel(self, core: &Core) -> Parcel {
         let (method, fingerprint, payload, publish) = match self.work {

@@ -33,16 +33,14 @@ pub use any::{AnyCell, Phase, Sealing, Underway};
 pub use glance::Glance;
 pub use typed::{Answered, Called};
 
-use crate::call::pending::RequestId;
 use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::sync::{Mutex, MutexGuard};
 use crate::timer::Alarm;
 use crate::worker::core::Core;
-use crate::worker::soon;
+use crate::worker::soon::{self, Waiting};
 use crate::worker::{Active, Context, Home, KindId, Parcel, Sealed, Undelivered, Worker};
-use entry::{Entry, Reply, Work};
-use serve::Quick;
+use entry::Entry;
 use state::{CheckedIn, CheckedOut, State};
 
 /// The holder of one worker.
@@ -118,18 +116,21 @@ impl<W: Worker> Cell<W> {
     /// Queues a message that came from elsewhere. If the worker was idle, this thread runs it soon if it is quick and the thread
     /// is one that does so, else tokio.
     #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
-    fn push_soon(self: &Arc<Self>, entry: Entry<W>) -> Result<(), (Entry<W>, Undelivered)> {
-        if !soon::is_open() || !self.is_quick(&entry) {
-            return self.push(entry);
+    fn push_soon(self: &Arc<Self>, parcel: Parcel) -> Result<(), (Entry<W>, Undelivered)> {
+        if !soon::is_open() || !self.is_quick_at(parcel.method) {
+            return self.push(Entry::of(parcel, &self.core));
         }
         let mut state = self.lock();
         match state.take_idle() {
             Some(worker) => {
                 drop(state);
-                soon::push(Box::new(Quick { cell: self.clone(), worker, entry }));
+                soon::push(Waiting::Message(self.clone(), worker, parcel));
                 Ok(())
             }
-            None => state.push(entry).map(|idle| debug_assert!(idle.is_none(), "it was not idle")),
+            None => {
+                let pushed = state.push(Entry::of(parcel, &self.core));
+                pushed.map(|idle| debug_assert!(idle.is_none(), "it was not idle"))
+            }
         }
     }
 
@@ -195,16 +196,9 @@ impl<W: Worker> AnyCell for Cell<W> {
         W::METHODS.iter().any(|known| known.id == method && known.request.cast() == fingerprint)
     }
 
-    fn deliver(self: Arc<Self>, parcel: Parcel) -> Result<(), (Parcel, Undelivered)> {
-        let Parcel { method, fingerprint, payload, deadline, reply, publish, unconfirmed } = parcel;
-        let work = Work::Bytes { method, fingerprint, payload, publish };
-        // A caller of this node waits in a slot, where the cell notes whether the handler has begun.
-        let reply = match reply {
-            None => Reply::Nobody,
-            Some(reply) if reply.node == self.core.host().node() => Reply::Slot(RequestId(reply.request)),
-            Some(reply) => Reply::To(reply),
-        };
-        match self.push_soon(Entry { work, reply, deadline }) {
+    fn deliver(self: Arc<Self>, mut parcel: Parcel) -> Result<(), (Parcel, Undelivered)> {
+        let unconfirmed = parcel.unconfirmed.take();
+        match self.push_soon(parcel) {
             // Only now the cell has it, and no lock is held.
             Ok(()) => {
                 drop(unconfirmed);

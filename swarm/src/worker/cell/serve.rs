@@ -1,6 +1,7 @@
 //! Owns the running of queued messages, one after the other, on tokio. Generic over the worker only.
 //! Never starts a message that is past its due time, nor any when the node's lease is over.
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use crate::call::pending::Answer;
 use crate::error::CallError;
 use crate::worker::pace::Pace;
 use crate::worker::running::Awaited;
-use crate::worker::soon::{self, Prompt, Task};
-use crate::worker::{Active, Later, Payload, Step, Worker};
+use crate::worker::soon::{self, Prompt, Taker, Task, Waiting};
+use crate::worker::{Active, Later, Parcel, Payload, Step, Worker};
 
 /// How many messages of one worker are run in a row on a thread that has other things to do.
 const QUICK_RUNS_MAX: usize = 64;
@@ -46,10 +47,10 @@ pub(super) struct Quick<W: 'static> {
     pub(super) entry: Entry<W>,
 }
 
-impl<W: Worker> Prompt for Quick<W> {
+impl<W: Worker> Quick<W> {
     /// Runs it, then whatever waits, as long as that is quick, and not for ever.
-    fn begin(self: Box<Self>) -> Option<Task> {
-        let Self { cell, worker, entry } = *self;
+    fn run(self) -> Option<Task> {
+        let Self { cell, worker, entry } = self;
         // It may have been halted since.
         let mut next = cell.lock().put_back(worker, entry);
         for _ in 0..QUICK_RUNS_MAX {
@@ -70,8 +71,8 @@ impl<W: Worker> Prompt for Quick<W> {
         None
     }
 
-    fn into_task(self: Box<Self>) -> Task {
-        let Self { cell, worker, entry } = *self;
+    fn task(self) -> Task {
+        let Self { cell, worker, entry } = self;
         Box::pin(async move {
             let next = cell.lock().put_back(worker, entry);
             if let Some((worker, entry)) = next {
@@ -81,7 +82,32 @@ impl<W: Worker> Prompt for Quick<W> {
     }
 }
 
+impl<W: Worker> Prompt for Quick<W> {
+    fn begin(self: Box<Self>) -> Option<Task> {
+        self.run()
+    }
+
+    fn into_task(self: Box<Self>) -> Task {
+        self.task()
+    }
+}
+
+impl<W: Worker> Taker for Cell<W> {
+    fn begin(self: Arc<Self>, worker: Box<dyn Any + Send>, message: Parcel) -> Option<Task> {
+        self.quick(worker, message).run()
+    }
+
+    fn into_task(self: Arc<Self>, worker: Box<dyn Any + Send>, message: Parcel) -> Task {
+        self.quick(worker, message).task()
+    }
+}
+
 impl<W: Worker> Cell<W> {
+    fn quick(self: Arc<Self>, worker: Box<dyn Any + Send>, message: Parcel) -> Quick<W> {
+        let worker = worker.downcast::<W>().expect("what waits for a cell is its own worker");
+        Quick { entry: Entry::of(message, &self.core), worker, cell: self }
+    }
+
     /// Brings the worker back and runs whatever waits for it.
     pub(super) async fn drain(self: Arc<Self>, worker: Box<W>) {
         if let Some((worker, entry)) = self.check_in(worker) {
@@ -109,7 +135,7 @@ impl<W: Worker> Cell<W> {
         // It was ready at once, on a thread that has other things to do.
         match self.check_in(worker) {
             Some((worker, entry)) if self.is_quick(&entry) => {
-                soon::push(Box::new(Quick { cell: self.clone(), worker, entry }));
+                soon::push(Waiting::Prompt(Box::new(Quick { cell: self.clone(), worker, entry })));
             }
             Some((worker, entry)) => self.spawn(self.clone().drain_from(worker, entry)),
             None => {}
@@ -205,19 +231,19 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    /// How long runs of this have taken, if that is counted.
-    fn pace(&self, work: &Work<W>) -> Option<&Pace> {
-        self.pace_of(work.method())
-    }
-
     pub(super) fn pace_of(&self, method: u64) -> Option<&Pace> {
         let row = W::METHODS.iter().position(|known| known.id == method)?;
         self.core.home.paces.method(W::KIND, row)
     }
 
     /// Whether it may run on a thread that has other things to do.
-    pub(super) fn is_quick(&self, entry: &Entry<W>) -> bool {
-        !W::OPTIONS.pool && self.pace(&entry.work).is_some_and(Pace::is_quick)
+    fn is_quick(&self, entry: &Entry<W>) -> bool {
+        self.is_quick_at(entry.work.method())
+    }
+
+    /// The same for a method.
+    pub(super) fn is_quick_at(&self, method: u64) -> bool {
+        !W::OPTIONS.pool && self.pace_of(method).is_some_and(Pace::is_quick)
     }
 
     async fn complete(self: &Arc<Self>, later: Later<W, Answer>, reply: Reply) -> Option<Box<W>> {
