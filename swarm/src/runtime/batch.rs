@@ -28,14 +28,17 @@ const PIECE_BYTES_MAX: usize = 64 << 10;
 /// partitions.
 const PARTS_BYTES_MAX: usize = 64 << 20;
 
-/// A batch that takes more is divided, unless it is a single message. Some of them fit into what a peer puts together.
-const BATCH_BYTES_AIM: usize = 8 << 20;
+/// A batch that takes more is divided, unless it is a single message. It is read in one go, which takes some milliseconds.
+const BATCH_BYTES_AIM: usize = 1 << 20;
+
+/// So many messages are encoded to see how many make a batch. Each may hold all records of a partition.
+const MESSAGES_TRIED: usize = 256;
 
 /// How many messages a batch keeps room for between turns.
 const BATCH_ROOM_KEPT: usize = 512;
 
 /// A buffer that has grown beyond this for one batch is not kept for the next ones.
-const BUFFER_BYTES_KEPT: usize = 1 << 20;
+const BUFFER_BYTES_KEPT: usize = 2 * BATCH_BYTES_AIM;
 
 /// What goes to the peers with the next flush, and pieces that found no room in a peer's queue and wait for it, in order.
 #[derive(Default)]
@@ -88,7 +91,28 @@ impl Outbox {
         });
     }
 
-    fn add<T>(&mut self, to: NodeId, kind: u8, batch: &mut Vec<T>)
+    /// Cuts what is much by what it has taken so far: to encode all of it, only to see that it is too much, would take as long
+    /// again for each halving.
+    fn add<T>(&mut self, to: NodeId, kind: u8, messages: &mut Vec<T>)
+    where
+        Vec<T>: for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>,
+    {
+        if messages.len() <= MESSAGES_TRIED {
+            self.add_batch(to, kind, messages);
+            return;
+        }
+        let mut rest = std::mem::take(messages).into_iter();
+        let mut room = MESSAGES_TRIED;
+        while !rest.as_slice().is_empty() {
+            let mut batch: Vec<T> = rest.by_ref().take(room).collect();
+            let count = batch.len();
+            let bytes = self.add_batch(to, kind, &mut batch);
+            room = (count * BATCH_BYTES_AIM / bytes.max(1)).clamp(1, 4 * room);
+        }
+    }
+
+    /// The same for what is probably not too much. Says how many bytes it took.
+    fn add_batch<T>(&mut self, to: NodeId, kind: u8, batch: &mut Vec<T>) -> usize
     where
         Vec<T>: for<'a> Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Error>>,
     {
@@ -96,18 +120,17 @@ impl Outbox {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::error!(peer = %to, %error, "control messages could not be encoded");
-                return;
+                return 0;
             }
         };
         if bytes.len() > BATCH_BYTES_AIM && batch.len() > 1 {
             drop(bytes);
             let mut rest = batch.split_off(batch.len() / 2);
-            self.add(to, kind, batch);
-            return self.add(to, kind, &mut rest);
+            return self.add_batch(to, kind, batch) + self.add_batch(to, kind, &mut rest);
         }
         if bytes.len() > PARTS_BYTES_MAX {
             tracing::error!(peer = %to, bytes = bytes.len(), limit = PARTS_BYTES_MAX, "a control message is too long to be sent: the cluster needs more partitions");
-            return;
+            return bytes.len();
         }
         let waiting = self.waiting.entry(to).or_default();
         for (i, piece) in bytes.chunks(PIECE_BYTES_MAX).enumerate() {
@@ -116,10 +139,12 @@ impl Outbox {
             head[8..16].copy_from_slice(&((i * PIECE_BYTES_MAX) as u64).to_le_bytes());
             waiting.push(Frame::new(kind, head, &[piece]));
         }
+        let length = bytes.len();
         if bytes.capacity() <= BUFFER_BYTES_KEPT {
             bytes.clear();
             self.buffer = bytes;
         }
+        length
     }
 
     /// Sends what is queued, as far as there is room. Drops what waits for members that do not read it, has their connections made
@@ -312,6 +337,24 @@ mod tests {
         }
         assert_eq!((waiting.bytes, came), (0, sent));
         assert!((4..=9).contains(&batches), "{batches}");
+    }
+
+    /// Whatever is much is encoded about once: of many messages of one size no batch is halved but the first ones.
+    #[test]
+    fn many_messages_make_batches_of_one_size() {
+        let mut outbox = Outbox::default();
+        for bytes in [1, 100, 20_000] {
+            let count = 4_000.max(8 * BATCH_BYTES_AIM / bytes).min(40_000);
+            let mut sent: Vec<(u64, Vec<u8>)> = (0..count as u64).map(|i| (i, vec![7; bytes])).collect();
+            outbox.add(peer(), 20, &mut sent);
+            assert!(sent.is_empty());
+            let waiting = outbox.waiting.remove(&peer()).expect("it was queued");
+            let begins = waiting.frames.iter().filter(|frame| word(frame.head(), 1) == 0);
+            let batches: Vec<u64> = begins.map(|frame| word(frame.head(), 0)).collect();
+            assert!(batches.iter().all(|batch| *batch <= BATCH_BYTES_AIM as u64), "{batches:?}");
+            let full = batches.iter().filter(|batch| 2 * **batch > BATCH_BYTES_AIM as u64).count();
+            assert!(full + 8 >= batches.len(), "of {} bytes each: {batches:?}", bytes);
+        }
     }
 
     #[test]
