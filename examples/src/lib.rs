@@ -7,6 +7,8 @@ pub mod demo;
 pub mod figures;
 pub mod fleet;
 pub mod log;
+pub mod resp;
+pub mod signals;
 
 /// The programs in the Readme, so that they are compiled with every test run.
 #[cfg(doctest)]

@@ -9,4 +9,6 @@ mod network;
 mod process;
 mod programs;
 mod readme;
+mod redis;
+mod resp;
 mod signals;
