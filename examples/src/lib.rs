@@ -9,6 +9,7 @@ pub mod fleet;
 pub mod log;
 pub mod resp;
 pub mod signals;
+pub mod web;
 
 /// The programs in the Readme, so that they are compiled with every test run.
 #[cfg(doctest)]

@@ -12,3 +12,4 @@ mod readme;
 mod redis;
 mod resp;
 mod signals;
+mod web;
