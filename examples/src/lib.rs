@@ -15,3 +15,8 @@ pub mod web;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The pieces of the page for those who come from Elixir, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../migration.md")]
+pub struct Migration;
