@@ -9,4 +9,7 @@ mod network;
 mod process;
 mod programs;
 mod readme;
+mod redis;
+mod resp;
 mod signals;
+mod web;
