@@ -35,7 +35,7 @@ pub trait Travels<const N: usize> {
     type Field: Schema;
 }
 
-/// What only workers and messages marked `json` need. Without the feature there is this one error in its place, at the mark.
+/// What only workers marked `json` need. Without the feature there is this one error in its place.
 #[cfg(feature = "json")]
 #[doc(hidden)]
 #[macro_export]

@@ -17,7 +17,9 @@ use crate::{json, paths, travel};
 
 /// `Worker::SHAPE`.
 pub(crate) fn shape(worker: &Worker) -> TokenStream {
-    let Some(mark) = &worker.options.json else { return TokenStream::new() };
+    if !worker.options.json {
+        return TokenStream::new();
+    }
     let p = &worker.private;
     let inits = worker.inits.iter().map(|init| {
         let (cfg, docs) = (init.shape.cfg(), json::docs(&init.shape.docs));
@@ -29,10 +31,9 @@ pub(crate) fn shape(worker: &Worker) -> TokenStream {
         quote!(#cfg init: #p::InitShape::of::<#arguments #types>(#docs, &[#(#fields),*]),)
     });
     let messages = worker.handlers.iter().map(|handler| message(worker, handler));
-    // At the mark: without the feature this is where the one error stands.
-    let with = quote_spanned!(mark.span()=> #p::with_json!);
+    // Without the feature this becomes the one error.
     quote! {
-        #with {
+        #p::with_json! {
             const SHAPE: #p::Option<&'static #p::KindShape> = {
                 use #p::Untold as _;
                 #p::Some(&#p::KindShape { #(#inits)* messages: &[#(#messages),*] })
@@ -56,7 +57,7 @@ fn message(worker: &Worker, handler: &Handler) -> TokenStream {
 
 /// The checks that what it sends and gets can be JSON.
 pub(crate) fn checks(worker: &Worker, sent: &[(Type, TokenStream)]) -> TokenStream {
-    if worker.options.json.is_none() {
+    if !worker.options.json {
         return TokenStream::new();
     }
     let parameters = parameters(worker);
@@ -88,7 +89,7 @@ fn parameters(worker: &Worker) -> TokenStream {
 
 /// The struct that an object with the init arguments is read as.
 pub(crate) fn arguments(worker: &Worker) -> TokenStream {
-    if worker.options.json.is_none() {
+    if !worker.options.json {
         return TokenStream::new();
     }
     worker.inits.iter().map(|init| arguments_struct(worker, init)).collect()

@@ -129,7 +129,7 @@ fn message(worker: &Worker, handler: &Handler, taken: &[String]) -> Option<Token
     let private = paths::inward_crate(&worker.private);
     // Mistakes in the arguments were reported with the handler.
     let mut message = parse::Message::of(item, wire.clone(), private, Vec::new(), &mut Mistakes::default()).ok()?;
-    message.json = worker.options.json.is_some().then(|| json::Json::of(&message.item));
+    message.json = worker.options.json.then(|| json::Json::of(&message.item));
     Some(expand::expand(&message))
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn worker(options: TokenStream, block: TokenStream) -> TokenStream {
     };
     if mistakes.any() {
         // It does not run, and what nobody can call needs no JSON: serde would only have more to say about the same.
-        model.options.json = None;
+        model.options.json = false;
     }
     let checks = expand::checks(&model);
     let messages = messages::expand(&model);

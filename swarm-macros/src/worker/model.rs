@@ -95,7 +95,7 @@ impl Worker {
             if self.inits.iter().any(|init| twice(&init.shape, &shape)) {
                 return mistakes.at(attribute, "a worker has one `#[init]`: remove this one");
             }
-            if self.options.json.is_some() {
+            if self.options.json {
                 // They become fields of an object.
                 shape::named(&shape.arguments, mistakes);
             }

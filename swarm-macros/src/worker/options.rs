@@ -21,8 +21,7 @@ pub(crate) struct Options {
     pub(crate) krate: Option<Path>,
     pub(crate) pool: bool,
     pub(crate) public: bool,
-    /// `json`, at its place.
-    pub(crate) json: Option<Ident>,
+    pub(crate) json: bool,
 }
 
 impl Options {
@@ -102,7 +101,7 @@ impl Options {
             }
             "json" => {
                 options::alone("json", input)?;
-                self.json = Some(keyword.clone());
+                self.json = true;
             }
             _ => {
                 let text = "a worker has the options `name = \"..\"`, `state = Self`, `mailbox = 256`, `restart = permanent`, \
