@@ -8,7 +8,7 @@
 //!
 //! | attribute | parsed by | expanded by |
 //! |---|---|---|
-//! | `worker` | `worker/parse.rs`, `shape.rs`, `handler.rs`, `hook.rs`, `options.rs` into `worker/model.rs` | `worker/expand.rs`, `messages.rs`, `client.rs` |
+//! | `worker` | `worker/parse.rs`, `shape.rs`, `handler.rs`, `hook.rs`, `options.rs` into `worker/model.rs` | `worker/expand.rs`, `messages.rs`, `client.rs`, `described.rs` |
 //! | `message` | `message/parse.rs` | `message/expand.rs` |
 //! | `Group` | `group.rs` | `group.rs` |
 //! | `init`, `call`, .. | `misplaced.rs`: they mean something only inside a worker | |
@@ -17,6 +17,7 @@
 #![expect(clippy::large_enum_variant, reason = "a model lives for one expansion and is never in bulk")]
 
 mod group;
+mod json;
 mod message;
 mod misplaced;
 mod mistakes;
@@ -39,6 +40,7 @@ use proc_macro::TokenStream;
 /// | `module = ident` | the module of its messages; the type's name in snake case otherwise |
 /// | `dispatch = "pool"` | its handlers always run on tokio |
 /// | `public` | programs that are no members reach it through a gateway (feature `gateway`); without it, only members do |
+/// | `json` | its messages, replies and init arguments can be JSON as well (feature `json`): for tools, and for other languages |
 /// | `crate = path` | where `swarm` is, when it is renamed |
 ///
 /// Inside, `#[init]` marks the function that makes it, `#[call]` and `#[cast]` its methods, and `#[begin_handoff]`,
@@ -55,7 +57,11 @@ pub fn worker(options: TokenStream, block: TokenStream) -> TokenStream {
 /// | `name = "bank.deposit"` | its name on the wire; the type's own otherwise |
 /// | `reply = Type` | what it is answered with, whoever answers: for groups that any worker may join |
 /// | `cycle(Type, ..)` | the types that contain this one and are contained in it |
+/// | `json` | it is derived serde's `Serialize` and `Deserialize`, so that it can stand in the JSON of workers that are marked so |
 /// | `crate = path` | where `swarm` is, when it is renamed |
+///
+/// With `json` what is not a field is an error, and one whose type is an `Option` may be left out. A `#[derive(serde::Serialize)]` or
+/// `Deserialize` below it is left to do its own, and `#[serde(..)]` attributes have their effect.
 ///
 /// A field of a foreign type is marked `#[rkyv(with = ..)] #[swarm(schema = "name@1")]`.
 ///

@@ -27,6 +27,11 @@ impl Mistakes {
         result.map_err(|error| self.add(error)).ok()
     }
 
+    /// There is one.
+    pub(crate) fn any(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The errors as items.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.map(Error::into_compile_error).unwrap_or_default()

@@ -50,6 +50,14 @@ pub(crate) fn path(input: ParseStream<'_>) -> syn::Result<Path> {
     input.call(Path::parse_mod_style)
 }
 
+/// An option that has no value.
+pub(crate) fn alone(keyword: &str, input: ParseStream<'_>) -> syn::Result<()> {
+    match input.peek(Token![=]) {
+        true => Err(Error::new(input.span(), format!("write `{keyword}` alone, or leave it out"))),
+        false => Ok(()),
+    }
+}
+
 /// Goes over the comma between two options. After a bad option it skips what is left of it.
 pub(crate) fn separator(input: ParseStream<'_>) -> syn::Result<()> {
     if input.is_empty() {

@@ -143,6 +143,18 @@ pub(crate) fn show(tokens: &impl ToTokens) -> String {
 /// Items that the compiler refuses, in our words and at the user's tokens, if one of these types cannot travel. They
 /// stand before everything else, since errors come in the order of items.
 pub(crate) fn travels<'a>(types: impl Iterator<Item = (&'a Type, TokenStream)>, private: &Path) -> TokenStream {
+    checks(types, |ty| quote_spanned!(ty.span()=> #private::Travels))
+}
+
+/// The same, if one of these types cannot be JSON.
+pub(crate) fn are_json<'a>(types: impl Iterator<Item = (&'a Type, TokenStream)>, private: &Path) -> TokenStream {
+    checks(types, |ty| quote_spanned!(ty.span()=> #private::IsJson))
+}
+
+fn checks<'a>(
+    types: impl Iterator<Item = (&'a Type, TokenStream)>,
+    says: impl Fn(&Type) -> TokenStream,
+) -> TokenStream {
     let mut seen = Vec::new();
     let mut checks = TokenStream::new();
     for (ty, cfg) in types {
@@ -152,8 +164,9 @@ pub(crate) fn travels<'a>(types: impl Iterator<Item = (&'a Type, TokenStream)>, 
         }
         let index = seen.len();
         seen.push(text);
+        let says = says(ty);
         checks.extend(quote_spanned! {ty.span()=>
-            #cfg impl #private::Travels<#index> for Check { type Field = #ty; }
+            #cfg impl #says<#index> for Check { type Field = #ty; }
         });
     }
     if seen.is_empty() {

@@ -14,17 +14,19 @@ pub use std::time::Duration;
 
 pub use linkme;
 pub use rkyv;
+pub use serde;
 
 pub use crate::client::{Calling, Handle, Op};
 pub use crate::error::{CastError, Location, RegisterError, RegistryError};
 pub use crate::group::{Anyone, Group, Of};
-pub use crate::message::{Answered, Cut, Fingerprint, Message, Schema, Wire, closed, decode, encode};
+pub use crate::message::json::no_fields;
+pub use crate::message::{Answered, Cut, Fingerprint, Json, Message, Schema, Wire, closed, decode, encode};
 pub use crate::name::Name;
 pub use crate::registration::{Entry, WORKERS};
 pub use crate::via::Reach;
 pub use crate::worker::{
-    Active, Boot, Call, Cast, Context, Die, Handoff, Init, Input, IntoInit, KindId, Method, Options, Payload, Restart,
-    Step, Worker,
+    Active, Arguments, Boot, Call, Cast, Context, Described, Die, FieldShape, Handoff, Init, InitShape, Input,
+    IntoInit, KindId, KindShape, MessageShape, Method, Options, Payload, Restart, Step, VariantShape, Worker,
 };
 
 /// Says that a type travels, at the user's own token. Bounded by [`Schema`] alone, since rkyv's words would win over ours.
@@ -32,6 +34,62 @@ pub trait Travels<const N: usize> {
     /// The type.
     type Field: Schema;
 }
+
+/// What only workers marked `json` need. Without the feature there is this one error in its place.
+#[cfg(feature = "json")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_json {
+    ($($items:tt)*) => { $($items)* };
+}
+
+/// As above.
+#[cfg(not(feature = "json"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_json {
+    ($($items:tt)*) => {
+        ::core::compile_error! {
+            "`json` needs Swarm's feature of that name: write `swarm = { version = \"..\", features = [\"json\"] }` in Cargo.toml"
+        }
+    };
+}
+
+pub use crate::__with_json as with_json;
+
+/// What [`Json`] is, without its supertraits: the compiler would look at these first, and use serde's words.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be given and answered as JSON",
+    label = "this cannot be JSON",
+    note = "write `#[swarm::message(json)]` above each type of yours in it, or implement serde's `Serialize` and `Deserialize` for it",
+    note = "a type parameter needs the bound `swarm::Json`; an array has at most 32 elements"
+)]
+pub trait CanBeJson {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Json> CanBeJson for T {}
+
+/// Says that a type can be JSON, at the user's own token.
+pub trait IsJson<const N: usize> {
+    /// The type.
+    type Field: CanBeJson;
+}
+
+/// Finds out what is told of a message: `Told::<M>::TAKES`, with [`Untold`] in scope, is what [`Described`] says, if `M` has that.
+pub struct Told<M>(PhantomData<M>);
+
+impl<M: Described> Told<M> {
+    /// It is described.
+    pub const TAKES: Option<&'static [VariantShape]> = Some(M::TAKES);
+}
+
+/// What is found of a message that is not described.
+pub trait Untold {
+    /// Nothing.
+    const TAKES: Option<&'static [VariantShape]> = None;
+}
+
+impl<M> Untold for Told<M> {}
 
 /// Refuses, at compile time, two methods whose messages have one wire name.
 pub const fn unique<W, const N: usize>(rows: [Method<W>; N]) -> [Method<W>; N] {

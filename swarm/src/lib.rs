@@ -86,7 +86,8 @@
 //!
 //! # Features
 //!
-//! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `dns` (`Dns`, discovery by a host name), `gateway` (`Builder::gateway`, for programs
+//! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `json` (messages of workers
+//! marked `#[swarm::worker(json)]` as JSON, for tools), `dns` (`Dns`, discovery by a host name), `gateway` (`Builder::gateway`, for programs
 //! that are no members) and `remote` (`remote::Client`, for those programs), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
 //! and messages), `sim` (the simulator, for those who work on Swarm itself).
 //!
@@ -174,7 +175,7 @@ pub use event::{Event, Events};
 pub use group::Group;
 pub use keys::Keys;
 pub use leaving::Leaving;
-pub use message::{Message, Schema, Wire};
+pub use message::{Json, Message, Schema, Wire};
 pub use name::{Name, NameHash};
 pub use pages::Pages;
 pub use placement::Placement;
@@ -254,7 +255,7 @@ pub use swarm_macros::message;
 ///     // `AccountClient::at(name).withdraw(5)`, or `AccountClient::call(name, account::Withdraw { cents: 5 })`.
 ///     #[call]
 ///     fn withdraw(&mut self, cents: u64) -> Result<u64, Overdrawn> {
-///         self.cents = self.cents.checked_sub(cents).ok_or(Overdrawn { by: cents - self.cents })?;
+///         self.cents = self.cents.checked_sub(cents).ok_or_else(|| Overdrawn { by: cents - self.cents })?;
 ///         Ok(self.cents)
 ///     }
 ///

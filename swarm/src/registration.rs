@@ -1,12 +1,16 @@
 //! Owns the list of worker types that this program contains, as the linker collected it. Never starts one.
 
+mod info;
+
 use std::any::TypeId;
 use std::sync::Arc;
+
+pub use info::{FieldInfo, KindInfo, MessageInfo, VariantInfo};
 
 use crate::epoch::Epoch;
 use crate::message::Fingerprint;
 use crate::name::Name;
-use crate::worker::{AnyCell, Cell, Home, KindId, Method, Options, Worker};
+use crate::worker::{AnyCell, Cell, Home, KindId, KindShape, Method, Options, Worker};
 
 /// The worker types of this program: each `#[swarm::worker]` adds one, but for generic ones and `register = manual`.
 /// Every node of the program knows them; a worker type of a crate that is not linked in is not among them, so name such a
@@ -32,6 +36,8 @@ pub struct Entry {
     pub state: Option<Fingerprint>,
     /// Tells two worker types of one name apart, which a node refuses at its start.
     pub rust_type: fn() -> (TypeId, &'static str),
+    /// Its messages as JSON, if it is marked `json`.
+    pub shape: Option<&'static KindShape>,
     /// Makes an empty cell for one, which then starts it.
     pub(crate) make: fn(Name, Epoch, Arc<Home>) -> Arc<dyn AnyCell>,
     /// Its methods, in the order of its source.
@@ -63,6 +69,7 @@ impl Entry {
             public: W::PUBLIC,
             args: W::ARGS,
             state: W::STATE,
+            shape: W::SHAPE,
             rust_type: || (TypeId::of::<W>(), std::any::type_name::<W>()),
             make: |name, epoch, home| Cell::<W>::starting(name, epoch, home),
             methods: || W::METHODS.iter().map(MethodInfo::of).collect(),

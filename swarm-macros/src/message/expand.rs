@@ -18,9 +18,11 @@ pub(crate) fn checks(message: &Message) -> TokenStream {
         }
         Of::Type { generic: true, .. } | Of::Name(_) => None,
     });
-    let checks = travel::travels(types, &message.private);
     let cfg = &message.cfg;
-    if checks.is_empty() { checks } else { quote!(#(#cfg)* #checks) }
+    let with = |checks: TokenStream| if checks.is_empty() { checks } else { quote!(#(#cfg)* #checks) };
+    let travels = with(travel::travels(types, &message.private));
+    let json = message.json.as_ref().map(|json| with(json.checks(message)));
+    quote!(#travels #json)
 }
 
 /// The item and its impls.
@@ -31,29 +33,33 @@ pub(crate) fn expand(message: &Message) -> TokenStream {
         return quote!(#item #schema);
     }
     let impls = impls(message);
-    quote!(#item #schema #impls)
+    let json = message.json.as_ref().map(|json| json.impls(message, &travelling(message)));
+    quote!(#item #schema #impls #json)
 }
 
 fn item(message: &Message) -> TokenStream {
     let Message { item, private, .. } = message;
     if message.hopeless {
         let mut plain = item.clone();
-        strip(&mut plain);
+        strip(&mut plain, message.json.is_some());
         return quote!(#plain);
     }
     let bounds = bounds(message);
     let hidden = quote!(#[rkyv(crate = #private::rkyv, attr(doc(hidden)))]);
+    let json = message.json.as_ref().map(|json| json.derives(&item.generics, private));
     quote! {
         #[derive(#private::rkyv::Archive, #private::rkyv::Serialize, #private::rkyv::Deserialize)]
         #hidden
         #bounds
+        #json
         #item
     }
 }
 
-/// Takes rkyv's attributes off: without its derives nobody knows them.
-fn strip(item: &mut syn::DeriveInput) {
-    let ours = |attribute: &syn::Attribute| !attribute.path().is_ident("rkyv");
+/// Takes the attributes of derives off that are not there: nobody knows them.
+fn strip(item: &mut syn::DeriveInput, json: bool) {
+    let ours =
+        |attribute: &syn::Attribute| !(attribute.path().is_ident("rkyv") || json && attribute.path().is_ident("serde"));
     item.attrs.retain(ours);
     match &mut item.data {
         syn::Data::Struct(data) => data.fields.iter_mut().for_each(|field| field.attrs.retain(ours)),

@@ -9,6 +9,7 @@ use syn::{
     parse_quote,
 };
 
+use crate::json::Json;
 use crate::mistakes::Mistakes;
 use crate::travel::{self, Fault};
 use crate::{options, paths};
@@ -20,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) reply: Option<Type>,
     pub(crate) cycle: Vec<Type>,
     pub(crate) krate: Option<Path>,
+    pub(crate) json: bool,
 }
 
 impl Options {
@@ -35,6 +37,10 @@ impl Options {
         match keyword.to_string().as_str() {
             "name" => self.name = Some(options::text(input)?.value()),
             "crate" => self.krate = Some(options::path(input)?),
+            "json" => {
+                options::alone("json", input)?;
+                self.json = true;
+            }
             "reply" => {
                 input.parse::<Token![=]>()?;
                 self.reply = Some(input.parse()?);
@@ -46,8 +52,8 @@ impl Options {
                 self.cycle.extend(types);
             }
             _ => {
-                let text =
-                    "a message has the options `name = \"..\"`, `reply = Type`, `cycle(Type, ..)` and `crate = path`";
+                let text = "a message has the options `name = \"..\"`, `reply = Type`, `cycle(Type, ..)`, `json` and \
+                            `crate = path`";
                 return Err(Error::new(keyword.span(), text));
             }
         }
@@ -63,6 +69,8 @@ pub(crate) struct Message {
     pub(crate) private: Path,
     pub(crate) reply: Option<Type>,
     pub(crate) cycle: Vec<Type>,
+    /// What it needs so as to be JSON as well.
+    pub(crate) json: Option<Json>,
     pub(crate) variants: Vec<Variant>,
     /// Attributes of every generated item (`#[cfg]`).
     pub(crate) cfg: Vec<Attribute>,
@@ -103,6 +111,7 @@ impl Message {
         let reply = options.reply.filter(|reply| travel::check(reply, mistakes).is_ok());
         let mut message = Self::of(item, wire, private, options.cycle, mistakes)?;
         message.reply = reply;
+        message.json = options.json.then(|| Json::of(&message.item));
         Ok(message)
     }
 
@@ -119,6 +128,7 @@ impl Message {
             private,
             reply: None,
             cycle,
+            json: None,
             variants: Vec::new(),
             cfg: item.attrs.iter().filter(|attribute| is_cfg(attribute)).cloned().collect(),
             hopeless: false,

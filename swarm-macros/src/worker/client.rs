@@ -54,7 +54,7 @@ pub(crate) fn expand(worker: &Worker) -> TokenStream {
 }
 
 /// The worker's parameters without bounds.
-fn bare_params(worker: &Worker) -> TokenStream {
+pub(crate) fn bare_params(worker: &Worker) -> TokenStream {
     let params = worker.generics.params.iter().map(|param| match param {
         GenericParam::Type(ty) => {
             let ident = &ty.ident;
@@ -70,7 +70,7 @@ fn bare_params(worker: &Worker) -> TokenStream {
 }
 
 /// A type that mentions the worker's type parameters.
-fn marker(worker: &Worker) -> TokenStream {
+pub(crate) fn marker(worker: &Worker) -> TokenStream {
     let types = worker.generics.type_params().map(|param| &param.ident);
     quote!((#(#types,)*))
 }

@@ -6,22 +6,27 @@ use quote::{quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned;
 
+use super::described;
 use super::handler::{Answer, Handler, Message};
 use super::hook::{Hook, Init, Role};
 use super::messages;
 use super::model::Worker;
 use crate::{paths, travel};
 
-/// The checks that everything the worker sends and gets travels.
+/// The checks that everything the worker sends and gets travels, and its state.
 pub(crate) fn checks(worker: &Worker) -> TokenStream {
+    let sent = sent(worker);
+    let state = worker.state().and_then(|state| checked(worker, state)).map(|state| (state, TokenStream::new()));
+    let all = sent.iter().chain(&state).map(|(ty, cfg)| (ty, cfg.clone()));
+    let travels = travel::travels(all, &worker.private);
+    let described = described::checks(worker, &sent);
+    quote!(#travels #described)
+}
+
+/// What it sends and gets, with the `#[cfg]`s of the method.
+fn sent(worker: &Worker) -> Vec<(Type, TokenStream)> {
     let mut types: Vec<(Type, TokenStream)> = Vec::new();
-    let mut mistaken = crate::mistakes::Mistakes::default();
-    let mut add = |ty: &Type, cfg: TokenStream| {
-        let ty = paths::without_self(ty, &worker.own);
-        if !paths::mentions(&ty, &worker.generics) && travel::check(&ty, &mut mistaken).is_ok() {
-            types.push((ty, cfg));
-        }
-    };
+    let mut add = |ty: &Type, cfg: TokenStream| types.extend(checked(worker, ty).map(|ty| (ty, cfg)));
     for init in &worker.inits {
         init.shape.arguments.iter().for_each(|argument| add(&argument.ty, init.shape.cfg()));
     }
@@ -33,10 +38,14 @@ pub(crate) fn checks(worker: &Worker) -> TokenStream {
             add(reply, handler.shape.cfg());
         }
     }
-    if let Some(state) = worker.state() {
-        add(state, TokenStream::new());
-    }
-    travel::travels(types.iter().map(|(ty, cfg)| (ty, cfg.clone())), &worker.private)
+    types
+}
+
+/// The type without `Self`, if the compiler can check it and nothing is known to be wrong with it.
+fn checked(worker: &Worker, ty: &Type) -> Option<Type> {
+    let ty = paths::without_self(ty, &worker.own);
+    let fine = travel::check(&ty, &mut crate::mistakes::Mistakes::default()).is_ok();
+    (fine && !paths::mentions(&ty, &worker.generics)).then_some(ty)
 }
 
 /// The impls, and the link-time entry.
@@ -52,6 +61,7 @@ pub(crate) fn expand(worker: &Worker) -> TokenStream {
     let inits = worker.inits.iter().map(|init| starts(worker, init));
     let handlers = worker.handlers.iter().map(|handler| self::handler(worker, handler));
     let entry = entry(worker);
+    let (described, arguments) = (described::shape(worker), described::arguments(worker));
     quote! {
         #quiet
         const _: () = {
@@ -62,12 +72,14 @@ pub(crate) fn expand(worker: &Worker) -> TokenStream {
                 #options
                 const METHODS: &'static [#p::Method<Self>] = &#p::unique([#(#rows),*]);
                 type Client = #client;
+                #described
                 #boots
                 #states
                 #(#hooks)*
             }
             #(#inits)*
             #(#handlers)*
+            #arguments
             #entry
         };
     }

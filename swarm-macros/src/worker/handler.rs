@@ -39,6 +39,16 @@ pub(crate) enum Answer {
     Cast,
 }
 
+impl Answer {
+    /// The type of the reply, if there is one.
+    pub(crate) fn reply(&self) -> Option<&Type> {
+        match self {
+            Self::Call { reply, .. } => Some(reply),
+            Self::Cast => None,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Options {
     message: Option<Type>,

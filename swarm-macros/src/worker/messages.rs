@@ -9,6 +9,7 @@ use syn::{DeriveInput, Generics, Type, parse_quote};
 use super::handler::{Answer, Handler, Message};
 use super::model::Worker;
 use super::shape::Argument;
+use crate::json;
 use crate::message::{expand, parse};
 use crate::mistakes::Mistakes;
 use crate::paths::{self, Inward};
@@ -127,7 +128,8 @@ fn message(worker: &Worker, handler: &Handler, taken: &[String]) -> Option<Token
     };
     let private = paths::inward_crate(&worker.private);
     // Mistakes in the arguments were reported with the handler.
-    let message = parse::Message::of(item, wire.clone(), private, Vec::new(), &mut Mistakes::default()).ok()?;
+    let mut message = parse::Message::of(item, wire.clone(), private, Vec::new(), &mut Mistakes::default()).ok()?;
+    message.json = worker.options.json.then(|| json::Json::of(&message.item));
     Some(expand::expand(&message))
 }
 

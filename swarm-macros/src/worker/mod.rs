@@ -1,7 +1,8 @@
 //! Owns `#[swarm::worker]`: the block as it was written ([`parse`]), what is meant ([`model`]), and what is generated
-//! ([`expand`], [`client`], [`messages`]).
+//! ([`expand`], [`client`], [`messages`], [`described`]).
 
 mod client;
+mod described;
 mod expand;
 mod handler;
 mod hook;
@@ -32,10 +33,14 @@ pub(crate) fn worker(options: TokenStream, block: TokenStream) -> TokenStream {
             return quote!(#block #errors);
         }
     };
-    let Some(model) = model::Worker::of(&block, options, &mut mistakes) else {
+    let Some(mut model) = model::Worker::of(&block, options, &mut mistakes) else {
         let errors = mistakes.into_tokens();
         return quote!(#block #errors);
     };
+    if mistakes.any() {
+        // It does not run, and what nobody can call needs no JSON: serde would only have more to say about the same.
+        model.options.json = false;
+    }
     let checks = expand::checks(&model);
     let messages = messages::expand(&model);
     let client = client::expand(&model);

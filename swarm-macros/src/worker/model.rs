@@ -9,7 +9,7 @@ use super::handler::{Handler, Message};
 use super::hook::{Hook, Init, Role};
 use super::options::Options;
 use super::parse::{Block, Function};
-use super::shape::Shape;
+use super::shape::{self, Shape};
 use crate::mistakes::Mistakes;
 use crate::{options, travel};
 
@@ -94,6 +94,10 @@ impl Worker {
         if mark == "init" {
             if self.inits.iter().any(|init| twice(&init.shape, &shape)) {
                 return mistakes.at(attribute, "a worker has one `#[init]`: remove this one");
+            }
+            if self.options.json {
+                // They become fields of an object.
+                shape::named(&shape.arguments, mistakes);
             }
             self.inits.extend(Init::of(shape, &self.generics, mistakes));
             return;

@@ -21,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) krate: Option<Path>,
     pub(crate) pool: bool,
     pub(crate) public: bool,
+    pub(crate) json: bool,
 }
 
 impl Options {
@@ -95,14 +96,16 @@ impl Options {
                 self.pool = true;
             }
             "public" => {
-                if input.peek(Token![=]) {
-                    return Err(Error::new(input.span(), "write `public` alone, or leave it out"));
-                }
+                options::alone("public", input)?;
                 self.public = true;
+            }
+            "json" => {
+                options::alone("json", input)?;
+                self.json = true;
             }
             _ => {
                 let text = "a worker has the options `name = \"..\"`, `state = Self`, `mailbox = 256`, `restart = permanent`, \
-                            `register = manual`, `module = ident`, `crate = path`, `dispatch = \"pool\"` and `public`";
+                            `register = manual`, `module = ident`, `crate = path`, `dispatch = \"pool\"`, `public` and `json`";
                 return Err(Error::new(keyword.span(), text));
             }
         }

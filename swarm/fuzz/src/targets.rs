@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use swarm::message::{Checked, decode, encode};
 use swarm::worker::Payload;
-use swarm::{Message, Wire, fuzz};
+use swarm::{Message, Wire, Worker, fuzz};
 
 /// A target: its name, what it does, what it begins with.
 pub struct Target {
@@ -45,11 +45,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "surveys", run: fuzz::surveys, seeds: fuzz::surveys_seeds, room: DECODED },
     Target { name: "words", run: fuzz::words, seeds: fuzz::words_seeds, room: DECODED },
     Target { name: "worker", run: worker, seeds: worker_seeds, room: DECODED },
+    Target { name: "json", run: json, seeds: json_seeds, room: DECODED },
     Target { name: "config", run: fuzz::config, seeds: fuzz::config_seeds, room: HEARD },
 ];
 
 /// What a library has: some of everything that messages may be made of.
-#[swarm::message]
+#[swarm::message(json)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Book {
     title: String,
@@ -67,7 +68,7 @@ pub struct Book {
     shelf: (i64, [u16; 3]),
 }
 
-#[swarm::message]
+#[swarm::message(json)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Form {
     Lost,
@@ -76,12 +77,12 @@ pub enum Form {
     Several(Vec<Form>),
 }
 
-/// The worker of the targets `call` and `worker`.
+/// The worker of the targets `call`, `worker` and `json`.
 pub struct Library {
     books: Vec<Book>,
 }
 
-#[swarm::worker]
+#[swarm::worker(json)]
 impl Library {
     #[init]
     fn init(books: Vec<Book>) -> Self {
@@ -97,6 +98,11 @@ impl Library {
     #[call]
     fn find(&mut self, title: String) -> Option<Book> {
         self.books.iter().find(|book| book.title == title).cloned()
+    }
+
+    #[call(Book)]
+    fn lend(&self, book: Book) -> Book {
+        book
     }
 
     #[cast]
@@ -146,6 +152,41 @@ fn worker_seeds() -> Vec<Vec<u8>> {
         with(3, encode(&Some(book()))),
         with(5, encode(&nested)),
         with(4, encode(&vec![series()])),
+    ]
+}
+
+/// A text as messages and init arguments; what it tells is told as the same again.
+fn json(bytes: &[u8]) {
+    let Some((choice, rest)) = bytes.split_first() else { return };
+    let shape = Library::SHAPE.expect("it is marked");
+    let read = |name: &str| shape.message(name).and_then(|message| (message.read)(rest).ok());
+    match choice % 5 {
+        0 => drop(read("add").map(heard::<library::Add>)),
+        1 => drop(read("find").map(heard::<library::Find>)),
+        2 => drop(read("clear").map(heard::<library::Clear>)),
+        3 => drop((shape.init.read)(rest).map(heard::<Vec<Book>>)),
+        _ => {
+            let lend = shape.message("lend").expect("it has it");
+            let Ok(payload) = (lend.read)(rest) else { return };
+            // Another way to write the same may be longer than what is written.
+            let Ok(text) = (lend.write)(&payload) else { return };
+            let again = (lend.read)(text.as_bytes()).expect("what was written is read");
+            assert_eq!(decode::<Book>(&again), decode::<Book>(&payload), "what was written comes back");
+        }
+    }
+}
+
+fn json_seeds() -> Vec<Vec<u8>> {
+    let lend = Library::SHAPE.and_then(|shape| shape.message("lend")).expect("it has it");
+    let book = (lend.write)(&encode(&book())).expect("it can be written");
+    let with = |choice: u8, text: String| [&[choice], text.as_bytes()].concat();
+    vec![
+        with(0, format!(r#"{{"copies": 3, "book": {book}}}"#)),
+        with(1, r#"{"title": "\u00e4\n"}"#.to_owned()),
+        with(2, "{}".to_owned()),
+        with(3, format!(r#"{{"books": [{book}]}}"#)),
+        with(4, book),
+        with(4, "[".repeat(70)),
     ]
 }
 

@@ -361,6 +361,21 @@ pub struct Unregistered {
     pub node: String,
 }
 
+/// What a worker has replied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Replied {
+    /// The reply, as JSON.
+    pub json: String,
+}
+
+/// A message was taken, to be given to its worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Taken {}
+
 /// Some events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -468,6 +483,24 @@ pub struct Refusal {
     pub code: Code,
     /// For humans: what is wrong, and what to do.
     pub text: String,
+    /// Of a message to a worker: whether its handler ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executed: Option<Ran>,
+}
+
+/// Whether the handler of a message ran that came to nothing. Never wrong: after `No` it may be sent again without fear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ran {
+    /// Certainly not.
+    No,
+    /// It began.
+    Yes,
+    /// Nobody can know, or this program is too old to.
+    #[default]
+    #[serde(other)]
+    Maybe,
 }
 
 /// Kinds of [`Refusal`].
@@ -483,8 +516,12 @@ pub enum Code {
     Timeout,
     /// The node stops.
     Stopping,
-    /// The node is not set up for it.
+    /// The node, or the worker type, is not set up for it.
     Unsupported,
+    /// A JSON text does not tell the message that it should.
+    Malformed,
+    /// A handler failed, or its node was lost.
+    Failed,
     /// Something that this program is too old to know.
     #[default]
     #[serde(other)]

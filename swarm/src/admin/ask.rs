@@ -52,6 +52,42 @@ impl OfNode {
     }
 }
 
+/// A question about one worker type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct OfKind {
+    /// Its wire name.
+    pub kind: String,
+}
+
+impl OfKind {
+    /// About this worker type.
+    pub fn new(kind: impl Into<String>) -> Self {
+        Self { kind: kind.into() }
+    }
+}
+
+/// A message to a worker whose type is marked `#[swarm::worker(json)]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Sent {
+    /// The worker's name.
+    pub name: String,
+    /// The message's wire name, or the name of the method that handles it.
+    pub message: String,
+    /// The message: an object with its fields, for most.
+    pub json: String,
+}
+
+impl Sent {
+    /// This message, to this worker.
+    pub fn new(name: impl Into<String>, message: impl Into<String>, json: impl Into<String>) -> Self {
+        Self { name: name.into(), message: message.into(), json: json.into() }
+    }
+}
+
 /// Which workers are to be listed. Those that all of it is true for.
 ///
 /// ```

@@ -11,12 +11,15 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
 use super::answer::{
-    EventPage, NodeRow, Nodes, Page, Refusal, Ring, Status, Unregistered, Welcome, Whereabouts, Worker,
+    Code, EventPage, NodeRow, Nodes, Page, Ran, Refusal, Replied, Ring, Status, Unregistered, Welcome, Whereabouts,
+    Worker,
 };
-use super::ask::{All, Filter, Hello, Named, OfNode, Since, Verbosity};
+use super::ask::{All, Filter, Hello, Named, OfKind, OfNode, Sent, Since, Verbosity};
 use super::codec::{FRAME_BYTES_MAX, Json};
 use super::service::AdminClient;
 use super::{Endpoint, OLDEST, VERSION};
+use crate::message::JSON_BYTES_MAX;
+use crate::registration::KindInfo;
 use crate::rpc::{until, wire, within};
 
 /// How long an answer may take if nothing is said.
@@ -70,6 +73,17 @@ pub enum ClientError {
     /// The connection is lost. What was asked may have been done.
     #[error("the connection to the node was lost: {0}")]
     Lost(String),
+}
+
+impl ClientError {
+    /// Whether the handler of the message ran that a call or cast was to send. Never wrong: after [`Ran::No`] it may be sent again without fear.
+    pub fn executed(&self) -> Ran {
+        match self {
+            Self::Unreachable { .. } | Self::Foreign { .. } => Ran::No,
+            Self::Refused(refusal) => refusal.executed.unwrap_or_default(),
+            Self::Late(_) | Self::Lost(_) => Ran::Maybe,
+        }
+    }
 }
 
 impl Client {
@@ -218,6 +232,54 @@ impl Client {
     /// As [`Client::status`]; [`Code::Unsupported`](super::Code::Unsupported) if its program has not given it a way to do so.
     pub async fn log(&self, directives: &str) -> Result<Verbosity, ClientError> {
         self.answer(self.service.log(self.context(), Verbosity::new(directives))).await
+    }
+
+    /// Calls a worker whose type is marked `#[swarm::worker(json)]`, and gives its reply. `message` is the message's wire name, or the name of
+    /// the method that handles it. The node that is asked sends it on to where the worker is. Needs a node of version 2.
+    ///
+    /// # Errors
+    /// As [`Client::locate`]; [`ClientError::executed`] says whether the handler ran. [`Code::Malformed`](super::Code::Malformed) if the JSON does
+    /// not tell the message, and [`Code::Unsupported`](super::Code::Unsupported) if the type is not marked so.
+    pub async fn call(&self, name: &str, message: &str, json: &str) -> Result<String, ClientError> {
+        self.understands_json(json)?;
+        let Replied { json } = self.answer(self.service.call(self.context(), Sent::new(name, message, json))).await?;
+        Ok(json)
+    }
+
+    /// Casts to such a worker.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn cast(&self, name: &str, message: &str, json: &str) -> Result<(), ClientError> {
+        self.understands_json(json)?;
+        self.answer(self.service.cast(self.context(), Sent::new(name, message, json))).await.map(drop)
+    }
+
+    /// What is told of a worker type: its messages, and if it is marked `#[swarm::worker(json)]` their fields. Needs a node of version 2.
+    ///
+    /// # Errors
+    /// As [`Client::status`]; [`Code::NotFound`](super::Code::NotFound) if no node knows the type.
+    pub async fn kind(&self, kind: &str) -> Result<KindInfo, ClientError> {
+        self.understands_json("")?;
+        self.answer(self.service.kind(self.context(), OfKind::new(kind))).await
+    }
+
+    /// Refuses what the node would not understand, or could not take.
+    fn understands_json(&self, json: &str) -> Result<(), ClientError> {
+        let (code, text) = if self.welcome.version < 2 {
+            let text = format!(
+                "the node (swarm {}) is too old to know of JSON: ask one of the version of this program",
+                self.welcome.swarm
+            );
+            (Code::Unsupported, text)
+        } else if json.len() > JSON_BYTES_MAX {
+            let text =
+                format!("the JSON has {} bytes, more than the {JSON_BYTES_MAX} that are read: send less", json.len());
+            (Code::Malformed, text)
+        } else {
+            return Ok(());
+        };
+        Err(Refusal { code, text, executed: Some(Ran::No) }.into())
     }
 
     fn context(&self) -> Context {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use swarm_net::member::View;
 use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
+use swarm_net::time::Instant;
 
 use super::answer::{Code, KindRing, KindRow, NodeRow, Nodes, Refusal, Ring, Share, Status};
 use super::operator::refusal;
@@ -123,7 +124,7 @@ impl Sight {
         Ok(facts
             .filter_map(|(node, facts)| match facts {
                 Facts::Node(facts) => Some((node, *facts)),
-                Facts::Worker(_) => None,
+                Facts::Worker(_) | Facts::Read(_) | Facts::Written(_) | Facts::Kind(_) => None,
             })
             .collect())
     }
@@ -135,6 +136,11 @@ impl Sight {
     ) -> Result<BTreeMap<NodeId, Facts>, Refusal> {
         let due = self.node.now() + self.limit.min(ANSWER_MAX);
         Ok(self.node.inquire(nodes, inquiry, due).await?)
+    }
+
+    /// The same for what is left of the time until then.
+    pub(super) fn until(&self, end: Instant) -> Self {
+        Self { limit: end.since(self.node.now()), ..self.clone() }
     }
 
     pub(super) fn silent(&self, node: NodeId) -> Refusal {

@@ -27,6 +27,7 @@
 //! | `socket`, `server` | where operators connect, and their connections (one of them is served by `rpc`) |
 //! | `operator` | which question is answered by what |
 //! | `cluster`, `names`, `diary` | the answers: about nodes and the ring, about names, about what has happened |
+//! | `messages` | messages to workers as JSON, and what worker types tell of themselves |
 //! | `client` | the other side |
 
 mod answer;
@@ -35,6 +36,7 @@ mod client;
 mod cluster;
 mod codec;
 mod diary;
+mod messages;
 mod names;
 mod operator;
 mod server;
@@ -51,10 +53,10 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 pub use answer::{
-    Code, EventPage, EventRow, Happened, KindRing, KindRow, Membership, Method, NodeRow, Nodes, Page, Reason, Refusal,
-    Ring, Row, Share, Status, Timer, Times, Unregistered, Welcome, Whereabouts, Worker,
+    Code, EventPage, EventRow, Happened, KindRing, KindRow, Membership, Method, NodeRow, Nodes, Page, Ran, Reason,
+    Refusal, Replied, Ring, Row, Share, Status, Taken, Timer, Times, Unregistered, Welcome, Whereabouts, Worker,
 };
-pub use ask::{All, Filter, Hello, Named, OfNode, Since, Verbosity};
+pub use ask::{All, Filter, Hello, Named, OfKind, OfNode, Sent, Since, Verbosity};
 pub use client::{Client, ClientError};
 
 use crate::error::StartError;
@@ -67,7 +69,7 @@ use server::{Door, serve};
 use socket::Socket;
 
 /// The version of the service that this crate speaks. It grows when something is added.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The oldest version that it still understands.
 pub const OLDEST: u32 = 1;
@@ -94,7 +96,8 @@ impl fmt::Display for Endpoint {
 /// How a node serves its operators: for [`Builder::admin`](crate::Builder::admin). The default is [`Admin::unix`] in the default
 /// directory, where `swarmctl` finds it.
 ///
-/// Who can connect can do all that an operator can: see every name, unregister it, and drain nodes. So a Unix socket is open to
+/// Who can connect can do all that an operator can: see every name, unregister it, drain nodes, and call every worker that is marked
+/// `#[swarm::worker(json)]`. So a Unix socket is open to
 /// its own user alone, and the superuser.
 #[derive(Clone, Default)]
 pub struct Admin {

@@ -31,7 +31,9 @@ impl Sight {
         let facts = self.inquire(BTreeSet::from([host]), Inquiry::Worker(Name::from(name))).await?.remove(&host);
         Ok(match facts {
             Some(Facts::Worker(Some(facts))) => described(worker, *facts),
-            Some(Facts::Worker(None) | Facts::Node(_)) | None => worker,
+            Some(Facts::Worker(None) | Facts::Node(_) | Facts::Read(_) | Facts::Written(_) | Facts::Kind(_)) | None => {
+                worker
+            }
         })
     }
 
@@ -83,7 +85,7 @@ impl Sight {
         Ok(Page { workers, next: next.map(|name| name.to_string()) })
     }
 
-    async fn find_name(&self, name: &str) -> Result<Found, Refusal> {
+    pub(super) async fn find_name(&self, name: &str) -> Result<Found, Refusal> {
         let found = self.node.clone().whereabouts(Name::from(name), self.limit).await?;
         found.ok_or_else(|| refusal(Code::NotFound, format!("no worker is registered as `{name}`")))
     }
@@ -95,7 +97,7 @@ impl Sight {
     }
 
     /// Who asks for a type that there is not has mistyped it.
-    async fn check_kind(&self, kind: &str) -> Result<(), Refusal> {
+    pub(super) async fn check_kind(&self, kind: &str) -> Result<(), Refusal> {
         let said = self.ask(self.view().keys().copied().collect(), Inquiry::Node).await?;
         let known: BTreeSet<String> = said.into_values().flat_map(|said| said.kinds).map(|facts| facts.name).collect();
         if known.contains(kind) {

@@ -1,5 +1,5 @@
 //! Owns the conversation with one operator: which question is answered by what, and by when. Never looks into the node itself;
-//! `cluster` and `names` do.
+//! `cluster`, `names` and `messages` do.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use tarpc::context::Context;
 
 use super::answer::{
-    Code, EventPage, NodeRow, Nodes, Page, Refusal, Ring, Status, Unregistered, Welcome, Whereabouts, Worker,
+    Code, EventPage, NodeRow, Nodes, Page, Refusal, Replied, Ring, Status, Taken, Unregistered, Welcome, Whereabouts,
+    Worker,
 };
-use super::ask::{All, Filter, Hello, Named, OfNode, Since, Verbosity};
+use super::ask::{All, Filter, Hello, Named, OfKind, OfNode, Sent, Since, Verbosity};
 use super::cluster::Sight;
 use super::diary::Diary;
 use super::{OLDEST, VERSION, service};
 use crate::error::RegistryError;
 use crate::event::Event;
+use crate::registration::KindInfo;
 use crate::runtime::Node;
 
 /// How many names or events one answer has at most, so that it fits a frame whatever they are.
@@ -23,6 +25,9 @@ const ROWS_MAX: usize = 512;
 
 /// The longest time that is taken for an answer. Nothing needs as long; what may need longer is asked again.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// The longest time that is taken off for the way of a reply.
+const WAY_MAX: Duration = Duration::from_secs(1);
 
 /// What changes what is logged.
 pub(super) type Logging = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
@@ -120,6 +125,18 @@ impl service::Admin for Operator {
         tracing::info!(node = %self.node.id(), directives = ask.directives, "an operator has changed what is logged");
         Ok(ask)
     }
+
+    async fn call(self, context: Context, ask: Sent) -> Result<Replied, Refusal> {
+        Sight::new(self.node.clone(), handler_limit(&context)).call(ask).await
+    }
+
+    async fn cast(self, context: Context, ask: Sent) -> Result<Taken, Refusal> {
+        self.sight(&context).cast(ask).await
+    }
+
+    async fn kind(self, context: Context, ask: OfKind) -> Result<KindInfo, Refusal> {
+        self.sight(&context).kind_info(&ask.kind).await
+    }
 }
 
 impl fmt::Debug for Operator {
@@ -129,7 +146,7 @@ impl fmt::Debug for Operator {
 }
 
 pub(super) fn refusal(code: Code, text: impl Into<String>) -> Refusal {
-    Refusal { code, text: text.into() }
+    Refusal { code, text: text.into(), ..Refusal::default() }
 }
 
 impl From<RegistryError> for Refusal {
@@ -162,4 +179,10 @@ fn rows(count: u32) -> usize {
 fn limit(context: &Context) -> Duration {
     let left = context.deadline.saturating_duration_since(Instant::now()).min(LIMIT);
     left - left / 10
+}
+
+/// The same where a handler takes the time, which may be as long as its operator wants to wait.
+fn handler_limit(context: &Context) -> Duration {
+    let left = context.deadline.saturating_duration_since(Instant::now());
+    left - (left / 10).min(WAY_MAX)
 }

@@ -2,9 +2,10 @@
 //! versions only add to them.
 
 use crate::admin::answer::{
-    EventPage, NodeRow, Nodes, Page, Refusal, Ring, Status, Unregistered, Welcome, Whereabouts, Worker,
+    EventPage, NodeRow, Nodes, Page, Refusal, Replied, Ring, Status, Taken, Unregistered, Welcome, Whereabouts, Worker,
 };
-use crate::admin::ask::{All, Filter, Hello, Named, OfNode, Since, Verbosity};
+use crate::admin::ask::{All, Filter, Hello, Named, OfKind, OfNode, Sent, Since, Verbosity};
+use crate::registration::KindInfo;
 
 #[tarpc::service]
 pub(crate) trait Admin {
@@ -32,4 +33,10 @@ pub(crate) trait Admin {
     async fn events_since(ask: Since) -> Result<EventPage, Refusal>;
     /// Log this from now on.
     async fn log(ask: Verbosity) -> Result<Verbosity, Refusal>;
+    /// Call this worker, and tell its reply as JSON. Since version 2, as what follows.
+    async fn call(ask: Sent) -> Result<Replied, Refusal>;
+    /// Cast this to this worker.
+    async fn cast(ask: Sent) -> Result<Taken, Refusal>;
+    /// What is this worker type, and what are its messages?
+    async fn kind(ask: OfKind) -> Result<KindInfo, Refusal>;
 }

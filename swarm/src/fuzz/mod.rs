@@ -22,7 +22,9 @@ use crate::error::{CallError, Executed, Location};
 use crate::message::Payload;
 use crate::name::Name;
 use crate::runtime::batch::{self, Pieces, Taken};
+use crate::runtime::inquiry::Inquiry;
 use crate::runtime::survey::{Findings, Question, Whom};
+use crate::runtime::translating::Text;
 use crate::worker::{Bundle, SavedTimer, TimerId};
 
 pub use cluster::directory_seeds;
@@ -82,6 +84,8 @@ pub fn surveys(bytes: &[u8]) {
 /// Inputs of [`surveys`].
 pub fn surveys_seeds() -> Vec<Vec<u8>> {
     let (whom, payload) = (Whom::Group(group()), b"payload".to_vec());
+    let (worker, message, json) = ("counter".into(), "add".into(), b"{\"more\": 1}".to_vec());
+    let text = Text { name: "a".into(), worker, message, cast: false, json };
     let findings = Findings {
         found: vec![("a".into(), location()), ("b".into(), location())],
         until: Some("b".into()),
@@ -93,6 +97,7 @@ pub fn surveys_seeds() -> Vec<Vec<u8>> {
     vec![
         with(0, &Question::Page { whom: Whom::Kind(7), after: Some("a".into()), prefix: "a".into(), count: 9 }),
         with(0, &Question::Multicall { whom, id: 1, message: 2, fingerprint: 3, payload, within_ms: 4 }),
+        with(0, &Question::Inquire(Inquiry::Read(text))),
         with(1, &findings),
     ]
 }

@@ -2,6 +2,7 @@
 //! a message goes.
 
 mod fingerprint;
+pub(crate) mod json;
 mod payload;
 mod schema;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 mod wire;
 
 pub use fingerprint::Fingerprint;
+pub use json::{JSON_BYTES_MAX, JSON_NESTING_MAX, Json, JsonError};
 pub use payload::Payload;
 pub use schema::Schema;
 #[doc(hidden)]

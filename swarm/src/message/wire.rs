@@ -123,6 +123,12 @@ impl<M: Wire> Checked<M> {
         Ok(Self { payload, message: PhantomData })
     }
 
+    /// The bytes.
+    #[cfg(feature = "json")]
+    pub(crate) fn into_payload(self) -> Payload {
+        self.payload
+    }
+
     /// The message in place.
     pub fn archived(&self) -> &Archived<M> {
         access::<M>(&self.payload).expect("validated when this was made, and unchanged since")

@@ -15,8 +15,10 @@ use swarm_net::node::NodeId;
 use crate::directory::GroupKey;
 use crate::epoch::Epoch;
 use crate::name::Name;
+use crate::registration::KindInfo;
 use crate::runtime::Node;
 use crate::runtime::survey::Findings;
+use crate::runtime::translating::{Encoded, Text, Untranslated};
 use crate::stats::Stats;
 use crate::worker::times::Told;
 use crate::worker::{AnyCell, KindId, Phase};
@@ -30,6 +32,12 @@ pub(crate) enum Inquiry {
     Worker(Name),
     /// Give your share of the ring away, or take it again; and then, how are you?
     Drain(bool),
+    /// What message does this text tell?
+    Read(Text),
+    /// How does this reply read as JSON?
+    Write(Encoded),
+    /// What is a worker type of this name?
+    Kind(String),
 }
 
 /// The answer.
@@ -39,6 +47,12 @@ pub(crate) enum Facts {
     Node(Box<NodeFacts>),
     /// Of a worker; `None` if it is not here.
     Worker(Option<Box<WorkerFacts>>),
+    /// The message, or why it is none.
+    Read(Box<Result<Encoded, Untranslated>>),
+    /// The text, or why there is none; `None` if it does not know the reply's type.
+    Written(Option<Result<String, String>>),
+    /// Of a worker type; `None` if it does not know it.
+    Kind(Option<Box<KindInfo>>),
 }
 
 /// What a node says of itself.
@@ -139,6 +153,12 @@ impl Node {
                 Inquiry::Drain(drained) => {
                     node.set_drained(drained);
                     Facts::Node(Box::new(node.facts()))
+                }
+                Inquiry::Read(text) => Facts::Read(Box::new(node.read_json(&text))),
+                Inquiry::Write(reply) => Facts::Written(node.write_json(&reply)),
+                Inquiry::Kind(kind) => {
+                    let entry = node.kinds.iter().find(|entry| entry.name == kind);
+                    Facts::Kind(entry.map(|entry| Box::new(entry.info())))
                 }
             };
             let bytes = rkyv::to_bytes::<Error>(&facts).map(|bytes| bytes.to_vec());

@@ -38,7 +38,7 @@ mod local;
 mod losses;
 mod news;
 mod node;
-#[cfg(feature = "gateway")]
+#[cfg(any(feature = "admin", feature = "gateway"))]
 mod outside;
 mod passed;
 mod places;
@@ -64,6 +64,7 @@ mod tenancy;
 mod tests;
 mod track;
 mod tracks;
+pub(crate) mod translating;
 mod upstream;
 mod waits;
 

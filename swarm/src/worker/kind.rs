@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::client::Handle;
 use crate::message::{Fingerprint, Malformed, Message, Wire};
-use crate::worker::{Active, Boot, Context, Die, Handoff, Input, Payload, Step, soon};
+use crate::worker::{Active, Boot, Context, Die, Handoff, Input, KindShape, Payload, Step, soon};
 
 /// The wire identity of a worker type: the hash of its name, mixed with the fingerprints of its type arguments.
 #[derive(
@@ -70,6 +70,8 @@ pub trait Worker: Sized + Send + 'static {
     const ARGS: Fingerprint;
     /// The schema of its handoff state, if it has one.
     const STATE: Option<Fingerprint> = None;
+    /// Its messages as JSON, if it is marked `#[swarm::worker(json)]` (feature `json`).
+    const SHAPE: Option<&'static KindShape> = None;
     /// Its methods, one a message.
     const METHODS: &'static [Method<Self>];
     /// Its generated client.

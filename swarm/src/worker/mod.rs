@@ -81,6 +81,7 @@ pub(crate) mod pace;
 mod parcel;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 pub(crate) mod running;
+mod shape;
 pub(crate) mod soon;
 mod step;
 pub(crate) mod times;
@@ -101,4 +102,7 @@ pub use handoff::{Die, Handoff};
 #[doc(hidden)]
 pub use kind::Nothing;
 pub use kind::{Call, Cast, Init, IntoInit, KindId, Method, Options, Restart, Worker};
+#[doc(hidden)]
+pub use shape::Arguments;
+pub use shape::{Described, FieldShape, InitShape, KindShape, MessageShape, VariantShape};
 pub use step::{Active, Boot, Input, Later, Step};

@@ -6,5 +6,7 @@ mod draining;
 mod events;
 mod fixture;
 mod frames;
+#[cfg(feature = "json")]
+mod json;
 mod socket;
 mod versions;

@@ -3,4 +3,6 @@
 
 mod commands;
 mod fixture;
+#[cfg(feature = "json")]
+mod json;
 mod statuses;

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use swarm::admin::{ClientError, Code};
+use serde_json::{Value, json};
+use swarm::admin::{ClientError, Code, Ran};
 
 use crate::words::plain;
 
@@ -28,6 +29,8 @@ pub(crate) enum Failure {
     Silent(String),
     /// The answer could not be written.
     Output(io::Error),
+    /// A message to a worker came to nothing; its handler may have run.
+    Message(Box<Failure>, Ran),
 }
 
 impl Failure {
@@ -38,24 +41,48 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Unreachable(_) => 3,
             Self::Silent(_) => 4,
+            Self::Message(failure, _) => failure.status(),
         }
     }
 
     /// What is said about it.
     pub(crate) fn told(&self, json: bool) -> String {
-        let (code, text) = match self {
-            Self::Refused(code, text) => (serde_json::json!(code), text.clone()),
-            Self::Usage(text) => ("usage".into(), text.clone()),
-            Self::Unreachable(text) => ("unreachable".into(), text.clone()),
-            Self::Silent(text) => ("timeout".into(), text.clone()),
-            Self::Output(error) => ("output".into(), error.to_string()),
-        };
+        let (error, text) = self.parts();
         if json {
-            serde_json::json!({ "error": { "code": code, "text": text } }).to_string()
+            serde_json::json!({ "error": error }).to_string()
         } else {
             // The text may hold names that anybody has given, but its lines are this program's.
             format!("swarmctl: {}", text.split('\n').map(plain).collect::<Vec<_>>().join("\n"))
         }
+    }
+
+    /// It for programs, and for people.
+    fn parts(&self) -> (Value, String) {
+        let (code, text) = match self {
+            Self::Refused(code, text) => (json!(code), text.clone()),
+            Self::Usage(text) => ("usage".into(), text.clone()),
+            Self::Unreachable(text) => ("unreachable".into(), text.clone()),
+            Self::Silent(text) => ("timeout".into(), text.clone()),
+            Self::Output(error) => ("output".into(), error.to_string()),
+            Self::Message(failure, ran) => {
+                let (mut error, text) = failure.parts();
+                error["executed"] = json!(ran);
+                let ran = match ran {
+                    Ran::No => "it did not run",
+                    Ran::Yes => "it ran",
+                    // The word is non-exhaustive, as above.
+                    Ran::Maybe | _ => "nobody knows whether it ran",
+                };
+                return (error, format!("{text} ({ran})"));
+            }
+        };
+        (json!({ "code": code, "text": text }), text)
+    }
+
+    /// Of a message to a worker.
+    pub(crate) fn message(error: ClientError) -> Self {
+        let ran = error.executed();
+        Self::Message(Box::new(error.into()), ran)
     }
 }
 

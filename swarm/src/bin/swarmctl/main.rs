@@ -4,6 +4,7 @@
 //! `swarmctl --help` tells the rest.
 
 mod failure;
+mod kind;
 mod options;
 mod page;
 mod reach;

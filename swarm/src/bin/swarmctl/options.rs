@@ -47,11 +47,16 @@ pub(crate) enum Command {
         /// The name
         name: String,
     },
-    /// All that is known of a worker
-    Describe {
-        /// Its name
-        name: String,
-    },
+    /// All that is known of a worker, or of a worker type
+    Describe(Describe),
+    /// Calls a worker, and shows its reply
+    ///
+    /// Its type must be marked `#[swarm::worker(json)]`. A reply of `Result<T, E>` is {"Ok":..} or {"Err":..}.
+    Call(Message),
+    /// Sends a message to a worker, without a reply
+    ///
+    /// Its type must be marked `#[swarm::worker(json)]`.
+    Cast(Message),
     /// Ends a worker and frees its name
     Unregister {
         /// Its name
@@ -97,6 +102,27 @@ pub(crate) struct Ls {
     /// At most so many
     #[arg(long, value_name = "COUNT")]
     pub(crate) limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Describe {
+    /// The worker's name
+    #[arg(required_unless_present = "kind", conflicts_with = "kind")]
+    pub(crate) name: Option<String>,
+    /// The worker type's name: shows its messages, with their fields
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Message {
+    /// The worker's name
+    pub(crate) name: String,
+    /// The message, or the method that handles it: `describe --kind` shows them
+    pub(crate) message: String,
+    /// The message's fields as a JSON object; `-` reads it from the standard input
+    #[arg(value_name = "JSON", default_value = "{}", hide_default_value = true, allow_hyphen_values = true)]
+    pub(crate) text: String,
 }
 
 #[derive(Debug, Args)]

@@ -1,17 +1,20 @@
 //! Owns what each command does: what it asks, and how it shows the answer.
 
-use std::io::{self, Write};
+use std::fmt::Display;
+use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use clap::CommandFactory;
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use swarm::admin::{Client, Code, Filter, NodeRow, Row, Since};
+use swarm::message::JSON_BYTES_MAX;
 
 use crate::failure::Failure;
-use crate::options::{Command, Drain, Events, Ls, Options};
-use crate::page;
+use crate::options::{Command, Describe, Drain, Events, Ls, Message, Options};
 use crate::reach::reach;
 use crate::words::plain;
+use crate::{kind, page};
 
 /// How often it is looked whether a node is drained.
 const LOOK: Duration = Duration::from_millis(200);
@@ -33,7 +36,13 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
         Command::Ring => show(&client.ring().await?, json, page::ring),
         Command::Ls(ls) => list(&client, ls, json).await,
         Command::Whereis { name } => show(&client.locate(name).await?, json, page::whereabouts),
-        Command::Describe { name } => show(&client.describe(name).await?, json, page::worker),
+        Command::Describe(Describe { name, kind }) => match (name, kind) {
+            (Some(name), _) => show(&client.describe(name).await?, json, page::worker),
+            (None, Some(kind)) => show(&client.kind(kind).await?, json, kind::page),
+            (None, None) => Err(Failure::Usage("name a worker, or a worker type by --kind".to_owned())),
+        },
+        Command::Call(message) => call(&client, message, json).await,
+        Command::Cast(message) => cast(&client, message, json).await,
         Command::Unregister { name } => show(&client.unregister(name).await?, json, |gone| {
             format!("{} is unregistered; it was on {}\n", plain(&gone.name), plain(&gone.node))
         }),
@@ -54,6 +63,35 @@ fn show<T: Serialize>(answer: &T, json: bool, page: impl FnOnce(&T) -> String) -
 
 fn as_json<T: Serialize>(answer: &T) -> io::Result<String> {
     Ok(serde_json::to_string(answer)? + "\n")
+}
+
+async fn call(client: &Client, message: &Message, json: bool) -> Result<(), Failure> {
+    let reply = client.call(&message.name, &message.message, &text(message)?).await.map_err(Failure::message)?;
+    // As it came: read and written again, large numbers would not be what they were.
+    let text = if json { format!("{{\"reply\":{reply}}}\n") } else { plain(&reply) + "\n" };
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+async fn cast(client: &Client, message: &Message, json: bool) -> Result<(), Failure> {
+    client.cast(&message.name, &message.message, &text(message)?).await.map_err(Failure::message)?;
+    let sent = if json { "{}\n".to_owned() } else { format!("sent to {}\n", plain(&message.name)) };
+    Ok(io::stdout().write_all(sent.as_bytes())?)
+}
+
+/// The JSON of a message. That it is JSON at all is found out here; whether it is the right one, by the worker's node.
+fn text(message: &Message) -> Result<String, Failure> {
+    let wrong = |problem: &dyn Display| {
+        let example = r#"write an object, as '{"to": "acct/43", "cents": 500}'"#;
+        Failure::Usage(format!("this is no JSON: {problem}; {example}"))
+    };
+    let mut text = message.text.clone();
+    if text == "-" {
+        text.clear();
+        let most = JSON_BYTES_MAX as u64 + 1;
+        io::stdin().take(most).read_to_string(&mut text).map_err(|error| wrong(&error))?;
+    }
+    serde_json::from_str::<IgnoredAny>(&text).map_err(|error| wrong(&error))?;
+    Ok(text)
 }
 
 async fn list(client: &Client, ls: &Ls, json: bool) -> Result<(), Failure> {
