@@ -40,7 +40,7 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::timer::Alarm;
 use crate::worker::core::Core;
 use crate::worker::soon;
-use crate::worker::{Active, Context, Home, KindId, Parcel, Undelivered, Worker};
+use crate::worker::{Active, Context, Home, Incident, KindId, Parcel, Undelivered, Worker};
 use entry::{Entry, Reply, Work};
 use serve::Quick;
 use state::{CheckedIn, CheckedOut, State};
@@ -108,8 +108,8 @@ impl<W: Worker> Cell<W> {
     /// Queues a message. If the worker was idle, tokio runs it.
     #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
     fn push(self: &Arc<Self>, entry: Entry<W>) -> Result<(), (Entry<W>, Undelivered)> {
-        let idle = self.lock().push(entry)?;
-        if let Some(worker) = idle {
+        let pushed = self.lock().push(entry);
+        if let Some(worker) = self.note_full(pushed)? {
             self.spawn(self.clone().drain(worker));
         }
         Ok(())
@@ -129,8 +129,22 @@ impl<W: Worker> Cell<W> {
                 soon::push(Box::new(Quick { cell: self.clone(), worker, entry }));
                 Ok(())
             }
-            None => state.push(entry).map(|idle| debug_assert!(idle.is_none(), "it was not idle")),
+            None => {
+                let pushed = state.push(entry);
+                drop(state);
+                self.note_full(pushed).map(|idle| debug_assert!(idle.is_none(), "it was not idle"))
+            }
         }
+    }
+
+    /// Has it counted if a message was not taken since the queue is full.
+    #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
+    fn note_full<T>(&self, pushed: Result<T, (Entry<W>, Undelivered)>) -> Result<T, (Entry<W>, Undelivered)> {
+        pushed.inspect_err(|(_, why)| {
+            if *why == Undelivered::Full {
+                self.core.host().befell(W::KIND, Incident::Full);
+            }
+        })
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
