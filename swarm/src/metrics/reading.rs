@@ -26,7 +26,7 @@ pub(super) fn read(node: &Node) -> Vec<Family> {
     families.extend(of_directory(node, &stats));
     families.extend(of_workers(node, &stats));
     families.extend(of_messages(node, &stats));
-    families.extend(of_handlers(node));
+    families.extend(of_handlers(node, &stats));
     families.extend(of_network(&stats, &traffic));
     families
 }
@@ -135,7 +135,7 @@ fn of_messages(node: &Node, stats: &Stats) -> Vec<Family> {
     ]
 }
 
-fn of_handlers(node: &Node) -> Vec<Family> {
+fn of_handlers(node: &Node, stats: &Stats) -> Vec<Family> {
     let mut inits = Family::histogram(
         "swarm_init_seconds",
         "How long `init` ran, up to where it first waited; of the runs that are timed.",
@@ -158,7 +158,6 @@ fn of_handlers(node: &Node) -> Vec<Family> {
             }
         }
     }
-    let stats = node.stats();
     let switches = [("spot", stats.promotions), ("pool", stats.demotions)];
     let switches = Family::counter(
         "swarm_method_switches_total",
