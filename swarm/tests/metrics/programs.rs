@@ -60,7 +60,7 @@ impl Prometheus {
         fs::create_dir_all(&dir).expect("there is a directory for temporary files");
         let pages: Vec<String> = pages.iter().map(|page| format!("'{page}'")).collect();
         let config = format!(
-            "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms }}\n\
+            "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\n\
              scrape_configs: [{{ job_name: swarm, static_configs: [{{ targets: [{}] }}] }}]\n",
             pages.join(", ")
         );
