@@ -47,10 +47,9 @@ pub(crate) enum Keeps {
     #[default]
     Nothing,
     /// The times of runs, at the price of two more counters a timed run.
-    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "only operators ask"))]
+    #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "only operators ask"))]
     Times,
     /// Those, and calls are counted by worker type.
-    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "only metrics tell"))]
     Tallies,
 }
 

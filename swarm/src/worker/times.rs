@@ -88,11 +88,13 @@ impl Times {
 #[cfg(feature = "metrics")]
 impl Spread {
     /// How many runs there were.
+    #[cfg(feature = "prometheus")]
     pub(crate) fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
     /// How many took less than this power of two, in nanoseconds.
+    #[cfg(feature = "prometheus")]
     pub(crate) fn below(&self, power: u32) -> u64 {
         let octaves = power.saturating_sub(FIRST).min(OCTAVES) as usize;
         self.counts[..octaves << FINE].iter().sum()
@@ -157,7 +159,7 @@ mod tests {
         assert!((5_000_000..5_625_000).contains(&told.p99_ns), "{told:?}");
     }
 
-    #[cfg(feature = "metrics")]
+    #[cfg(feature = "prometheus")]
     #[test]
     fn a_spread_has_every_run_below_the_next_power_of_two() {
         let times = Times::default();
