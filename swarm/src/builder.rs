@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+#[cfg(feature = "metrics")]
+use std::time::Duration;
 
 use swarm_net::discovery::{Discovery, Multicast};
 use swarm_net::filter::NodeFilter;
@@ -57,6 +59,12 @@ pub struct Builder {
     admin: Option<crate::admin::Admin>,
     #[cfg(feature = "gateway")]
     gateway: Option<String>,
+    #[cfg(feature = "metrics")]
+    record_every: Option<Duration>,
+    #[cfg(feature = "prometheus")]
+    metrics: Option<String>,
+    #[cfg(feature = "prometheus")]
+    exposed: bool,
 }
 
 impl Swarm {
@@ -83,6 +91,12 @@ impl Builder {
             admin: None,
             #[cfg(feature = "gateway")]
             gateway: None,
+            #[cfg(feature = "metrics")]
+            record_every: None,
+            #[cfg(feature = "prometheus")]
+            metrics: None,
+            #[cfg(feature = "prometheus")]
+            exposed: false,
         }
     }
 
@@ -192,6 +206,37 @@ impl Builder {
         self
     }
 
+    /// Tells the recorder of the crate [`metrics`](https://docs.rs/metrics) how this node does, so often (at most ten times a second), until
+    /// it stops; then its gauges fall to zero. Whichever recorder is installed by then gets it: it may be installed later, when its histograms
+    /// begin, and there may be none.
+    /// See [`metrics`](crate::metrics) for what is told.
+    ///
+    /// Recorders that keep every value of a histogram get many from busy handlers. [`Builder::metrics`](Self::metrics) needs no recorder.
+    #[cfg(feature = "metrics")]
+    pub fn record_metrics(mut self, every: Duration) -> Self {
+        self.record_every = Some(every);
+        self
+    }
+
+    /// Tells Prometheus how this node does, by HTTP at this address (`host:port`; port 0 is any free one) under `/metrics`. Where the code
+    /// says nothing, it is what `SWARM_METRICS` says in the environment, if that is set. See [`metrics`](crate::metrics) for what is told.
+    ///
+    /// Nobody is asked for a secret, and nothing is encrypted. So an address that other machines reach is an error of the start, unless
+    /// [`Builder::expose_metrics`](Self::expose_metrics) accepts it.
+    #[cfg(feature = "prometheus")]
+    pub fn metrics(mut self, addr: impl Into<String>) -> Self {
+        self.metrics = Some(addr.into());
+        self
+    }
+
+    /// Accepts that whoever reaches the address of [`Builder::metrics`](Self::metrics) can read how this node does: how much it is used and for
+    /// what, its worker types and their methods. Not the names of workers, nor anything that they hold.
+    #[cfg(feature = "prometheus")]
+    pub fn expose_metrics(mut self) -> Self {
+        self.exposed = true;
+        self
+    }
+
     /// Starts the node, and waits until it takes part in the cluster or has formed one alone.
     ///
     /// # Errors
@@ -200,7 +245,7 @@ impl Builder {
     pub async fn start(mut self) -> Result<Swarm, StartError> {
         let bind = address("bind", &self.bind)?;
         let advertise = self.advertise.as_deref().map(|addr| address("advertise", addr)).transpose()?;
-        let keys = self.told.keys(|name| std::env::var_os(name))?;
+        let keys = std::mem::take(&mut self.told).keys(|name| std::env::var_os(name))?;
         if keys.is_none() && !bind.ip().is_loopback() && !self.insecure {
             return Err(StartError::NoSecret { addr: bind });
         }
@@ -213,6 +258,9 @@ impl Builder {
             }
             addr
         };
+        #[cfg(feature = "prometheus")]
+        let metrics = self.metrics_addr()?;
+        let keeps = self.keeps();
         if let Some(placement) = self.placement {
             self.config.placement = placement;
         }
@@ -226,9 +274,7 @@ impl Builder {
             discovery.push(Box::new(Multicast::default()));
         }
         #[cfg(feature = "admin")]
-        let (keeps, named) = (if self.admin.is_some() { Keeps::Times } else { Keeps::Nothing }, self.cluster.clone());
-        #[cfg(not(feature = "admin"))]
-        let keeps = Keeps::Nothing;
+        let named = self.cluster.clone();
         let Self { cluster, nodes, config, .. } = self;
         let plan = Plan { cluster, bind, advertise, discovery, nodes, keys, config, kinds, keeps };
         let swarm = start(plan).await.map(Swarm::of)?;
@@ -243,7 +289,51 @@ impl Builder {
             // It is the first and only time.
             let _ = swarm.inner().gateway.set(or_leave(&swarm, opened).await?);
         }
+        #[cfg(feature = "metrics")]
+        if let Some(every) = self.record_every {
+            crate::metrics::record(swarm.inner(), every);
+        }
+        #[cfg(feature = "prometheus")]
+        if let Some(addr) = metrics {
+            let opened = crate::metrics::open(swarm.inner(), addr).await;
+            let opened = opened.map_err(|error| StartError::Metrics { problem: error.to_string() });
+            // It is the first and only time.
+            let _ = swarm.inner().metrics.set(or_leave(&swarm, opened).await?);
+        }
         Ok(swarm)
+    }
+
+    /// Where the node's metrics are to be told.
+    #[cfg(feature = "prometheus")]
+    fn metrics_addr(&mut self) -> Result<Option<SocketAddr>, StartError> {
+        self.metrics = self.metrics.take().or_else(|| std::env::var(crate::config::METRICS).ok());
+        let addr = self.metrics.as_deref().map(|addr| address("metrics", addr)).transpose()?;
+        match addr.filter(|addr| !addr.ip().is_loopback() && !self.exposed) {
+            Some(addr) => Err(StartError::Metrics {
+                problem: format!(
+                    "{addr} can be reached by other machines, and who reads is not asked for a secret: use a loopback address, or accept it \
+                     with .expose_metrics()"
+                ),
+            }),
+            None => Ok(addr),
+        }
+    }
+
+    /// What the node is to keep for who asks.
+    fn keeps(&self) -> Keeps {
+        #[cfg(feature = "prometheus")]
+        if self.metrics.is_some() {
+            return Keeps::Tallies;
+        }
+        #[cfg(feature = "metrics")]
+        if self.record_every.is_some() {
+            return Keeps::Tallies;
+        }
+        #[cfg(feature = "admin")]
+        if self.admin.is_some() {
+            return Keeps::Times;
+        }
+        Keeps::Nothing
     }
 }
 
@@ -264,7 +354,7 @@ async fn serve(swarm: &Swarm, admin: crate::admin::Admin, cluster: &str) -> Resu
 }
 
 /// What was opened, or else the node is taken back: who asked for that would miss it when it is needed.
-#[cfg(any(feature = "admin", feature = "gateway"))]
+#[cfg(any(feature = "admin", feature = "gateway", feature = "prometheus"))]
 async fn or_leave<T>(swarm: &Swarm, opened: Result<T, StartError>) -> Result<T, StartError> {
     if opened.is_err() {
         // It may have been given workers already. What they cannot take over is told by the log.

@@ -192,7 +192,7 @@ where
                 };
                 match node.call::<W, M>(&this.handle.name, message, this.timeout, cx) {
                     First::Begun(begun) => (begun, node),
-                    First::Done(done) => return Poll::Ready(node.note_call(done)),
+                    First::Done(done) => return Poll::Ready(node.note_call(W::KIND, done)),
                     First::Yield(message) => {
                         this.state = State::New(message);
                         return Poll::Pending;
@@ -205,7 +205,7 @@ where
             State::Done => panic!("a call was polled after its answer"),
         };
         match begun.poll(node.id(), cx) {
-            Poll::Ready(result) => Poll::Ready(node.note_call(result)),
+            Poll::Ready(result) => Poll::Ready(node.note_call(W::KIND, result)),
             Poll::Pending => {
                 this.state = State::Begun(begun, node);
                 Poll::Pending

@@ -68,7 +68,7 @@
 //! | keep strangers out | [`Builder::secret`], [`Swarm::keys`], [`Secret`] |
 //! | end it | [`Swarm::leave_on_signal`], [`Swarm::leave`], [`LeaveError`] |
 //! | reach it from a program that is no member | with the features `gateway` and `remote`: `Builder::gateway`, `remote::Client` |
-//! | watch it | [`Swarm::events`], [`Swarm::stats`], `tracing` at the level `info`, and with the feature `admin` `swarmctl` |
+//! | watch it | [`Swarm::events`], [`Swarm::stats`], `tracing` at the level `info`, and with the feature `admin` `swarmctl`, with `prometheus` [`Builder::metrics`](Builder) |
 //! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
 //! | implement by hand what the attributes generate | the module [`mod@worker`] |
 //!
@@ -88,7 +88,8 @@
 //!
 //! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `json` (messages of workers
 //! marked `#[swarm::worker(json)]` as JSON, for tools), `dns` (`Dns`, discovery by a host name), `gateway` (`Builder::gateway`, for programs
-//! that are no members) and `remote` (`remote::Client`, for those programs), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
+//! that are no members) and `remote` (`remote::Client`, for those programs), `metrics` (`Builder::record_metrics`, for any recorder of the crate
+//! `metrics`), `prometheus` (`Builder::metrics`, a page that Prometheus scrapes), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
 //! and messages), `sim` (the simulator, for those who work on Swarm itself).
 //!
 //! # For readers of the source
@@ -137,6 +138,8 @@ mod hash;
 mod keys;
 mod leaving;
 pub mod message;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod name;
 mod pages;
 mod placement;
@@ -145,7 +148,7 @@ pub mod registration;
 mod registry;
 #[cfg(feature = "remote")]
 pub mod remote;
-#[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
+#[cfg(any(feature = "admin", feature = "gateway", feature = "metrics", feature = "remote"))]
 mod rpc;
 mod rules;
 mod runtime;

@@ -57,8 +57,25 @@ pub struct Stats {
     pub handoffs_in: u64,
     /// Workers that went from this node to another.
     pub handoffs_out: u64,
+    /// Moves to or from this node that came to nothing for now: `begin_handoff` did not end in time, or the worker did not start here.
+    /// It stays where it was, and its owner tries again.
+    pub handoffs_failed: u64,
+    /// Workers that are being moved just now, by this node's order as the owner of their names.
+    pub handoffs_open: u64,
     /// Workers started on this node.
     pub started: u64,
+    /// How often a worker of this node was started again in place, after a panic or a restart that failed.
+    pub restarts: u64,
+    /// Workers of this node that have ended since they failed, and their restart rule says no (more).
+    pub given_up: u64,
+    /// Workers of lost nodes that this node, as the owner of their names, had started again elsewhere.
+    pub failovers: u64,
+    /// Names of which this node, as their owner, found two instances after a healed split.
+    pub conflicts: u64,
+    /// Messages that came to a worker of this node whose queue was full.
+    pub mailboxes_full: u64,
+    /// Messages that this node refused since a queue on their way was full.
+    pub ways_full: u64,
     /// How often a method of a worker type, or its `init`, has done so well that its messages from other nodes run where they
     /// arrive (32 runs in a row of at most 50 us).
     pub promotions: u64,
@@ -90,6 +107,8 @@ pub struct Stats {
     pub calls_open: u64,
     /// Requests to the directory that wait for an answer.
     pub requests_open: u64,
+    /// Calls and casts that wait here for their worker to be found, started or moved.
+    pub messages_held: u64,
 }
 
 /// A counter that many threads add to.
@@ -118,7 +137,14 @@ pub(crate) struct Counters {
     pub(crate) forwarded: Count,
     pub(crate) handoffs_in: Count,
     pub(crate) handoffs_out: Count,
+    pub(crate) handoffs_failed: Count,
     pub(crate) started: Count,
+    pub(crate) restarts: Count,
+    pub(crate) given_up: Count,
+    pub(crate) failovers: Count,
+    pub(crate) conflicts: Count,
+    pub(crate) mailboxes_full: Count,
+    pub(crate) ways_full: Count,
     pub(crate) promotions: Count,
     pub(crate) demotions: Count,
     pub(crate) quorums_lost: Count,

@@ -97,6 +97,12 @@ impl Swarm {
         self.inner().gateway.get().copied()
     }
 
+    /// Where this node tells its metrics by HTTP, if it was told so by [`Builder::metrics`](crate::Builder::metrics): the page is `/metrics`.
+    #[cfg(feature = "prometheus")]
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.inner().metrics.get().copied()
+    }
+
     /// What happens in the cluster from now on, as this node sees it.
     pub fn events(&self) -> Events {
         self.inner().subscribers.subscribe()

@@ -15,6 +15,6 @@ pub use passage::{Denied, Gate, Passage};
 pub(crate) use phase::{Answer, Ended, Event, Limits as ConnectionLimits, Phase};
 pub use queue::{FrameNo, Loss, Unsent, Why};
 pub(crate) use queue::{Limits, SendQueue};
-pub(crate) use state::{Connection, Drained};
+pub(crate) use state::{Connection, Drained, Moved};
 pub(crate) use tunnel::{Denial, Lock};
 pub(crate) use writer::{Flushed, SharedWriter};

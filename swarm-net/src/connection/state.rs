@@ -36,6 +36,17 @@ pub(crate) struct Connection {
     answered: u64,
     /// When the key that seals was made.
     keyed: Instant,
+    /// Bytes that have come outside of records, and frames that have come.
+    bare: u64,
+    frames: u64,
+}
+
+/// What a connection has moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) frames_received: u64,
 }
 
 /// A key that seals is changed after so long, also if it has sealed little.
@@ -80,6 +91,8 @@ impl Connection {
             ticked: now,
             answered: 0,
             keyed: now,
+            bare: 0,
+            frames: 0,
         }
     }
 
@@ -96,6 +109,24 @@ impl Connection {
     /// When anything came in last.
     pub(crate) fn heard(&self) -> Instant {
         self.heard
+    }
+
+    /// What it has moved so far.
+    pub(crate) fn moved(&self) -> Moved {
+        self.moved_with(self.writer.lock().total())
+    }
+
+    /// It is over, whoever still writes to it. Says what it has moved.
+    pub(crate) fn end(&self) -> Moved {
+        let mut writer = self.writer.lock();
+        let sent = writer.total();
+        writer.end();
+        self.moved_with(sent)
+    }
+
+    fn moved_with(&self, bytes_sent: u64) -> Moved {
+        let bytes_received = self.bare + self.tunnel.received();
+        Moved { bytes_sent, bytes_received, frames_received: self.frames }
     }
 
     /// Asks for a sign of life, if the connection is open and none is awaited.
@@ -171,6 +202,12 @@ impl Connection {
             let mut talk = Talk { phase, limits, writer, answer, sealed, frames: 0, ended: None };
             let progress = reassembly.read(&mut tunnel.over(stream), scratch, &mut talk);
             let Talk { frames, ended, .. } = talk;
+            self.frames += u64::from(frames);
+            if let Ok(Progress::Bytes(bytes)) = progress
+                && !sealed
+            {
+                self.bare += bytes as u64;
+            }
             if let Some(ended) = ended {
                 return Err(ended);
             }

@@ -173,6 +173,16 @@ impl Membership {
         self.joining.joined()
     }
 
+    /// How many members are suspected to be gone.
+    pub fn suspected(&self) -> usize {
+        self.swim.suspected()
+    }
+
+    /// How late this node's own timers have been lately, from 0 (well) to 8.
+    pub fn lateness(&self) -> u32 {
+        self.swim.lateness()
+    }
+
     fn take_in(&mut self, now: Instant, input: Input<'_>, out: &mut Vec<Output>) {
         match input {
             Input::Packet { from, bytes } => self.packet(now, from, bytes, out),

@@ -78,6 +78,16 @@ impl Swim {
         self.foca.iter_membership_state()
     }
 
+    /// How many members are suspected.
+    pub(super) fn suspected(&self) -> usize {
+        self.members().filter(|member| member.state() == State::Suspect).count()
+    }
+
+    /// How late our own timers have been lately.
+    pub(super) fn lateness(&self) -> u32 {
+        self.health.extra()
+    }
+
     /// What is known of the claims to an address.
     pub(super) fn at(&self, addr: SocketAddr) -> Option<&Member> {
         self.members().find(|member| member.id().node.addr() == addr)

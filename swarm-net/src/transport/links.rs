@@ -124,6 +124,11 @@ impl Links {
         room
     }
 
+    /// How many strangers there are.
+    pub(crate) fn strangers(&self) -> u32 {
+        self.strangers
+    }
+
     /// A stranger is gone, or is none any more.
     pub(crate) fn release_stranger(&mut self, ip: IpAddr) {
         self.strangers -= 1;

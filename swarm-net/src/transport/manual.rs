@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::peer::{Lane, Peer};
 use super::published::Published;
+use super::traffic::Meter;
 use super::wake::commands_by_hand;
 use super::{Handle, Transport};
 use crate::config::NetConfig;
@@ -27,8 +28,9 @@ impl Transport {
         // Nobody listens: commands are dropped, as after the end of an I/O thread.
         let (commands, _) = commands_by_hand();
         let peers = Arc::new(Published::default());
-        let refusals = Refusals::default();
-        let transport = Self { handle: Arc::new(Handle { node, local_addr: node.addr(), commands, peers, refusals }) };
+        let (refusals, meter) = (Refusals::default(), Meter::default());
+        let handle = Handle { node, local_addr: node.addr(), commands, peers, refusals, meter };
+        let transport = Self { handle: Arc::new(handle) };
         (transport.clone(), Manual { transport, config })
     }
 }

@@ -15,6 +15,7 @@ mod peer;
 mod published;
 mod sockets;
 mod thread;
+mod traffic;
 mod wake;
 
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ use crate::node::NodeId;
 use crate::secret::{Keyring, Refusals, Refused};
 use command::{Command, Done};
 use published::Published;
+use traffic::Meter;
 use wake::Commands;
 
 pub use crate::connection::{FrameNo, Loss, Unsent, Why};
@@ -39,6 +41,7 @@ pub use inbox::Inbox;
 pub use manual::Manual;
 pub use peer::{Lane, Peer};
 pub use sockets::{Ready, Sockets, Stream, Token};
+pub use traffic::Traffic;
 
 /// What a node needs to take part.
 pub struct Setup {
@@ -75,6 +78,7 @@ struct Handle {
     commands: Commands,
     peers: Arc<Published>,
     refusals: Refusals,
+    meter: Meter,
 }
 
 impl Transport {
@@ -106,6 +110,11 @@ impl Transport {
     /// What was refused because the other side does not share our secret.
     pub fn refused(&self) -> Refused {
         self.handle.refusals.figures()
+    }
+
+    /// What has gone over the sockets, and how they are. Takes a lock that the I/O thread takes four times a second.
+    pub fn traffic(&self) -> Traffic {
+        self.handle.meter.read()
     }
 
     /// Tells everybody that our profile is now this one. Its version is set by membership. `done` is called, or dropped,

@@ -18,6 +18,7 @@ use super::pairs::Pairs;
 use super::published::Published;
 use super::sockets::system::{System, advertised};
 use super::sockets::{Sockets, Token, Tokens};
+use super::traffic::{Meter, Traffic};
 use super::wake::{CommandQueue, Commands, commands};
 use super::{Handle, Inbox, Setup};
 use crate::config::{NetConfig, ms};
@@ -83,7 +84,7 @@ pub(super) fn assemble(
         Sighting::Addr(addr) => reports.offer(Command::Found(addr)),
         Sighting::Node { node, joined } => reports.offer(Command::Heard { node, joined }),
     });
-    let published = Arc::new(Published::default());
+    let (published, meter) = (Arc::new(Published::default()), Meter::default());
     let gossip = gossip(&config.membership, &post);
     let membership = Membership::new(me, profile, &cluster, gossip, rng.random(), Clock::now());
     let driver = Driver {
@@ -92,6 +93,8 @@ pub(super) fn assemble(
         ears: post.ears(Clock::now().unix_ms),
         post,
         refusals: refusals.clone(),
+        meter: meter.clone(),
+        past: Traffic::default(),
         cluster,
         rules,
         limits: limits(&config),
@@ -123,7 +126,7 @@ pub(super) fn assemble(
         fatal: None,
         config,
     };
-    Ok((Handle { node: me, local_addr, commands, peers: published, refusals }, driver))
+    Ok((Handle { node: me, local_addr, commands, peers: published, refusals, meter }, driver))
 }
 
 /// Gossip for which a packet has room: sealed, none is longer than the limit says that its contents may be.

@@ -4,6 +4,7 @@ mod node;
 mod pushback;
 mod relay;
 mod secrets;
+mod traffic;
 
 use std::future::poll_fn;
 use std::io::{Read, Write};

@@ -27,7 +27,7 @@ impl Sight {
             Ok(payload) => self.node.call_bytes(name, outside(&message, payload), deadline).await,
             Err(error) => Err(error),
         };
-        let payload = self.node.note_call(answered)?;
+        let payload = self.node.note_call(message.kind, answered)?;
         let written = self.until(end).write(host, Encoded { payload, ..message }).await;
         Ok(Replied { json: written.map_err(|refusal| refusal.with(Executed::Yes))? })
     }

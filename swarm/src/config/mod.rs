@@ -13,6 +13,8 @@ use swarm_net::settings;
 pub use source::ConfigError;
 #[cfg(feature = "gateway")]
 pub(crate) use source::GATEWAY;
+#[cfg(feature = "prometheus")]
+pub(crate) use source::METRICS;
 pub(crate) use source::{SECRET, SECRET_FILE};
 
 use crate::placement::Placement;

@@ -14,6 +14,7 @@ const PREFIX: &str = "SWARM_";
 pub(crate) const SECRET: &str = "SWARM_SECRET";
 pub(crate) const SECRET_FILE: &str = "SWARM_SECRET_FILE";
 pub(crate) const GATEWAY: &str = "SWARM_GATEWAY";
+pub(crate) const METRICS: &str = "SWARM_METRICS";
 
 /// Why a configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +67,7 @@ impl Config {
 
     /// This, with what the variables `SWARM_*` of the environment say: each field is one, as `SWARM_CALL_TIMEOUT_MS` and
     /// `SWARM_NET_FRAME_BYTES_MAX`. (`SWARM_SECRET` and `SWARM_SECRET_FILE` are for [`Builder::secret`](crate::Builder::secret), `SWARM_GATEWAY` for
-    /// `Builder::gateway`, and no part of this.)
+    /// `Builder::gateway`, `SWARM_METRICS` for `Builder::metrics`, and no part of this.)
     ///
     /// # Errors
     /// [`ConfigError::Unknown`] if a variable begins with `SWARM_` and is no field, [`ConfigError::Value`] if its value is
@@ -107,7 +108,7 @@ impl Config {
             }
             known.push(name);
         });
-        for other in [SECRET, SECRET_FILE, GATEWAY] {
+        for other in [SECRET, SECRET_FILE, GATEWAY, METRICS] {
             ours.remove(other);
         }
         if let Some((name, _)) = ours.pop_first() {
@@ -196,6 +197,12 @@ mod tests {
         check("SWARM_REPLICAS", "256", "from 0 to 255");
         check("SWARM_REPLICAS", "-1", "from 0 to 255");
         check("SWARM_", "1", "no setting `SWARM_`");
+    }
+
+    #[test]
+    fn what_the_builder_reads_itself_is_no_setting_and_no_mistake() {
+        let elsewhere = [SECRET, SECRET_FILE, GATEWAY, METRICS].map(|name| (name, "anything"));
+        assert_eq!(Config::default().with_variables(elsewhere), Ok(Config::default()));
     }
 
     #[test]

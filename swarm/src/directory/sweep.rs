@@ -32,12 +32,14 @@ pub struct Stats {
     pub copies: usize,
     /// Cells that it hosts.
     pub cells: usize,
+    /// Workers that it is moving as their owner.
+    pub moving: usize,
 }
 
 impl Directory {
     /// Counts everything. It looks at every partition, and at no name.
     pub fn stats(&self) -> Stats {
-        let mut stats = Stats::default();
+        let mut stats = Stats { moving: self.moves.running(), ..Stats::default() };
         for partition in &self.partitions {
             partition.count(&mut stats, self.world.config.replicas);
         }

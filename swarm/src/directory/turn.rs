@@ -100,6 +100,11 @@ impl Moves {
         true
     }
 
+    /// How many moves run.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
     /// When the move of this name began, if it is one that runs.
     pub(super) fn since(&self, partition: PartitionId, name: &Name) -> Option<Instant> {
         self.running.get(&(partition, name.clone())).copied()

@@ -74,6 +74,13 @@ pub enum StartError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// The node's metrics cannot be told. It has left again, if it had started.
+    #[cfg(feature = "prometheus")]
+    #[error("metrics cannot be told: {problem}")]
+    Metrics {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A thread could not be started.
     #[error(
         "a thread could not be started: {0}; a node needs three and one for each discovery, raise the limit (ulimit -u)"

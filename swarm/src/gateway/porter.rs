@@ -203,8 +203,9 @@ impl Gateway for Porter {
     }
 
     async fn call(self, context: Context, ask: Sent) -> Result<Reply, Failure> {
+        let kind = KindId(ask.kind);
         let answered = self.answer(&context, ask).await;
-        self.node.note_call(answered).map_err(|error| Failure::call(error, self.node.id()))
+        self.node.note_call(kind, answered).map_err(|error| Failure::call(error, self.node.id()))
     }
 
     async fn cast(self, _: Context, ask: Sent) -> Result<Done, Failure> {

@@ -3,18 +3,22 @@
 
 #[cfg(any(feature = "admin", feature = "remote"))]
 mod client;
+#[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
 mod codec;
+#[cfg(any(feature = "admin", feature = "gateway", feature = "prometheus", feature = "remote"))]
 mod drivers;
 #[cfg(any(feature = "gateway", feature = "remote"))]
 mod packed;
-#[cfg(any(feature = "admin", feature = "gateway"))]
+#[cfg(any(feature = "admin", feature = "gateway", feature = "metrics"))]
 mod server;
 #[cfg(any(feature = "gateway", feature = "remote"))]
 mod stream;
 
 #[cfg(any(feature = "admin", feature = "remote"))]
 pub(crate) use client::{until, within};
+#[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
 pub(crate) use codec::{Format, wire};
+#[cfg(any(feature = "admin", feature = "gateway", feature = "prometheus", feature = "remote"))]
 pub(crate) use drivers::has_drivers;
 #[cfg(any(feature = "gateway", feature = "remote"))]
 pub(crate) use packed::Bytes;
@@ -23,9 +27,12 @@ pub(crate) use packed::Packed;
 #[cfg(feature = "gateway")]
 pub(crate) use packed::PackedRequests;
 #[cfg(any(feature = "admin", feature = "gateway"))]
-pub(crate) use server::{converse, first};
+pub(crate) use server::converse;
+#[cfg(any(feature = "admin", feature = "gateway", feature = "metrics"))]
+pub(crate) use server::first;
 #[cfg(any(feature = "gateway", feature = "remote"))]
 pub(crate) use stream::Stream;
 
 /// The longest deadline in seconds: more than anything takes that can be asked. tarpc adds it to its clock without looking.
+#[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
 pub(crate) const DEADLINE_MAX_S: u64 = 3600;

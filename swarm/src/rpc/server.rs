@@ -1,14 +1,19 @@
 //! Owns how one connection is served: what is asked is begun in the order in which it came. Never answers anything itself.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
+#[cfg(any(feature = "admin", feature = "gateway"))]
+use std::pin::pin;
 use std::task::Poll;
 
+#[cfg(any(feature = "admin", feature = "gateway"))]
 use futures_core::Stream;
+#[cfg(any(feature = "admin", feature = "gateway"))]
 use tokio::task::JoinSet;
 
 /// Answers one client until it goes, or says something that cannot be understood: its requests are what tarpc makes of its channel.
 /// `heard` is called for each that comes.
+#[cfg(any(feature = "admin", feature = "gateway"))]
 pub(crate) async fn converse<A>(requests: impl Stream<Item = A>, heard: impl Fn())
 where
     A: Future<Output = ()> + Send + 'static,

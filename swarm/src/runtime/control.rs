@@ -57,6 +57,8 @@ pub(crate) struct Control {
     let_go: BTreeSet<NodeId>,
     left: Left,
     count_at: Instant,
+    /// How many turns it has taken.
+    turns: u64,
     /// The lease was over when it was to be extended.
     lapsed: bool,
 }
@@ -84,6 +86,7 @@ impl Control {
             let_go: BTreeSet::new(),
             left: Left::default(),
             count_at: Instant::START,
+            turns: 0,
             lapsed: false,
         }
     }
@@ -436,13 +439,14 @@ impl Control {
     fn count(&mut self, now: Instant) {
         if now >= self.count_at {
             self.count_at = now + COUNT_EVERY;
-            self.node.note_directory(&self.directory, self.requests.len());
+            self.node.note_directory(&self.directory, self.requests.len(), self.turns);
         }
     }
 }
 
 impl Shift for Control {
     fn full_turn(&mut self) -> Option<Instant> {
+        self.turns += 1;
         if !self.turn(Clock::now()) {
             self.requests.stop();
             return None;
@@ -452,6 +456,7 @@ impl Shift for Control {
     }
 
     fn brief_turn(&mut self) -> Option<Instant> {
+        self.turns += 1;
         let now = Clock::now();
         self.small_turn(now).then(|| now.instant + self.sleep(now.instant))
     }

@@ -125,7 +125,7 @@ impl Node {
                         node.started(&name, &cell, source.is_some());
                     }
                 }
-                Err(text) => node.start_failed(&name, &cell, text),
+                Err(text) => node.start_failed(&name, &cell, source.is_some(), text),
             }
             if quick && !soon::is_open() {
                 // It is no errand of a runner's, who would do this.
@@ -201,8 +201,9 @@ impl Node {
         self.report(Input::Cell(name.clone(), cell.epoch(), Happened::Started));
     }
 
-    fn start_failed(self: &Arc<Self>, name: &Name, cell: &Arc<dyn AnyCell>, text: String) {
+    fn start_failed(self: &Arc<Self>, name: &Name, cell: &Arc<dyn AnyCell>, from_elsewhere: bool, text: String) {
         let epoch = cell.epoch();
+        self.counters.handoffs_failed.add(u64::from(from_elsewhere));
         let mut shard = self.places.write(name);
         if matches!(shard.get(name), Some(Found::Cell(now, _)) if now.epoch() == epoch) {
             let waiting = match shard.remove(name) {
@@ -238,7 +239,10 @@ impl Node {
             let happened = match sealing.await {
                 Sealing::Sealed => Happened::Sealed,
                 Sealing::Ignored => Happened::Ignored,
-                Sealing::TimedOut | Sealing::Panicked => Happened::SealTimedOut,
+                Sealing::TimedOut | Sealing::Panicked => {
+                    node.counters.handoffs_failed.add(1);
+                    Happened::SealTimedOut
+                }
                 // The cell's end is reported by itself.
                 Sealing::Ended => return,
             };

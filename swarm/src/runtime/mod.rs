@@ -59,6 +59,7 @@ mod snapshot;
 mod start;
 mod story;
 pub(crate) mod survey;
+pub(crate) mod tally;
 mod tenancy;
 #[cfg(test)]
 mod tests;

@@ -42,14 +42,17 @@ impl Node {
         self.story.lock().unwrap_or_else(PoisonError::into_inner).note(now, &notice);
         match notice {
             Notice::FailedOver { name, to } => {
+                self.counters.failovers.add(1);
                 tracing::debug!(node = %self.id(), %name, peer = %to, "a worker starts again elsewhere");
                 self.tell(|| Event::FailedOver(name.clone()));
             }
             Notice::Conflict { name, winner, loser } => {
+                self.counters.conflicts.add(1);
                 tracing::debug!(node = %self.id(), %name, %winner, %loser, "two instances of a name met");
                 self.tell(|| Event::Conflict(name.clone()));
             }
             Notice::KindConflict { name, loser } => {
+                self.counters.conflicts.add(1);
                 tracing::warn!(node = %self.id(), %name, peer = %loser, "two workers of different types met under one name: the loser is dropped");
                 self.tell(|| Event::Conflict(name.clone()));
             }

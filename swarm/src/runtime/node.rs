@@ -47,13 +47,14 @@ use crate::runtime::routing::Routing;
 use crate::runtime::snapshot::Snapshot;
 use crate::runtime::story::Story;
 use crate::runtime::survey::Surveys;
+use crate::runtime::tally::{Tallies, Tally};
 use crate::runtime::tenancy::Tenancy;
 use crate::runtime::waits::Waits;
 use crate::stats::Counters;
 use crate::timer::Timers;
 use crate::worker::pace::{Keeps, Switch};
 use crate::worker::soon;
-use crate::worker::{AnyCell, End, Host, KindId, Outlet, ReplyTo};
+use crate::worker::{AnyCell, End, Host, Incident, KindId, Outlet, ReplyTo};
 
 /// Keeps a letter unconfirmed to the node that sent it here.
 pub(crate) type Token = Box<dyn Any + Send + Sync>;
@@ -92,6 +93,8 @@ pub(crate) struct Node {
     pub(crate) surveys: Surveys,
     pub(crate) pledges: Pledges,
     pub(crate) counters: Counters,
+    /// What is counted by worker type, if it is.
+    pub(crate) tallies: Option<Tallies>,
     pub(crate) complaints: Complaints,
     pub(crate) excesses: Complaints,
     pub(crate) unconfirmed: Complaints,
@@ -115,6 +118,9 @@ pub(crate) struct Node {
     /// Where programs that are no members reach it, if they can.
     #[cfg(feature = "gateway")]
     pub(crate) gateway: OnceLock<std::net::SocketAddr>,
+    /// Where its metrics are told, if they are.
+    #[cfg(feature = "prometheus")]
+    pub(crate) metrics: OnceLock<std::net::SocketAddr>,
 }
 
 /// What a node is made of.
@@ -136,6 +142,7 @@ impl Node {
         let me = transport.node();
         let partitions = config.partitions();
         let tenancy = Tenancy::new(config.placement, kinds.paces(config.quick_max(), keeps));
+        let tallies = (keeps == Keeps::Tallies).then(|| Tallies::of(kinds.iter().map(|entry| entry.kind)));
         let sooner = |desk: Arc<Desk>| move |_: Instant| desk.hand(Input::Look);
         Arc::new_cyclic(|this| Self {
             me,
@@ -168,6 +175,7 @@ impl Node {
             surveys: Surveys::default(),
             pledges: Pledges::default(),
             counters: Counters::default(),
+            tallies,
             complaints: Complaints::default(),
             excesses: Complaints::default(),
             unconfirmed: Complaints::default(),
@@ -187,6 +195,8 @@ impl Node {
             admin: OnceLock::new(),
             #[cfg(feature = "gateway")]
             gateway: OnceLock::new(),
+            #[cfg(feature = "prometheus")]
+            metrics: OnceLock::new(),
         })
     }
 
@@ -221,14 +231,25 @@ impl Node {
         self.this.upgrade().expect("somebody holds the node whose method runs")
     }
 
-    /// Counts a call that is over.
+    /// Counts a call that is over of a worker of this type.
     #[inline]
-    pub(crate) fn note_call<R>(&self, result: Result<R, CallError>) -> Result<R, CallError> {
+    pub(crate) fn note_call<R>(&self, kind: KindId, result: Result<R, CallError>) -> Result<R, CallError> {
+        if let Some(tally) = self.tally(kind) {
+            tally.ended(result.as_ref().err());
+            return result;
+        }
         self.counters.calls.add(1);
         if result.is_err() {
             self.counters.calls_failed.add(1);
         }
         result
+    }
+
+    /// What is counted of a worker type, if anything is.
+    #[inline]
+    fn tally(&self, kind: KindId) -> Option<&Tally> {
+        // Without the feature nobody can have asked for it.
+        self.tallies.as_ref().filter(|_| cfg!(feature = "metrics")).map(|tallies| tallies.at(kind))
     }
 
     /// The users' handle on this node, while they hold one.
@@ -427,6 +448,17 @@ impl Host for Node {
         match switch {
             Switch::ToSpot => self.counters.promotions.add(1),
             Switch::ToPool => self.counters.demotions.add(1),
+        }
+    }
+
+    fn befell(&self, kind: KindId, incident: Incident) {
+        match incident {
+            Incident::Full => self.counters.mailboxes_full.add(1),
+            Incident::Restarted => self.counters.restarts.add(1),
+            Incident::GivenUp => self.counters.given_up.add(1),
+        }
+        if let Some(tally) = self.tally(kind) {
+            tally.befell(incident);
         }
     }
 

@@ -180,7 +180,7 @@ impl Node {
                 self.held_here(&parcel);
                 let letter = Letter { name, parcel, kind, hops, from, caller, path, from_queue, stay };
                 Err(match why {
-                    Undelivered::Full => Undeliverable::Refused(self.overloaded(letter, "the mailbox")),
+                    Undelivered::Full => Undeliverable::Refused(self.full(letter, "the mailbox")),
                     Undelivered::Moved => Undeliverable::Moved(letter),
                 })
             }

@@ -24,7 +24,14 @@ impl Node {
         }
     }
 
+    /// A queue on a letter's way is full.
     pub(crate) fn overloaded(&self, letter: Letter, what: &str) -> Refusal {
+        self.counters.ways_full.add(1);
+        self.full(letter, what)
+    }
+
+    /// The queue of its worker is full, which is counted there.
+    pub(crate) fn full(&self, letter: Letter, what: &str) -> Refusal {
         let error = CallError::Overloaded { name: letter.name.clone(), node: self.id(), what: what.to_owned() };
         (letter, error)
     }

@@ -56,6 +56,18 @@ impl Tenancy {
         })
     }
 
+    /// How quick the methods of this node are, over all leases.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn paces(&self) -> Arc<Paces> {
+        self.now().paces.clone()
+    }
+
+    /// Whether it holds now.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn holds(&self) -> bool {
+        self.now().lease.holds(Clock::instant)
+    }
+
     /// Ends it: nothing runs or answers any more.
     pub(crate) fn end(&self) {
         self.now().lease.end();

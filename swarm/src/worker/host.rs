@@ -29,6 +29,8 @@ pub trait Host: Send + Sync + 'static {
     fn outlet(&self) -> Arc<dyn Outlet>;
     /// A method has become quick, or slow.
     fn switched(&self, switch: Switch);
+    /// Something has befallen a worker of this type. Called outside of its cell's locks.
+    fn befell(&self, kind: KindId, incident: Incident);
     /// A cell ended by itself; called once for a cell, outside of its locks, after its last words. The cell is
     /// [`Phase::Dead`](crate::worker::Phase::Dead) and its queue has been answered.
     fn ended(&self, name: &Name, kind: KindId, epoch: Epoch, end: End);
@@ -64,6 +66,22 @@ impl fmt::Debug for ReplyTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ReplyTo({}, {})", self.node, self.request)
     }
+}
+
+/// What is counted of a worker beside its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incident {
+    /// A message came to its queue, which was full, and was not taken.
+    Full,
+    /// It panicked, or could not be started again, and is started again in place.
+    Restarted,
+    /// The same, and it has ended: its restart rule says no (more).
+    GivenUp,
+}
+
+impl Incident {
+    /// All of them, in order.
+    pub const ALL: &[Self] = &[Self::Full, Self::Restarted, Self::GivenUp];
 }
 
 /// Why a cell ended by itself.

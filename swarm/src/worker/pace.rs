@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::worker::KindId;
+#[cfg(feature = "metrics")]
+use crate::worker::times::Spread;
 use crate::worker::times::{Times, Told};
 
 /// So many quick runs in a row make a method quick.
@@ -38,15 +40,17 @@ pub(crate) struct Pace {
     times: Option<Box<Times>>,
 }
 
-/// Whether the times of runs are kept for who asks.
+/// What is kept for who asks, beside what the node needs itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Keeps {
-    /// They are not.
+    /// Nothing.
     #[default]
     Nothing,
-    /// They are, at the price of one more counter a timed run.
+    /// The times of runs, at the price of two more counters a timed run.
     #[cfg_attr(not(feature = "admin"), expect(dead_code, reason = "only operators ask"))]
     Times,
+    /// Those, and calls are counted by worker type.
+    Tallies,
 }
 
 /// What a run has changed.
@@ -62,7 +66,7 @@ impl Pace {
     fn new(quick_max: Duration, keeps: Keeps) -> Self {
         let times = match keeps {
             Keeps::Nothing => None,
-            Keeps::Times => Some(Box::default()),
+            Keeps::Times | Keeps::Tallies => Some(Box::default()),
         };
         Self {
             times,
@@ -89,6 +93,12 @@ impl Pace {
     /// How long its runs took that were timed; `None` if nobody keeps that.
     pub(crate) fn times(&self) -> Option<Told> {
         self.times.as_ref().map(|times| times.told())
+    }
+
+    /// The same in full.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn spread(&self) -> Option<Spread> {
+        self.times.as_ref().map(|times| times.spread())
     }
 
     /// It ran, and took so long. Runs at the same time may miss one another, which only delays a switch by a run.

@@ -16,6 +16,16 @@ const BUCKETS: usize = (OCTAVES as usize) << FINE;
 pub(crate) struct Times {
     counts: [AtomicU64; BUCKETS],
     longest_ns: AtomicU64,
+    sum_ns: AtomicU64,
+}
+
+/// The same in full, for who shows how they are spread.
+#[cfg(feature = "metrics")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spread {
+    counts: Vec<u64>,
+    /// How long all of them took together, in nanoseconds.
+    pub(crate) sum_ns: u64,
 }
 
 /// What is told of them.
@@ -33,7 +43,8 @@ pub(crate) struct Told {
 
 impl Default for Times {
     fn default() -> Self {
-        Self { counts: std::array::from_fn(|_| AtomicU64::new(0)), longest_ns: AtomicU64::new(0) }
+        let counts = std::array::from_fn(|_| AtomicU64::new(0));
+        Self { counts, longest_ns: AtomicU64::new(0), sum_ns: AtomicU64::new(0) }
     }
 }
 
@@ -42,10 +53,18 @@ impl Times {
     pub(crate) fn note(&self, took: Duration) {
         let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.counts[bucket(ns)].fetch_add(1, Ordering::Relaxed);
+        self.sum_ns.fetch_add(ns, Ordering::Relaxed);
         // Nearly always it is not, and then nothing is written that other threads read.
         if self.longest_ns.load(Ordering::Relaxed) < ns {
             self.longest_ns.fetch_max(ns, Ordering::Relaxed);
         }
+    }
+
+    /// How they are spread.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn spread(&self) -> Spread {
+        let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+        Spread { counts, sum_ns: self.sum_ns.load(Ordering::Relaxed) }
     }
 
     /// What they were like.
@@ -63,6 +82,37 @@ impl Times {
             reached.filter(|at| *at + 1 < BUCKETS).map_or(max_ns, |at| end_ns(at).min(max_ns))
         };
         Told { count, p50_ns: rank(50), p99_ns: rank(99), max_ns }
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl Spread {
+    /// How many runs there were.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// How many took less than this power of two, in nanoseconds.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn below(&self, power: u32) -> u64 {
+        let octaves = power.saturating_sub(FIRST).min(OCTAVES) as usize;
+        self.counts[..octaves << FINE].iter().sum()
+    }
+
+    /// For each bucket a span in it, in nanoseconds, and how many runs took about as long.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let middle = |bucket: usize| {
+            let begin = bucket.checked_sub(1).map_or(0, end_ns);
+            begin + (end_ns(bucket) - begin) / 2
+        };
+        self.counts.iter().enumerate().map(move |(bucket, count)| (middle(bucket), *count))
+    }
+
+    /// Adds the runs of another.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += count);
+        self.sum_ns = self.sum_ns.wrapping_add(other.sum_ns);
     }
 }
 
@@ -107,6 +157,25 @@ mod tests {
         assert_eq!((told.count, told.max_ns), (100, 500_000_000_000));
         assert!((10_000..11_250).contains(&told.p50_ns), "{told:?}");
         assert!((5_000_000..5_625_000).contains(&told.p99_ns), "{told:?}");
+    }
+
+    #[cfg(feature = "prometheus")]
+    #[test]
+    fn a_spread_has_every_run_below_the_next_power_of_two() {
+        let times = Times::default();
+        for ns in [1, 255, 256, 4_095, 4_096, 5_000_000, u64::MAX >> 2] {
+            times.note(Duration::from_nanos(ns));
+        }
+        let mut spread = times.spread();
+        assert_eq!([8, 9, 12, 13, 22, 23, 35, 36].map(|power| spread.below(power)), [0, 3, 4, 5, 5, 6, 6, 7]);
+        assert_eq!((spread.count(), spread.below(64)), (7, 7));
+        assert_eq!(spread.sum_ns, 1 + 255 + 256 + 4_095 + 4_096 + 5_000_000 + (u64::MAX >> 2));
+        for (ns, count) in spread.each() {
+            let told = times.counts[bucket(ns)].load(Ordering::Relaxed);
+            assert_eq!(count, told, "{ns}");
+        }
+        spread.add(&spread.clone());
+        assert_eq!((spread.count(), spread.below(9)), (14, 6));
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Driver {
             self.dials.cancel((node.addr(), lane));
             let open = pair.strand(lane).open;
             if let Some(link) = open.and_then(|token| self.links.take(token)) {
-                link.connection.writer().lock().end();
+                self.shut(&link.connection);
             }
             pair.peer.set_outlet(lane, None);
             let (claimed, unsent) = pair.peer.queue(lane).close();
@@ -88,6 +88,7 @@ impl Driver {
                 self.inbox.reset(&pair.peer, lane, claimed, unsent);
             }
         }
+        self.part_with(&pair.peer);
         self.show_whether_alone();
     }
 

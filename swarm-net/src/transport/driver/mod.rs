@@ -1,5 +1,6 @@
 //! The I/O thread's loop: sockets first, then commands, then timers. Never blocks but in the poll.
 
+mod counting;
 mod dialling;
 mod doubt;
 mod handshake;
@@ -19,6 +20,7 @@ use super::inbox::Inbox;
 use super::links::Links;
 use super::pairs::Pairs;
 use super::sockets::{Ready, Sockets, Token, Tokens};
+use super::traffic::{Meter, Traffic};
 use super::wake::{CommandQueue, Commands};
 use crate::config::{NetConfig, ms};
 use crate::connection::{ConnectionLimits, Lock};
@@ -51,6 +53,9 @@ pub(crate) struct Driver {
     pub(crate) post: Post,
     pub(crate) ears: Ears,
     pub(crate) refusals: Refusals,
+    pub(crate) meter: Meter,
+    /// What went over connections and to peers that are no more, and all packets.
+    pub(crate) past: Traffic,
     pub(crate) config: NetConfig,
     pub(crate) limits: ConnectionLimits,
     pub(crate) filter: NodeFilter,
@@ -233,6 +238,7 @@ impl Driver {
         }
         self.settle_doubts(now);
         self.dials.forget_old(now);
+        self.tell_traffic();
     }
 
     fn leave(&mut self, done: Done) {

@@ -39,6 +39,8 @@ impl Driver {
     }
 
     fn packet(&mut self, from: SocketAddr, bytes: &mut [u8]) {
+        self.past.packets_received += 1;
+        self.past.packet_bytes_received += bytes.len() as u64;
         let Self { ears, pairs, .. } = self;
         let now = Clock::now().unix_ms;
         let Some(packet) = ears.open(bytes, from, now, |sender| pairs.get(sender).is_some()) else { return };
@@ -62,9 +64,13 @@ impl Driver {
 
     pub(super) fn send_packet(&mut self, kind: PacketKind, to: SocketAddr, body: &[u8]) {
         self.post.seal(kind, body, Clock::now().unix_ms, &mut self.packet);
-        if let Err(error) = self.sockets.send(&self.packet, to) {
+        match self.sockets.send(&self.packet, to) {
+            Ok(()) => {
+                self.past.packets_sent += 1;
+                self.past.packet_bytes_sent += self.packet.len() as u64;
+            }
             // All that goes by packets survives lost ones, whoever lost them.
-            tracing::trace!(%to, %error, "a packet was not sent");
+            Err(error) => tracing::trace!(%to, %error, "a packet was not sent"),
         }
     }
 
@@ -207,7 +213,7 @@ impl Driver {
         let Some(link) = self.links.take(token) else { return };
         let Link { stream, about, connection } = *link;
         // No sender takes a frame from the queue for this connection from here on.
-        connection.writer().lock().end();
+        self.shut(&connection);
         drop(stream);
         let remote = about.greeting.as_ref().map(|greeting| greeting.node);
         tracing::debug!(origin = ?about.origin, ?remote, phase = ?connection.phase(), %ended, "a connection ended");

@@ -39,7 +39,7 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::timer::Alarm;
 use crate::worker::core::Core;
 use crate::worker::soon::{self, Waiting};
-use crate::worker::{Active, Context, Home, KindId, Parcel, Sealed, Undelivered, Worker};
+use crate::worker::{Active, Context, Home, Incident, KindId, Parcel, Sealed, Undelivered, Worker};
 use entry::Entry;
 use state::{CheckedIn, CheckedOut, State};
 
@@ -106,8 +106,8 @@ impl<W: Worker> Cell<W> {
     /// Queues a message. If the worker was idle, tokio runs it.
     #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
     fn push(self: &Arc<Self>, entry: Entry<W>) -> Result<(), (Entry<W>, Undelivered)> {
-        let idle = self.lock().push(entry)?;
-        if let Some(worker) = idle {
+        let pushed = self.lock().push(entry);
+        if let Some(worker) = self.note_full(pushed)? {
             self.spawn(self.clone().drain(worker));
         }
         Ok(())
@@ -129,9 +129,20 @@ impl<W: Worker> Cell<W> {
             }
             None => {
                 let pushed = state.push(Entry::of(parcel, &self.core));
-                pushed.map(|idle| debug_assert!(idle.is_none(), "it was not idle"))
+                drop(state);
+                self.note_full(pushed).map(|idle| debug_assert!(idle.is_none(), "it was not idle"))
             }
         }
+    }
+
+    /// Has it counted if a message was not taken since the queue is full.
+    #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
+    fn note_full<T>(&self, pushed: Result<T, (Entry<W>, Undelivered)>) -> Result<T, (Entry<W>, Undelivered)> {
+        pushed.inspect_err(|(_, why)| {
+            if *why == Undelivered::Full {
+                self.core.host().befell(W::KIND, Incident::Full);
+            }
+        })
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Cell;
 use super::state::CheckedOut;
-use crate::worker::{Die, End, Phase, Restart, Worker};
+use crate::worker::{Die, End, Incident, Phase, Restart, Worker};
 
 /// OTP's default is one restart in five seconds; three let a worker outlive a short fault of what it depends on.
 pub(super) const RESTARTS_MAX: usize = 3;
@@ -35,8 +35,14 @@ impl<W: Worker> Cell<W> {
         drop(state);
         tracing::warn!(name = %self.core.name, worker = W::NAME, text, restarts, "a worker failed");
         match restarts {
-            true => self.spawn(self.clone().restart(backoff(crashes))),
-            false => self.end(End::Failed(text.to_owned())),
+            true => {
+                self.core.host().befell(W::KIND, Incident::Restarted);
+                self.spawn(self.clone().restart(backoff(crashes)));
+            }
+            false => {
+                self.core.host().befell(W::KIND, Incident::GivenUp);
+                self.end(End::Failed(text.to_owned()));
+            }
         }
     }
 

@@ -32,8 +32,8 @@ use crate::name::Name;
 use crate::timer::Timers;
 use crate::worker::pace::{Paces, Switch};
 use crate::worker::{
-    Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Home, Host, Input, KindId,
-    Lease, Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
+    Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Home, Host, Incident, Input,
+    KindId, Lease, Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
 };
 
 /// A node that notes what its cells tell it.
@@ -79,6 +79,7 @@ impl Host for Node {
         self.replies.clone()
     }
     fn switched(&self, _: Switch) {}
+    fn befell(&self, _: KindId, _: Incident) {}
     fn ended(&self, name: &Name, _: KindId, _: Epoch, end: End) {
         self.ended.send((name.clone(), end)).ok();
     }
