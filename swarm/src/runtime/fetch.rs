@@ -2,7 +2,7 @@
 //! connection for bulk, so that never more than two are under way and calls are hardly delayed by them. Pieces are cut, put
 //! together and asked for where they arrive, on the I/O thread: each is a few microseconds, and a hop would be as much.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,9 +31,9 @@ const ATTEMPTS_MAX: u32 = 3;
 /// The total that says that there is no such state here.
 const NONE: u64 = u64::MAX;
 
-/// How many pieces for one node may wait for room in its queue. It asks for one after the other of each worker that it
-/// takes over, and takes over a few hundred at a time (`moves_max`) from each owner.
-const SERVED_MAX: u32 = 4096;
+/// How many pieces, and questions for them, may wait for room in the queue to one node. It asks for a few at a time of each worker
+/// that it takes over, and takes over a few hundred at a time (`moves_max`) from each owner.
+const WAITING_MAX: usize = 4096;
 
 /// The longest state that can be encoded at all: the archive's pointers have 32 bits. What follows it is small.
 const STATE_BYTES_MAX: u64 = i32::MAX as u64;
@@ -130,11 +130,6 @@ impl Fetches {
         (number, ask, came)
     }
 
-    /// Nobody waits for it any more.
-    fn close(&self, number: u64) {
-        self.lock().open.remove(&number);
-    }
-
     /// A piece has come. Gives the next questions, unless it was the last piece or nobody waits for it any more.
     fn arrived(&self, from: NodeId, head: &[u8; 24], piece: &[u8]) -> Vec<Frame> {
         let (number, total, at) = (word(head, 0), word(head, 1), word(head, 2));
@@ -176,44 +171,74 @@ impl Fetches {
     }
 }
 
-/// Who fetches states from this node, and how many pieces wait for room.
+/// What waits for room on the connections for bulk, in order, for each node to which anything does: one task sends it.
 #[derive(Default)]
-pub(crate) struct Outgoing(Mutex<BTreeMap<NodeId, u32>>);
+pub(crate) struct Outgoing(Mutex<BTreeMap<NodeId, VecDeque<Frame>>>);
 
-/// A piece that waits. It counts for as long as it lives.
-struct Served {
-    node: Arc<Node>,
-    to: NodeId,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.node.outgoing.has_served(self.to);
-    }
+/// What became of a frame.
+enum Lined {
+    /// It waits behind others.
+    Behind,
+    /// Nothing waits: it may be sent at once.
+    Free(Frame),
+    /// Too much waits.
+    Full,
 }
 
 impl Outgoing {
-    /// Whether one more piece may wait for this node. [`Self::has_served`] ends it.
-    fn may_serve(&self, to: NodeId) -> bool {
-        let mut served = self.lock();
-        let count = served.entry(to).or_default();
-        let may = *count < SERVED_MAX;
-        *count += u32::from(may);
-        may
-    }
-
-    fn has_served(&self, to: NodeId) {
-        let mut served = self.lock();
-        if let Some(count) = served.get_mut(&to) {
-            *count -= 1;
-            if *count == 0 {
-                served.remove(&to);
+    /// Has a frame wait, if others do. What is sent while they wait would overtake them.
+    fn line_up(&self, to: NodeId, frame: Frame) -> Lined {
+        match self.lock().get_mut(&to) {
+            None => Lined::Free(frame),
+            Some(line) if line.len() >= WAITING_MAX => Lined::Full,
+            Some(line) => {
+                line.push_back(frame);
+                Lined::Behind
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, u32>> {
+    fn is_full(&self, to: NodeId) -> bool {
+        self.lock().get(&to).is_some_and(|line| line.len() >= WAITING_MAX)
+    }
+
+    /// The first frame of a line that waits. Says whether it has just begun, so that somebody has to send it.
+    fn begin(&self, to: NodeId, frame: Frame) -> bool {
+        let mut lines = self.lock();
+        let begins = !lines.contains_key(&to);
+        lines.entry(to).or_default().push_back(frame);
+        begins
+    }
+
+    /// What is to be sent next. When there is nothing, the line has ended.
+    fn next(&self, to: NodeId) -> Option<Frame> {
+        let mut lines = self.lock();
+        let next = lines.get_mut(&to)?.pop_front();
+        if next.is_none() {
+            lines.remove(&to);
+        }
+        next
+    }
+
+    /// Nothing more goes to a node.
+    fn end(&self, to: NodeId) {
+        self.lock().remove(&to);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, VecDeque<Frame>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes a fetch that nobody waits for any more.
+struct Opened<'a> {
+    fetches: &'a Fetches,
+    number: u64,
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        self.fetches.lock().open.remove(&self.number);
     }
 }
 
@@ -228,8 +253,8 @@ impl Node {
         while attempts < ATTEMPTS_MAX {
             let before = whole.bytes.len();
             let (number, ask, came) = self.fetches.open(from, name.clone(), epoch, whole);
-            if self.send_bulk(from, ask).await.is_err() {
-                self.fetches.close(number);
+            let _opened = Opened { fetches: &self.fetches, number };
+            if !self.send_piece(from, ask) {
                 return Err(format!("{from}, which has its state, cannot be reached"));
             }
             match came.await {
@@ -260,6 +285,10 @@ impl Node {
         let Some((name, epoch, at)) = batch::read::<(Name, Epoch, u64)>(&Payload::copy_of(ask)) else {
             return self.could_not_read(to, "a question for a piece of a state");
         };
+        // Who reads nothing is not even given a copy.
+        if self.outgoing.is_full(to) {
+            return self.cut_off(to);
+        }
         let sealed = self.places.cell(&name, epoch).and_then(|cell| cell.bundle());
         let (total, piece) = match sealed.as_deref() {
             Some(sealed) => (sealed.len(), sealed.piece(at, PIECE_BYTES)),
@@ -272,21 +301,43 @@ impl Node {
         self.send_piece(to, Frame::new(kind::STATE, answer, &piece));
     }
 
-    /// Sends a piece, or the question for one, at once if there is room, else as soon as there is.
-    fn send_piece(self: &Arc<Self>, to: NodeId, frame: Frame) {
-        // If there is none, whoever waits hears that the connection is lost.
-        let Some(peer) = self.peer(to) else { return };
-        let Err(Unsent { frame, why: Why::Full }) = peer.send(Lane::Bulk, frame) else { return };
-        // Each that waits holds up to a piece, and who reads nothing may ask for more without end.
-        if !self.outgoing.may_serve(to) {
-            return self.asks_too_much(to, "a piece of a state, of more than were read,");
-        }
-        let served = Served { node: self.clone(), to };
-        self.runtime().spawn(async move {
-            if let Err(why) = served.node.send_bulk(to, frame).await {
-                tracing::debug!(node = %served.node.id(), peer = %to, ?why, "a piece of state could not be sent");
+    /// Sends a piece, or the question for one, at once if there is room and nothing waits for it, else in its turn. False if there
+    /// is no connection; if it is lost later, whoever waits hears of that.
+    fn send_piece(self: &Arc<Self>, to: NodeId, frame: Frame) -> bool {
+        let Some(peer) = self.peer(to) else { return false };
+        let frame = match self.outgoing.line_up(to, frame) {
+            Lined::Free(frame) => frame,
+            Lined::Behind => return true,
+            Lined::Full => {
+                self.cut_off(to);
+                return true;
             }
-        });
+        };
+        let unsent = match peer.send(Lane::Bulk, frame) {
+            Ok(_) => return true,
+            Err(Unsent { frame, why: Why::Full }) => frame,
+            Err(_) => return false,
+        };
+        if self.outgoing.begin(to, unsent) {
+            let node = self.clone();
+            self.runtime().spawn(async move {
+                while let Some(frame) = node.outgoing.next(to) {
+                    if let Err(why) = node.send_bulk(to, frame).await {
+                        tracing::debug!(node = %node.id(), peer = %to, ?why, "pieces of states could not be sent");
+                        return node.outgoing.end(to);
+                    }
+                }
+            });
+        }
+        true
+    }
+
+    /// A node has asked for more pieces than it reads: what it waits for begins anew, with its connection.
+    fn cut_off(&self, from: NodeId) {
+        self.asks_too_much(from, "a piece of a state, of more than were read,");
+        if let Some(peer) = self.peer(from) {
+            peer.cut(Lane::Bulk);
+        }
     }
 
     /// Sends on the connection for bulk, as soon as there is room. Nobody asks again for a piece that was dropped for lack of
@@ -390,15 +441,41 @@ mod tests {
         assert_eq!(whole.bytes.len(), 4, "nothing of that is kept");
     }
 
+    /// What comes while others wait goes behind them, also when the last of them is on its way.
     #[test]
-    fn who_reads_nothing_is_served_no_more_than_its_share() {
-        let (outgoing, one, other) = (Outgoing::default(), node(1), node(2));
-        assert!((0..SERVED_MAX).all(|_| outgoing.may_serve(one)));
-        assert!(!outgoing.may_serve(one) && outgoing.may_serve(other));
-        outgoing.has_served(one);
-        assert!(outgoing.may_serve(one) && !outgoing.may_serve(one));
-        (0..SERVED_MAX).for_each(|_| outgoing.has_served(one));
-        outgoing.has_served(other);
+    fn what_waits_is_sent_in_order() {
+        let (outgoing, frame) = (Outgoing::default(), |tag| Frame::new(kind::STATE, [0; 24], &[]).tag(tag));
+        assert!(matches!(outgoing.line_up(node(1), frame(0)), Lined::Free(_)));
+        assert!(outgoing.begin(node(1), frame(1)));
+        assert!(!outgoing.begin(node(1), frame(2)), "somebody sends it already");
+        assert!(matches!(outgoing.line_up(node(1), frame(3)), Lined::Behind));
+        assert!(matches!(outgoing.line_up(node(2), frame(0)), Lined::Free(_)), "another node");
+        let next = || outgoing.next(node(1)).map(|frame| frame.tag);
+        assert_eq!([next(), next(), next()], [Some(1), Some(2), Some(3)]);
+        assert!(
+            matches!(outgoing.line_up(node(1), frame(4)), Lined::Behind),
+            "the last one may not have been sent yet"
+        );
+        assert_eq!([next(), next()], [Some(4), None]);
         assert!(outgoing.lock().is_empty(), "nothing is left of it");
+    }
+
+    #[test]
+    fn for_who_reads_nothing_no_more_than_its_share_waits() {
+        let (outgoing, frame) = (Outgoing::default(), || Frame::new(kind::STATE, [0; 24], &[]));
+        outgoing.begin(node(1), frame());
+        assert!((1..WAITING_MAX).all(|_| matches!(outgoing.line_up(node(1), frame()), Lined::Behind)));
+        assert!(matches!(outgoing.line_up(node(1), frame()), Lined::Full));
+        assert_eq!([1, 2].map(|boot| outgoing.is_full(node(boot))), [true, false]);
+        outgoing.end(node(1));
+        assert!(outgoing.lock().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_fetch_that_is_given_up() {
+        let fetches = Fetches::default();
+        let (number, _, _came) = fetches.open(node(1), "x".into(), Epoch::default(), Whole::default());
+        drop(Opened { fetches: &fetches, number });
+        assert!(fetches.lock().open.is_empty());
     }
 }

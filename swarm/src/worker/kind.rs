@@ -1,7 +1,6 @@
 //! Owns the description of a worker type: the trait that `#[swarm::worker]` implements, its options, its methods.
 //! Never knows of a cluster.
 
-use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use crate::client::Handle;
@@ -252,12 +251,10 @@ fn map<W: Worker, R: Send + 'static, T: 'static>(step: Step<W, R>, encode: fn(R)
         Step::Done(at, reply) => Step::Done(at, encode(reply)),
         Step::Refused(at, malformed) => Step::Refused(at, malformed),
         Step::Later(mut later) => {
-            // A thread that has other things to do polls a handler once, and what is ready then takes no more memory. Tokio polls
-            // the others again at once, so nothing is missed here.
-            let polled = soon::is_open().then(|| later.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())));
-            match polled {
-                Some(Poll::Ready((at, reply))) => Step::Done(at, encode(reply)),
-                Some(Poll::Pending) | None => Step::Later(Box::pin(async move {
+            // What is ready where its message came in takes no more memory than its own future.
+            match soon::poll_once(&mut later) {
+                Some((at, reply)) => Step::Done(at, encode(reply)),
+                None => Step::Later(Box::pin(async move {
                     let (at, reply) = later.await;
                     (at, encode(reply))
                 })),

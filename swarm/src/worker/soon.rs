@@ -73,6 +73,8 @@ thread_local! {
     /// This thread has said that it comes back for what waits.
     static OPEN: Cell<bool> = const { Cell::new(false) };
     static WAITING: RefCell<VecDeque<Waiting>> = const { RefCell::new(VecDeque::new()) };
+    /// A handler was polled since this was looked at: it may have used up some of tokio's budget.
+    static POLLED: Cell<bool> = const { Cell::new(false) };
     /// When that thread has looked at the clock last.
     static LOOKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
@@ -94,6 +96,23 @@ pub(crate) fn now() -> Option<Instant> {
 #[inline]
 pub(crate) fn is_open() -> bool {
     OPEN.get()
+}
+
+/// Polls a handler once, on a thread that collects. Tokio polls it again at once if it waits, so nothing is missed.
+pub(crate) fn poll_once<F: Future + Unpin>(handler: &mut F) -> Option<F::Output> {
+    if !is_open() {
+        return None;
+    }
+    POLLED.set(true);
+    match Pin::new(handler).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+/// Whether a handler was polled by [`poll_once`] since the last look.
+pub(crate) fn has_polled() -> bool {
+    POLLED.replace(false)
 }
 
 /// Tells [`now`] what the clock says.

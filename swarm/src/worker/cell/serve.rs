@@ -55,10 +55,19 @@ impl<W: Worker> Quick<W> {
         let mut next = cell.lock().put_back(worker, entry);
         for _ in 0..QUICK_RUNS_MAX {
             match next {
-                Some((worker, entry)) if cell.is_quick(&entry) => match cell.serve_now(worker, entry) {
-                    Served::Ready(worker) => next = cell.check_in(worker?),
-                    Served::Later(begun) => return Some(Box::pin(cell.drain_after(begun))),
-                },
+                Some((worker, entry)) if cell.is_quick(&entry) => {
+                    match cell.serve_now(worker, entry) {
+                        Served::Ready(worker) => next = cell.check_in(worker?),
+                        Served::Later(begun) => return Some(Box::pin(cell.drain_after(begun))),
+                    }
+                    // Each handler that awaits has a budget of its own.
+                    if soon::has_polled()
+                        && let Some((worker, entry)) = next
+                    {
+                        soon::push(Waiting::Prompt(Box::new(Self { cell, worker, entry })));
+                        return None;
+                    }
+                }
                 next_one => {
                     next = next_one;
                     break;
