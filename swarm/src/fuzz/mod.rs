@@ -274,7 +274,8 @@ mod tests {
         assert!(back::<CallError>(&tail(&words, 4)).is_some());
         assert!(back::<Question>(&tail(&surveys, 0)).is_some());
         assert!(back::<Question>(&tail(&surveys, 1)).is_some());
-        assert!(back::<Findings>(&tail(&surveys, 2)).is_some());
+        assert!(back::<Question>(&tail(&surveys, 2)).is_some());
+        assert!(back::<Findings>(&tail(&surveys, 3)).is_some());
         assert!(back::<Vec<(u64, Name, Ask)>>(&tail(&requests, 0)).is_some_and(|asks| asks.len() == 6));
         assert!(back::<Vec<(u64, Answer)>>(&tail(&requests, 1)).is_some_and(|answers| answers.len() == 7));
         let messages: usize =
