@@ -1,5 +1,6 @@
 //! Calls on their way: their deadlines and frames, the slots of those that wait for an answer, and how a thread waits.
 
+mod crossed;
 pub mod deadline;
 pub(crate) mod frame;
 pub mod pending;

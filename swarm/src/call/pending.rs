@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
 
+use crate::call::crossed::Crossed;
 use crate::call::deadline::Deadline;
 use crate::call::slots::{NEVER, SLOTS_MAX, Slot, Slots};
 use crate::error::{CallError, Executed};
@@ -84,6 +85,7 @@ pub struct Pending {
     sooner: Box<dyn Fn(Instant) + Send + Sync>,
     /// All that wait are told that their node stops, or have been.
     closed: AtomicBool,
+    crossed: Crossed,
 }
 
 #[derive(Default)]
@@ -104,6 +106,7 @@ impl Pending {
             next_due: AtomicU64::new(NEVER),
             sooner: Box::new(sooner),
             closed: AtomicBool::new(false),
+            crossed: Crossed::default(),
         }
     }
 
@@ -210,15 +213,21 @@ impl Pending {
         })
     }
 
-    /// The node that the message was sent to has sent it on: the call now stands and falls with the next one.
+    /// The node that the message was sent to has sent it on: the call now stands and falls with the next one. If that has sent it
+    /// on as well, and this was heard before, it does with the one after it.
     pub fn handed_on(&self, request: RequestId, by: NodeId, to: NodeId) {
-        if let Some(mut slot) = self.find(request)
-            && let State::Open(waiting, _) = &mut slot.state
-            && matches!(waiting.place, Place::Sending { peer } | Place::Sent { peer, .. } if peer == by)
-        {
-            // Its frame there is another node's: it counts as claimed.
-            waiting.place = Place::Sent { peer: to, frame: 0 };
+        let Some(mut slot) = self.find(request) else { return };
+        let State::Open(waiting, _) = &mut slot.state else { return };
+        let (Place::Sending { peer: at } | Place::Sent { peer: at, .. }) = waiting.place else { return };
+        if at != by {
+            return self.crossed.keep(request, by, to);
         }
+        let mut peer = to;
+        while let Some(next) = self.crossed.take(request, peer) {
+            peer = next;
+        }
+        // Its frame there is another node's: it counts as claimed.
+        waiting.place = Place::Sent { peer, frame: 0 };
     }
 
     /// From now on calls are told that their node stops: whose message has not begun by then must not begin, nor be sent.
@@ -242,6 +251,7 @@ impl Pending {
         let mut slot = self.find(request)?;
         let State::Open(waiting, _) = &mut slot.state else { return None };
         waiting.place = Place::Here;
+        self.crossed.forget(request);
         Some(waiting.deadline)
     }
 

@@ -145,6 +145,11 @@ fn seeds_that_found_something_once() {
             "directory::tests::frozen::who_stood_still_decides_nothing_alone",
         ),
         (
+            2_210,
+            "what two nodes said that had passed a call on crossed, and the call was taken for lost with the one that left",
+            "call::pending::tests::words_of_several_nodes_may_cross",
+        ),
+        (
             2_378,
             "a new owner took a worker of one node for ended that the owner before it had written down and not started",
             "directory::tests::cases::a_local_worker_is_started_by_the_next_owner_if_the_first_did_not",

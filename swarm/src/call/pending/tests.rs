@@ -164,3 +164,42 @@ fn threads_that_answer_and_wait_meet_exactly_once() {
     answerer.join().expect("each was answered once");
     assert!(pending.is_empty());
 }
+
+/// A call goes to 6, which passes it on to 2, which passes it on to 6: whatever is heard first, it ends at 6.
+#[test]
+fn words_of_several_nodes_may_cross() {
+    let node = |port| NodeId::new(([127, 0, 0, 1], port).into(), 1);
+    let ways = [[(6, 2), (2, 6), (6, 5)], [(2, 6), (6, 2), (6, 5)], [(6, 2), (6, 5), (2, 6)]];
+    for way in ways {
+        let pending = table(1);
+        let ticket = pending.take(waiting(10)).expect("there is room");
+        let request = ticket.request();
+        assert!(pending.retarget(request, Place::Sent { peer: node(6), frame: 1 }));
+        for (by, to) in way {
+            pending.handed_on(request, node(by), node(to));
+        }
+        let lost = |port| {
+            let is_there = |waiting: &Waiting| matches!(waiting.place, Place::Sent { peer, .. } if peer == node(port));
+            pending.fail_where(|waiting| is_there(waiting).then_some(CallError::NoSwarm))
+        };
+        assert_eq!([2, 6, 5].map(lost), [0, 0, 1], "{way:?}");
+        assert!(wait(ticket).is_err());
+    }
+}
+
+/// A word of a way that a call has come back from is not taken for one of its next way.
+#[test]
+fn what_was_heard_of_an_earlier_way_is_forgotten() {
+    let node = |port| NodeId::new(([127, 0, 0, 1], port).into(), 1);
+    let pending = table(1);
+    let ticket = pending.take(waiting(10)).expect("there is room");
+    let (request, sent) = (ticket.request(), |port| Place::Sent { peer: node(port), frame: 1 });
+    assert!(pending.retarget(request, sent(6)));
+    pending.handed_on(request, node(2), node(5));
+    assert!(pending.come_home(request).is_some());
+    assert!(pending.retarget(request, sent(6)));
+    pending.handed_on(request, node(6), node(2));
+    let at_two = |waiting: &Waiting| matches!(waiting.place, Place::Sent { peer, .. } if peer == node(2));
+    assert_eq!(pending.fail_where(|waiting| at_two(waiting).then_some(CallError::NoSwarm)), 1);
+    drop(ticket);
+}
