@@ -2,7 +2,7 @@
 //! connection for bulk, so that never more than two are under way and calls are hardly delayed by them. Pieces are cut, put
 //! together and asked for where they arrive, on the I/O thread: each is a few microseconds, and a hop would be as much.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +17,7 @@ use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::batch;
+use crate::runtime::outgoing::Lined;
 use crate::worker::{Bundle, Payload};
 
 /// The size of a piece. A few of them under way delay calls little; more of them do.
@@ -30,10 +31,6 @@ const ATTEMPTS_MAX: u32 = 3;
 
 /// The total that says that there is no such state here.
 const NONE: u64 = u64::MAX;
-
-/// How many pieces, and questions for them, may wait for room in the queue to one node. It asks for a few at a time of each worker
-/// that it takes over, and takes over a few hundred at a time (`moves_max`) from each owner.
-const WAITING_MAX: usize = 4096;
 
 /// The longest state that can be encoded at all: the archive's pointers have 32 bits. What follows it is small.
 const STATE_BYTES_MAX: u64 = i32::MAX as u64;
@@ -167,65 +164,6 @@ impl Fetches {
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What waits for room on the connections for bulk, in order, for each node to which anything does: one task sends it.
-#[derive(Default)]
-pub(crate) struct Outgoing(Mutex<BTreeMap<NodeId, VecDeque<Frame>>>);
-
-/// What became of a frame.
-enum Lined {
-    /// It waits behind others.
-    Behind,
-    /// Nothing waits: it may be sent at once.
-    Free(Frame),
-    /// Too much waits.
-    Full,
-}
-
-impl Outgoing {
-    /// Has a frame wait, if others do. What is sent while they wait would overtake them.
-    fn line_up(&self, to: NodeId, frame: Frame) -> Lined {
-        match self.lock().get_mut(&to) {
-            None => Lined::Free(frame),
-            Some(line) if line.len() >= WAITING_MAX => Lined::Full,
-            Some(line) => {
-                line.push_back(frame);
-                Lined::Behind
-            }
-        }
-    }
-
-    fn is_full(&self, to: NodeId) -> bool {
-        self.lock().get(&to).is_some_and(|line| line.len() >= WAITING_MAX)
-    }
-
-    /// The first frame of a line that waits. Says whether it has just begun, so that somebody has to send it.
-    fn begin(&self, to: NodeId, frame: Frame) -> bool {
-        let mut lines = self.lock();
-        let begins = !lines.contains_key(&to);
-        lines.entry(to).or_default().push_back(frame);
-        begins
-    }
-
-    /// What is to be sent next. When there is nothing, the line has ended.
-    fn next(&self, to: NodeId) -> Option<Frame> {
-        let mut lines = self.lock();
-        let next = lines.get_mut(&to)?.pop_front();
-        if next.is_none() {
-            lines.remove(&to);
-        }
-        next
-    }
-
-    /// Nothing more goes to a node.
-    fn end(&self, to: NodeId) {
-        self.lock().remove(&to);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, VecDeque<Frame>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -439,36 +377,6 @@ mod tests {
         assert!(whole.add((9, 5), &[7; 4]).is_err(), "another piece");
         assert!(Whole::default().add((STATE_BYTES_MAX + 1, 0), &[7; 4]).is_err(), "nobody can have encoded it");
         assert_eq!(whole.bytes.len(), 4, "nothing of that is kept");
-    }
-
-    /// What comes while others wait goes behind them, also when the last of them is on its way.
-    #[test]
-    fn what_waits_is_sent_in_order() {
-        let (outgoing, frame) = (Outgoing::default(), |tag| Frame::new(kind::STATE, [0; 24], &[]).tag(tag));
-        assert!(matches!(outgoing.line_up(node(1), frame(0)), Lined::Free(_)));
-        assert!(outgoing.begin(node(1), frame(1)));
-        assert!(!outgoing.begin(node(1), frame(2)), "somebody sends it already");
-        assert!(matches!(outgoing.line_up(node(1), frame(3)), Lined::Behind));
-        assert!(matches!(outgoing.line_up(node(2), frame(0)), Lined::Free(_)), "another node");
-        let next = || outgoing.next(node(1)).map(|frame| frame.tag);
-        assert_eq!([next(), next(), next()], [Some(1), Some(2), Some(3)]);
-        assert!(
-            matches!(outgoing.line_up(node(1), frame(4)), Lined::Behind),
-            "the last one may not have been sent yet"
-        );
-        assert_eq!([next(), next()], [Some(4), None]);
-        assert!(outgoing.lock().is_empty(), "nothing is left of it");
-    }
-
-    #[test]
-    fn for_who_reads_nothing_no_more_than_its_share_waits() {
-        let (outgoing, frame) = (Outgoing::default(), || Frame::new(kind::STATE, [0; 24], &[]));
-        outgoing.begin(node(1), frame());
-        assert!((1..WAITING_MAX).all(|_| matches!(outgoing.line_up(node(1), frame()), Lined::Behind)));
-        assert!(matches!(outgoing.line_up(node(1), frame()), Lined::Full));
-        assert_eq!([1, 2].map(|boot| outgoing.is_full(node(boot))), [true, false]);
-        outgoing.end(node(1));
-        assert!(outgoing.lock().is_empty());
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod losses;
 mod news;
 mod node;
 #[cfg(any(feature = "admin", feature = "gateway"))]
+mod outgoing;
 mod outside;
 mod passed;
 mod places;
