@@ -38,8 +38,8 @@ mod local;
 mod losses;
 mod news;
 mod node;
-#[cfg(any(feature = "admin", feature = "gateway"))]
 mod outgoing;
+#[cfg(any(feature = "admin", feature = "gateway"))]
 mod outside;
 mod passed;
 mod places;
