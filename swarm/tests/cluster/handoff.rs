@@ -10,7 +10,8 @@ use crate::fixture::{
     until, verify,
 };
 use crate::workers::{
-    Census, CensusClient, Clockwork, ClockworkClient, Ledger, LedgerClient, Mood, Moody, MoodyClient,
+    Census, CensusClient, Clockwork, ClockworkClient, Hoard, HoardClient, Ledger, LedgerClient, Mood, Moody,
+    MoodyClient,
 };
 use crate::workers::{Mortal, MortalClient, begun, last_words, release};
 
@@ -60,64 +61,28 @@ async fn begin_handoff_says_whether_a_worker_moves_and_with_what() {
     }
 }
 
-/// Something that takes many pieces to move.
-pub(crate) struct Trunk {
-    bytes: Vec<u8>,
-}
-
-#[swarm::worker]
-impl Trunk {
-    #[init]
-    fn init() -> Self {
-        Self { bytes: Vec::new() }
-    }
-
-    #[call]
-    fn fill(&mut self, bytes: u32) {
-        self.bytes = (0..bytes).map(|i| (i % 251) as u8).collect();
-    }
-
-    /// How many bytes there are, if they are those that it was filled with.
-    #[call]
-    fn weigh(&self) -> Option<u32> {
-        let whole = self.bytes.iter().enumerate().all(|(i, byte)| usize::from(*byte) == i % 251);
-        whole.then_some(self.bytes.len() as u32)
-    }
-
-    #[begin_handoff]
-    fn begin_handoff(&mut self) -> Handoff<Vec<u8>> {
-        Handoff::Resume(self.bytes.clone())
-    }
-
-    #[end_handoff]
-    fn end_handoff(&mut self, bytes: Vec<u8>) {
-        self.bytes = bytes;
-    }
-}
-
 /// Pieces of many states wait for room on one connection, and none of them may overtake another.
 #[tokio::test(flavor = "multi_thread")]
 async fn more_large_states_than_a_queue_holds_move_whole() {
-    const COUNT: u32 = 40;
+    const COUNT: u8 = 40;
     let mut config = Config::local();
     config.net.bulk_queue_frames_max = 2;
-    let mut nodes = vec![join_with(config.clone(), "trunks", &[]).await];
+    let mut nodes = vec![join_with(config.clone(), "hoards", &[]).await];
+    let mut digests = Vec::new();
     for i in 0..COUNT {
-        TrunkClient::register(format!("trunk-{i}"), ())
-            .on(&nodes[0])
-            .timeout(PATIENCE)
-            .await
-            .expect("the name is free");
-        let trunk = nodes[0].at::<Trunk>(format!("trunk-{i}"));
-        trunk.fill(300_000 + i).timeout(PATIENCE).await.expect("it runs");
+        let name = format!("hoard-{i}");
+        HoardClient::register(&name, (i, 300_000)).on(&nodes[0]).timeout(PATIENCE).await.expect("the name is free");
+        let hoard = nodes[0].at::<Hoard>(&name);
+        hoard.mark(u32::from(i) * 7_000, 255).timeout(PATIENCE).await.expect("it runs");
+        digests.push(hoard.digest().timeout(PATIENCE).await.expect("it runs"));
     }
-    nodes.push(join_with(config, "trunks", &[&nodes[0]]).await);
+    nodes.push(join_with(config, "hoards", &[&nodes[0]]).await);
     all_know(&nodes).await;
-    placed(&nodes, COUNT as usize).await;
+    placed(&nodes, COUNT.into()).await;
     nodes.remove(0).leave().await.expect("all of them are handed over");
-    for i in 0..COUNT {
-        let weight = nodes[0].at::<Trunk>(format!("trunk-{i}")).weigh().timeout(PATIENCE).await;
-        assert_eq!(weight, Ok(Some(300_000 + i)), "trunk-{i}");
+    for (i, digest) in digests.into_iter().enumerate() {
+        let now = nodes[0].at::<Hoard>(format!("hoard-{i}")).digest().timeout(PATIENCE).await;
+        assert_eq!(now, Ok(digest), "hoard-{i}");
     }
     let stats = nodes[0].stats();
     assert_eq!((stats.handoffs_in, stats.handoffs_failed), (COUNT.into(), 0), "each was fetched once");

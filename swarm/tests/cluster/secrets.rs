@@ -7,6 +7,7 @@ use swarm::prelude::*;
 use swarm::{Config, KeyId, SecretError, Swarm};
 
 use crate::fixture::{PATIENCE, Tally, TallyClient, all_know, patient, placed, trace, until};
+use crate::workers::{Hoard, HoardClient};
 
 const ONE: &str = "the first of three secrets";
 const TWO: &str = "the second of three secrets";
@@ -26,40 +27,6 @@ async fn join_with(config: Config, cluster: &str, secrets: &[&str], seeds: &[&Sw
     builder.start().await.expect("a node starts on a free loopback port")
 }
 
-/// Has much to carry.
-struct Hoard {
-    bytes: Vec<u8>,
-}
-
-#[swarm::worker]
-impl Hoard {
-    #[init]
-    fn init(seed: u8) -> Self {
-        Self { bytes: (0..6_000_000_u32).map(|i| seed.wrapping_mul(31) ^ (i % 251) as u8).collect() }
-    }
-
-    /// Marks it, so that it shows whether it has been begun again.
-    #[call]
-    fn mark(&mut self, at: u32, with: u8) {
-        self.bytes[at as usize] = with;
-    }
-
-    #[call]
-    fn digest(&self) -> u64 {
-        self.bytes.iter().fold(7, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)))
-    }
-
-    #[begin_handoff]
-    fn begin_handoff(&mut self) -> Handoff<Vec<u8>> {
-        Handoff::Resume(self.bytes.clone())
-    }
-
-    #[end_handoff]
-    fn end_handoff(&mut self, bytes: Vec<u8>) {
-        self.bytes = bytes;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn large_states_move_whole_over_protected_connections() {
     const COUNT: u8 = 8;
@@ -67,7 +34,7 @@ async fn large_states_move_whole_over_protected_connections() {
     let mut digests = Vec::new();
     for i in 0..COUNT {
         let name = format!("hoard-{i}");
-        HoardClient::register(&name, i).on(&nodes[0]).timeout(PATIENCE).await.expect("the name is free");
+        HoardClient::register(&name, (i, 6_000_000)).on(&nodes[0]).timeout(PATIENCE).await.expect("the name is free");
         let hoard = nodes[0].at::<Hoard>(&name);
         hoard.mark(u32::from(i) * 700_000, 255).timeout(PATIENCE).await.expect("it runs");
         digests.push(hoard.digest().timeout(PATIENCE).await.expect("it runs"));

@@ -409,3 +409,37 @@ impl Census {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Has much to carry.
+pub(crate) struct Hoard {
+    bytes: Vec<u8>,
+}
+
+#[swarm::worker]
+impl Hoard {
+    #[init]
+    fn init(seed: u8, bytes: u32) -> Self {
+        Self { bytes: (0..bytes).map(|i| seed.wrapping_mul(31) ^ (i % 251) as u8).collect() }
+    }
+
+    /// Marks it, so that it shows whether it has been begun again.
+    #[call]
+    fn mark(&mut self, at: u32, with: u8) {
+        self.bytes[at as usize] = with;
+    }
+
+    #[call]
+    fn digest(&self) -> u64 {
+        self.bytes.iter().fold(7, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)))
+    }
+
+    #[begin_handoff]
+    fn begin_handoff(&mut self) -> Handoff<Vec<u8>> {
+        Handoff::Resume(self.bytes.clone())
+    }
+
+    #[end_handoff]
+    fn end_handoff(&mut self, bytes: Vec<u8>) {
+        self.bytes = bytes;
+    }
+}
