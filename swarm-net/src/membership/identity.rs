@@ -46,7 +46,7 @@ impl Identity {
     /// true, of a predecessor that was lied about, or a lie. Doubling steps overtake the one soon, and the other never gets far.
     pub(super) fn above(&self, rival: &Self) -> Self {
         let reach = self.generation.max(Self::TOLD_MAX) + self.step();
-        let generation = rival.generation.saturating_add(1).clamp(self.generation + 1, reach);
+        let generation = rival.generation.saturating_add(1).clamp(self.generation + 1, reach).min(Self::GENERATION_MAX);
         Self { generation, renewals: self.renewals.saturating_add(1), ..*self }
     }
 

@@ -21,7 +21,7 @@ pub struct GroupKey {
 
 impl GroupKey {
     /// What an entry takes on the wire beside its key: the tag, a place in the tree, and the stamp.
-    const BESIDE_KEY_BYTES: usize = 96;
+    const BESIDE_KEY_BYTES: usize = 192;
 
     /// So many bytes an entry of it takes on the wire, or a few less.
     pub(super) fn bytes(&self) -> usize {
