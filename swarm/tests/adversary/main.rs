@@ -8,7 +8,6 @@ mod forger;
 mod garbage;
 mod hoarder;
 mod liar;
-mod meddler;
 mod member;
 mod outsider;
 mod recorder;
