@@ -8,6 +8,8 @@ mod queue;
 mod record;
 mod state;
 mod talk;
+#[cfg(feature = "tls")]
+mod tls;
 mod tunnel;
 mod writer;
 
