@@ -18,5 +18,7 @@ pub(crate) use phase::{Answer, Ended, Event, Limits as ConnectionLimits, Phase};
 pub use queue::{FrameNo, Loss, Unsent, Why};
 pub(crate) use queue::{Limits, SendQueue};
 pub(crate) use state::{Connection, Drained, Moved};
+#[cfg(feature = "fuzz")]
+pub(crate) use tunnel::Tunnel;
 pub(crate) use tunnel::{Denial, Lock};
 pub(crate) use writer::{Flushed, SharedWriter};

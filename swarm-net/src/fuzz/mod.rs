@@ -3,6 +3,7 @@
 
 mod frames;
 mod talk;
+mod tls;
 
 use crate::member::Profile;
 use crate::node::NodeId;
@@ -11,6 +12,7 @@ use crate::wire::{ClusterHash, ENVELOPE_BYTES, Frame, FrameRef, Greeting, Packet
 pub use crate::membership::fuzz::{gossip, gossip_seeds};
 pub use frames::{frames, frames_seeds};
 pub use talk::{connection, connection_seeds};
+pub use tls::{tls, tls_seeds};
 
 /// How many steps one input may have: enough for a story, few enough that a run stays short.
 const STEPS_MAX: usize = 64;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::frames::{Cuts, Pieces};
 use super::{hello, put_step, steps};
-use crate::connection::{Answer, Connection, ConnectionLimits, Ended, Event, Limits, Phase, SendQueue};
+use crate::connection::{Answer, Connection, ConnectionLimits, Ended, Event, Limits, Lock, Phase, SendQueue};
 use crate::time::Instant;
 use crate::wire::{Frame, HEAD_BYTES, Scratch};
 
@@ -26,14 +26,19 @@ const TURNS: usize = 4;
 /// A handshake and what is said then. With a byte changed on its way anything may come of it but a panic; without, all
 /// comes as it was sent.
 pub fn connection(bytes: &[u8]) {
+    talk(bytes, None);
+}
+
+/// The same behind a lock, if there is one. Then no byte that is changed on its way changes what comes.
+pub(super) fn talk(bytes: &[u8], lock: Option<&Lock>) {
     let Some((cuts, rest)) = bytes.split_first_chunk::<8>() else { return };
     let Some(([at0, at1, flip], rest)) = rest.split_first_chunk() else { return };
     let mut wire = Wire { cuts, at: usize::from(u16::from_le_bytes([*at0, *at1])), flip: *flip };
     let now = Instant::START;
-    let mut dialler = Connection::dialling(LIMITS, None, now);
-    let mut acceptor = Connection::accepted(LIMITS, None, now);
+    let mut dialler = Connection::dialling(LIMITS, lock, now);
+    let mut acceptor = Connection::accepted(LIMITS, lock, now);
     let queue = SendQueue::new(Limits { frames: 100, bytes: 1 << 24, frame_body: 64 << 10 });
-    dialler.dialled(&hello(1)).expect("without a secret nothing has to be drawn");
+    dialler.dialled(&hello(1)).expect("the system gives randomness, where it is needed");
     let (mut sent, mut came) = (Vec::new(), Vec::new());
     let mut ended = false;
     for turn in 0..TURNS {
@@ -51,6 +56,25 @@ pub fn connection(bytes: &[u8]) {
         assert!(!ended, "nothing was changed");
         assert_eq!((dialler.phase(), acceptor.phase()), (Phase::Open, Phase::Open));
         assert!(came == sent, "{} were said, {} came", sent.len(), came.len());
+    }
+    assert!(lock.is_none() || sent.starts_with(&came), "{} were said, others came", sent.len());
+}
+
+/// Bytes as they are, for who was dialled and for who has dialled, in pieces.
+pub(super) fn shout(bytes: &[u8], lock: &Lock) {
+    let Some((cuts, rest)) = bytes.split_first_chunk::<8>() else { return };
+    let now = Instant::START;
+    let mut dialler = Connection::dialling(LIMITS, Some(lock), now);
+    dialler.dialled(&hello(1)).expect("the system gives randomness");
+    for mut end in [dialler, Connection::accepted(LIMITS, Some(lock), now)] {
+        let mut scratch = Scratch::default();
+        let mut source = Pieces { bytes: rest, cuts, turn: 0 };
+        let mut came = Vec::new();
+        let mut answer = |event: Event<'_>| hear(event, &mut came);
+        // Whatever it is, it is no node that has a certificate.
+        let _ = end.read(&mut source, &mut scratch, now, &mut answer);
+        let _ = end.flush(&mut Vec::new(), None);
+        assert!(came.is_empty() && end.phase() != Phase::Open);
     }
 }
 

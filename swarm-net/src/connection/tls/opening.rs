@@ -75,11 +75,11 @@ fn ended(error: Error) -> io::Error {
 }
 
 impl<R: Read> Read for Opened<'_, R> {
-    /// Reads until there is some content. The buffer must have room for more than two of the longest records.
+    /// Reads until there is some content. The buffer must have room for some of the longest records.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Self { source, opening } = self;
         // What comes stands behind the room for its content.
-        let (content, sealed) = buffer.split_at_mut((buffer.len() + RECORD_BYTES_MAX) / 2);
+        let (content, sealed) = buffer.split_at_mut((buffer.len() + RECORD_BYTES_MAX).div_ceil(2));
         debug_assert!(content.len() >= sealed.len() + RECORD_BYTES_MAX && !sealed.is_empty());
         loop {
             let opened = if opening.early.is_empty() {
