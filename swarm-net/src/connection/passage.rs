@@ -34,7 +34,7 @@ pub struct Gate(SecretLock);
 #[derive(Debug)]
 pub struct Passage {
     tunnel: Tunnel,
-    sealing: Option<Box<Sealing>>,
+    sealing: Option<Sealing>,
     version: u16,
 }
 

@@ -90,10 +90,10 @@ pub(crate) enum Tunnel {
 #[derive(Debug)]
 pub(crate) enum Sealing {
     /// After a handshake by the secret.
-    Secret(record::Sealing),
+    Secret(Box<record::Sealing>),
     /// After one by certificates.
     #[cfg(feature = "tls")]
-    Tls(tls::Sealing),
+    Tls(Box<tls::Sealing>),
 }
 
 /// A handshake that is not complete.
@@ -114,7 +114,7 @@ pub(crate) enum Shaken {
     /// More is needed, and this is to be said.
     More { say: Vec<u8> },
     /// It is complete: this is to be said in the clear, and all that follows is to be sealed.
-    Done { say: Vec<u8>, sealing: Box<Sealing> },
+    Done { say: Vec<u8>, sealing: Sealing },
 }
 
 /// Why a handshake failed.
@@ -325,7 +325,7 @@ impl Tunnel {
                 tls::Shaken::Done(say, sealing, opening) => (say, sealing, opening),
             };
             *self = Self::Tls(opening);
-            return Ok(Shaken::Done { say, sealing: Box::new(Sealing::Tls(*sealing)) });
+            return Ok(Shaken::Done { say, sealing: Sealing::Tls(sealing) });
         }
         let Self::Shaking(shaking) = self else { return Err(Denial::Garbage) };
         let Some(message) = shaking.take(bytes)? else { return Ok(Shaken::More { say: Vec::new() }) };
@@ -335,7 +335,7 @@ impl Tunnel {
         };
         let (sealing, opening) = split(state);
         *self = Self::Dug(Box::new(opening));
-        Ok(Shaken::Done { say, sealing: Box::new(Sealing::Secret(sealing)) })
+        Ok(Shaken::Done { say, sealing: Sealing::Secret(Box::new(sealing)) })
     }
 
     /// What the other end is told last, if anything, of why it is refused. `dialled_us` if it has.

@@ -50,7 +50,7 @@ enum Guard {
     /// A handshake that must be complete before any frame is written.
     Shaking,
     /// They are sealed.
-    Sealed(Box<Sealing>),
+    Sealed(Sealing),
 }
 
 /// Which frames a connection takes.
@@ -106,7 +106,7 @@ impl Writer {
 
     /// From now on frames are sealed. Those that wait go with the end of the handshake, if there is one, so that who refuses that has
     /// read them: a socket that is closed with something unread takes what it has said last from the other end.
-    pub(crate) fn seal_by(&mut self, sealing: Box<Sealing>) -> io::Result<()> {
+    pub(crate) fn seal_by(&mut self, sealing: Sealing) -> io::Result<()> {
         self.guard = Guard::Sealed(sealing);
         self.seal()
     }

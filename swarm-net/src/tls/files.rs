@@ -69,6 +69,7 @@ impl Files {
             // What is wrong with a section is not told: it may be a part of a key.
             let (kind, der) = section.map_err(|_| unusable(KEY, file, "it is not PEM"))?;
             let der = Zeroizing::new(der);
+            #[expect(clippy::wildcard_enum_match_arm, reason = "there may be anything beside the key")]
             let key: PrivateKeyDer<'_> = match kind {
                 SectionKind::PrivateKey => PrivatePkcs8KeyDer::from(&**der).into(),
                 SectionKind::RsaPrivateKey => PrivatePkcs1KeyDer::from(&**der).into(),

@@ -32,6 +32,7 @@ pub enum Flaw {
     Unfit,
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "they are rustls's, which has many and may add some")]
 impl Flaw {
     /// What is wrong with the other end's certificate, if this error says that something is.
     pub(crate) fn of_theirs(error: &Error) -> Option<Self> {

@@ -64,10 +64,8 @@ impl Drop for Drawer {
 }
 
 fn flaw(error: &TlsError) -> Flaw {
-    match error {
-        TlsError::Flawed { flaw, .. } => *flaw,
-        other => panic!("{other}"),
-    }
+    let TlsError::Flawed { flaw, .. } = error else { panic!("{error}") };
+    *flaw
 }
 
 #[test]
