@@ -14,6 +14,7 @@ use swarm_net::member::{Member, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::secret::Keyring;
 use swarm_net::time::{Clock, Instant};
+#[cfg(feature = "tls")]
 use swarm_net::tls::Credentials;
 use swarm_net::transport::{Peer, Transport};
 use tokio::sync::{oneshot, watch};
@@ -132,6 +133,7 @@ pub(crate) struct Node {
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) keys: Option<Keyring>,
+    #[cfg(feature = "tls")]
     pub(crate) tls: Option<Credentials>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) transport: Transport,
@@ -144,7 +146,19 @@ pub(crate) struct Parts {
 
 impl Node {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, keys, tls, desk, transport, tokio, timers, kinds, profile, keeps } = parts;
+        let Parts {
+            config,
+            keys,
+            #[cfg(feature = "tls")]
+            tls,
+            desk,
+            transport,
+            tokio,
+            timers,
+            kinds,
+            profile,
+            keeps,
+        } = parts;
         let me = transport.node();
         let partitions = config.partitions();
         let tenancy = Tenancy::new(config.placement, kinds.paces(config.quick_max(), keeps));

@@ -117,8 +117,22 @@ pub(crate) fn assemble<T>(
     let (transport, opened) = open(setup, ear.clone())?;
     let directory = Directory::new(transport.node(), abilities, DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
-    let Plan { config, kinds, keys, tls, keeps, .. } = plan;
-    let parts = Parts { config, keys, tls, desk, transport, tokio, timers, kinds, profile, keeps };
+    #[cfg(feature = "tls")]
+    let tls = plan.tls;
+    let Plan { config, kinds, keys, keeps, .. } = plan;
+    let parts = Parts {
+        config,
+        keys,
+        #[cfg(feature = "tls")]
+        tls,
+        desk,
+        transport,
+        tokio,
+        timers,
+        kinds,
+        profile,
+        keeps,
+    };
     let node = Node::new(parts);
     ear.listen(node.clone());
     Ok((node.clone(), Control::new(node, inputs, directory, routing), opened))

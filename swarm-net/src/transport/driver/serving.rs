@@ -18,8 +18,8 @@ use crate::wire::{PacketKind, Scratch, WireError};
 
 /// Longest datagram that is read: what one can be at most.
 const DATAGRAM_BYTES_MAX: usize = 64 << 10;
-/// Handshakes with certificates that go on in one turn: each takes some 200 µs, so these together no longer than what a turn may take of
-/// bytes.
+/// Handshakes with certificates that go on in one turn: each takes some hundreds of microseconds, so these together some
+/// milliseconds.
 const COSTLY_PER_TURN: u32 = 16;
 
 impl Driver {
