@@ -46,3 +46,20 @@ pub fn tls_seeds() -> Vec<Vec<u8>> {
     seeds.push(shouted(b"locked\xa7\x01\x01\x00\xfe\xff"));
     seeds
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_hold_and_with_any_byte_changed_nothing_else_comes() {
+        let seeds = tls_seeds();
+        seeds.iter().for_each(|seed| tls(seed));
+        for at in 0..200_u16 {
+            let mut changed = seeds[0].clone();
+            changed[9..11].copy_from_slice(&(at * 13).to_le_bytes());
+            changed[11] = 1 << (at % 8);
+            tls(&changed);
+        }
+    }
+}
