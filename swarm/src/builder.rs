@@ -9,6 +9,9 @@ use std::time::Duration;
 use swarm_net::discovery::{Discovery, Multicast};
 use swarm_net::filter::NodeFilter;
 use swarm_net::secret::Secret;
+use swarm_net::tls::Credentials;
+#[cfg(feature = "tls")]
+use swarm_net::tls::Tls;
 
 use crate::config::Config;
 use crate::error::StartError;
@@ -55,6 +58,8 @@ pub struct Builder {
     workers: Vec<Entry>,
     told: Told,
     insecure: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     #[cfg(feature = "admin")]
     admin: Option<crate::admin::Admin>,
     #[cfg(feature = "gateway")]
@@ -87,6 +92,8 @@ impl Builder {
             workers: WORKERS.to_vec(),
             told: Told::default(),
             insecure: false,
+            #[cfg(feature = "tls")]
+            tls: None,
             #[cfg(feature = "admin")]
             admin: None,
             #[cfg(feature = "gateway")]
@@ -180,6 +187,35 @@ impl Builder {
         self
     }
 
+    /// Protects the connections between the nodes by certificates (TLS 1.3) in place of the [secret](Builder::secret): who has none of the
+    /// cluster's CA can neither take part nor read along. All nodes of a cluster need them; those without, and this one, refuse each other,
+    /// which the log says and [`Stats::refused_connections`](crate::Stats::refused_connections) counts. See [`Certificates`](crate::Certificates) for
+    /// what the certificates must be, and how they are changed without a stop.
+    ///
+    /// What goes by UDP (gossip) is no part of that: it is the secret that protects it, with certificates as without. So an address that other
+    /// machines reach needs both, or [`Builder::insecure`]. The gateway, too, asks for the secret.
+    ///
+    /// Where the code says nothing, the node takes the paths of the three files from the environment, `SWARM_TLS_CERT`, `SWARM_TLS_KEY` and
+    /// `SWARM_TLS_CA`, and what [`Tls::name`] is told from `SWARM_TLS_NAME`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use swarm::{Swarm, Tls};
+    /// let swarm = Swarm::builder()
+    ///     .cluster("bank")
+    ///     .bind("0.0.0.0:45892")
+    ///     .tls(Tls::from_files("/etc/bank/node.pem", "/etc/bank/node.key", "/etc/bank/ca.pem")?)
+    ///     .secret_file("/etc/bank/swarm.key")
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Accepts that other machines can reach this node although the cluster has no secret: whoever can send it packets can then take
     /// part, and read and change everything.
     pub fn insecure(mut self) -> Self {
@@ -240,13 +276,18 @@ impl Builder {
     /// Starts the node, and waits until it takes part in the cluster or has formed one alone.
     ///
     /// # Errors
-    /// If the description is unusable, the secret is too short or its file open to others, the address is taken, two worker types or
+    /// If the description is unusable, the secret is too short or its file open to others, no node would accept the certificate, the address is taken, two worker types or
     /// two message types have one name on the wire, or there is no tokio runtime. Each [`StartError`] says what to do.
     pub async fn start(mut self) -> Result<Swarm, StartError> {
         let bind = address("bind", &self.bind)?;
         let advertise = self.advertise.as_deref().map(|addr| address("advertise", addr)).transpose()?;
         let keys = std::mem::take(&mut self.told).keys(|name| std::env::var_os(name))?;
+        let tls = self.credentials()?;
         if keys.is_none() && !bind.ip().is_loopback() && !self.insecure {
+            #[cfg(feature = "tls")]
+            if tls.is_some() {
+                return Err(StartError::NoPacketSecret { addr: bind });
+            }
             return Err(StartError::NoSecret { addr: bind });
         }
         #[cfg(feature = "gateway")]
@@ -276,7 +317,7 @@ impl Builder {
         #[cfg(feature = "admin")]
         let named = self.cluster.clone();
         let Self { cluster, nodes, config, .. } = self;
-        let plan = Plan { cluster, bind, advertise, discovery, nodes, keys, config, kinds, keeps };
+        let plan = Plan { cluster, bind, advertise, discovery, nodes, keys, tls, config, kinds, keeps };
         let swarm = start(plan).await.map(Swarm::of)?;
         #[cfg(feature = "admin")]
         if let Some(admin) = self.admin {
@@ -301,6 +342,19 @@ impl Builder {
             let _ = swarm.inner().metrics.set(or_leave(&swarm, opened).await?);
         }
         Ok(swarm)
+    }
+
+    /// What protects the connections in place of the secret.
+    #[cfg(feature = "tls")]
+    fn credentials(&mut self) -> Result<Option<Credentials>, StartError> {
+        let tls = crate::certificates::told(self.tls.take(), |name| std::env::var_os(name))?;
+        Ok(tls.map(|tls| tls.credentials(&self.cluster)).transpose()?)
+    }
+
+    /// As above: nothing does.
+    #[cfg(not(feature = "tls"))]
+    fn credentials(&mut self) -> Result<Option<Credentials>, StartError> {
+        Ok(None)
     }
 
     /// Where the node's metrics are to be told.

@@ -65,7 +65,7 @@
 //! | register and find names | `CounterClient::register`, [`whereis()`], [`unregister()`], [`registered()`], [`Location`] |
 //! | speak to many | [`group()`], [`Crew`], [`Group`](macro@Group) |
 //! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Placement`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
-//! | keep strangers out | [`Builder::secret`], [`Swarm::keys`], [`Secret`] |
+//! | keep strangers out | [`Builder::secret`], [`Swarm::keys`], [`Secret`]; with the feature `tls` certificates: `Builder::tls`, `Swarm::tls` |
 //! | end it | [`Swarm::leave_on_signal`], [`Swarm::leave`], [`LeaveError`] |
 //! | reach it from a program that is no member | with the features `gateway` and `remote`: `Builder::gateway`, `remote::Client` |
 //! | watch it | [`Swarm::events`], [`Swarm::stats`], `tracing` at the level `info`, and with the feature `admin` `swarmctl`, with `prometheus` [`Builder::metrics`](Builder) |
@@ -89,7 +89,8 @@
 //! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `json` (messages of workers
 //! marked `#[swarm::worker(json)]` as JSON, for tools), `dns` (`Dns`, discovery by a host name), `gateway` (`Builder::gateway`, for programs
 //! that are no members) and `remote` (`remote::Client`, for those programs), `metrics` (`Builder::record_metrics`, for any recorder of the crate
-//! `metrics`), `prometheus` (`Builder::metrics`, a page that Prometheus scrapes), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
+//! `metrics`), `prometheus` (`Builder::metrics`, a page that Prometheus scrapes), `tls` (`Builder::tls`, certificates in place of
+//! the secret on connections), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
 //! and messages), `sim` (the simulator, for those who work on Swarm itself).
 //!
 //! # For readers of the source
@@ -98,7 +99,7 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what users write | `builder`, `keys`, `registry`, `crew`, `leaving`, `signal`, `pages`, `client`; below them `via`, and `swarm`, the handle on a node |
+//! | what users write | `builder`, `keys`, `certificates`, `registry`, `crew`, `leaving`, `signal`, `pages`, `client`; below them `via`, and `swarm`, the handle on a node |
 //! | one node: its threads, the way of a call | `runtime` |
 //! | a worker type, and the cell that holds a worker; knows no cluster | `worker`, `group`, `registration` |
 //! | who is where, and who decides it: a machine without threads, sockets and clocks | `directory` |
@@ -118,6 +119,8 @@ pub mod admin;
 mod builder;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod call;
+#[cfg(feature = "tls")]
+mod certificates;
 pub mod client;
 pub mod config;
 mod crew;
@@ -169,6 +172,8 @@ pub mod worker;
 #[cfg(feature = "admin")]
 pub use admin::Admin;
 pub use builder::Builder;
+#[cfg(feature = "tls")]
+pub use certificates::Certificates;
 pub use client::{Calling, Handle, Op};
 pub use config::{Config, ConfigError};
 pub use crew::{Crew, group};
@@ -317,5 +322,8 @@ pub use swarm_net::member::Gone;
 pub use swarm_net::node::NodeId;
 #[doc(inline)]
 pub use swarm_net::secret::{KeyId, Secret, SecretError};
+#[cfg(feature = "tls")]
+#[doc(inline)]
+pub use swarm_net::tls::{Flaw, Tls, TlsError};
 pub use via::Reach;
 pub use worker::{Call, Cast, Context, Die, Handoff, Init, TimerId, Worker};

@@ -85,7 +85,8 @@ pub struct Stats {
     /// How often this node has lost its quorum ([`Placement::Quorum`](crate::Placement::Quorum)).
     pub quorums_lost: u64,
     /// Connections that this node refused, or that refused it, since the two ends do not share a [secret](crate::Builder::secret): one
-    /// has another, or none, or another cluster's name. The log says which, at most once a second.
+    /// has another, or none, or another cluster's name; or since one does not accept the other's certificate (feature `tls`). The log says
+    /// which, at most once a second.
     pub refused_connections: u64,
     /// Packets that were ignored since no key of this node has sealed them, or since they are sealed and it has none.
     pub refused_packets: u64,

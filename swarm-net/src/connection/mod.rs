@@ -8,6 +8,8 @@ mod queue;
 mod record;
 mod state;
 mod talk;
+#[cfg(feature = "tls")]
+mod tls;
 mod tunnel;
 mod writer;
 
@@ -15,10 +17,8 @@ pub use passage::{Denied, Gate, Passage};
 pub(crate) use phase::{Answer, Ended, Event, Limits as ConnectionLimits, Phase};
 pub use queue::{FrameNo, Loss, Unsent, Why};
 pub(crate) use queue::{Limits, SendQueue};
-#[cfg(feature = "fuzz")]
-pub(crate) use record::Sealing;
 pub(crate) use state::{Connection, Drained, Moved};
 pub(crate) use tunnel::{Denial, Lock};
 #[cfg(feature = "fuzz")]
-pub(crate) use tunnel::{Shaken, Tunnel};
+pub(crate) use tunnel::{Sealing, Shaken, Tunnel};
 pub(crate) use writer::{Flushed, SharedWriter};

@@ -5,13 +5,12 @@
 
 use std::io::{self, Read};
 
-use super::record::Sealing;
-use super::tunnel::{Denial, Lock, Shaken, Tunnel, refusal};
+use super::tunnel::{Denial, Sealing, SecretLock, Shaken, Tunnel, refusal};
 use crate::secret::{Entropy, Keyring};
 
 /// What one end of protected streams needs to know: the keys, what the streams are for, and the version of that.
 #[derive(Clone, Debug)]
-pub struct Gate(Lock);
+pub struct Gate(SecretLock);
 
 /// One end of a protected stream.
 ///
@@ -35,7 +34,7 @@ pub struct Gate(Lock);
 #[derive(Debug)]
 pub struct Passage {
     tunnel: Tunnel,
-    sealing: Option<Box<Sealing>>,
+    sealing: Option<Sealing>,
     version: u16,
 }
 
@@ -50,7 +49,7 @@ pub struct Denied {
 impl Gate {
     /// `purpose` and `version` are the same at both ends, or they refuse each other.
     pub fn new(keys: Keyring, purpose: &str, version: u16) -> Self {
-        Self(Lock::apart(keys, purpose, version, Entropy::system()))
+        Self(SecretLock::apart(keys, purpose, version, Entropy::system()))
     }
 }
 
@@ -70,7 +69,7 @@ impl Passage {
 
     /// The end of who was dialled.
     pub fn answer(gate: &Gate) -> Self {
-        Self { tunnel: Tunnel::behind(Some(&gate.0)), sealing: None, version: gate.0.version() }
+        Self { tunnel: Tunnel::behind_secret(&gate.0), sealing: None, version: gate.0.version() }
     }
 
     /// Takes what the other end says until both know that they may speak. Gives what is to be said last in the clear, once that is so.
@@ -79,7 +78,7 @@ impl Passage {
     /// [`Denied`] if they may not. Who was dialled says the [refusal](Denied::refusal) to who has dialled.
     pub fn shake(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Denied> {
         match self.tunnel.shake(bytes) {
-            Ok(Shaken::More) => Ok(None),
+            Ok(Shaken::More { .. }) => Ok(None),
             Ok(Shaken::Done { say, sealing }) => {
                 self.sealing = Some(sealing);
                 Ok(Some(say))
@@ -93,11 +92,11 @@ impl Passage {
     pub fn seal(&mut self, content: &[u8], out: &mut Vec<u8>) -> usize {
         let Some(sealing) = &mut self.sealing else { return 0 };
         let mut taken = 0;
-        sealing.seal(out, |out, room| {
+        let sealed = sealing.seal(out, |out, room| {
             taken = content.len().min(room);
             out.extend_from_slice(&content[..taken]);
         });
-        taken
+        if sealed.is_ok() { taken } else { 0 }
     }
 
     /// Reads from `source` until there is some content, and puts it at the front of `buffer`; 0 at the end of the stream.
@@ -122,6 +121,7 @@ impl Denied {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tunnel::Lock;
     use super::*;
     use crate::secret::Secret;
 

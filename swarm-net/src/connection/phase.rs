@@ -44,9 +44,10 @@ impl From<ReadError> for Ended {
     fn from(error: ReadError) -> Self {
         match error {
             // A tunnel reports what is wrong with its bytes as the source's error.
-            ReadError::Io(error) => match error.downcast::<WireError>() {
+            ReadError::Io(error) => match error.downcast::<WireError>().map_err(io::Error::downcast::<Denial>) {
                 Ok(error) => Self::Wire(error),
-                Err(error) => Self::Io(error),
+                Err(Ok(denial)) => Self::Denied(denial),
+                Err(Err(error)) => Self::Io(error),
             },
             ReadError::Wire(error) => Self::Wire(error),
         }
@@ -82,7 +83,7 @@ pub(crate) enum Ended {
     /// The other end sent what it must not.
     #[error("{0}")]
     Wire(#[from] WireError),
-    /// The two ends do not share a secret.
+    /// The two ends do not share a secret, or one does not accept the other's certificate.
     #[error("{0}")]
     Denied(#[from] Denial),
     /// We did not want it, or no more.
@@ -106,6 +107,9 @@ pub(crate) enum Ended {
     /// The layers above gave it up, since the other end asks for more than it reads.
     #[error("the other end asked for more than it read")]
     Cut,
+    /// It is made anew, by other certificates than it began with.
+    #[error("it is made anew with the certificates of now")]
+    Renewed,
     /// A ping was not answered though the other end answers by UDP.
     #[error("a ping was not answered though one by UDP was")]
     Stuck,

@@ -6,12 +6,10 @@ use std::time::Duration;
 use super::phase::{Answer, Ended, Event, Limits, Phase};
 use super::queue::SendQueue;
 use super::talk::Talk;
-use super::tunnel::{Denial, Lock, Shaken, Tunnel, refusal};
+use super::tunnel::{Denial, Lock, Shaken, Tunnel};
 use super::writer::{Flushed, SharedWriter};
 use crate::time::Instant;
-use crate::wire::{
-    Frame, Greeting, HEAD_BYTES, PROTOCOL_VERSION, Progress, ReadError, Reassembly, Scratch, WireError, kind,
-};
+use crate::wire::{Frame, Greeting, HEAD_BYTES, Progress, ReadError, Reassembly, Scratch, WireError, kind};
 
 /// One connection, from the dial or the accept to its end.
 #[derive(Debug)]
@@ -20,7 +18,7 @@ pub(crate) struct Connection {
     limits: Limits,
     reassembly: Reassembly,
     tunnel: Tunnel,
-    /// Why the other end is refused, if it is since it has not our secret.
+    /// Why the other end is refused, if it is by the handshake.
     denied: Option<Denial>,
     writer: SharedWriter,
     /// When it began, for the handshake's deadline.
@@ -104,6 +102,16 @@ impl Connection {
     /// Its writer, for those who write to the socket themselves.
     pub(crate) fn writer(&self) -> &SharedWriter {
         &self.writer
+    }
+
+    /// Whether to read what comes next may cost as much as a signature and the check of some.
+    pub(crate) fn is_costly(&self) -> bool {
+        self.tunnel.is_costly()
+    }
+
+    /// How often the certificates had been read before it began, if it is protected by such.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        self.tunnel.generation()
     }
 
     /// When anything came in last.
@@ -252,11 +260,11 @@ impl Connection {
             };
             self.hear(now, 0);
             match self.tunnel.shake(read) {
-                Ok(Shaken::More) => {}
+                Ok(Shaken::More { say }) => self.writer.lock().say(&say),
                 Ok(Shaken::Done { say, sealing }) => {
                     let mut writer = self.writer.lock();
                     writer.say(&say);
-                    writer.seal_by(sealing);
+                    writer.seal_by(sealing)?;
                     self.keyed = now;
                 }
                 Err(denial) => {
@@ -268,23 +276,20 @@ impl Connection {
         Ok(true)
     }
 
-    /// The two ends do not share a secret. Who was dialled says so first.
+    /// The two ends do not share a secret, or do not accept each other's certificates. The other end is told first, if it understands.
     fn deny(&mut self, denial: Denial) -> Result<(), Ended> {
-        match self.phase {
-            // Whoever speaks no language of ours would not understand.
-            Phase::AwaitHello if denial != Denial::Garbage => {
-                self.phase = Phase::Rejecting;
-                self.denied = Some(denial);
-                self.writer.lock().say(&refusal(denial, PROTOCOL_VERSION));
-                Ok(())
-            }
-            Phase::Dialling
-            | Phase::AwaitHello
-            | Phase::AwaitWelcome
-            | Phase::AwaitConfirm
-            | Phase::Open
-            | Phase::Rejecting => Err(denial.into()),
+        let words = match self.phase {
+            Phase::AwaitHello => self.tunnel.last_words(denial, true),
+            Phase::AwaitWelcome => self.tunnel.last_words(denial, false),
+            Phase::Dialling | Phase::AwaitConfirm | Phase::Open | Phase::Rejecting => Vec::new(),
+        };
+        if words.is_empty() {
+            return Err(denial.into());
         }
+        self.phase = Phase::Rejecting;
+        self.denied = Some(denial);
+        self.writer.lock().say(&words);
+        Ok(())
     }
 
     /// Writes what the budget allows. Ends the connection when a refusal is out.

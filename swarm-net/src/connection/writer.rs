@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, IoSlice, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::queue::SendQueue;
-use super::record::Sealing;
+use super::tunnel::Sealing;
 use crate::wire::{Frame, KIND_UPPER_MIN};
 
 /// Frames in one system call.
@@ -50,7 +50,7 @@ enum Guard {
     /// A handshake that must be complete before any frame is written.
     Shaking,
     /// They are sealed.
-    Sealed(Box<Sealing>),
+    Sealed(Sealing),
 }
 
 /// Which frames a connection takes.
@@ -104,9 +104,11 @@ impl Writer {
         self.out.extend_from_slice(bytes);
     }
 
-    /// From now on frames are sealed.
-    pub(crate) fn seal_by(&mut self, sealing: Box<Sealing>) {
+    /// From now on frames are sealed. Those that wait go with the end of the handshake, if there is one, so that who refuses that has
+    /// read them: a socket that is closed with something unread takes what it has said last from the other end.
+    pub(crate) fn seal_by(&mut self, sealing: Sealing) -> io::Result<()> {
         self.guard = Guard::Sealed(sealing);
+        self.seal()
     }
 
     /// The key by which frames are sealed, if they are, is old.
@@ -193,7 +195,7 @@ impl Writer {
 
     fn write_once(&mut self, stream: &mut impl Write) -> io::Result<usize> {
         if self.out.is_empty() {
-            self.seal();
+            self.seal()?;
         }
         let bytes = if self.out.is_empty() {
             let bytes = self.write_frames(stream)?;
@@ -223,19 +225,20 @@ impl Writer {
     }
 
     /// Seals the next frames, if they are to be sealed, as many as are written at once.
-    fn seal(&mut self) {
+    fn seal(&mut self) -> io::Result<()> {
         match std::mem::take(&mut self.guard) {
             Guard::None => {}
             Guard::Shaking => self.guard = Guard::Shaking,
             Guard::Sealed(mut sealing) => {
                 let mut out = std::mem::take(&mut self.out);
                 while !self.frames.is_empty() && out.len() < SEAL_BYTES {
-                    sealing.seal(&mut out, |out, room| self.gather(out, room));
+                    sealing.seal(&mut out, |out, room| self.gather(out, room))?;
                 }
                 self.out = out;
                 self.guard = Guard::Sealed(sealing);
             }
         }
+        Ok(())
     }
 
     /// Moves up to `room` bytes of the frames to `out`.

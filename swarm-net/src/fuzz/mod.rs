@@ -3,6 +3,7 @@
 
 mod frames;
 mod talk;
+mod tls;
 mod tunnel;
 
 use crate::member::Profile;
@@ -13,6 +14,7 @@ pub use crate::membership::fuzz::{gossip, gossip_seeds};
 pub use crate::secret::fuzz::{sealed, sealed_seeds};
 pub use frames::{frames, frames_seeds};
 pub use talk::{connection, connection_seeds};
+pub use tls::{tls, tls_seeds};
 pub use tunnel::{tunnel, tunnel_seeds};
 
 /// How many steps one input may have: enough for a story, few enough that a run stays short.

@@ -1,53 +1,27 @@
 //! Owns how a key file is read. Never reads one that others than its owner can read, as far as the system tells.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use zeroize::Zeroizing;
-
 use super::secret::{Secret, SecretError};
+use crate::private::{self, Unread};
 
 /// A file with four secrets is far shorter. Nothing is gained by reading what was named by mistake.
-const FILE_BYTES_MAX: u64 = 16 << 10;
+const FILE_BYTES_MAX: usize = 16 << 10;
 
 /// The secrets of a file, one a line.
 pub(super) fn read(path: &Path) -> Result<Vec<Secret>, SecretError> {
     let failed = |problem: String| SecretError::File { file: path.to_owned(), problem };
-    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-    closed(&file, path)?;
-    // Large enough from the beginning, so that no piece stays behind where the buffer was before it grew.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX as usize + 1));
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(failed(format!("it is longer than {FILE_BYTES_MAX} bytes, so it is no key file")));
-    }
+    let bytes = private::read(path, FILE_BYTES_MAX).map_err(|unread| match unread {
+        Unread::System(error) => failed(error.to_string()),
+        Unread::Mode(mode) => SecretError::FileMode { file: path.to_owned(), mode },
+        Unread::TooLong => failed(format!("it is longer than {FILE_BYTES_MAX} bytes, so it is no key file")),
+    })?;
     let text = std::str::from_utf8(&bytes).map_err(|_| failed("it is not text".to_owned()))?;
     let secrets = Secret::from_lines(text);
     if secrets.is_empty() {
         return Err(failed("it is empty: write a secret into it, as `openssl rand -base64 32` makes it".to_owned()));
     }
     Ok(secrets)
-}
-
-/// Whether nobody but the owner can read an open file.
-#[cfg(unix)]
-fn closed(file: &File, path: &Path) -> Result<(), SecretError> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let metadata = file.metadata();
-    let metadata = metadata.map_err(|error| SecretError::File { file: path.to_owned(), problem: error.to_string() })?;
-    let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(SecretError::FileMode { file: path.to_owned(), mode });
-    }
-    Ok(())
-}
-
-/// Elsewhere access is not a matter of three digits; what the file's directory allows is left to its owner.
-#[cfg(not(unix))]
-fn closed(_: &File, _: &Path) -> Result<(), SecretError> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -105,7 +79,7 @@ mod tests {
 
     #[test]
     fn files_that_are_none_are_refused_with_their_name() {
-        let long = vec![b'x'; FILE_BYTES_MAX as usize + 1];
+        let long = vec![b'x'; FILE_BYTES_MAX + 1];
         for (name, text, part) in [
             ("empty", b" \n\n".as_slice(), "openssl rand"),
             ("binary", b"\xff\xfe", "not text"),

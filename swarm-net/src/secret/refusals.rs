@@ -1,4 +1,4 @@
-//! Owns what is counted and logged of those who are refused: since they do not share this node's secret, cannot be part of its cluster,
+//! Owns what is counted and logged of those who are refused: since they do not share this node's secret, have no certificate, cannot be part of its cluster,
 //! or ask for more than there is. Never logs one reason more than once a second, nor of packets more than once a minute.
 
 use std::fmt;
@@ -18,10 +18,18 @@ const LOG_PACKETS_EVERY: Duration = Duration::from_secs(60);
 pub(crate) enum Trouble {
     /// A connection to or from a node that holds none of our keys, or is of another cluster.
     Key,
-    /// The other end of a connection has a secret, and we have none.
+    /// The other end of a connection has a secret, or certificates, and we have neither.
     WeHaveNone,
-    /// The other end of a connection has no secret, and we have one.
+    /// The other end of a connection has no secret and no certificates, and we have one of them.
     TheyHaveNone,
+    /// One end of a connection has a secret, the other certificates.
+    Otherwise,
+    /// The other end of a connection has shown a certificate that we do not accept, or none.
+    #[cfg(feature = "tls")]
+    Certificate,
+    /// The other end of a connection does not accept our certificate.
+    #[cfg(feature = "tls")]
+    OurCertificate,
     /// The other end of a connection speaks another version, or what came is no handshake at all.
     Handshake,
     /// Bytes of a connection that the other end has not written so.
@@ -54,7 +62,7 @@ pub(crate) enum Trouble {
     Flood,
 }
 
-const TROUBLES: usize = 18;
+const TROUBLES: usize = Trouble::Flood as usize + 1;
 
 /// How much was refused since the node started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,6 +125,11 @@ impl Refusals {
                 Trouble::Key,
                 Trouble::WeHaveNone,
                 Trouble::TheyHaveNone,
+                Trouble::Otherwise,
+                #[cfg(feature = "tls")]
+                Trouble::Certificate,
+                #[cfg(feature = "tls")]
+                Trouble::OurCertificate,
                 Trouble::Handshake,
                 Trouble::Altered,
             ]),
@@ -135,9 +148,12 @@ impl Refusals {
 impl Trouble {
     const fn log_every(self) -> Duration {
         match self {
+            #[cfg(feature = "tls")]
+            Self::Certificate | Self::OurCertificate => LOG_CONNECTIONS_EVERY,
             Self::Key
             | Self::WeHaveNone
             | Self::TheyHaveNone
+            | Self::Otherwise
             | Self::Handshake
             | Self::Altered
             | Self::Crowd
@@ -162,10 +178,19 @@ impl Trouble {
                 "a connection was refused by authentication: the other node has another secret, or another cluster's name"
             }
             Self::WeHaveNone => {
-                "a connection was refused: the other node has a secret and this one has none; start it with the cluster's secret"
+                "a connection was refused: the other node has a secret, or certificates, and this one has neither; start it as the others of its cluster"
             }
             Self::TheyHaveNone => {
-                "a connection was refused: this node has a secret and the other one has none; start that with the cluster's secret"
+                "a connection was refused: this node has a secret, or certificates, and the other one has neither; start that as the others of its cluster"
+            }
+            Self::Otherwise => {
+                "a connection was refused: one of the two nodes protects connections by the secret, the other by certificates (TLS); start all nodes of the cluster alike"
+            }
+            #[cfg(feature = "tls")]
+            Self::Certificate => "a connection was refused: the certificate of the other node is not accepted",
+            #[cfg(feature = "tls")]
+            Self::OurCertificate => {
+                "a connection was refused: the other node does not accept the certificate of this one"
             }
             Self::Handshake => {
                 "a connection was refused: its handshake is none of this version's, so the other end is no node or another version"
@@ -253,6 +278,11 @@ mod tests {
             Trouble::Key,
             Trouble::WeHaveNone,
             Trouble::TheyHaveNone,
+            Trouble::Otherwise,
+            #[cfg(feature = "tls")]
+            Trouble::Certificate,
+            #[cfg(feature = "tls")]
+            Trouble::OurCertificate,
             Trouble::Handshake,
             Trouble::Altered,
             Trouble::PacketSealed,
@@ -274,7 +304,7 @@ mod tests {
             refusals.clone().note(trouble, &"somebody");
         }
         let expected = Refused {
-            connections: 5,
+            connections: if cfg!(feature = "tls") { 8 } else { 6 },
             packets: 3,
             replays: 2,
             misplaced: 1,

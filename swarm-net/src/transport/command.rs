@@ -14,6 +14,8 @@ pub(crate) enum Command {
     Ready(Arc<Peer>, Lane),
     /// The connection of a lane is to end. Queued at most once for each lane until it is taken.
     Cut(NodeId, Lane),
+    /// Connections that began with other certificates than those of now are to be made anew.
+    Renew,
     /// Discovery found an address.
     Found(SocketAddr),
     /// A beacon of this node was heard.

@@ -28,6 +28,7 @@ use crate::filter::NodeFilter;
 use crate::member::Profile;
 use crate::node::NodeId;
 use crate::secret::{Keyring, Refusals, Refused};
+use crate::tls::Credentials;
 use command::{Command, Done};
 use published::Published;
 use traffic::Meter;
@@ -60,8 +61,10 @@ pub struct Setup {
     pub discovery: Vec<Box<dyn Discovery>>,
     /// Who may take part.
     pub nodes: NodeFilter,
-    /// What protects all traffic. Without it nothing is: whoever reaches the node's port can take part.
+    /// What protects packets, and connections unless certificates do. Without it nothing is: whoever reaches the node's port can take part.
     pub keys: Option<Keyring>,
+    /// What protects connections in place of the secret.
+    pub tls: Option<Credentials>,
     /// Intervals and limits.
     pub config: NetConfig,
 }
@@ -107,7 +110,7 @@ impl Transport {
         self.handle.peers.get(node)
     }
 
-    /// What was refused because the other side does not share our secret.
+    /// What was refused because the other side does not share our secret, or has no certificate.
     pub fn refused(&self) -> Refused {
         self.handle.refusals.figures()
     }
@@ -122,6 +125,11 @@ impl Transport {
     /// by now is a member to hand things over to.
     pub fn set_profile(&self, profile: Profile, done: impl FnOnce() + Send + 'static) {
         self.handle.commands.send(Command::Profile(profile, Done(Box::new(done))));
+    }
+
+    /// Ends the connections that began before the certificates were read last, and makes them anew with those of now.
+    pub fn renew(&self) {
+        self.handle.commands.send(Command::Renew);
     }
 
     /// Says goodbye to everybody, writes out what is queued (for at most `goodbye_ms`), then stops. `done` is called, or

@@ -74,7 +74,7 @@ pub(super) fn assemble(
     (commands, queue): (Commands, CommandQueue),
 ) -> Result<(Handle, Driver), NetError> {
     let Place { local_addr, seed } = place;
-    let Setup { bind: _, advertise, cluster, rules, profile, discovery: _, nodes, keys, config } = setup;
+    let Setup { bind: _, advertise, cluster, rules, profile, discovery: _, nodes, keys, tls, config } = setup;
     let mut rng = StdRng::seed_from_u64(seed);
     let me = NodeId::new(advertised(local_addr, advertise)?, rng.random());
     let refusals = Refusals::default();
@@ -89,7 +89,7 @@ pub(super) fn assemble(
     let membership = Membership::new(me, profile, &cluster, gossip, rng.random(), Clock::now());
     let driver = Driver {
         me,
-        lock: keys.map(|keys| Lock::new(keys, &cluster, entropy)),
+        lock: tls.map(Lock::Certificate).or_else(|| keys.map(|keys| Lock::new(keys, &cluster, entropy))),
         ears: post.ears(Clock::now().unix_ms),
         post,
         refusals: refusals.clone(),
@@ -117,6 +117,7 @@ pub(super) fn assemble(
         dirty: Tokens::default(),
         reads: Tokens::default(),
         writes: Tokens::default(),
+        costly: 0,
         delivered: false,
         packet: Vec::new(),
         datagram: Vec::new(),

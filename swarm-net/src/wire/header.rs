@@ -8,6 +8,8 @@ pub const HEADER_BYTES: usize = 32;
 pub const HEAD_BYTES: usize = 24;
 /// How a connection begins that a secret protects. As a frame's header it would announce 1.8 GB.
 pub(crate) const HAIL_MAGIC: [u8; 8] = *b"locked\xa7\x01";
+/// How a handshake of TLS begins.
+pub(crate) const TLS_MAGIC: [u8; 2] = [22, 3];
 /// Kinds below are this crate's own; kinds from here on go to the `Inbox`.
 pub const KIND_UPPER_MIN: u8 = 16;
 /// Bodies are padded to multiples of this, so that every body in a buffer of frames is aligned.
@@ -48,8 +50,8 @@ pub enum WireError {
         /// The kind of the frame.
         kind: u8,
     },
-    /// The other end has a secret and this node has none: its handshake is no frame.
-    #[error("the other end has a secret and this node has none")]
+    /// The other end has a secret, or certificates, and this node has neither: its handshake is no frame.
+    #[error("the other end has a secret, or certificates, and this node has neither")]
     Locked,
     /// The bytes of a protected connection are not those that the other end wrote.
     #[error("the bytes of a protected connection were altered on their way")]

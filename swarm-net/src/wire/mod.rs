@@ -14,7 +14,7 @@ pub(crate) use frame::Claim;
 pub use frame::{Frame, FrameRef};
 pub(crate) use greeting::kind;
 pub use greeting::{GREETING_BYTES_MAX, Greeting, PROTOCOL_VERSION, Reason, Reject};
-pub(crate) use header::HAIL_MAGIC;
+pub(crate) use header::{HAIL_MAGIC, TLS_MAGIC};
 pub use header::{HEAD_BYTES, HEADER_BYTES, Header, KIND_UPPER_MIN, WireError};
 pub use packet::{ClusterHash, ENVELOPE_BYTES, Packet, PacketKind};
 pub(crate) use packet::{addr_from_wire, addr_to_wire};

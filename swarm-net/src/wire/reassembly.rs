@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read};
 use rkyv::util::AlignedVec;
 
 use super::frame::FrameRef;
-use super::header::{ALIGN, HAIL_MAGIC, HEAD_BYTES, HEADER_BYTES, Header, WireError};
+use super::header::{ALIGN, HAIL_MAGIC, HEAD_BYTES, HEADER_BYTES, Header, TLS_MAGIC, WireError};
 use super::padding::ends_in_zeros;
 
 /// Bytes of the buffer that all connections read into: many small frames for one system call.
@@ -163,8 +163,8 @@ fn checked(bytes: &[u8], sink: &impl Sink) -> Result<Option<Header>, WireError> 
     let Some(header) = bytes.first_chunk() else {
         return if bytes.starts_with(&HAIL_MAGIC) { Err(WireError::Locked) } else { Ok(None) };
     };
-    let header = Header::decode(header)
-        .map_err(|error| if header.starts_with(&HAIL_MAGIC) { WireError::Locked } else { error })?;
+    let locked = header.starts_with(&HAIL_MAGIC) || header.starts_with(&TLS_MAGIC);
+    let header = Header::decode(header).map_err(|error| if locked { WireError::Locked } else { error })?;
     let Header { kind, body_bytes: bytes, .. } = header;
     match sink.body_bytes_max(kind) {
         None => Err(WireError::OutOfTurn { kind }),

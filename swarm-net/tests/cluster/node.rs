@@ -13,6 +13,7 @@ use swarm_net::filter::NodeFilter;
 use swarm_net::member::{Gone, MemberEvent, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::secret::Keyring;
+use swarm_net::tls::Credentials;
 use swarm_net::transport::{Charge, FrameNo, Inbox, Lane, Peer, Setup, Transport};
 use swarm_net::wire::{Frame, FrameRef};
 
@@ -98,13 +99,15 @@ pub(crate) struct Plan {
     pub(crate) discovery: Vec<Box<dyn Discovery>>,
     pub(crate) nodes: NodeFilter,
     pub(crate) keys: Option<Keyring>,
+    pub(crate) tls: Option<Credentials>,
     pub(crate) config: NetConfig,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let (cluster, nodes, config) = ("test", NodeFilter::any(), NetConfig::local());
-        Self { cluster, rules: "as always", advertise: None, discovery: Vec::new(), nodes, keys: None, config }
+        let (rules, advertise, discovery, keys, tls) = ("as always", None, Vec::new(), None, None);
+        Self { cluster, rules, advertise, discovery, nodes, keys, tls, config }
     }
 }
 
@@ -123,9 +126,9 @@ impl Node {
     pub(crate) fn start_at(bind: SocketAddr, plan: Plan) -> Self {
         let ((pages, reader), (opener, gate), (charges, charged)) = (unbounded(), unbounded(), unbounded());
         let profile = Profile { version: 1, weight: 100, leaving: false, abilities: vec![], extra: vec![] };
-        let Plan { cluster, rules, advertise, discovery, nodes, keys, config } = plan;
+        let Plan { cluster, rules, advertise, discovery, nodes, keys, tls, config } = plan;
         let (cluster, rules) = (cluster.into(), rules.into());
-        let setup = Setup { bind, advertise, cluster, rules, profile, discovery, nodes, keys, config };
+        let setup = Setup { bind, advertise, cluster, rules, profile, discovery, nodes, keys, tls, config };
         let transport =
             Transport::start(setup, Arc::new(Diary { pages, gate, charges })).expect("a free loopback port");
         Self { transport, pages: reader, kept: VecDeque::new(), gate: opener, charges: charged }

@@ -29,6 +29,9 @@ const HEARD: (usize, usize) = (128 << 10, 64);
 /// Beside that there is the buffer that connections read into.
 const READ: (usize, usize) = (512 << 10, 64);
 
+/// Beside that there are two sessions of TLS, and what they have not sent yet.
+const SHAKEN: (usize, usize) = (1 << 20, 128);
+
 /// Long frames are made by repetition.
 const REPEATED: (usize, usize) = (512 << 10, 512);
 
@@ -40,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "connection", run: fuzz::connection, seeds: fuzz::connection_seeds, room: READ },
     Target { name: "sealed", run: fuzz::sealed, seeds: fuzz::sealed_seeds, room: HEARD },
     Target { name: "tunnel", run: fuzz::tunnel, seeds: fuzz::tunnel_seeds, room: READ },
+    Target { name: "tls", run: fuzz::tls, seeds: fuzz::tls_seeds, room: SHAKEN },
     Target { name: "greeting", run: fuzz::greeting, seeds: fuzz::greeting_seeds, room: DECODED },
     Target { name: "call", run: call, seeds: call_seeds, room: DECODED },
     Target { name: "directory", run: fuzz::directory, seeds: fuzz::directory_seeds, room: HEARD },

@@ -16,6 +16,8 @@ pub(crate) use source::GATEWAY;
 #[cfg(feature = "prometheus")]
 pub(crate) use source::METRICS;
 pub(crate) use source::{SECRET, SECRET_FILE};
+#[cfg(feature = "tls")]
+pub(crate) use source::{TLS_CA, TLS_CERT, TLS_KEY, TLS_NAME};
 
 use crate::placement::Placement;
 

@@ -15,6 +15,20 @@ pub(crate) const SECRET: &str = "SWARM_SECRET";
 pub(crate) const SECRET_FILE: &str = "SWARM_SECRET_FILE";
 pub(crate) const GATEWAY: &str = "SWARM_GATEWAY";
 pub(crate) const METRICS: &str = "SWARM_METRICS";
+/// The variables with the paths of a node's certificate, its private key and the CA, and that with the name that certificates bear. Without
+/// the feature they are mistakes: a node must not seem to heed them.
+#[cfg(feature = "tls")]
+pub(crate) const TLS: [&str; 4] = [TLS_CERT, TLS_KEY, TLS_CA, TLS_NAME];
+#[cfg(not(feature = "tls"))]
+const TLS: [&str; 0] = [];
+#[cfg(feature = "tls")]
+pub(crate) const TLS_CERT: &str = "SWARM_TLS_CERT";
+#[cfg(feature = "tls")]
+pub(crate) const TLS_KEY: &str = "SWARM_TLS_KEY";
+#[cfg(feature = "tls")]
+pub(crate) const TLS_CA: &str = "SWARM_TLS_CA";
+#[cfg(feature = "tls")]
+pub(crate) const TLS_NAME: &str = "SWARM_TLS_NAME";
 
 /// Why a configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +81,7 @@ impl Config {
 
     /// This, with what the variables `SWARM_*` of the environment say: each field is one, as `SWARM_CALL_TIMEOUT_MS` and
     /// `SWARM_NET_FRAME_BYTES_MAX`. (`SWARM_SECRET` and `SWARM_SECRET_FILE` are for [`Builder::secret`](crate::Builder::secret), `SWARM_GATEWAY` for
-    /// `Builder::gateway`, `SWARM_METRICS` for `Builder::metrics`, and no part of this.)
+    /// `Builder::gateway`, `SWARM_METRICS` for `Builder::metrics`, `SWARM_TLS_CERT` and its kin for `Builder::tls`, and no part of this.)
     ///
     /// # Errors
     /// [`ConfigError::Unknown`] if a variable begins with `SWARM_` and is no field, [`ConfigError::Value`] if its value is
@@ -108,8 +122,8 @@ impl Config {
             }
             known.push(name);
         });
-        for other in [SECRET, SECRET_FILE, GATEWAY, METRICS] {
-            ours.remove(other);
+        for other in [SECRET, SECRET_FILE, GATEWAY, METRICS].iter().chain(&TLS) {
+            ours.remove(*other);
         }
         if let Some((name, _)) = ours.pop_first() {
             let like = known.into_iter().min_by_key(|known| distance(known, &name)).unwrap_or_default();
@@ -201,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_the_builder_reads_itself_is_no_setting_and_no_mistake() {
-        let elsewhere = [SECRET, SECRET_FILE, GATEWAY, METRICS].map(|name| (name, "anything"));
+        let elsewhere = [SECRET, SECRET_FILE, GATEWAY, METRICS].into_iter().chain(TLS).map(|name| (name, "anything"));
         assert_eq!(Config::default().with_variables(elsewhere), Ok(Config::default()));
     }
 

@@ -22,6 +22,19 @@ pub enum StartError {
         /// The bind address.
         addr: std::net::SocketAddr,
     },
+    /// A node with certificates and without a secret would be reachable from other machines.
+    #[cfg(feature = "tls")]
+    #[error(
+        "{addr} can be reached by other machines, and certificates protect the connections of the cluster, but not its packets (gossip): set a secret for these on all nodes by .secret(..), SWARM_SECRET or a key file (`openssl rand -base64 32` makes one), bind to a loopback address, or accept it with .insecure()"
+    )]
+    NoPacketSecret {
+        /// The bind address.
+        addr: std::net::SocketAddr,
+    },
+    /// The certificates cannot be used.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] swarm_net::tls::TlsError),
     /// The secret is too short, there are too many, or it cannot be read.
     #[error(transparent)]
     Secret(#[from] swarm_net::secret::SecretError),

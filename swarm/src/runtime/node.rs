@@ -14,6 +14,8 @@ use swarm_net::member::{Member, Profile};
 use swarm_net::node::NodeId;
 use swarm_net::secret::Keyring;
 use swarm_net::time::{Clock, Instant};
+#[cfg(feature = "tls")]
+use swarm_net::tls::Credentials;
 use swarm_net::transport::{Peer, Transport};
 use tokio::sync::{oneshot, watch};
 
@@ -66,6 +68,9 @@ pub(crate) struct Node {
     config: Config,
     /// What protects its traffic, if anything does.
     pub(crate) keys: Option<Keyring>,
+    /// What protects its connections in place of that.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Credentials>,
     pub(crate) desk: Arc<Desk>,
     transport: Transport,
     tokio: tokio::runtime::Handle,
@@ -128,6 +133,8 @@ pub(crate) struct Node {
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) keys: Option<Keyring>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Credentials>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) transport: Transport,
     pub(crate) tokio: tokio::runtime::Handle,
@@ -139,7 +146,19 @@ pub(crate) struct Parts {
 
 impl Node {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, keys, desk, transport, tokio, timers, kinds, profile, keeps } = parts;
+        let Parts {
+            config,
+            keys,
+            #[cfg(feature = "tls")]
+            tls,
+            desk,
+            transport,
+            tokio,
+            timers,
+            kinds,
+            profile,
+            keeps,
+        } = parts;
         let me = transport.node();
         let partitions = config.partitions();
         let tenancy = Tenancy::new(config.placement, kinds.paces(config.quick_max(), keeps));
@@ -151,6 +170,8 @@ impl Node {
             lanes: Lanes::new(partitions, sooner(desk.clone())),
             config,
             keys,
+            #[cfg(feature = "tls")]
+            tls,
             desk,
             transport,
             tokio,

@@ -10,6 +10,7 @@ use swarm_net::filter::NodeFilter;
 use swarm_net::member::Profile;
 use swarm_net::secret::Keyring;
 use swarm_net::time::Clock;
+use swarm_net::tls::Credentials;
 use swarm_net::transport::{Inbox, Setup, Transport};
 use tokio::runtime::Handle;
 
@@ -35,6 +36,7 @@ pub(crate) struct Plan {
     pub(crate) discovery: Vec<Box<dyn Discovery>>,
     pub(crate) nodes: NodeFilter,
     pub(crate) keys: Option<Keyring>,
+    pub(crate) tls: Option<Credentials>,
     pub(crate) config: Config,
     pub(crate) kinds: Kinds,
     pub(crate) keeps: Keeps,
@@ -108,14 +110,29 @@ pub(crate) fn assemble<T>(
         discovery: plan.discovery,
         nodes: plan.nodes,
         keys: plan.keys.clone(),
+        tls: plan.tls.clone(),
         rules: plan.config.rules(),
         config: plan.config.net.clone(),
     };
     let (transport, opened) = open(setup, ear.clone())?;
     let directory = Directory::new(transport.node(), abilities, DirectoryConfig::from(&plan.config));
     let routing = Routing::alone(transport.node(), plan.config.partitions());
+    #[cfg(feature = "tls")]
+    let tls = plan.tls;
     let Plan { config, kinds, keys, keeps, .. } = plan;
-    let parts = Parts { config, keys, desk, transport, tokio, timers, kinds, profile, keeps };
+    let parts = Parts {
+        config,
+        keys,
+        #[cfg(feature = "tls")]
+        tls,
+        desk,
+        transport,
+        tokio,
+        timers,
+        kinds,
+        profile,
+        keeps,
+    };
     let node = Node::new(parts);
     ear.listen(node.clone());
     Ok((node.clone(), Control::new(node, inputs, directory, routing), opened))

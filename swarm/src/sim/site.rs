@@ -93,6 +93,7 @@ impl Site {
             nodes: NodeFilter::default(),
             // Nothing of it decides who lives and who decides; its own tests stand in swarm-net.
             keys: None,
+            tls: None,
             config,
             kinds,
             keeps: Keeps::Nothing,

@@ -73,6 +73,7 @@ impl Member {
             discovery: vec![Box::new(Seeds::new([seed.to_string()]))],
             nodes: NodeFilter::any(),
             keys: secret.map(|secret| Keyring::new([secret.into()]).expect("a good secret")),
+            tls: None,
             config,
         };
         let transport = Transport::start(setup, heard.clone()).expect("a free loopback port");

@@ -1,6 +1,8 @@
 //! Several nodes in one process, over real sockets on the loopback interface.
 
 mod calls;
+#[cfg(feature = "tls")]
+mod certificates;
 mod facts;
 mod fixture;
 mod groups;

@@ -60,14 +60,14 @@ async fn large_states_move_whole_over_protected_connections() {
 
 /// What callers have done so far.
 #[derive(Default)]
-struct Load {
-    stop: AtomicBool,
+pub(crate) struct Load {
+    pub(crate) stop: AtomicBool,
     calls: AtomicU64,
-    failed: AtomicU64,
+    pub(crate) failed: AtomicU64,
 }
 
 /// Calls its names in turn through one node, until it is told to stop. How often each was called.
-async fn call(node: Swarm, first: u64, load: Arc<Load>) -> Vec<u64> {
+pub(crate) async fn call(node: Swarm, first: u64, load: Arc<Load>) -> Vec<u64> {
     let mut hits = vec![0; 8];
     while !load.stop.load(Ordering::SeqCst) {
         for (i, hits) in hits.iter_mut().enumerate() {
@@ -86,7 +86,7 @@ async fn call(node: Swarm, first: u64, load: Arc<Load>) -> Vec<u64> {
 }
 
 /// Waits until so many calls more have ended.
-async fn more(nodes: &[Swarm], load: &Load) {
+pub(crate) async fn more(nodes: &[Swarm], load: &Load) {
     let goal = load.calls.load(Ordering::SeqCst) + 500;
     until("calls go on", nodes, async || load.calls.load(Ordering::SeqCst) >= goal).await;
 }

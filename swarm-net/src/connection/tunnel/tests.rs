@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+#[cfg(feature = "tls")]
+mod certificates;
+
 use super::*;
 use crate::connection::{Answer, Connection, ConnectionLimits, Ended, Event, Limits, Phase, SendQueue};
 use crate::member::Profile;

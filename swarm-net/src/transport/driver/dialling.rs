@@ -101,6 +101,7 @@ impl Driver {
             | Ended::Trickle
             | Ended::Silent
             | Ended::Cut
+            | Ended::Renewed
             | Ended::Stuck => Failure::Passing,
         };
         let again = match lane {

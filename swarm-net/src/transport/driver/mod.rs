@@ -6,6 +6,7 @@ mod doubt;
 mod handshake;
 mod holding;
 mod members;
+mod renewing;
 mod serving;
 
 use std::collections::BTreeMap;
@@ -47,7 +48,7 @@ pub(crate) struct Driver {
     pub(crate) me: NodeId,
     pub(crate) cluster: String,
     pub(crate) rules: String,
-    /// What closes connections to those without the secret, if there is one.
+    /// What closes connections to those without the secret, or without a certificate, if there is one.
     pub(crate) lock: Option<Lock>,
     /// What seals packets, and what opens them.
     pub(crate) post: Post,
@@ -82,6 +83,8 @@ pub(crate) struct Driver {
     /// Those that the turn under way reads, and those that it writes.
     pub(crate) reads: Tokens,
     pub(crate) writes: Tokens,
+    /// Handshakes that went on in this turn and take signatures.
+    pub(crate) costly: u32,
     /// Frames were delivered in this turn.
     pub(crate) delivered: bool,
     /// The datagram that is being written.
@@ -121,6 +124,7 @@ impl Driver {
         let due = if self.is_busy() { self.began } else { self.next_due() };
         self.sleep().map_err(|error| NetError::System { problem: format!("poll: {error}") })?;
         let now = Clock::instant();
+        self.costly = 0;
         let late = now.since(due.max(std::mem::replace(&mut self.began, now)));
         if late >= LATE_MIN {
             self.inbox.late(late);
@@ -191,6 +195,7 @@ impl Driver {
                     peer.take_announcement(lane);
                     self.send_waiting(&peer, lane);
                 }
+                Command::Renew => self.renew(),
                 Command::Cut(node, lane) => self.cut(node, lane),
                 Command::Found(addr) => self.found(addr),
                 Command::Heard { node, joined } => self.heard_beacon(node, joined),

@@ -18,6 +18,9 @@ use crate::wire::{PacketKind, Scratch, WireError};
 
 /// Longest datagram that is read: what one can be at most.
 const DATAGRAM_BYTES_MAX: usize = 64 << 10;
+/// Handshakes with certificates that go on in one turn: each takes some hundreds of microseconds, so these together some
+/// milliseconds.
+const COSTLY_PER_TURN: u32 = 16;
 
 impl Driver {
     pub(super) fn read_packets(&mut self) {
@@ -129,6 +132,10 @@ impl Driver {
         if self.is_held(token, link, now) {
             return self.flush_link(token, link);
         }
+        if link.connection.is_costly() && !self.affords() {
+            self.unfinished.insert(token);
+            return self.flush_link(token, link);
+        }
         let Link { stream, connection, about } = link;
         let (mut frames, was_open) = (false, about.carries.is_some());
         let drained = connection.read(&mut &**stream, scratch, now, &mut |event| {
@@ -152,6 +159,13 @@ impl Driver {
             }
         }
         self.flush_link(token, link)
+    }
+
+    /// Whether a handshake that takes signatures may go on in this turn.
+    fn affords(&mut self) -> bool {
+        let affords = self.costly < COSTLY_PER_TURN;
+        self.costly += u32::from(affords);
+        affords
     }
 
     /// Writes what waits for one connection.
@@ -217,8 +231,13 @@ impl Driver {
         drop(stream);
         let remote = about.greeting.as_ref().map(|greeting| greeting.node);
         tracing::debug!(origin = ?about.origin, ?remote, phase = ?connection.phase(), %ended, "a connection ended");
-        if let Some(trouble) = trouble(&ended) {
-            self.refusals.note(trouble, &about.origin);
+        match trouble(&ended) {
+            #[cfg(feature = "tls")]
+            Some(trouble @ (Trouble::Certificate | Trouble::OurCertificate)) => {
+                self.refusals.note(trouble, &format_args!("{}: {ended}", about.origin));
+            }
+            Some(trouble) => self.refusals.note(trouble, &about.origin),
+            None => {}
         }
         match (about.carries, about.origin) {
             (Some((peer, lane)), _) => self.lost(token, &peer, lane),
@@ -262,6 +281,11 @@ fn trouble(ended: &Ended) -> Option<Trouble> {
         Ended::Denied(Denial::Key) => Some(Trouble::Key),
         Ended::Denied(Denial::WeHaveNone) => Some(Trouble::WeHaveNone),
         Ended::Denied(Denial::TheyHaveNone) => Some(Trouble::TheyHaveNone),
+        Ended::Denied(Denial::Otherwise) => Some(Trouble::Otherwise),
+        #[cfg(feature = "tls")]
+        Ended::Denied(Denial::Certificate(_)) => Some(Trouble::Certificate),
+        #[cfg(feature = "tls")]
+        Ended::Denied(Denial::OurCertificate(_)) => Some(Trouble::OurCertificate),
         Ended::Denied(Denial::Version(_) | Denial::Garbage) => Some(Trouble::Handshake),
         Ended::Wire(WireError::Altered) => Some(Trouble::Altered),
         Ended::Wire(_) => Some(Trouble::Garbage),
@@ -273,6 +297,7 @@ fn trouble(ended: &Ended) -> Option<Trouble> {
         | Ended::Rejected(..)
         | Ended::Refused
         | Ended::Silent
+        | Ended::Renewed
         | Ended::Stuck => None,
     }
 }

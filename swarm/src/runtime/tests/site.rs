@@ -61,6 +61,8 @@ impl Site {
         let parts = Parts {
             config: config.clone(),
             keys: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             desk,
             transport,
             tokio,
