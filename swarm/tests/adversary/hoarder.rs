@@ -98,7 +98,7 @@ async fn a_member_asks_for_states_and_never_reads_them() {
         });
         send_all_on(Lane::Bulk, &peer, asks.into_iter().flatten());
         // Some that are none.
-        let none = [&[][..], &[0]].map(|body| Frame::new(FETCH, [9; 24], &[body]));
+        let none = [&[][..], &[0_u8]].map(|body| Frame::new(FETCH, [9; 24], &[body]));
         send_all_on(Lane::Bulk, &peer, none);
         let enough = || target.stats().cut_connections > before.cut_connections;
         member.hoard(target.node(), Lane::Bulk, || ask("tally-0-0", held.epoch, 0), enough);
