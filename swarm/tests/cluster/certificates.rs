@@ -393,7 +393,7 @@ async fn a_false_node_is_not_told_anything() {
     let node = builder.tls(drawer.tls()).start().await.expect("a node starts on a free loopback port");
     let told = impostor.await.expect("it ends").to_string();
     assert!(told.contains("CertificateExpired"), "it is told why: {told}");
-    until("it is counted", &[node.clone()], async || node.stats().refused_connections > 0).await;
+    until("it is counted", std::slice::from_ref(&node), async || node.stats().refused_connections > 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
