@@ -86,7 +86,8 @@ impl CommandQueue {
             Command::Found(_) | Command::Heard { .. } => {
                 self.bell.offers.fetch_sub(1, Ordering::Relaxed);
             }
-            Command::Ready(..) | Command::Cut(..) | Command::Profile(..) | Command::Leave(_) | Command::Stop => {}
+            Command::Ready(..) | Command::Cut(..) | Command::Profile(..) | Command::CheckUp(_) => {}
+            Command::Leave(_) | Command::Stop => {}
         }
         Some(command)
     }
