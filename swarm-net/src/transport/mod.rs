@@ -120,8 +120,8 @@ impl Transport {
         self.handle.meter.read()
     }
 
-    /// Looks how the ways to others are, which takes about a second at most, and tells. It sends two packets to each that is looked at: 64
-    /// members, and 16 addresses where nobody answers. `done` is dropped if the node stops before, or too many ask at once.
+    /// Looks how the ways to others are, which takes about a second at most, and tells. It sends two packets to each that is looked
+    /// at (64 members, and 16 addresses where nobody answers), and again while they are not answered. `done` is dropped if the node stops before, or too many ask at once.
     pub fn check_up(&self, done: impl FnOnce(Ways) + Send + 'static) {
         self.handle.commands.send(Command::CheckUp(Report(Box::new(done))));
     }

@@ -10,6 +10,12 @@ use super::cluster::Sight;
 use crate::runtime::checkup::{Ailments, RefusedFacts, WayFacts};
 use crate::runtime::inquiry::{Facts, Inquiry};
 
+/// How many ways are told in all, so that they fit a frame: who has more that are broken mends some of them first.
+const WAYS_MAX: usize = 4096;
+
+/// A beacon that is heard is not older: a node that is connected sends one every five seconds.
+const BEACON_MAX_MS: u64 = 15_000;
+
 /// What all nodes have found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -30,7 +36,7 @@ pub struct NodeCheck {
     pub node: String,
     /// It sends beacons by multicast.
     pub beacons: bool,
-    /// The ways to others: to members (64 of them at most), and to addresses where nobody answers (16 at most).
+    /// Those of the ways to others that are not as they should be, of 64 members, and of 16 addresses where nobody answers.
     pub ways: Vec<WayRow>,
     /// Whom it has refused in the last two minutes, and why.
     pub refused: Vec<RefusedRow>,
@@ -83,7 +89,13 @@ impl Sight {
         let all: BTreeSet<NodeId> = self.view().keys().copied().collect();
         let found = self.inquire(all.clone(), Inquiry::CheckUp).await?;
         let silent = all.iter().filter(|node| !found.contains_key(node)).map(NodeId::to_string).collect();
-        let row = |(node, facts): (NodeId, Facts)| facts.check_up().map(|found| self.node_check(node, found));
+        let mut room = WAYS_MAX;
+        let row = |(node, facts): (NodeId, Facts)| {
+            let mut check = self.node_check(node, facts.check_up()?);
+            check.ways.truncate(room);
+            room -= check.ways.len();
+            Some(check)
+        };
         Ok(CheckUp { nodes: found.into_iter().filter_map(row).collect(), silent })
     }
 
@@ -91,11 +103,18 @@ impl Sight {
         NodeCheck {
             node: node.to_string(),
             beacons: found.beacons,
-            ways: found.ways.into_iter().map(WayRow::from).collect(),
+            ways: found.ways.into_iter().filter(|way| !is_well(way, found.beacons)).map(WayRow::from).collect(),
             refused: found.refused.into_iter().map(RefusedRow::from).collect(),
             strained: found.strained.into_iter().map(|(name, at)| self.whereabouts(name.as_str(), at)).collect(),
         }
     }
+}
+
+/// Whether a way is as it should be, for a node that sends beacons itself or not.
+fn is_well(way: &WayFacts, beacons: bool) -> bool {
+    let answered = way.small_ms.is_some() && way.large_ms.is_some();
+    let heard = !beacons || way.beacon_ms.is_some_and(|ago| ago <= BEACON_MAX_MS);
+    way.connected && answered && heard && way.elsewhere.is_none()
 }
 
 impl From<WayFacts> for WayRow {

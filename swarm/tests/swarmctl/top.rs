@@ -42,9 +42,11 @@ async fn nodes_are_seen_sorted_filtered_and_looked_into_and_one_goes() {
         let screen = tty.until("all nodes", |screen| addrs.iter().all(|addr| screen.contains(addr.as_str())));
         assert!(screen.starts_with("top  3 nodes  40 workers  "), "{screen}");
         assert!(screen.contains(&format!("{} *", addrs[0])), "the one that is asked is marked: {screen}");
-        let row =
-            tty.until("rates, which need two looks", |screen| nodes_of(screen).iter().all(|row| !row.contains(" -  ")));
-        assert!(nodes_of(&row).iter().all(|row| row.contains(" up ") && row.contains('M')), "{row}");
+        let word = |row: &str, at: usize| row.split_whitespace().filter(|word| *word != "*").nth(at).map(str::to_owned);
+        let rated = |row: &str| word(row, 2).is_some_and(|load| load != "-");
+        let screen =
+            tty.until("loads, which need two looks", |screen| nodes_of(screen).iter().all(|row| rated(row)));
+        assert!(nodes_of(&screen).iter().all(|row| row.contains(" up ") && row.contains('M')), "{screen}");
 
         tty.type_in("sss");
         let screen = tty.until("another order", |screen| screen.contains("nodes by WORKERS"));

@@ -14,7 +14,8 @@ const SIZE: PtySize = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height
 
 /// The program on a terminal.
 pub(crate) struct Tty {
-    child: Box<dyn Child + Send + Sync>,
+    /// Nothing once it has ended.
+    child: Option<Box<dyn Child + Send + Sync>>,
     master: Box<dyn MasterPty + Send>,
     keyboard: Box<dyn Write + Send>,
     seen: Arc<Seen>,
@@ -69,7 +70,7 @@ impl Tty {
                 }
             }
         });
-        Self { child, master: pair.master, keyboard, seen, before }
+        Self { child: Some(child), master: pair.master, keyboard, seen, before }
     }
 
     pub(crate) fn type_in(&mut self, keys: &str) {
@@ -97,13 +98,14 @@ impl Tty {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.process_id().expect("it runs")
+        self.child.as_ref().and_then(|child| child.process_id()).expect("it runs")
     }
 
     /// Waits for its end. The terminal must be as it was before.
     #[track_caller]
     pub(crate) fn ends(mut self) {
-        let status = self.child.wait().expect("it ends");
+        let mut child = self.child.take().expect("it has not ended");
+        let status = child.wait().expect("it ends");
         assert!(status.success(), "{status:?}");
         assert_eq!(settings(&*self.master), self.before, "keys are shown and lines are read as before");
         let mut now = self.seen.now.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,8 +120,10 @@ impl Tty {
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.child.kill();
+        if let Some(child) = &mut self.child {
+            // It may have ended.
+            let _ = child.kill();
+        }
     }
 }
 

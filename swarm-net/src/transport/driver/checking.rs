@@ -13,16 +13,27 @@ impl Driver {
         if self.checkup.is_none() {
             let now = Clock::instant();
             let mut checkup = CheckUp::of(self.ways(now).into_iter(), now);
-            // A datagram that is cut to pieces on its way must arrive whole as well.
-            let body = vec![0; usize::from(self.config.membership.packet_bytes_max)];
-            for addr in checkup.ways.keys().copied().collect::<Vec<_>>() {
-                self.send_packet(PacketKind::Ping, addr, &[]);
-                self.send_packet(PacketKind::Ping, addr, &body);
-            }
             checkup.join(report);
             self.checkup = Some(checkup);
+            self.ping_unanswered();
         } else if let Some(checkup) = &mut self.checkup {
             checkup.join(report);
+        }
+    }
+
+    /// Sends both packets to all who have not answered them: one that is lost by chance is no finding.
+    fn ping_unanswered(&mut self) {
+        let ways = self.checkup.iter().flat_map(|checkup| checkup.ways.values());
+        let unanswered = ways.map(|way| (way.addr, way.small.is_none(), way.large.is_none())).collect::<Vec<_>>();
+        // One that is cut to pieces on its way must arrive whole as well.
+        let body = vec![0; usize::from(self.config.membership.packet_bytes_max)];
+        for (addr, small, large) in unanswered {
+            if small {
+                self.send_packet(PacketKind::Ping, addr, &[]);
+            }
+            if large {
+                self.send_packet(PacketKind::Ping, addr, &body);
+            }
         }
     }
 
@@ -57,6 +68,8 @@ impl Driver {
     pub(super) fn end_check_up(&mut self, now: Instant) {
         if let Some(checkup) = self.checkup.take_if(|checkup| checkup.is_over(now)) {
             checkup.end(self.search.beacons());
+        } else {
+            self.ping_unanswered();
         }
     }
 }

@@ -7,7 +7,7 @@ use swarm::admin::{NodeCheck, RefusedRow, WayRow};
 use super::{Finding, Sight};
 
 /// So long after a beacon the next one should have come three times: a node that is connected sends one every five seconds.
-const BEACON_MS_MAX: u64 = 17_000;
+const BEACON_MS_MAX: u64 = 15_000;
 
 /// One connection may fail by chance.
 const FAILURES_MIN: u32 = 2;
@@ -68,6 +68,10 @@ impl<'a> Known<'a> {
         let Some(other) = &way.node else { return stranger(check, way) };
         if let Some(from) = self.elsewhere.get(other.as_str()) {
             return Some(advertised(other, from));
+        }
+        // Who does not answer at all is told as that.
+        if !self.checks.contains_key(other.as_str()) {
+            return None;
         }
         // What such a node is sent does not arrive, and so it is not answered either.
         if self.elsewhere.contains_key(check.node.as_str()) {
