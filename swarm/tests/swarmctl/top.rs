@@ -44,8 +44,7 @@ async fn nodes_are_seen_sorted_filtered_and_looked_into_and_one_goes() {
         assert!(screen.contains(&format!("{} *", addrs[0])), "the one that is asked is marked: {screen}");
         let word = |row: &str, at: usize| row.split_whitespace().filter(|word| *word != "*").nth(at).map(str::to_owned);
         let rated = |row: &str| word(row, 2).is_some_and(|load| load != "-");
-        let screen =
-            tty.until("loads, which need two looks", |screen| nodes_of(screen).iter().all(|row| rated(row)));
+        let screen = tty.until("loads, which need two looks", |screen| nodes_of(screen).iter().all(|row| rated(row)));
         assert!(nodes_of(&screen).iter().all(|row| row.contains(" up ") && row.contains('M')), "{screen}");
 
         tty.type_in("sss");
