@@ -27,6 +27,8 @@ mod window;
 mod windows;
 
 pub(crate) use entropy::Entropy;
+#[cfg(feature = "fuzz")]
+pub(crate) use envelope::fuzz;
 pub(crate) use keyring::{Key, aead};
 pub use keyring::{KeyId, Keyring};
 pub(crate) use post::{Ears, Post};

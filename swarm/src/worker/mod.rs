@@ -101,7 +101,7 @@ pub use context::Context;
 pub use handoff::{Die, Handoff};
 #[doc(hidden)]
 pub use kind::Nothing;
-pub use kind::{Call, Cast, Init, IntoInit, KindId, Method, Options, Restart, Worker};
+pub use kind::{Call, Cast, Init, IntoInit, KindId, Method, Options, Plain, Restart, Worker};
 #[doc(hidden)]
 pub use shape::Arguments;
 pub use shape::{Described, FieldShape, InitShape, KindShape, MessageShape, VariantShape};
