@@ -69,7 +69,9 @@ pub use event::{Event, Happened};
 pub use groups::GroupKey;
 pub use message::Message;
 pub use record::{Class, Spec};
-pub use request::{Answer, Ask, Refusal, RequestId, Unmovable};
+#[cfg(any(test, feature = "admin"))]
+pub use request::Unmovable;
+pub use request::{Answer, Ask, Refusal, RequestId};
 pub use stamp::Stamp;
 pub use stranded::Stranded;
 pub use whereabouts::Whereabouts;

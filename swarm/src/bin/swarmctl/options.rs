@@ -23,7 +23,7 @@ pub(crate) struct Options {
     #[arg(long, global = true, visible_alias = "tcp", value_name = "ADDRESS:PORT", conflicts_with = "socket")]
     pub(crate) connect: Option<SocketAddr>,
     /// The file that holds the cluster's secret, for `--connect` [default: SWARM_SECRET_FILE, or the secret in SWARM_SECRET]
-    #[arg(long, global = true, value_name = "PATH", requires = "connect")]
+    #[arg(long, global = true, value_name = "PATH")]
     pub(crate) secret_file: Option<PathBuf>,
     /// JSON instead of tables: one document, of `ls` and `events` one a line
     #[arg(long, global = true)]

@@ -31,7 +31,7 @@ pub(super) fn findings(sight: &Sight) -> impl Iterator<Item = Finding> {
     let ways: Vec<Finding> = ways.iter().filter_map(|(node, way)| known.judge(node, way)).collect();
     let refused = sight.check.nodes.iter().flat_map(|node| node.refused.iter().filter_map(|row| refused(node, row)));
     let (refused, beacons): (Vec<_>, Vec<_>) = (refused.collect(), known.deaf());
-    silent.chain(ways).chain(refused).chain(beacons).chain(versions(sight))
+    silent.chain(ways).chain(refused).chain(beacons).chain(kinds(sight))
 }
 
 type Way<'a> = (&'a NodeCheck, &'a WayRow);
@@ -198,26 +198,17 @@ fn refused(check: &NodeCheck, row: &RefusedRow) -> Option<Finding> {
     ))
 }
 
-/// Nodes of different versions of Swarm, and worker types of different versions.
-fn versions(sight: &Sight) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let versions: BTreeSet<&str> =
-        sight.nodes.nodes.iter().filter(|row| row.answered).map(|row| row.swarm.as_str()).collect();
-    if versions.len() > 1 {
-        let text = versions.iter().copied().collect::<Vec<_>>().join(", ");
-        let seen = format!("the nodes run Swarm {text}: `swarmctl nodes` says which");
-        let means = "that is usual while nodes are replaced one after the other, and not for longer".to_owned();
-        found.push(Finding::new("versions", "the cluster", [seen, means, "replace the rest".to_owned()]));
-    }
-    for kind in sight.ring.kinds.iter().filter(|kind| kind.versions.len() > 1) {
+/// Worker types of which nodes have different versions.
+fn kinds(sight: &Sight) -> impl Iterator<Item = Finding> {
+    let mixed = sight.ring.kinds.iter().filter(|kind| kind.versions.len() > 1);
+    mixed.map(|kind| {
         let seen = format!("nodes have its init arguments in the versions {}", kind.versions.join(", "));
         let means =
             "a worker of it runs only where its own version is, so if those nodes go no other takes it over".to_owned();
         let advice =
             "deploy the same program on all nodes; `swarmctl nodes --json` says who has which version".to_owned();
-        found.push(Finding::new("kinds", &kind.kind, [seen, means, advice]));
-    }
-    found
+        Finding::new("kinds", &kind.kind, [seen, means, advice])
+    })
 }
 
 /// A node's address.
