@@ -46,8 +46,8 @@ impl Sight {
             return Err(refusal(Code::NotFound, format!("{to} is no member any more")));
         };
         let kind = self.kind(&found.location.worker);
-        // Of a type that this node does not have, the owner says whether that node has it.
-        let told = self.node.kinds.iter().any(|entry| entry.kind == kind);
+        // Of a type that this node does not have, the owner says whether another node has it.
+        let told = to == self.node.id() || self.node.kinds.iter().any(|entry| entry.kind == kind);
         let knows = !told || profile.abilities.iter().any(|ability| Ability(*ability).version(kind).is_some());
         let problem = if profile.leaving {
             "it is leaving".to_owned()

@@ -70,6 +70,13 @@ async fn nodes_are_seen_sorted_filtered_and_looked_into_and_one_goes() {
         tty.until("the tables", |screen| screen.contains("nodes by WORKERS"));
         tty.type_in("\x1b");
         tty.until("no filter", |screen| nodes_of(screen).len() == 3);
+        tty.resize(12, 70);
+        tty.until("a smaller screen", |screen| {
+            let lines: Vec<&str> = screen.lines().collect();
+            lines.len() <= 12 && screen.starts_with("top  3 nodes") && nodes_of(screen).len() == 3
+        });
+        tty.resize(24, 80);
+        tty.until("the screen as it was", |screen| screen.starts_with("top  3 nodes  40 workers  "));
         tty.type_in("?");
         tty.until("help", |screen| screen.contains("the other way round"));
         tty.type_in("x");

@@ -78,6 +78,13 @@ impl Tty {
         self.keyboard.flush().expect("it is read");
     }
 
+    /// Makes its window larger or smaller.
+    pub(crate) fn resize(&self, rows: u16, cols: u16) {
+        // The screen first: what comes after is drawn for it.
+        self.seen.now.lock().unwrap_or_else(PoisonError::into_inner).parser.screen_mut().set_size(rows, cols);
+        self.master.resize(PtySize { rows, cols, ..SIZE }).expect("it is a terminal");
+    }
+
     /// Waits until what stands on the screen is as it should be, and gives it.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, is: impl Fn(&str) -> bool) -> String {

@@ -13,7 +13,9 @@ use crate::options::Options;
 pub(crate) async fn reach(options: &Options) -> Result<Client, Failure> {
     if options.secret_file.is_some() && options.connect.is_none() {
         // Not a rule of the parser: the two may stand on different sides of the subcommand.
-        return Err(Failure::Usage("--secret-file is for --connect ADDRESS:PORT: a node's socket asks for no secret".to_owned()));
+        return Err(Failure::Usage(
+            "--secret-file is for --connect ADDRESS:PORT: a node's socket asks for no secret".to_owned(),
+        ));
     }
     let endpoint = match (&options.socket, options.connect) {
         (Some(path), _) => Endpoint::Unix(path.clone()),

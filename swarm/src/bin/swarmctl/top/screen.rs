@@ -7,7 +7,9 @@ use std::sync::Once;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::execute;
-use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use ratatui::{Frame, Terminal};
 
 /// The terminal, taken.
@@ -31,8 +33,8 @@ impl Screen {
         enable_raw_mode()?;
         // From here on it is given back, also if what follows fails.
         let mut screen = Self { terminal: Terminal::new(CrosstermBackend::new(io::stdout()))?, left: false };
-        execute!(screen.terminal.backend_mut(), EnterAlternateScreen)?;
-        screen.terminal.clear()?;
+        // Not cleared by the `Terminal`, which would ask where the cursor is: not every terminal answers that.
+        execute!(screen.terminal.backend_mut(), EnterAlternateScreen, Clear(ClearType::All))?;
         Ok(screen)
     }
 
