@@ -39,33 +39,41 @@ async fn nodes_are_seen_sorted_filtered_and_looked_into_and_one_goes() {
     let third = nodes[2].node().to_string();
     let tty = Tty::start(&dir, &["top", "--every", "0.2"]);
     let tty = on_terminal(tty, move |mut tty| {
-        let screen = tty.until("all nodes", |screen| addrs.iter().all(|addr| screen.contains(addr.as_str())));
-        assert!(screen.starts_with("top  3 nodes  40 workers  "), "{screen}");
-        assert!(screen.contains(&format!("{} *", addrs[0])), "the one that is asked is marked: {screen}");
+        tty.until("all nodes, with a mark at the one that is asked", |screen| {
+            screen.starts_with("top  3 nodes  40 workers  ")
+                && addrs.iter().all(|addr| screen.contains(addr.as_str()))
+                && screen.contains(&format!("{} *", addrs[0]))
+        });
         let word = |row: &str, at: usize| row.split_whitespace().filter(|word| *word != "*").nth(at).map(str::to_owned);
         let rated = |row: &str| word(row, 2).is_some_and(|load| load != "-");
-        let screen = tty.until("loads, which need two looks", |screen| nodes_of(screen).iter().all(|row| rated(row)));
-        assert!(nodes_of(&screen).iter().all(|row| row.contains(" up ") && row.contains('M')), "{screen}");
+        tty.until("loads, which need two looks", |screen| {
+            let rows = nodes_of(screen);
+            rows.len() == 3 && rows.iter().all(|row| rated(row) && row.contains(" up ") && row.contains('M'))
+        });
 
         tty.type_in("sss");
-        let screen = tty.until("another order", |screen| screen.contains("nodes by WORKERS"));
-        let workers = |row: &&str| row.split_whitespace().filter(|word| *word != "*").nth(4)?.parse::<u64>().ok();
-        let counts: Vec<_> = nodes_of(&screen).iter().filter_map(workers).collect();
-        assert_eq!((counts.len(), counts.iter().sum::<u64>()), (3, 40), "{screen}");
-        assert!(counts.is_sorted_by(|a, b| a >= b), "the most come first: {screen}");
+        let workers = |row: &&str| word(row, 4)?.parse::<u64>().ok();
+        let counts = |screen: &str| -> Vec<u64> { nodes_of(screen).iter().filter_map(workers).collect() };
+        let all = |screen: &str| counts(screen).len() == 3 && counts(screen).iter().sum::<u64>() == 40;
+        tty.until("who has the most workers first", |screen| {
+            screen.contains("nodes by WORKERS") && all(screen) && counts(screen).is_sorted_by(|a, b| a >= b)
+        });
         tty.type_in("r");
-        let screen = tty.until("the other way round", |screen| screen.contains("WORKERS^"));
-        let counts: Vec<_> = nodes_of(&screen).iter().filter_map(workers).collect();
-        assert!(counts.is_sorted(), "{screen}");
+        tty.until("the other way round", |screen| {
+            screen.contains("WORKERS^") && all(screen) && counts(screen).is_sorted()
+        });
 
         tty.type_in(&format!("/{}", addrs[1]));
         tty.until("what is typed", |screen| screen.contains(&format!("/{}_", addrs[1])));
         tty.type_in("\r");
-        let screen = tty.until("one node alone", |screen| nodes_of(screen).len() == 1);
-        assert!(screen.contains(&addrs[1]) && screen.contains(&format!("only /{}", addrs[1])), "{screen}");
+        tty.until("one node alone", |screen| {
+            matches!(nodes_of(screen)[..], [row] if row.starts_with(&addrs[1]))
+                && screen.contains(&format!("only /{}", addrs[1]))
+        });
         tty.type_in("\r");
-        let screen = tty.until("the node", |screen| screen.contains("owns") && screen.contains("calls/s,"));
-        assert!(screen.contains("Tally") && screen.contains("moves      0 in flight"), "{screen}");
+        tty.until("the node", |screen| {
+            ["owns", "calls/s,", "Tally", "moves      0 in flight"].iter().all(|text| screen.contains(text))
+        });
         tty.type_in("\x1b");
         tty.until("the tables", |screen| screen.contains("nodes by WORKERS"));
         tty.type_in("\x1b");
@@ -86,9 +94,11 @@ async fn nodes_are_seen_sorted_filtered_and_looked_into_and_one_goes() {
     .await;
     nodes[2].leave().await.expect("it leaves in good order");
     on_terminal(tty, move |mut tty| {
-        let screen = tty.until("the node is gone", |screen| screen.contains(&format!("{third} is gone")));
-        assert!(screen.starts_with("top  2 nodes  40 workers  "), "{screen}");
-        assert!(nodes_of(&screen).iter().any(|row| row.contains(" gone ")), "{screen}");
+        tty.until("the node is gone", |screen| {
+            screen.contains(&format!("{third} is gone"))
+                && screen.starts_with("top  2 nodes  40 workers  ")
+                && nodes_of(screen).iter().any(|row| row.contains(" gone "))
+        });
         tty.type_in("q");
         tty.ends();
     })
@@ -106,14 +116,16 @@ async fn a_worker_with_much_to_do_is_looked_into() {
     let tty = Tty::start(&dir, &["top", "--every", "0.2", "--sort", "calls"]);
     on_terminal(tty, |mut tty| {
         let row = |screen: &str| screen.lines().find(|line| line.starts_with("sloth ")).map(str::to_owned);
-        let screen = tty.until("the worker, and seven that wait for it", |screen| {
-            row(screen).is_some_and(|row| row.split_whitespace().nth(3) == Some("7"))
+        tty.until("the worker, and seven that wait for it", |screen| {
+            let waits = |row: &str| row.split_whitespace().nth(3) == Some("7");
+            screen.contains("nodes by CALLS/S")
+                && row(screen).is_some_and(|row| waits(&row) && row.contains("Sloth") && row.contains("100%"))
         });
-        assert!(screen.contains("nodes by CALLS/S"), "{screen}");
-        assert!(row(&screen).is_some_and(|row| row.contains("Sloth") && row.contains("100%")), "{screen}");
         tty.type_in("\t\r");
-        let screen = tty.until("what is known of it", |screen| screen.contains("a message in hand"));
-        assert!(screen.contains("queue   7") && screen.contains("the ring gives its partition"), "{screen}");
+        tty.until("what is known of it", |screen| {
+            let texts = ["a message in hand", "queue   7", "the ring gives its partition"];
+            texts.iter().all(|text| screen.contains(text))
+        });
         LET_GO.add_permits(8);
         tty.until("it has done all", |screen| screen.contains("queue   0"));
         tty.type_in("\x1b\x03");

@@ -85,7 +85,8 @@ impl Tty {
         self.master.resize(PtySize { rows, cols, ..SIZE }).expect("it is a terminal");
     }
 
-    /// Waits until what stands on the screen is as it should be, and gives it.
+    /// Waits until what stands on the screen is as it should be, and gives it. All that it should be is asked at once, for a look may come
+    /// while a picture is half drawn.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
         self.until_screen(what, |screen| is(&screen.contents()))

@@ -84,9 +84,10 @@ fn foot(view: &View, now: Instant) -> Line<'static> {
     if let Some(news) = view.news(now) {
         return Line::styled(plain(news), alarm);
     }
-    let filter = if view.filter.is_empty() { String::new() } else { format!("  only /{}", plain(&view.filter)) };
+    // First, since the keys alone nearly fill a line.
+    let filter = if view.filter.is_empty() { String::new() } else { format!("only /{}  ", plain(&view.filter)) };
     let keys = "q quit  s sort  r reverse  / filter  tab table  enter look into  ? help";
-    Line::styled(format!("{keys}{filter}"), Style::new().add_modifier(Modifier::DIM))
+    Line::styled(format!("{filter}{keys}"), Style::new().add_modifier(Modifier::DIM))
 }
 
 fn block(title: &str, active: bool) -> Block<'static> {
