@@ -124,14 +124,13 @@ where
 
 /// What it means that the secret does not open the door.
 fn denied(error: &io::Error) -> io::Error {
-    let text = match error.kind() {
-        ErrorKind::PermissionDenied => format!("{error}: give this program the secret of the cluster"),
+    let advice = if error.kind() == ErrorKind::PermissionDenied {
+        "give this program the secret of the cluster"
+    } else {
         // Who has no secret takes a handshake for a frame that is far too long.
-        _ => {
-            format!("{error}: does a node serve operators there, and has its cluster the secret that this program has?")
-        }
+        "does a node serve operators there, and has its cluster the secret that this program has?"
     };
-    io::Error::other(text)
+    io::Error::other(format!("{error}: {advice}"))
 }
 
 /// What keeps a connection from being made, and what to do.

@@ -47,21 +47,23 @@ fn key(event: &Event) -> Option<Key> {
         Event::Key(key) if key.kind != KeyEventKind::Release => key,
         Event::Key(_) | Event::FocusGained | Event::FocusLost | Event::Mouse(_) | Event::Paste(_) => return None,
     };
-    let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    Some(match key.code {
-        KeyCode::Char('c') if control => Key::Interrupt,
-        KeyCode::Char(letter) if !control => Key::Letter(letter),
-        KeyCode::Up => Key::Up,
-        KeyCode::Down => Key::Down,
-        KeyCode::PageUp => Key::PageUp,
-        KeyCode::PageDown => Key::PageDown,
-        KeyCode::Home => Key::Home,
-        KeyCode::End => Key::End,
-        KeyCode::Enter => Key::Enter,
-        KeyCode::Esc => Key::Escape,
-        KeyCode::Tab | KeyCode::BackTab => Key::Tab,
-        KeyCode::Backspace => Key::Backspace,
-        // There are many more, none of which means anything here.
-        _ => return None,
-    })
+    if let KeyCode::Char(letter) = key.code {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        return if control { (letter == 'c').then_some(Key::Interrupt) } else { Some(Key::Letter(letter)) };
+    }
+    // There are many more, none of which means anything here.
+    let known = [
+        (KeyCode::Up, Key::Up),
+        (KeyCode::Down, Key::Down),
+        (KeyCode::PageUp, Key::PageUp),
+        (KeyCode::PageDown, Key::PageDown),
+        (KeyCode::Home, Key::Home),
+        (KeyCode::End, Key::End),
+        (KeyCode::Enter, Key::Enter),
+        (KeyCode::Esc, Key::Escape),
+        (KeyCode::Tab, Key::Tab),
+        (KeyCode::BackTab, Key::Tab),
+        (KeyCode::Backspace, Key::Backspace),
+    ];
+    known.into_iter().find(|(code, _)| *code == key.code).map(|(_, key)| key)
 }
