@@ -401,9 +401,9 @@ impl fmt::Debug for Builder {
 #[cfg(feature = "admin")]
 async fn serve(swarm: &Swarm, admin: crate::admin::Admin, cluster: &str) -> Result<(), StartError> {
     let node = swarm.inner();
-    let endpoint = or_leave(swarm, admin.open(node, cluster).await).await?;
+    let endpoints = or_leave(swarm, admin.open(node, cluster).await).await?;
     // It is the first and only time.
-    let _ = node.admin.set(endpoint);
+    let _ = node.admin.set(endpoints);
     Ok(())
 }
 

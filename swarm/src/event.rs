@@ -51,6 +51,13 @@ pub enum Event {
         /// To which node.
         to: NodeId,
     },
+    /// A worker of this node is started again in place: it panicked, or an operator wants it. Its state since it came is gone.
+    Restarted {
+        /// Which.
+        name: Name,
+        /// Why.
+        why: String,
+    },
     /// A worker was started again after its node was lost; its state since the last handoff is gone.
     FailedOver(Name),
     /// After a healed split two instances of a name were found; one was given the other's state.

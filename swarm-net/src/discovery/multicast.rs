@@ -207,6 +207,7 @@ impl Discovery for Multicast {
         let (mut events, mut warned) = (Events::with_capacity(4), false);
         let mut ears = search.post().ears(Clock::now().unix_ms);
         let mut next = Instant::now();
+        search.begin_beacons();
         while !search.stopped() {
             let pause = if search.alone() { self.eager } else { self.steady };
             let now = Instant::now();

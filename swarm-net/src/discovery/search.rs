@@ -33,6 +33,7 @@ struct Shared {
 }
 
 struct State {
+    beacons: bool,
     alone: bool,
     joined: bool,
     stopped: bool,
@@ -46,7 +47,7 @@ impl Search {
         post: Post,
         report: impl Fn(Sighting) + Send + Sync + 'static,
     ) -> Self {
-        let state = State { alone: true, joined: false, stopped: false, hooks: Vec::new() };
+        let state = State { beacons: false, alone: true, joined: false, stopped: false, hooks: Vec::new() };
         Self {
             shared: Arc::new(Shared {
                 cluster: cluster.into(),
@@ -72,6 +73,16 @@ impl Search {
     /// Where the node listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared.local_addr
+    }
+
+    /// Whether the node sends beacons.
+    pub(crate) fn beacons(&self) -> bool {
+        self.state().beacons
+    }
+
+    /// It does, from now on.
+    pub(crate) fn begin_beacons(&self) {
+        self.state().beacons = true;
     }
 
     /// Whether the node is connected to nobody: then search eagerly, else only now and then, to heal splits.

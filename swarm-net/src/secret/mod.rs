@@ -32,6 +32,6 @@ pub(crate) use envelope::fuzz;
 pub(crate) use keyring::{Key, aead};
 pub use keyring::{KeyId, Keyring};
 pub(crate) use post::{Ears, Post};
-pub use refusals::Refused;
+pub use refusals::{About, Refusal, Refused};
 pub(crate) use refusals::{Refusals, Trouble};
 pub use secret::{Secret, SecretError};

@@ -96,8 +96,36 @@ pub(crate) struct Refusals(Arc<[Tally; TROUBLES]>);
 #[derive(Debug, Default)]
 struct Tally {
     count: AtomicU64,
-    /// When it was last logged, and what the count was.
-    logged: Mutex<Option<(Instant, u64)>>,
+    /// When it was last logged, what the count was, and of whom it was said.
+    logged: Mutex<Option<(Instant, u64, String)>>,
+}
+
+/// A reason for which something was refused, as operators are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// What it is about.
+    pub about: About,
+    /// What happened, and what it may mean.
+    pub text: &'static str,
+    /// How often, since the node started.
+    pub count: u64,
+    /// Of whom it was last logged.
+    pub whom: String,
+    /// How long ago that was.
+    pub ago: Duration,
+}
+
+/// What a [`Refusal`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum About {
+    /// The two ends do not share a secret: one has another, or none.
+    Secret,
+    /// A node of the cluster that can be no part of it: of another version, with other partitions or rules.
+    Misfit,
+    /// All else.
+    Other,
 }
 
 impl Refusals {
@@ -107,13 +135,27 @@ impl Refusals {
         let count = tally.count.fetch_add(1, Ordering::Relaxed) + 1;
         let now = Clock::instant();
         let mut logged = tally.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = match *logged {
-            Some((at, _)) if now.since(at) < trouble.log_every() => return,
-            Some((_, before)) => before,
+        let before = match &*logged {
+            Some((at, ..)) if now.since(*at) < trouble.log_every() => return,
+            Some((_, before, _)) => *before,
             None => 0,
         };
-        *logged = Some((now, count));
+        *logged = Some((now, count, whom.to_string()));
         tracing::warn!(%whom, since_last = count - before, "{}", trouble.text());
+    }
+
+    /// What was refused, of whom last.
+    pub(crate) fn told(&self) -> Vec<Refusal> {
+        let now = Clock::instant();
+        let told = |trouble: &Trouble| {
+            let tally = &self.0[*trouble as usize];
+            let logged = tally.logged.lock().unwrap_or_else(PoisonError::into_inner);
+            let (at, _, whom) = logged.as_ref()?;
+            let count = tally.count.load(Ordering::Relaxed);
+            let (about, text) = (trouble.about(), trouble.text());
+            Some(Refusal { about, text, count, whom: whom.clone(), ago: now.since(*at) })
+        };
+        Trouble::ALL.iter().filter_map(told).collect()
     }
 
     pub(crate) fn figures(&self) -> Refused {
@@ -146,6 +188,46 @@ impl Refusals {
 }
 
 impl Trouble {
+    const ALL: [Self; TROUBLES] = [
+        Self::Key,
+        Self::WeHaveNone,
+        Self::TheyHaveNone,
+        Self::Otherwise,
+        #[cfg(feature = "tls")]
+        Self::Certificate,
+        #[cfg(feature = "tls")]
+        Self::OurCertificate,
+        Self::Handshake,
+        Self::Altered,
+        Self::PacketSealed,
+        Self::PacketPlain,
+        Self::PacketForged,
+        Self::PacketRepeated,
+        Self::PacketUntimely,
+        Self::PacketElsewhere,
+        Self::Crowd,
+        Self::Unaccepted,
+        Self::Garbage,
+        Self::Slow,
+        Self::Misfit,
+        Self::Cut,
+        Self::Flood,
+    ];
+
+    const fn about(self) -> About {
+        match self {
+            Self::Key | Self::WeHaveNone | Self::TheyHaveNone | Self::Otherwise => About::Secret,
+            #[cfg(feature = "tls")]
+            Self::Certificate | Self::OurCertificate => About::Other,
+            Self::Misfit => About::Misfit,
+            // Packets of other clusters are no trouble where several share a network.
+            Self::PacketSealed | Self::PacketPlain | Self::PacketForged => About::Other,
+            Self::Handshake | Self::Altered | Self::PacketRepeated | Self::PacketUntimely => About::Other,
+            Self::PacketElsewhere | Self::Crowd | Self::Unaccepted | Self::Garbage => About::Other,
+            Self::Slow | Self::Cut | Self::Flood => About::Other,
+        }
+    }
+
     const fn log_every(self) -> Duration {
         match self {
             #[cfg(feature = "tls")]
@@ -274,33 +356,7 @@ mod tests {
     #[test]
     fn each_kind_is_counted_where_it_belongs() {
         let refusals = Refusals::default();
-        let all = [
-            Trouble::Key,
-            Trouble::WeHaveNone,
-            Trouble::TheyHaveNone,
-            Trouble::Otherwise,
-            #[cfg(feature = "tls")]
-            Trouble::Certificate,
-            #[cfg(feature = "tls")]
-            Trouble::OurCertificate,
-            Trouble::Handshake,
-            Trouble::Altered,
-            Trouble::PacketSealed,
-            Trouble::PacketPlain,
-            Trouble::PacketForged,
-            Trouble::PacketRepeated,
-            Trouble::PacketUntimely,
-            Trouble::PacketElsewhere,
-            Trouble::Crowd,
-            Trouble::Unaccepted,
-            Trouble::Garbage,
-            Trouble::Slow,
-            Trouble::Misfit,
-            Trouble::Cut,
-            Trouble::Flood,
-        ];
-        assert_eq!(all.len(), TROUBLES);
-        for trouble in all {
+        for trouble in Trouble::ALL {
             refusals.clone().note(trouble, &"somebody");
         }
         let expected = Refused {
@@ -315,5 +371,9 @@ mod tests {
             held: 1,
         };
         assert_eq!(refusals.figures(), expected);
+        let told = refusals.told();
+        assert!(told.iter().all(|refusal| (refusal.count, refusal.whom.as_str()) == (1, "somebody")));
+        let about = |about| told.iter().filter(|refusal| refusal.about == about).count();
+        assert_eq!((told.len(), about(About::Secret), about(About::Misfit)), (TROUBLES, 4, 1));
     }
 }

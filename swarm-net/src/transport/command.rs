@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::checkup::Report;
 use super::peer::{Lane, Peer};
 use crate::member::Profile;
 use crate::node::NodeId;
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Heard { node: NodeId, joined: bool },
     /// Our own profile becomes this.
     Profile(Profile, Done),
+    /// Look how the ways to others are.
+    CheckUp(Report),
     /// Say goodbye, then end.
     Leave(Done),
     /// End at once.

@@ -133,6 +133,17 @@ impl Dials {
         self.table.get(&target)?.leads_to
     }
 
+    /// How often calls to an address were dialled in vain since they were answered there.
+    pub(crate) fn failures(&self, addr: SocketAddr) -> u32 {
+        self.table.get(&(addr, Lane::Calls)).map_or(0, |dial| dial.failures)
+    }
+
+    /// The addresses where nobody has answered, and how often that was tried.
+    pub(crate) fn failing(&self) -> impl Iterator<Item = (SocketAddr, u32)> {
+        let failing = self.table.iter().filter(|((_, lane), dial)| *lane == Lane::Calls && dial.failures > 0);
+        failing.map(|((addr, _), dial)| (*addr, dial.failures))
+    }
+
     /// When the next dial is due.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.agenda.first().map(|(next, _)| *next)

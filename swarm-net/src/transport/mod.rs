@@ -1,6 +1,7 @@
 //! The sockets of a node and the one thread that serves them. Never knows what a frame of the layers above means.
 
 mod charge;
+mod checkup;
 mod command;
 mod dials;
 mod driven;
@@ -27,8 +28,9 @@ use crate::error::NetError;
 use crate::filter::NodeFilter;
 use crate::member::Profile;
 use crate::node::NodeId;
-use crate::secret::{Keyring, Refusals, Refused};
+use crate::secret::{Keyring, Refusal, Refusals, Refused};
 use crate::tls::Credentials;
+use checkup::Report;
 use command::{Command, Done};
 use published::Published;
 use traffic::Meter;
@@ -36,6 +38,7 @@ use wake::Commands;
 
 pub use crate::connection::{FrameNo, Loss, Unsent, Why};
 pub use charge::Charge;
+pub use checkup::{Way, Ways};
 pub use driven::{Driven, Place};
 pub use inbox::Inbox;
 #[cfg(feature = "manual")]
@@ -118,6 +121,17 @@ impl Transport {
     /// What has gone over the sockets, and how they are. Takes a lock that the I/O thread takes four times a second.
     pub fn traffic(&self) -> Traffic {
         self.handle.meter.read()
+    }
+
+    /// Looks how the ways to others are, which takes about a second at most, and tells. It sends two packets to each that is looked
+    /// at (64 members, and 16 addresses where nobody answers), and again while they are not answered. `done` is dropped if the node stops before, or too many ask at once.
+    pub fn check_up(&self, done: impl FnOnce(Ways) + Send + 'static) {
+        self.handle.commands.send(Command::CheckUp(Report(Box::new(done))));
+    }
+
+    /// What was refused lately, and of whom.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        self.handle.refusals.told()
     }
 
     /// Tells everybody that our profile is now this one. Its version is set by membership. `done` is called, or dropped,

@@ -24,6 +24,10 @@ pub(crate) struct Pair {
     pub(crate) challenged: Option<Instant>,
     /// Its connection was lost, and whether the process lives is not known.
     pub(crate) lost: bool,
+    /// From where its last packet came, if not from where it claims to be.
+    pub(crate) elsewhere: Option<SocketAddr>,
+    /// When a beacon of it was heard.
+    pub(crate) beacon: Option<Instant>,
 }
 
 /// The connection of one lane, now and before.
@@ -53,6 +57,8 @@ impl Pair {
             reported: None,
             challenged: None,
             lost: false,
+            elsewhere: None,
+            beacon: None,
         }
     }
 
@@ -114,6 +120,11 @@ impl Pairs {
         let first = NodeId::new(addr, 0);
         let last = NodeId::new(addr, u64::MAX);
         self.table.range(first..=last).map(|(_, pair)| pair)
+    }
+
+    /// All of them, from this node's place in their order on.
+    pub(crate) fn from(&self, node: NodeId) -> impl Iterator<Item = &Pair> {
+        self.table.range(node..).chain(self.table.range(..node)).map(|(_, pair)| pair)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Pair> {

@@ -110,6 +110,7 @@ pub(super) fn assemble(
         links: Links::new(Token::FIRST_STREAM),
         pairs: Pairs::new(Arc::clone(&published)),
         doubts: [].into(),
+        checkup: None,
         dials: Dials::new(&config, rng),
         // The poll tells of what happens after the registration; this is for what happened before.
         unfinished: [Token::DATAGRAMS, Token::LISTENER].into(),

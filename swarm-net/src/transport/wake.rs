@@ -86,12 +86,8 @@ impl CommandQueue {
             Command::Found(_) | Command::Heard { .. } => {
                 self.bell.offers.fetch_sub(1, Ordering::Relaxed);
             }
-            Command::Ready(..)
-            | Command::Cut(..)
-            | Command::Renew
-            | Command::Profile(..)
-            | Command::Leave(_)
-            | Command::Stop => {}
+            Command::Ready(..) | Command::Cut(..) | Command::Renew | Command::Profile(..) | Command::CheckUp(_) => {}
+            Command::Leave(_) | Command::Stop => {}
         }
         Some(command)
     }

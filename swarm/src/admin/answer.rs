@@ -99,6 +99,45 @@ pub struct NodeRow {
     pub kinds: Vec<KindRow>,
     /// Its figures.
     pub stats: Stats,
+    /// The memory that its process occupies, in bytes; 0 where its system does not say (only Linux does). Since version 3, as what follows.
+    pub memory_bytes: u64,
+    /// The processor time that its process has used, in milliseconds; 0 where its system does not say.
+    pub cpu_ms: u64,
+    /// How long the runs of its handlers took lately: those that were timed, over about the time since somebody asked last, a second at
+    /// least. Nothing if the node keeps no times, as [`Method::times`].
+    pub lately: Option<Times>,
+}
+
+/// The workers that have most to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Busiest {
+    /// Those in whose queues most messages wait come first, then those with a message in hand, then those that have panicked.
+    pub workers: Vec<BusyRow>,
+    /// The nodes that did not answer.
+    pub silent: Vec<String>,
+}
+
+/// A worker that has something to do, or has panicked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct BusyRow {
+    /// Its name.
+    pub name: String,
+    /// The wire name of its type.
+    pub kind: String,
+    /// The node that hosts it.
+    pub node: String,
+    /// How many messages wait.
+    pub queue: u64,
+    /// How many may: one more is refused.
+    pub mailbox: u64,
+    /// A message was in hand when it was looked at.
+    pub busy: bool,
+    /// How often it has panicked since it came to its node.
+    pub panics: u32,
 }
 
 /// A worker type on one node.
@@ -206,6 +245,11 @@ pub enum Reason {
     },
     /// It was registered as an instance, on its registrar's node.
     Local,
+    /// An operator has moved it there. It goes back when its partition gets another owner, or its node leaves, is drained or lost.
+    Posted {
+        /// Where the ring would have it.
+        ring: String,
+    },
     /// A start is under way: its first, or one after its node was lost.
     Starting,
     /// It moves.
@@ -444,6 +488,13 @@ pub enum Happened {
         name: String,
         /// To which.
         to: String,
+    },
+    /// A worker was started again in place.
+    Restarted {
+        /// Its name.
+        name: String,
+        /// Why: the text of its panic, or what an operator has said.
+        why: String,
     },
     /// A worker was started again after its node was lost.
     FailedOver {

@@ -1,6 +1,8 @@
 //! Owns what an operator asks of a node: one struct a question. Never loses a field: they are only ever added, each with a
 //! default, so that older programs go on being understood.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The first words of a client.
@@ -127,6 +129,96 @@ pub struct Since {
     pub count: u32,
     /// How long to wait for one if there is none yet, in milliseconds, 30 seconds at most.
     pub wait_ms: u64,
+}
+
+/// Where a worker is to live.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Post {
+    /// The worker's name.
+    pub name: String,
+    /// On this node, as in [`OfNode`]; without it, where the ring wants it.
+    pub node: Option<String>,
+}
+
+impl Post {
+    /// This worker, on this node, or where the ring wants it.
+    pub fn new(name: impl Into<String>, node: Option<&str>) -> Self {
+        Self { name: name.into(), node: node.map(str::to_owned) }
+    }
+}
+
+/// A worker that is to be started again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Restart {
+    /// Its name.
+    pub name: String,
+    /// Why, for the log and the events; at most 1024 bytes of it are told.
+    pub why: String,
+}
+
+impl Restart {
+    /// This worker, for this reason.
+    pub fn new(name: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { name: name.into(), why: why.into() }
+    }
+}
+
+/// How many of something are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Most {
+    /// At most so many: 64 if it is 0 or more than that.
+    pub count: u32,
+}
+
+impl Most {
+    /// At most so many.
+    pub fn new(count: u32) -> Self {
+        Self { count }
+    }
+}
+
+/// A secret that is to be understood from now on.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct NewKey {
+    /// The secret.
+    pub secret: String,
+}
+
+impl NewKey {
+    /// This secret.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self { secret: secret.into() }
+    }
+}
+
+impl fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewKey(..)")
+    }
+}
+
+/// A question about one key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct OfKey {
+    /// Its id, or as much of it as no other key's begins with.
+    pub id: String,
+}
+
+impl OfKey {
+    /// About this key.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into() }
+    }
 }
 
 /// What is to be logged from now on.

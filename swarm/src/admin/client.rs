@@ -3,27 +3,21 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tarpc::client::{Config, RpcError};
+use tarpc::client::RpcError;
 use tarpc::context::Context;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-#[cfg(unix)]
-use tokio::net::UnixStream;
 
 use super::answer::{
-    Code, EventPage, NodeRow, Nodes, Page, Ran, Refusal, Replied, Ring, Status, Unregistered, Welcome, Whereabouts,
-    Worker,
+    Busiest, Code, EventPage, NodeRow, Nodes, Page, Ran, Refusal, Replied, Ring, Status, Unregistered, Welcome,
+    Whereabouts, Worker,
 };
-use super::ask::{All, Filter, Hello, Named, OfKind, OfNode, Sent, Since, Verbosity};
-use super::codec::{FRAME_BYTES_MAX, Json};
+use super::ask::{All, Filter, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, Verbosity};
+use super::checkup::CheckUp;
+use super::deed::{KeyChange, Keyrings, Rebalanced, Restarted};
 use super::service::AdminClient;
-use super::{Endpoint, OLDEST, VERSION};
+use super::{Dialler, Endpoint};
 use crate::message::JSON_BYTES_MAX;
 use crate::registration::KindInfo;
-use crate::rpc::{until, wire, within};
-
-/// How long an answer may take if nothing is said.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use crate::rpc::until;
 
 /// A connection to the service for operators of one node, which answers for the whole cluster.
 ///
@@ -70,6 +64,9 @@ pub enum ClientError {
     /// There was no answer in time.
     #[error("the node did not answer within {0:?}: try again with more time, or ask another node")]
     Late(Duration),
+    /// The secret is too short, there are too many, or it cannot be read.
+    #[error(transparent)]
+    Secret(#[from] swarm_net::secret::SecretError),
     /// The connection is lost. What was asked may have been done.
     #[error("the connection to the node was lost: {0}")]
     Lost(String),
@@ -79,7 +76,7 @@ impl ClientError {
     /// Whether the handler of the message ran that a call or cast was to send. Never wrong: after [`Ran::No`] it may be sent again without fear.
     pub fn executed(&self) -> Ran {
         match self {
-            Self::Unreachable { .. } | Self::Foreign { .. } => Ran::No,
+            Self::Unreachable { .. } | Self::Foreign { .. } | Self::Secret(_) => Ran::No,
             Self::Refused(refusal) => refusal.executed.unwrap_or_default(),
             Self::Late(_) | Self::Lost(_) => Ran::Maybe,
         }
@@ -92,7 +89,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Unreachable`], [`ClientError::Foreign`] or [`ClientError::Late`].
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, ClientError> {
-        Self::connect_within(endpoint, TIMEOUT).await
+        Self::dialler().connect(endpoint).await
     }
 
     /// The same within this time, which from then on is that of each answer.
@@ -100,35 +97,16 @@ impl Client {
     /// # Errors
     /// As [`Client::connect`].
     pub async fn connect_within(endpoint: &Endpoint, limit: Duration) -> Result<Self, ClientError> {
-        let opened = within(limit, Self::open(endpoint)).await.ok_or_else(|| "it does not answer".to_owned());
-        let service = opened
-            .and_then(|opened| opened.map_err(|error| unreachable(&error)))
-            .map_err(|problem| ClientError::Unreachable { endpoint: endpoint.to_string(), problem })?;
-        let foreign = |problem: String| ClientError::Foreign { endpoint: endpoint.to_string(), problem };
-        let hello = Hello { version: VERSION, client: format!("swarm {}", env!("CARGO_PKG_VERSION")) };
-        let welcome = service.hello(until(limit), hello).await.map_err(|error| match error {
-            RpcError::DeadlineExceeded => ClientError::Late(limit),
-            error @ (RpcError::Shutdown | RpcError::Send(_) | RpcError::Channel(_) | RpcError::Server(_)) => {
-                foreign(format!("it is no node's service for operators, or has no room for one more ({error})"))
-            }
-        })?;
-        if welcome.oldest > VERSION || welcome.version < OLDEST {
-            let Welcome { version, oldest, swarm, .. } = &welcome;
-            return Err(foreign(format!(
-                "the node (swarm {swarm}) speaks versions {oldest} to {version} of the service, and this program {OLDEST} to {VERSION}: use the program of the node's version"
-            )));
-        }
-        Ok(Self { service, welcome, timeout: limit })
+        Self::dialler().timeout(limit).connect(endpoint).await
     }
 
-    async fn open(endpoint: &Endpoint) -> std::io::Result<AdminClient> {
-        Ok(match endpoint {
-            #[cfg(unix)]
-            Endpoint::Unix(path) => client(UnixStream::connect(path).await?),
-            #[cfg(not(unix))]
-            Endpoint::Unix(_) => return Err(std::io::ErrorKind::Unsupported.into()),
-            Endpoint::Tcp(addr) => client(TcpStream::connect(addr).await?),
-        })
+    /// Describes a connection: by TCP, and to a cluster that has a secret.
+    pub fn dialler() -> Dialler {
+        Dialler::default()
+    }
+
+    pub(super) fn of(service: AdminClient, welcome: Welcome, timeout: Duration) -> Self {
+        Self { service, welcome, timeout }
     }
 
     /// Answers may take so long (default 10 s).
@@ -264,22 +242,116 @@ impl Client {
         self.answer(self.service.kind(self.context(), OfKind::new(kind))).await
     }
 
+    /// Has a worker live on a node, or with `None` where the ring wants it, and says where it is and where it goes. It lasts until the
+    /// partition of its name gets another owner (as nodes come and go, or are drained), until that node leaves, is drained or lost, or until
+    /// [`Client::rebalance`]; then the worker goes where the ring wants it. Needs a node of version 3.
+    ///
+    /// # Errors
+    /// As [`Client::locate`]; [`Code::Refused`](super::Code::Refused) if it cannot live there: it wants to stay, is an instance, or the node
+    /// does not know its type, leaves or takes no workers.
+    pub async fn post(&self, name: &str, node: Option<&str>) -> Result<Whereabouts, ClientError> {
+        self.understands(3, "moves")?;
+        self.answer(self.service.post(self.context(), Post::new(name, node))).await
+    }
+
+    /// Starts a worker again from its init arguments, in place and after the message in hand, as after a panic. What it has is lost. Needs a
+    /// node of version 3.
+    ///
+    /// # Errors
+    /// As [`Client::locate`]; [`Code::Refused`](super::Code::Refused) if it moves or starts just now, or is an instance.
+    pub async fn restart(&self, name: &str, why: &str) -> Result<Restarted, ClientError> {
+        self.understands(3, "restarts")?;
+        self.answer(self.service.restart(self.context(), Restart::new(name, why))).await
+    }
+
+    /// Has every worker go where the ring wants it, and what was put off tried at once: [`Client::post`] is forgotten. Needs a node of
+    /// version 3.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn rebalance(&self) -> Result<Rebalanced, ClientError> {
+        self.understands(3, "rebalancing")?;
+        self.answer(self.service.rebalance(self.context(), All::default())).await
+    }
+
+    /// The workers that have most to do, at most so many of them (64 is the most). Needs a node of version 3.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn busiest(&self, count: u32) -> Result<Busiest, ClientError> {
+        self.understands(3, "busy workers")?;
+        self.answer(self.service.busiest(self.context(), Most::new(count))).await
+    }
+
+    /// What all nodes find out about their ways to each other, about whom they refuse, and about names that have trouble. It takes about a
+    /// second, and sends some packets. Needs a node of version 3.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn check_up(&self) -> Result<CheckUp, ClientError> {
+        self.understands(3, "check-ups")?;
+        self.answer(self.service.check_up(self.context(), All::default())).await
+    }
+
+    /// Which keys all nodes have, by their ids. Needs a node of version 3.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn keys(&self) -> Result<Keyrings, ClientError> {
+        self.understands(3, "keys")?;
+        self.answer(self.service.keys(self.context(), All::default())).await
+    }
+
+    /// From now on the node that is asked, and no other, also understands what is encrypted with this secret: see
+    /// [`Keys`](crate::Keys), whose steps these are. Needs a node of version 3.
+    ///
+    /// # Errors
+    /// As [`Client::status`]; [`Code::Malformed`](super::Code::Malformed) if it is too short,
+    /// [`Code::Unsupported`](super::Code::Unsupported) if the node was started without a secret.
+    pub async fn add_key(&self, secret: &str) -> Result<KeyChange, ClientError> {
+        self.understands(3, "keys")?;
+        self.answer(self.service.add_key(self.context(), NewKey::new(secret))).await
+    }
+
+    /// From now on the node that is asked encrypts with this key. Refused as long as a member does not have it.
+    ///
+    /// # Errors
+    /// As [`Client::add_key`]; [`Code::NotFound`](super::Code::NotFound) if it has no such key.
+    pub async fn use_key(&self, id: &str) -> Result<KeyChange, ClientError> {
+        self.understands(3, "keys")?;
+        self.answer(self.service.use_key(self.context(), OfKey::new(id))).await
+    }
+
+    /// From now on the node that is asked does not understand this key any more. Refused as long as a member may encrypt with it.
+    ///
+    /// # Errors
+    /// As [`Client::use_key`].
+    pub async fn remove_key(&self, id: &str) -> Result<KeyChange, ClientError> {
+        self.understands(3, "keys")?;
+        self.answer(self.service.remove_key(self.context(), OfKey::new(id))).await
+    }
+
+    /// Refuses what the node would not understand.
+    fn understands(&self, version: u32, what: &str) -> Result<(), ClientError> {
+        if self.welcome.version >= version {
+            return Ok(());
+        }
+        let text = format!(
+            "the node (swarm {}) is too old to know of {what}: ask one of the version of this program",
+            self.welcome.swarm
+        );
+        Err(Refusal { code: Code::Unsupported, text, executed: Some(Ran::No) }.into())
+    }
+
     /// Refuses what the node would not understand, or could not take.
     fn understands_json(&self, json: &str) -> Result<(), ClientError> {
-        let (code, text) = if self.welcome.version < 2 {
-            let text = format!(
-                "the node (swarm {}) is too old to know of JSON: ask one of the version of this program",
-                self.welcome.swarm
-            );
-            (Code::Unsupported, text)
-        } else if json.len() > JSON_BYTES_MAX {
-            let text =
-                format!("the JSON has {} bytes, more than the {JSON_BYTES_MAX} that are read: send less", json.len());
-            (Code::Malformed, text)
-        } else {
+        self.understands(2, "JSON")?;
+        if json.len() <= JSON_BYTES_MAX {
             return Ok(());
-        };
-        Err(Refusal { code, text, executed: Some(Ran::No) }.into())
+        }
+        let text =
+            format!("the JSON has {} bytes, more than the {JSON_BYTES_MAX} that are read: send less", json.len());
+        Err(Refusal { code: Code::Malformed, text, executed: Some(Ran::No) }.into())
     }
 
     fn context(&self) -> Context {
@@ -298,23 +370,4 @@ impl Client {
             }
         }
     }
-}
-
-fn client<S>(stream: S) -> AdminClient
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    AdminClient::new(Config::default(), wire::<Json, _, _, _>(stream, FRAME_BYTES_MAX)).spawn()
-}
-
-/// What keeps a connection from being made, and what to do.
-fn unreachable(error: &std::io::Error) -> String {
-    use std::io::ErrorKind;
-    let known = [
-        (ErrorKind::NotFound, "there is no such socket: does a node run here, and with `Builder::admin`?"),
-        (ErrorKind::ConnectionRefused, "nobody listens there any more: its node has ended"),
-        (ErrorKind::PermissionDenied, "it belongs to another user: be that user"),
-    ];
-    let known = known.iter().find(|(kind, _)| *kind == error.kind());
-    known.map_or_else(|| error.to_string(), |(_, text)| (*text).to_owned())
 }

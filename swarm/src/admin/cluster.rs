@@ -10,11 +10,12 @@ use swarm_net::node::NodeId;
 use swarm_net::ring::PartitionId;
 use swarm_net::time::Instant;
 
-use super::answer::{Code, KindRing, KindRow, NodeRow, Nodes, Refusal, Ring, Share, Status};
+use super::answer::{Busiest, BusyRow, Code, KindRing, KindRow, NodeRow, Nodes, Refusal, Ring, Share, Status, Times};
 use super::operator::refusal;
 use crate::directory::Ability;
 use crate::runtime::Node;
 use crate::runtime::inquiry::{Facts, Inquiry, NodeFacts};
+use crate::runtime::vitals::Busy;
 use crate::worker::KindId;
 
 /// How long the others have to say how they are. They take milliseconds; who needs longer is in trouble, which is worth seeing.
@@ -121,12 +122,7 @@ impl Sight {
     /// What these nodes say of themselves.
     pub(super) async fn ask(&self, nodes: BTreeSet<NodeId>, inquiry: Inquiry) -> Result<Said, Refusal> {
         let facts = self.inquire(nodes, inquiry).await?.into_iter();
-        Ok(facts
-            .filter_map(|(node, facts)| match facts {
-                Facts::Node(facts) => Some((node, *facts)),
-                Facts::Worker(_) | Facts::Read(_) | Facts::Written(_) | Facts::Kind(_) => None,
-            })
-            .collect())
+        Ok(facts.filter_map(|(node, facts)| Some((node, facts.node()?))).collect())
     }
 
     pub(super) async fn inquire(
@@ -186,8 +182,40 @@ impl Sight {
             bound: said.bound,
             kinds: said.kinds.iter().map(kind).collect(),
             stats: said.stats,
+            memory_bytes: said.vitals.memory_bytes,
+            cpu_ms: said.vitals.cpu_ms,
+            lately: said.vitals.lately.map(Times::from),
             ..row
         }
+    }
+
+    pub(super) async fn busiest(&self, count: usize) -> Result<Busiest, Refusal> {
+        let all: BTreeSet<NodeId> = self.view().keys().copied().collect();
+        let inquiry = Inquiry::Busiest(u16::try_from(count).unwrap_or(u16::MAX));
+        let told = self.inquire(all.clone(), inquiry).await?;
+        let silent = all.iter().filter(|node| !told.contains_key(node)).map(NodeId::to_string).collect();
+        let rows = |(node, facts): (NodeId, Facts)| {
+            facts.busiest().into_iter().flatten().map(move |busy| busy_row(node, busy))
+        };
+        let mut workers: Vec<BusyRow> = told.into_iter().flat_map(rows).collect();
+        workers.sort_by(|a, b| {
+            let rank = |row: &BusyRow| (row.queue, row.busy, row.panics);
+            rank(b).cmp(&rank(a)).then_with(|| a.name.cmp(&b.name))
+        });
+        workers.truncate(count);
+        Ok(Busiest { workers, silent })
+    }
+}
+
+fn busy_row(node: NodeId, busy: Busy) -> BusyRow {
+    BusyRow {
+        name: busy.name.to_string(),
+        kind: busy.worker,
+        node: node.to_string(),
+        queue: busy.queue,
+        mailbox: busy.mailbox,
+        busy: busy.busy,
+        panics: busy.panics,
     }
 }
 

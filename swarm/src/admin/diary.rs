@@ -87,6 +87,7 @@ fn happened(event: Event) -> Happened {
             Happened::Started { name: name.to_string(), kind: at.worker, epoch: at.epoch.to_string() }
         }
         Event::Moved { name, to } => Happened::Moved { name: name.to_string(), to: to.to_string() },
+        Event::Restarted { name, why } => Happened::Restarted { name: name.to_string(), why },
         Event::FailedOver(name) => Happened::FailedOver { name: name.to_string() },
         Event::Conflict(name) => Happened::Conflict { name: name.to_string() },
         Event::Ended { name, why } => Happened::Ended { name: name.to_string(), why },

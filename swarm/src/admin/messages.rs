@@ -47,12 +47,9 @@ impl Sight {
         }
         let all = self.view().keys().copied().collect();
         let told = self.inquire(all, Inquiry::Kind(kind.to_owned())).await?;
-        let told = told.into_values().find_map(|facts| match facts {
-            Facts::Kind(info) => info,
-            Facts::Node(_) | Facts::Worker(_) | Facts::Read(_) | Facts::Written(_) => None,
-        });
+        let told = told.into_values().find_map(Facts::kind);
         match told {
-            Some(info) => Ok(*info),
+            Some(info) => Ok(info),
             None => {
                 self.check_kind(kind).await?;
                 Err(refusal(Code::Timeout, format!("no node that knows `{kind}` has answered in time: ask again")))
@@ -72,16 +69,14 @@ impl Sight {
         let (host, name) = (found.location.node, Name::from(ask.name));
         let json = ask.json.into_bytes();
         let text = Text { name, worker: found.location.worker, message: ask.message, cast, json };
-        match self.until(end).ask_one(host, Inquiry::Read(text)).await? {
-            Some(Facts::Read(read)) => Ok((host, (*read)?)),
-            Some(Facts::Node(_) | Facts::Worker(_) | Facts::Written(_) | Facts::Kind(_)) | None => {
-                Err(self.silent(host))
-            }
+        match self.until(end).ask_one(host, Inquiry::Read(text)).await?.and_then(Facts::read) {
+            Some(read) => Ok((host, read?)),
+            None => Err(self.silent(host)),
         }
     }
 
     /// What a node says for whose word there is no other: all the time that there is may be waited for it.
-    async fn ask_one(&self, node: NodeId, inquiry: Inquiry) -> Result<Option<Facts>, Refusal> {
+    pub(super) async fn ask_one(&self, node: NodeId, inquiry: Inquiry) -> Result<Option<Facts>, Refusal> {
         let due = self.node.now() + self.limit;
         Ok(self.node.inquire(BTreeSet::from([node]), inquiry, due).await?.remove(&node))
     }
@@ -90,10 +85,7 @@ impl Sight {
     async fn write(&self, host: NodeId, reply: Encoded) -> Result<String, Refusal> {
         let written = match self.node.write_json(&reply) {
             Some(written) => Some(written),
-            None => match self.ask_one(host, Inquiry::Write(reply)).await? {
-                Some(Facts::Written(written)) => written,
-                Some(Facts::Node(_) | Facts::Worker(_) | Facts::Read(_) | Facts::Kind(_)) | None => None,
-            },
+            None => self.ask_one(host, Inquiry::Write(reply)).await?.and_then(Facts::written),
         };
         let text = |problem: &str| format!("the handler ran, and its reply cannot be told as JSON: {problem}");
         match written {

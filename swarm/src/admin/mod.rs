@@ -22,19 +22,24 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `ask`, `answer` | what is asked and answered, as data |
+//! | `ask`, `answer`, `deed` | what is asked and answered, as data |
 //! | `service`, `codec` | the methods, and how they are written |
 //! | `socket`, `server` | where operators connect, and their connections (one of them is served by `rpc`) |
 //! | `operator` | which question is answered by what |
 //! | `cluster`, `names`, `diary` | the answers: about nodes and the ring, about names, about what has happened |
+//! | `checkup` | what nodes find out about themselves when they are asked |
+//! | `upkeep` | what is done to workers and keys |
 //! | `messages` | messages to workers as JSON, and what worker types tell of themselves |
-//! | `client` | the other side |
+//! | `client`, `dialler` | the other side |
 
 mod answer;
 mod ask;
+mod checkup;
 mod client;
 mod cluster;
 mod codec;
+mod deed;
+mod dialler;
 mod diary;
 mod messages;
 mod names;
@@ -43,6 +48,7 @@ mod server;
 mod service;
 #[cfg(unix)]
 mod socket;
+mod upkeep;
 
 use std::fmt;
 use std::io;
@@ -50,29 +56,39 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use swarm_net::connection::Gate;
+use swarm_net::secret::Keyring;
 use tokio::net::TcpListener;
 
 pub use answer::{
-    Code, EventPage, EventRow, Happened, KindRing, KindRow, Membership, Method, NodeRow, Nodes, Page, Ran, Reason,
-    Refusal, Replied, Ring, Row, Share, Status, Taken, Timer, Times, Unregistered, Welcome, Whereabouts, Worker,
+    Busiest, BusyRow, Code, EventPage, EventRow, Happened, KindRing, KindRow, Membership, Method, NodeRow, Nodes, Page,
+    Ran, Reason, Refusal, Replied, Ring, Row, Share, Status, Taken, Timer, Times, Unregistered, Welcome, Whereabouts,
+    Worker,
 };
-pub use ask::{All, Filter, Hello, Named, OfKind, OfNode, Sent, Since, Verbosity};
+pub use ask::{All, Filter, Hello, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, Verbosity};
+pub use checkup::{CheckUp, NodeCheck, RefusedRow, WayRow};
 pub use client::{Client, ClientError};
+pub use deed::{KeyChange, Keyrings, NodeKeys, Rebalanced, Restarted};
+pub use dialler::Dialler;
 
 use crate::error::StartError;
 use crate::rpc::has_drivers;
 use crate::runtime::Node;
 use crate::swarm::Swarm;
 use operator::{Logging, Operator};
-use server::{Door, serve};
+use server::{Door, note, serve};
 #[cfg(unix)]
 use socket::Socket;
 
 /// The version of the service that this crate speaks. It grows when something is added.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The oldest version that it still understands.
 pub const OLDEST: u32 = 1;
+
+/// The version of the tunnel by TCP and of what goes through it. It does not grow when something is added, only should nothing of what was be
+/// understood any more.
+const TUNNEL_VERSION: u16 = 1;
 
 /// Where the service for operators of a node is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -96,12 +112,12 @@ impl fmt::Display for Endpoint {
 /// How a node serves its operators: for [`Builder::admin`](crate::Builder::admin). The default is [`Admin::unix`] in the default
 /// directory, where `swarmctl` finds it.
 ///
-/// Who can connect can do all that an operator can: see every name, unregister it, drain nodes, and call every worker that is marked
-/// `#[swarm::worker(json)]`. So a Unix socket is open to
-/// its own user alone, and the superuser.
+/// Who can connect can do all that an operator can: see every name, unregister, move and restart it, drain nodes, change the node's keys, and
+/// call every worker that is marked `#[swarm::worker(json)]`. So a Unix socket is open to its own user alone, and the superuser.
 #[derive(Clone, Default)]
 pub struct Admin {
     at: At,
+    also: Option<SocketAddr>,
     logging: Option<Logging>,
 }
 
@@ -120,11 +136,30 @@ impl Admin {
         Self { at: At::Unix(path.into()), ..Self::default() }
     }
 
-    /// By TCP, on a loopback address: **any user of this machine** can connect to it, for a cluster's secret is not asked for yet.
-    /// Where Unix sockets can be had, use [`Admin::unix`]. Port 0 is any free one. Addresses that other machines reach are an
-    /// error of the node's start.
+    /// By TCP. With a [secret](crate::Builder::secret) of the cluster who connects must know it, and so does he know that the node does; all that
+    /// is said is encrypted. Without one only a loopback address can be served, and **any user of this machine** can connect to it: where Unix
+    /// sockets can be had, use [`Admin::unix`]. Other addresses are an error of the node's start then. Port 0 is any free one.
+    ///
+    /// A connection over which nothing is asked for ten minutes is ended.
     pub fn tcp(addr: SocketAddr) -> Self {
         Self { at: At::Tcp(addr), ..Self::default() }
+    }
+
+    /// By TCP as well, as [`Admin::tcp`] says: [`Swarm::admin_tcp`] tells where.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use swarm::{Admin, Swarm};
+    ///
+    /// let admin = Admin::default().and_tcp("10.0.0.7:45894".parse()?);
+    /// let swarm = Swarm::builder().cluster("bank").secret_file("/etc/bank/swarm.key").admin(admin).start().await?;
+    /// println!("swarmctl --connect {} --secret-file /etc/bank/swarm.key nodes", swarm.admin_tcp().expect("it was asked for"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn and_tcp(mut self, addr: SocketAddr) -> Self {
+        self.also = Some(addr);
+        self
     }
 
     /// Lets operators change what is logged: `change` gets what they write, such as `info,swarm=debug`, and says what is wrong
@@ -143,16 +178,28 @@ impl Admin {
     }
 
     /// Begins to serve the operators of a node, until it stops. Says where.
-    pub(crate) async fn open(self, node: &Arc<Node>, cluster: &str) -> Result<Endpoint, StartError> {
+    pub(crate) async fn open(self, node: &Arc<Node>, cluster: &str) -> Result<Endpoints, StartError> {
         let port = node.transport().local_addr().port();
-        let opened = self.door(node, cluster, port).await;
-        let (door, endpoint) = opened.map_err(|error| StartError::Admin { problem: error.to_string() })?;
+        let failed = |error: io::Error| StartError::Admin { problem: error.to_string() };
+        let (door, first) = self.door(node, cluster, port).await.map_err(failed)?;
+        let mut doors = vec![door];
+        let mut tcp = match &first {
+            Endpoint::Tcp(addr) => Some(*addr),
+            Endpoint::Unix(_) => None,
+        };
+        if let Some(addr) = self.also {
+            let (door, addr) = listen(node, addr).await.map_err(failed)?;
+            doors.push(door);
+            tcp = Some(addr);
+        }
         let operator = Operator::new(node.clone(), cluster, self.logging);
         // Before anything can be asked, so that nothing is missed that happens after the node has started.
-        let events = node.subscribers.subscribe();
-        node.runtime().spawn(serve(node.clone(), door, operator, events));
-        tracing::info!(node = %node.id(), %endpoint, "operators can connect");
-        Ok(endpoint)
+        node.runtime().spawn(note(node.clone(), operator.clone(), node.subscribers.subscribe()));
+        for door in doors {
+            node.runtime().spawn(serve(node.clone(), door, operator.clone(), node.subscribers.subscribe()));
+        }
+        tracing::info!(node = %node.id(), endpoint = %first, also = ?self.also.and(tcp), "operators can connect");
+        Ok(Endpoints { first, tcp })
     }
 
     async fn door(&self, node: &Arc<Node>, cluster: &str, port: u16) -> io::Result<(Door, Endpoint)> {
@@ -170,20 +217,39 @@ impl Admin {
                 let text = "this system has no Unix sockets that tokio knows: use Admin::tcp";
                 Err(io::Error::new(io::ErrorKind::Unsupported, text))
             }
-            At::Tcp(addr) if !addr.ip().is_loopback() => {
-                let text = format!(
-                    "{addr} can be reached by other machines, and operators are not asked for a secret yet: use a loopback address, \
-                     or a Unix socket, and reach it by ssh"
-                );
-                Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
-            }
             At::Tcp(addr) => {
-                let listener = TcpListener::bind(addr).await?;
-                let endpoint = Endpoint::Tcp(listener.local_addr()?);
-                Ok((Door::Tcp(listener), endpoint))
+                let (door, addr) = listen(node, *addr).await?;
+                Ok((door, Endpoint::Tcp(addr)))
             }
         }
     }
+}
+
+/// Where a node serves its operators.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoints {
+    first: Endpoint,
+    tcp: Option<SocketAddr>,
+}
+
+/// What protects the connections of operators, if the cluster has a secret.
+fn gate(keys: Option<&Keyring>) -> Option<Gate> {
+    keys.map(|keys| Gate::new(keys.clone(), "operators", TUNNEL_VERSION))
+}
+
+async fn listen(node: &Node, addr: SocketAddr) -> io::Result<(Door, SocketAddr)> {
+    let gate = gate(node.keys.as_ref());
+    if gate.is_none() && !addr.ip().is_loopback() {
+        let text = format!(
+            "{addr} can be reached by other machines, and the cluster has no secret that operators could be asked for: give it one \
+             (`Builder::secret`), or use a loopback address or a Unix socket, and reach it by ssh"
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    let failed = |error: io::Error| io::Error::new(error.kind(), format!("{addr}: {error}"));
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    let addr = listener.local_addr()?;
+    Ok((Door::Tcp(listener, gate), addr))
 }
 
 #[cfg(unix)]
@@ -204,6 +270,11 @@ impl fmt::Debug for Admin {
 impl Swarm {
     /// Where this node serves its operators, if it was told to by [`Builder::admin`](crate::Builder::admin).
     pub fn admin(&self) -> Option<Endpoint> {
-        self.inner().admin.get().cloned()
+        self.inner().admin.get().map(|endpoints| endpoints.first.clone())
+    }
+
+    /// Where it serves them by TCP, if it was told to ([`Admin::tcp`], [`Admin::and_tcp`]).
+    pub fn admin_tcp(&self) -> Option<SocketAddr> {
+        self.inner().admin.get().and_then(|endpoints| endpoints.tcp)
     }
 }

@@ -17,6 +17,7 @@ use crate::name::Name;
 use crate::runtime::inquiry::{Facts, Inquiry, MethodFacts, TimerFacts, WorkerFacts};
 use crate::runtime::{Question, Whom};
 use crate::worker::KindId;
+use crate::worker::times::Told;
 
 impl Sight {
     pub(super) async fn locate(&self, name: &str) -> Result<Whereabouts, Refusal> {
@@ -29,11 +30,9 @@ impl Sight {
         let host = found.location.node;
         let worker = Worker { at: self.whereabouts(name, found), ..Worker::default() };
         let facts = self.inquire(BTreeSet::from([host]), Inquiry::Worker(Name::from(name))).await?.remove(&host);
-        Ok(match facts {
-            Some(Facts::Worker(Some(facts))) => described(worker, *facts),
-            Some(Facts::Worker(None) | Facts::Node(_) | Facts::Read(_) | Facts::Written(_) | Facts::Kind(_)) | None => {
-                worker
-            }
+        Ok(match facts.and_then(Facts::worker) {
+            Some(facts) => described(worker, facts),
+            None => worker,
         })
     }
 
@@ -91,7 +90,7 @@ impl Sight {
     }
 
     /// The worker type of a name; that of a generic one is known only where this node has it, too.
-    fn kind(&self, name: &str) -> KindId {
+    pub(super) fn kind(&self, name: &str) -> KindId {
         let known = self.node.kinds.iter().find(|entry| entry.name == name).map(|entry| entry.kind);
         known.unwrap_or_else(|| KindId::of(name, &[]))
     }
@@ -107,7 +106,7 @@ impl Sight {
         Err(refusal(Code::NotFound, format!("no node knows a worker type `{kind}`: they know {known}")))
     }
 
-    fn whereabouts(&self, name: &str, found: Found) -> Whereabouts {
+    pub(super) fn whereabouts(&self, name: &str, found: Found) -> Whereabouts {
         let (reason, why) = reason(&found);
         Whereabouts {
             name: name.to_owned(),
@@ -148,6 +147,14 @@ fn reason(found: &Found) -> (Reason, String) {
     }
     if found.local {
         return (Reason::Local, "it was registered there as an instance, and stays".to_owned());
+    }
+    if *desired == Some(host) && found.unposted != Some(host) {
+        let ring = text(found.unposted);
+        let why = format!(
+            "an operator has moved it there: the ring would have it on {ring}, where it goes when its partition gets another owner than \
+             {owner}, when {host} leaves, is drained or lost, or by `swarmctl move NAME --home` or `swarmctl rebalance`"
+        );
+        return (Reason::Posted { ring }, why);
     }
     if *desired == Some(host) {
         return match host == *owner {
@@ -205,7 +212,12 @@ fn timer(facts: TimerFacts) -> Timer {
 
 fn method(facts: MethodFacts) -> Method {
     let MethodFacts { name: message, cast, quick, times } = facts;
-    let times =
-        times.map(|told| Times { count: told.count, p50_ns: told.p50_ns, p99_ns: told.p99_ns, max_ns: told.max_ns });
+    let times = times.map(Times::from);
     Method { message, cast, quick, times }
+}
+
+impl From<Told> for Times {
+    fn from(told: Told) -> Self {
+        Self { count: told.count, p50_ns: told.p50_ns, p99_ns: told.p99_ns, max_ns: told.max_ns }
+    }
 }

@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 use tarpc::context::Context;
 
 use super::answer::{
-    Code, EventPage, NodeRow, Nodes, Page, Refusal, Replied, Ring, Status, Taken, Unregistered, Welcome, Whereabouts,
-    Worker,
+    Busiest, Code, EventPage, NodeRow, Nodes, Page, Refusal, Replied, Ring, Status, Taken, Unregistered, Welcome,
+    Whereabouts, Worker,
 };
-use super::ask::{All, Filter, Hello, Named, OfKind, OfNode, Sent, Since, Verbosity};
+use super::ask::{
+    All, Filter, Hello, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, Verbosity,
+};
+use super::checkup::CheckUp;
 use super::cluster::Sight;
+use super::deed::{KeyChange, Keyrings, Rebalanced, Restarted};
 use super::diary::Diary;
 use super::{OLDEST, VERSION, service};
 use crate::error::RegistryError;
@@ -22,6 +26,9 @@ use crate::runtime::Node;
 
 /// How many names or events one answer has at most, so that it fits a frame whatever they are.
 const ROWS_MAX: usize = 512;
+
+/// How many busy workers one answer has at most.
+const BUSY_MAX: usize = 64;
 
 /// The longest time that is taken for an answer. Nothing needs as long; what may need longer is asked again.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -136,6 +143,43 @@ impl service::Admin for Operator {
 
     async fn kind(self, context: Context, ask: OfKind) -> Result<KindInfo, Refusal> {
         self.sight(&context).kind_info(&ask.kind).await
+    }
+
+    async fn post(self, context: Context, ask: Post) -> Result<Whereabouts, Refusal> {
+        self.sight(&context).post(ask).await
+    }
+
+    async fn restart(self, context: Context, ask: Restart) -> Result<Restarted, Refusal> {
+        self.sight(&context).restart(ask).await
+    }
+
+    async fn rebalance(self, context: Context, _: All) -> Result<Rebalanced, Refusal> {
+        self.sight(&context).rebalance().await
+    }
+
+    async fn busiest(self, context: Context, ask: Most) -> Result<Busiest, Refusal> {
+        let count = usize::try_from(ask.count).ok().filter(|count| (1..=BUSY_MAX).contains(count));
+        self.sight(&context).busiest(count.unwrap_or(BUSY_MAX)).await
+    }
+
+    async fn check_up(self, context: Context, _: All) -> Result<CheckUp, Refusal> {
+        self.sight(&context).check_up().await
+    }
+
+    async fn keys(self, context: Context, _: All) -> Result<Keyrings, Refusal> {
+        self.sight(&context).keys().await
+    }
+
+    async fn add_key(self, context: Context, ask: NewKey) -> Result<KeyChange, Refusal> {
+        self.sight(&context).add_key(ask)
+    }
+
+    async fn use_key(self, context: Context, ask: OfKey) -> Result<KeyChange, Refusal> {
+        self.sight(&context).use_key(ask).await
+    }
+
+    async fn remove_key(self, context: Context, ask: OfKey) -> Result<KeyChange, Refusal> {
+        self.sight(&context).remove_key(ask).await
     }
 }
 

@@ -2,9 +2,14 @@
 //! versions only add to them.
 
 use crate::admin::answer::{
-    EventPage, NodeRow, Nodes, Page, Refusal, Replied, Ring, Status, Taken, Unregistered, Welcome, Whereabouts, Worker,
+    Busiest, EventPage, NodeRow, Nodes, Page, Refusal, Replied, Ring, Status, Taken, Unregistered, Welcome,
+    Whereabouts, Worker,
 };
-use crate::admin::ask::{All, Filter, Hello, Named, OfKind, OfNode, Sent, Since, Verbosity};
+use crate::admin::ask::{
+    All, Filter, Hello, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, Verbosity,
+};
+use crate::admin::checkup::CheckUp;
+use crate::admin::deed::{KeyChange, Keyrings, Rebalanced, Restarted};
 use crate::registration::KindInfo;
 
 #[tarpc::service]
@@ -39,4 +44,22 @@ pub(crate) trait Admin {
     async fn cast(ask: Sent) -> Result<Taken, Refusal>;
     /// What is this worker type, and what are its messages?
     async fn kind(ask: OfKind) -> Result<KindInfo, Refusal>;
+    /// Have this worker live there. Since version 3, as what follows.
+    async fn post(ask: Post) -> Result<Whereabouts, Refusal>;
+    /// Start this worker again.
+    async fn restart(ask: Restart) -> Result<Restarted, Refusal>;
+    /// Have every worker where the ring wants it.
+    async fn rebalance(ask: All) -> Result<Rebalanced, Refusal>;
+    /// Which workers have most to do?
+    async fn busiest(ask: Most) -> Result<Busiest, Refusal>;
+    /// What is wrong?
+    async fn check_up(ask: All) -> Result<CheckUp, Refusal>;
+    /// Which keys are there?
+    async fn keys(ask: All) -> Result<Keyrings, Refusal>;
+    /// Understand this secret as well.
+    async fn add_key(ask: NewKey) -> Result<KeyChange, Refusal>;
+    /// Encrypt with this key.
+    async fn use_key(ask: OfKey) -> Result<KeyChange, Refusal>;
+    /// Forget this key.
+    async fn remove_key(ask: OfKey) -> Result<KeyChange, Refusal>;
 }

@@ -62,6 +62,10 @@ impl Partition {
                 None => self.ask_group(turn, from, &name, group, true),
             },
             Ask::Leave { group } => self.ask_group(turn, from, &name, group, false),
+            Ask::Post(to) => {
+                let answer = self.post(turn, &name, to);
+                turn.answer(from, answer);
+            }
         }
     }
 

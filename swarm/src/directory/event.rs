@@ -61,6 +61,8 @@ pub enum Event {
     Wanted(Name),
     /// The process did not run for `stall_limit`: the others may have declared this node dead, and run its names.
     Stalled,
+    /// An operator wants every name where the ring wants it, and what is put off tried now.
+    Rebalance,
     /// The lease was found to be over when it was to be extended.
     Lapsed,
     /// [`next_timeout`](crate::directory::Directory::next_timeout) has passed.

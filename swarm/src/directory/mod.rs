@@ -15,7 +15,9 @@
 //! | `replica`, `ship` | how changes reach the replicas, and what is known of these |
 //! | `reconcile`, `owner` | the one decision about a name, and how it is carried out |
 //! | `cell`, `host` | the cells of this node, and what is done about them |
+//! | `posts` | where operators want names to live |
 //! | `whereabouts` | what a human is told who asks where a name is and why |
+//! | `strained` | names whose moves or starts take long or fail |
 //! | `stranded` | names that no node can start |
 //! | `rest` | names of which the record says everything |
 //! | `request`, `asks` | register, unregister, whereis, groups |
@@ -39,6 +41,7 @@ mod office;
 mod owner;
 mod partition;
 mod pool;
+mod posts;
 mod quorum;
 mod reconcile;
 mod record;
@@ -47,6 +50,7 @@ mod request;
 mod rest;
 mod ship;
 mod stamp;
+mod strained;
 mod stranded;
 mod sweep;
 mod table;
@@ -65,10 +69,11 @@ pub use event::{Event, Happened};
 pub use groups::GroupKey;
 pub use message::Message;
 pub use record::{Class, Spec};
+#[cfg(any(test, feature = "admin"))]
+pub use request::Unmovable;
 pub use request::{Answer, Ask, Refusal, RequestId};
 pub use stamp::Stamp;
 pub use stranded::Stranded;
-#[cfg(feature = "admin")]
 pub use whereabouts::Whereabouts;
 
 #[cfg(any(test, feature = "sim"))]
@@ -207,6 +212,7 @@ impl Directory {
                 let (partition, mut turn) = self.enter(now, out, self.partition_of(&name));
                 partition.want(&mut turn, name);
             }
+            Event::Rebalance => self.each(now, out, Partition::rebalance),
             // The others may have gone on without this node: it asks them all before it decides anything again.
             Event::Lapsed => self.lapse(now, out),
             Event::Stalled => {

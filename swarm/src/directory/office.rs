@@ -48,6 +48,8 @@ pub(super) struct Office {
     pub(super) waiting: Few<(u64, Name), ()>,
     /// Where each kind should live, as of the last look at the ring.
     pub(super) desired: Few<Ability, Option<NodeId>>,
+    /// Where an operator wants names to live that the ring wants elsewhere.
+    pub(super) posts: Few<Name, NodeId>,
     /// The changes since `log_base`, to be shipped at the end of the turn.
     pub(super) log: Vec<Op>,
     pub(super) log_base: u64,
@@ -217,6 +219,7 @@ impl Office {
             dirty: Few::default(),
             waiting: Few::default(),
             desired: Few::default(),
+            posts: Few::default(),
             log: Vec::new(),
             log_base: 0,
             replicas: Vec::new(),

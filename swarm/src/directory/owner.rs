@@ -10,6 +10,7 @@ use crate::directory::groups;
 use crate::directory::message::{CellReport, Directive, DirectiveId, Farewell, Message, Phase, Start};
 use crate::directory::office::{Office, Plan, Told, Trouble};
 use crate::directory::partition::Partition;
+use crate::directory::posts;
 use crate::directory::reconcile::{Case, Trial, Verdict};
 use crate::directory::record::{Class, Record, Registration};
 use crate::directory::request::{Answer, Refusal};
@@ -56,7 +57,9 @@ impl Partition {
         if office.blocked || !office.owner || office.names.get(name).is_some_and(|work| work.out.is_some()) {
             return None;
         }
-        let desired = record.and_then(|record| desired(self.id, office, turn, record.head().whose()));
+        let posted = record.and_then(|record| posts::posted(office, turn.world, name, record.head().class()));
+        let wanted = || record.and_then(|record| desired(self.id, office, turn, record.head().whose()));
+        let desired = posted.or_else(wanted);
         let work = office.names.get(name);
         let trouble = work.and_then(|work| work.trouble.as_deref());
         let registrar = record.map(|record| record.head().registrar());
@@ -308,6 +311,7 @@ impl Partition {
                     turn.answer(to, Answer::NotRegistered);
                 }
             });
+            office.posts.remove(name);
             office.dirty.insert(name.clone(), ());
         }
         (seq, ids)

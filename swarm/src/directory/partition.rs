@@ -274,6 +274,10 @@ impl Partition {
             let concerned = copy.records.iter().filter(|record| moved.contains(&Ability::of(record.head().class())));
             office.dirty.extend(concerned.map(|record| record.name().clone()));
         }
+        // Who lives where an operator wants it may have to go.
+        let posted: Vec<Name> = office.posts.keys().cloned().collect();
+        office.dirty.extend(posted);
+        self.forget_posts(turn.world);
         for node in turn.world.view.keys().filter(|node| turn.world.is_leaving(node)) {
             let there: Vec<Name> = self.names_at(*node).cloned().collect();
             if let Some(office) = &mut self.office {

@@ -45,6 +45,8 @@ pub enum Ask {
         /// Which.
         group: GroupKey,
     },
+    /// Have it live on this node as long as the one who is asked decides about it, or again where the ring wants it.
+    Post(Option<NodeId>),
 }
 
 impl Ask {
@@ -52,7 +54,8 @@ impl Ask {
     pub fn class(&self) -> Option<&Class> {
         match self {
             Self::Register(spec) | Self::WhereisOrRegister(spec) => Some(&spec.class),
-            Self::Unregister | Self::Whereis | Self::Explain | Self::Join { .. } | Self::Leave { .. } => None,
+            Self::Unregister | Self::Whereis | Self::Explain => None,
+            Self::Join { .. } | Self::Leave { .. } | Self::Post(_) => None,
         }
     }
 }
@@ -84,6 +87,19 @@ pub enum Answer {
     NotOwner(Option<NodeId>),
     /// It will not be done.
     Refused(Refusal),
+    /// It cannot live there.
+    Unmovable(Unmovable),
+}
+
+/// Why a name cannot be had to live on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub enum Unmovable {
+    /// It was registered as an instance, which nothing can make elsewhere.
+    Local,
+    /// Its worker has said that it wants to stay.
+    Pinned,
+    /// That node is no member, leaves, takes no workers, or cannot start this one.
+    Unfit,
 }
 
 /// Why an ask is refused.

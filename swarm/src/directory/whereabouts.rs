@@ -11,6 +11,7 @@ use crate::directory::groups::{self, GroupKey};
 use crate::directory::message::{CellReport, Phase};
 use crate::directory::office::Work;
 use crate::directory::partition::Partition;
+use crate::directory::posts;
 use crate::directory::record::{Record, Registration};
 use crate::directory::request::Answer;
 use crate::directory::turn::Turn;
@@ -32,8 +33,11 @@ pub struct Whereabouts {
     pub local: bool,
     /// A start of it is under way that continues nothing: the first one, or one after its node was lost.
     pub starting: bool,
-    /// Where it should live: the first node of the ring's order that can start it. `None` if none can.
+    /// Where it should live: where an operator wants it, or else the first node of the ring's order that can start it. `None` if none
+    /// can.
     pub desired: Option<NodeId>,
+    /// Where that would be if no operator had said otherwise.
+    pub unposted: Option<NodeId>,
     /// Its worker has said that it wants to stay.
     pub pinned: bool,
     /// The move that is under way.
@@ -68,10 +72,12 @@ impl Partition {
         let class = head.class();
         let work = self.office.as_ref().and_then(|office| office.names.get(name));
         let here = work.and_then(|work| work.cell(head.host()));
-        let desired = match class.local {
+        let unposted = match class.local {
             true => Some(head.registrar().node),
             false => turn.world.desired(self.id, Ability::of(class)),
         };
+        let office = self.office.as_ref();
+        let desired = office.and_then(|office| posts::posted(office, turn.world, name, class)).or(unposted);
         let from = work.and_then(|work| giver(work, head));
         let moving = turn.moves.since(self.id, name).map(|since| Moving {
             from,
@@ -90,6 +96,7 @@ impl Partition {
             local: class.local,
             starting,
             desired,
+            unposted,
             pinned: here.is_some_and(|cell| cell.pinned),
             moving,
             queued: turn.moves.is_queued(self.id, name),

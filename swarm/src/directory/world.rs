@@ -156,6 +156,12 @@ impl World {
         self.view.get(node).is_some_and(|member| member.profile.abilities.binary_search(&ability.0).is_ok())
     }
 
+    /// Whether an operator may have such workers live there: a member that stays, takes workers and can start them.
+    pub(super) fn is_fit(&self, node: &NodeId, ability: Ability) -> bool {
+        let takes = self.view.get(node).is_some_and(|member| member.profile.weight > 0);
+        takes && self.is_member(node) && !self.is_leaving(node) && self.is_able(node, ability)
+    }
+
     /// The versions in which members know a worker type.
     pub(super) fn versions(&self, kind: KindId) -> BTreeSet<u32> {
         let others = self.view.values().filter(|member| member.id != self.me);

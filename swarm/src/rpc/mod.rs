@@ -11,7 +11,7 @@ mod drivers;
 mod packed;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "metrics"))]
 mod server;
-#[cfg(any(feature = "gateway", feature = "remote"))]
+#[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
 mod stream;
 
 #[cfg(any(feature = "admin", feature = "remote"))]
@@ -30,7 +30,7 @@ pub(crate) use packed::PackedRequests;
 pub(crate) use server::converse;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "metrics"))]
 pub(crate) use server::first;
-#[cfg(any(feature = "gateway", feature = "remote"))]
+#[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
 pub(crate) use stream::Stream;
 
 /// The longest deadline in seconds: more than anything takes that can be asked. tarpc adds it to its clock without looking.

@@ -1,4 +1,4 @@
-//! Owns a TCP connection between a program and a gateway: as it is, or protected by the cluster's secret. Never knows what is said
+//! Owns a TCP connection between a program and a service of a node: as it is, or protected by the cluster's secret. Never knows what is said
 //! over it.
 
 use std::io::{self, ErrorKind, Read};
@@ -37,7 +37,7 @@ pub(crate) struct Sealed {
 
 impl Stream {
     /// The end of who has dialled.
-    #[cfg(feature = "remote")]
+    #[cfg(any(feature = "admin", feature = "remote"))]
     pub(crate) async fn dial(stream: TcpStream, gate: Option<&Gate>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let Some(gate) = gate else { return Ok(Self::Open(stream)) };
@@ -47,7 +47,7 @@ impl Stream {
     }
 
     /// The end of who was dialled.
-    #[cfg(feature = "gateway")]
+    #[cfg(any(feature = "admin", feature = "gateway"))]
     pub(crate) async fn answer(stream: TcpStream, gate: Option<&Gate>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         match gate {

@@ -230,6 +230,11 @@ impl Control {
                 drop(arrived);
                 self.answer_leavers();
             }
+            Input::Strained(tell) => {
+                // Who has asked may have given up.
+                let _ = tell.send(self.directory.strained(now));
+            }
+            Input::Rebalance => self.feed(now, Event::Rebalance),
             Input::Look | Input::Stop => {}
         }
     }

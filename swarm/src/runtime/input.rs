@@ -7,7 +7,7 @@ use swarm_net::node::NodeId;
 use swarm_net::transport::{Charge, Loss, Peer};
 use tokio::sync::oneshot;
 
-use crate::directory::Happened;
+use crate::directory::{Happened, Whereabouts};
 use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::runtime::requests::Request;
@@ -63,6 +63,10 @@ pub(crate) enum Input {
     Leave(Duration, oneshot::Sender<Left>),
     /// A member leaves and wants no more calls.
     LetGo(NodeId, Arrived),
+    /// An operator wants every name where the ring wants it, now.
+    Rebalance,
+    /// An operator asks which names have trouble.
+    Strained(oneshot::Sender<Vec<(Name, Whereabouts)>>),
     /// A deadline was set that is earlier than all others.
     Look,
     /// The end.
@@ -83,7 +87,12 @@ impl Input {
             // They concern every partition.
             // The ring turns after the last of those that come together.
             Self::Member(MemberEvent::Up(_) | MemberEvent::Changed(_)) => 1,
-            Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Leave(..) => TURN_WEIGHT_MAX,
+            Self::Member(_)
+            | Self::Stalled(_)
+            | Self::Reset(_)
+            | Self::Leave(..)
+            | Self::Rebalance
+            | Self::Strained(_) => TURN_WEIGHT_MAX,
         }
     }
 }
@@ -95,7 +104,7 @@ impl Input {
             Self::Directory(..) | Self::Asks(..) | Self::Answers(..) => self.weight() < BRIEF_WEIGHT_MAX,
             Self::Ask(_) | Self::Wanted(_) | Self::Cell(..) | Self::Look => true,
             Self::Member(_) | Self::Stalled(_) | Self::Reset(_) | Self::Stranded(..) => false,
-            Self::Leave(..) | Self::LetGo(..) | Self::Stop => false,
+            Self::Leave(..) | Self::LetGo(..) | Self::Rebalance | Self::Strained(_) | Self::Stop => false,
         }
     }
 }

@@ -11,14 +11,18 @@ use std::sync::Arc;
 use rkyv::rancor::Error;
 use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
+use swarm_net::secret::Keyring;
 
 use crate::directory::GroupKey;
 use crate::epoch::Epoch;
 use crate::name::Name;
 use crate::registration::KindInfo;
 use crate::runtime::Node;
+use crate::runtime::checkup::Ailments;
+use crate::runtime::input::Input;
 use crate::runtime::survey::Findings;
 use crate::runtime::translating::{Encoded, Text, Untranslated};
+use crate::runtime::vitals::{Busy, Vitals};
 use crate::stats::Stats;
 use crate::worker::times::Told;
 use crate::worker::{AnyCell, KindId, Phase};
@@ -38,6 +42,25 @@ pub(crate) enum Inquiry {
     Write(Encoded),
     /// What is a worker type of this name?
     Kind(String),
+    /// Start this worker, which you host, again from its init arguments, for this reason.
+    Restart(Name, String),
+    /// Have the names that you decide about where the ring wants them, and try now what was put off; and then, how are you?
+    Rebalance,
+    /// Which of your workers have most to do? So many at most.
+    Busiest(u16),
+    /// How are your ways to others, whom have you refused, and which names that you decide about have trouble?
+    CheckUp,
+}
+
+impl Inquiry {
+    /// Whether it may be asked again when its answer may be lost.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Node | Self::Worker(_) | Self::Drain(_) | Self::Read(_) | Self::Write(_) | Self::Kind(_) => true,
+            Self::Rebalance | Self::Busiest(_) | Self::CheckUp => true,
+            Self::Restart(..) => false,
+        }
+    }
 }
 
 /// The answer.
@@ -53,6 +76,55 @@ pub(crate) enum Facts {
     Written(Option<Result<String, String>>),
     /// Of a worker type; `None` if it does not know it.
     Kind(Option<Box<KindInfo>>),
+    /// A worker is started again, or why not; `None` if it is not here.
+    Restarted(Option<Result<(), String>>),
+    /// Workers that have something to do.
+    Busiest(Vec<Busy>),
+    /// What a check has found.
+    CheckUp(Box<Ailments>),
+}
+
+#[cfg(feature = "admin")]
+impl Facts {
+    /// Those of a node, if it is these.
+    pub(crate) fn node(self) -> Option<NodeFacts> {
+        if let Self::Node(facts) = self { Some(*facts) } else { None }
+    }
+
+    /// Those of a worker that is there, if it is these.
+    pub(crate) fn worker(self) -> Option<WorkerFacts> {
+        if let Self::Worker(Some(facts)) = self { Some(*facts) } else { None }
+    }
+
+    /// Those of a worker type that is known, if it is these.
+    pub(crate) fn kind(self) -> Option<KindInfo> {
+        if let Self::Kind(Some(info)) = self { Some(*info) } else { None }
+    }
+
+    /// How a text was read, if it is that.
+    pub(crate) fn read(self) -> Option<Result<Encoded, Untranslated>> {
+        if let Self::Read(read) = self { Some(*read) } else { None }
+    }
+
+    /// How a reply was written, if it is that and its type was known.
+    pub(crate) fn written(self) -> Option<Result<String, String>> {
+        if let Self::Written(written) = self { written } else { None }
+    }
+
+    /// How a restart has gone, if it is that; `None` within if there is no such worker.
+    pub(crate) fn restarted(self) -> Option<Option<Result<(), String>>> {
+        if let Self::Restarted(done) = self { Some(done) } else { None }
+    }
+
+    /// What a check has found, if it is that.
+    pub(crate) fn check_up(self) -> Option<Ailments> {
+        if let Self::CheckUp(found) = self { Some(*found) } else { None }
+    }
+
+    /// Busy workers, if it is these.
+    pub(crate) fn busiest(self) -> Option<Vec<Busy>> {
+        if let Self::Busiest(busy) = self { Some(busy) } else { None }
+    }
 }
 
 /// What a node says of itself.
@@ -72,6 +144,10 @@ pub(crate) struct NodeFacts {
     pub(crate) kinds: Vec<KindFacts>,
     /// Its figures.
     pub(crate) stats: Stats,
+    /// The ids of its keys; the first encrypts.
+    pub(crate) keys: Vec<String>,
+    /// How its process does.
+    pub(crate) vitals: Vitals,
 }
 
 /// What a node says of a worker type.
@@ -154,6 +230,13 @@ impl Node {
                     node.set_drained(drained);
                     Facts::Node(Box::new(node.facts()))
                 }
+                Inquiry::Rebalance => {
+                    node.control(Input::Rebalance);
+                    Facts::Node(Box::new(node.facts()))
+                }
+                Inquiry::CheckUp => Facts::CheckUp(Box::new(node.check_up().await)),
+                Inquiry::Busiest(count) => Facts::Busiest(node.busiest(usize::from(count))),
+                Inquiry::Restart(name, why) => Facts::Restarted(node.restart_here(&name, why).await),
                 Inquiry::Read(text) => Facts::Read(Box::new(node.read_json(&text))),
                 Inquiry::Write(reply) => Facts::Written(node.write_json(&reply)),
                 Inquiry::Kind(kind) => {
@@ -191,7 +274,15 @@ impl Node {
             bound,
             kinds: kinds.collect(),
             stats: self.stats(),
+            keys: self.keys.iter().flat_map(Keyring::ids).map(|id| id.to_string()).collect(),
+            vitals: self.vitals(),
         }
+    }
+
+    /// Starts a worker of this node again.
+    async fn restart_here(&self, name: &Name, why: String) -> Option<Result<(), String>> {
+        let cell = self.places.any_cell(name)?;
+        Some(cell.restart(why).await.map_err(str::to_owned))
     }
 
     fn worker_facts(&self, name: &Name) -> Option<WorkerFacts> {

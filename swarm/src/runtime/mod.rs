@@ -3,6 +3,7 @@
 
 mod answering;
 pub(crate) mod batch;
+pub(crate) mod checkup;
 mod complaints;
 mod control;
 mod crews;
@@ -68,10 +69,11 @@ mod track;
 mod tracks;
 pub(crate) mod translating;
 mod upstream;
+pub(crate) mod vitals;
 mod waits;
 
 pub(crate) use answering::PART_MAX;
-#[cfg(feature = "gateway")]
+#[cfg(any(feature = "admin", feature = "gateway"))]
 pub(crate) use complaints::Complaints;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use control::Control;

@@ -52,6 +52,7 @@ use crate::runtime::story::Story;
 use crate::runtime::survey::Surveys;
 use crate::runtime::tally::{Tallies, Tally};
 use crate::runtime::tenancy::Tenancy;
+use crate::runtime::vitals::Lately;
 use crate::runtime::waits::Waits;
 use crate::stats::Counters;
 use crate::timer::Timers;
@@ -114,13 +115,15 @@ pub(crate) struct Node {
     pub(crate) failed: OnceLock<NetError>,
     pub(crate) stopped: AtomicBool,
     pub(crate) gauges: Gauges,
+    /// The runs that were told last.
+    pub(crate) lately: Lately,
     /// Since when it is there.
     began: Instant,
     /// It is to own no part of the ring, though it does not leave.
     drained: AtomicBool,
     /// Where operators reach it, if they can.
     #[cfg(feature = "admin")]
-    pub(crate) admin: OnceLock<crate::admin::Endpoint>,
+    pub(crate) admin: OnceLock<crate::admin::Endpoints>,
     /// Where programs that are no members reach it, if they can.
     #[cfg(feature = "gateway")]
     pub(crate) gateway: OnceLock<std::net::SocketAddr>,
@@ -211,6 +214,7 @@ impl Node {
             failed: OnceLock::new(),
             stopped: AtomicBool::new(false),
             gauges: Gauges::default(),
+            lately: Lately::default(),
             began: Clock::instant(),
             drained: AtomicBool::new(false),
             #[cfg(feature = "admin")]
@@ -482,6 +486,10 @@ impl Host for Node {
         if let Some(tally) = self.tally(kind) {
             tally.befell(incident);
         }
+    }
+
+    fn restarted(&self, name: &Name, why: &str) {
+        self.tell(|| crate::event::Event::Restarted { name: name.clone(), why: why.to_owned() });
     }
 
     fn ended(&self, name: &Name, _kind: KindId, epoch: crate::epoch::Epoch, end: End) {

@@ -104,6 +104,7 @@ impl Node {
                 | Answer::Done
                 | Answer::NotRegistered
                 | Answer::WrongKind(_)
+                | Answer::Unmovable(_)
                 | Answer::NotOwner(_),
             )
             | Outcome::TimedOut => Err(RegisterError::Timeout { name, node, after: limit }),
@@ -136,6 +137,24 @@ impl Node {
         match self.ask(name.clone(), Ask::Explain, limit).await {
             Outcome::Answered(Answer::Whereabouts(whereabouts)) => Ok(Some(*whereabouts)),
             Outcome::Answered(Answer::Whereis(None) | Answer::NotRegistered) => Ok(None),
+            other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
+                Err(self.unanswered(name, &other, limit))
+            }
+        }
+    }
+
+    /// Has `name` live on a node, or again where the ring wants it. The inner result says why it cannot; `None` if nobody has the name.
+    #[cfg(feature = "admin")]
+    pub(crate) async fn post_name(
+        self: Arc<Self>,
+        name: Name,
+        to: Option<swarm_net::node::NodeId>,
+        limit: Duration,
+    ) -> Result<Option<Result<(), crate::directory::Unmovable>>, RegistryError> {
+        match self.ask(name.clone(), Ask::Post(to), limit).await {
+            Outcome::Answered(Answer::Done) => Ok(Some(Ok(()))),
+            Outcome::Answered(Answer::Unmovable(why)) => Ok(Some(Err(why))),
+            Outcome::Answered(Answer::NotRegistered) => Ok(None),
             other @ (Outcome::Answered(_) | Outcome::TimedOut | Outcome::Stopping) => {
                 Err(self.unanswered(name, &other, limit))
             }

@@ -86,7 +86,8 @@ impl Question {
     /// was called is not to be missing in the answer.
     fn again(self) -> Option<Self> {
         match self {
-            Self::List(_) | Self::Page { .. } | Self::Inquire(_) => Some(self),
+            Self::List(_) | Self::Page { .. } => Some(self),
+            Self::Inquire(ref inquiry) => inquiry.is_repeatable().then_some(self),
             Self::Multicall { whom, .. } => Some(Self::List(whom)),
             Self::Publish { .. } => None,
         }

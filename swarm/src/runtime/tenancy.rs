@@ -57,7 +57,6 @@ impl Tenancy {
     }
 
     /// How quick the methods of this node are, over all leases.
-    #[cfg(feature = "metrics")]
     pub(crate) fn paces(&self) -> Arc<Paces> {
         self.now().paces.clone()
     }

@@ -31,6 +31,8 @@ pub trait Host: Send + Sync + 'static {
     fn switched(&self, switch: Switch);
     /// Something has befallen a worker of this type. Called outside of its cell's locks.
     fn befell(&self, kind: KindId, incident: Incident);
+    /// A worker is started again in place, for this reason. Called outside of its cell's locks.
+    fn restarted(&self, name: &Name, why: &str);
     /// A cell ended by itself; called once for a cell, outside of its locks, after its last words. The cell is
     /// [`Phase::Dead`](crate::worker::Phase::Dead) and its queue has been answered.
     fn ended(&self, name: &Name, kind: KindId, epoch: Epoch, end: End);

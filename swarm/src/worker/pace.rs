@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::worker::KindId;
-#[cfg(feature = "metrics")]
-use crate::worker::times::Spread;
-use crate::worker::times::{Times, Told};
+use crate::worker::times::{Spread, Times, Told};
 
 /// So many quick runs in a row make a method quick.
 const PROBATION: u32 = 32;
@@ -96,7 +94,6 @@ impl Pace {
     }
 
     /// The same in full.
-    #[cfg(feature = "metrics")]
     pub(crate) fn spread(&self) -> Option<Spread> {
         self.times.as_ref().map(|times| times.spread())
     }
@@ -165,6 +162,16 @@ impl Paces {
         let new = || Pace::new(quick_max, keeps);
         let pace = |(kind, methods)| (kind, Kind { init: new(), methods: (0..methods).map(|_| new()).collect() });
         Self(kinds.map(pace).collect())
+    }
+
+    /// The times of all methods of all types together; `None` if nobody keeps them.
+    pub(crate) fn spread(&self) -> Option<Spread> {
+        let mut sum = None;
+        for pace in self.0.iter().flat_map(|(_, kind)| &kind.methods) {
+            let spread = pace.spread()?;
+            sum.get_or_insert_with(Spread::none).add(&spread);
+        }
+        sum
     }
 
     /// That of `init`.

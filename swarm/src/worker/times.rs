@@ -20,7 +20,6 @@ pub(crate) struct Times {
 }
 
 /// The same in full, for who shows how they are spread.
-#[cfg(feature = "metrics")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spread {
     counts: Vec<u64>,
@@ -61,7 +60,6 @@ impl Times {
     }
 
     /// How they are spread.
-    #[cfg(feature = "metrics")]
     pub(crate) fn spread(&self) -> Spread {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
         Spread { counts, sum_ns: self.sum_ns.load(Ordering::Relaxed) }
@@ -70,18 +68,44 @@ impl Times {
     /// What they were like.
     pub(crate) fn told(&self) -> Told {
         let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-        let (count, max_ns) = (counts.iter().sum(), self.longest_ns.load(Ordering::Relaxed));
-        let rank = |percent: u64| {
-            let wanted = (u128::from(count) * u128::from(percent)).div_ceil(100);
-            let mut sum = 0;
-            let reached = counts.iter().position(|count| {
-                sum += u128::from(*count);
-                sum >= wanted
-            });
-            // What is in the last bucket may be longer than its end.
-            reached.filter(|at| *at + 1 < BUCKETS).map_or(max_ns, |at| end_ns(at).min(max_ns))
-        };
-        Told { count, p50_ns: rank(50), p99_ns: rank(99), max_ns }
+        told(&counts, self.longest_ns.load(Ordering::Relaxed))
+    }
+}
+
+/// What runs were like that are so many in each bucket, none longer than this.
+fn told(counts: &[u64], max_ns: u64) -> Told {
+    let count = counts.iter().sum();
+    let rank = |percent: u64| {
+        let wanted = (u128::from(count) * u128::from(percent)).div_ceil(100);
+        let mut sum = 0;
+        let reached = counts.iter().position(|count| {
+            sum += u128::from(*count);
+            sum >= wanted
+        });
+        // What is in the last bucket may be longer than its end.
+        reached.filter(|at| *at + 1 < BUCKETS).map_or(max_ns, |at| end_ns(at).min(max_ns))
+    };
+    Told { count, p50_ns: rank(50), p99_ns: rank(99), max_ns }
+}
+
+impl Spread {
+    /// No runs.
+    pub(crate) fn none() -> Self {
+        Self { counts: vec![0; BUCKETS], sum_ns: 0 }
+    }
+
+    /// Adds the runs of another.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += count);
+        self.sum_ns = self.sum_ns.wrapping_add(other.sum_ns);
+    }
+
+    /// What those runs were like that have come since it was `before`. The longest is told as the end of its bucket.
+    pub(crate) fn since(&self, before: &Self) -> Told {
+        let counts: Vec<u64> =
+            self.counts.iter().zip(&before.counts).map(|(now, then)| now.saturating_sub(*then)).collect();
+        let longest = counts.iter().rposition(|count| *count > 0).map_or(0, end_ns);
+        told(&counts, longest)
     }
 }
 
@@ -107,12 +131,6 @@ impl Spread {
             begin + (end_ns(bucket) - begin) / 2
         };
         self.counts.iter().enumerate().map(move |(bucket, count)| (middle(bucket), *count))
-    }
-
-    /// Adds the runs of another.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += count);
-        self.sum_ns = self.sum_ns.wrapping_add(other.sum_ns);
     }
 }
 
@@ -157,6 +175,20 @@ mod tests {
         assert_eq!((told.count, told.max_ns), (100, 500_000_000_000));
         assert!((10_000..11_250).contains(&told.p50_ns), "{told:?}");
         assert!((5_000_000..5_625_000).contains(&told.p99_ns), "{told:?}");
+    }
+
+    #[test]
+    fn what_has_come_since_is_told_by_itself() {
+        let times = Times::default();
+        times.note(Duration::from_secs(60));
+        let before = times.spread();
+        assert_eq!(times.spread().since(&before), Told::default());
+        for _ in 0..100 {
+            times.note(Duration::from_micros(10));
+        }
+        let told = times.spread().since(&before);
+        assert_eq!(told.count, 100);
+        assert!((10_000..11_250).contains(&told.p99_ns) && told.max_ns == told.p99_ns, "{told:?}");
     }
 
     #[cfg(feature = "prometheus")]

@@ -105,6 +105,6 @@ async fn a_deadline_beyond_all_times_is_one_as_any_other() {
             String::from_utf8(answer).expect("it is text")
         });
         let answer = answer.await.expect("the connection goes on");
-        assert!(answer.starts_with(r#"{"request_id":7,"message":{"Ok":{"Hello":{"version":2,"#), "{answer}");
+        assert!(answer.starts_with(r#"{"request_id":7,"message":{"Ok":{"Hello":{"version":3,"#), "{answer}");
     }
 }

@@ -9,4 +9,6 @@ mod frames;
 #[cfg(feature = "json")]
 mod json;
 mod socket;
+mod tcp;
+mod upkeep;
 mod versions;

@@ -136,7 +136,13 @@ async fn shells_get_their_completions_without_a_node() {
     let dir = Dir::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = dir.run(&["completions", shell]).await.done();
-        assert!(script.contains("swarmctl") && script.contains("whereis") && script.contains("undrain"), "{shell}");
+        assert!(
+            script.contains("swarmctl")
+                && script.contains("whereis")
+                && script.contains("undrain")
+                && script.contains("rebalance"),
+            "{shell}"
+        );
     }
     let help = dir.run(&["--help"]).await.done();
     assert!(help.contains("Exit status:") && help.contains("no node can be reached"), "{help}");

@@ -10,6 +10,7 @@ use swarm::prelude::*;
 use swarm::{Admin, Builder};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::Semaphore;
 
 /// How long a test waits for something that takes milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,6 +37,25 @@ impl Tally {
     #[cast]
     fn remind(&mut self, ctx: &Context<Self>, after_s: u64) {
         ctx.send_after(Duration::from_secs(after_s), tally::Remind { after_s });
+    }
+}
+
+/// As many runs of [`Sloth::hang`] end as there are permits.
+pub(crate) static LET_GO: Semaphore = Semaphore::const_new(0);
+
+/// Takes its time.
+pub(crate) struct Sloth;
+
+#[swarm::worker]
+impl Sloth {
+    #[init]
+    fn init() -> Self {
+        Self
+    }
+
+    #[cast]
+    async fn hang(&mut self) {
+        LET_GO.acquire().await.expect("it is never closed").forget();
     }
 }
 

@@ -2,7 +2,16 @@
 #![cfg(unix)]
 
 mod commands;
+mod doctor;
 mod fixture;
 #[cfg(feature = "json")]
 mod json;
+mod namespaces;
+// What the examples use: whole, though not all of it is used here.
+#[allow(dead_code, unreachable_pub, reason = "it is the examples' module")]
+#[path = "../../../examples/src/fleet/network.rs"]
+mod network;
 mod statuses;
+mod top;
+mod tty;
+mod upkeep;

@@ -104,6 +104,9 @@ impl Driver {
         if node == self.me {
             return;
         }
+        if let Some(pair) = self.pairs.get_mut(node) {
+            pair.beacon = Some(Clock::instant());
+        }
         if node.addr() == self.me.addr() && self.yields_to(node, joined) {
             self.fatal = Some(NetError::DuplicateAddress { me: self.me, other: node });
         }

@@ -1,5 +1,6 @@
 //! The I/O thread's loop: sockets first, then commands, then timers. Never blocks but in the poll.
 
+mod checking;
 mod counting;
 mod dialling;
 mod doubt;
@@ -15,6 +16,7 @@ use std::mem::{swap, take};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checkup::CheckUp;
 use super::command::{Command, Done};
 use super::dials::Dials;
 use super::inbox::Inbox;
@@ -73,6 +75,8 @@ pub(crate) struct Driver {
     pub(crate) pairs: Pairs,
     /// The suspected nodes whose connections were pinged, and when each answered by UDP.
     pub(crate) doubts: BTreeMap<NodeId, Option<Instant>>,
+    /// The check of the ways to others that an operator has asked for.
+    pub(crate) checkup: Option<CheckUp>,
     pub(crate) dials: Dials,
     /// Sockets that may have more to read, or room to write what waits: the poll tells of each only once.
     pub(crate) unfinished: Tokens,
@@ -199,6 +203,7 @@ impl Driver {
                 Command::Cut(node, lane) => self.cut(node, lane),
                 Command::Found(addr) => self.found(addr),
                 Command::Heard { node, joined } => self.heard_beacon(node, joined),
+                Command::CheckUp(report) => self.check_up(report),
                 Command::Profile(profile, Done(done)) => {
                     self.tell(Input::Profile(profile));
                     self.perform();
@@ -242,6 +247,7 @@ impl Driver {
             self.end(token, ended);
         }
         self.settle_doubts(now);
+        self.end_check_up(now);
         self.dials.forget_old(now);
         self.tell_traffic();
     }

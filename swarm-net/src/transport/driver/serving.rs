@@ -55,11 +55,21 @@ impl Driver {
         let trusted = packet.sender != self.me && proved && self.filter.admits(addr);
         if !proved {
             self.refusals.note(Trouble::PacketElsewhere, &from);
+        } else if let Some(pair) = self.pairs.get_mut(packet.sender) {
+            pair.elsewhere = (!direct).then_some(from);
         }
         match packet.kind {
             PacketKind::Gossip if trusted => self.tell(Input::Packet { from: addr, bytes: packet.body }),
-            PacketKind::Ping if trusted => self.send_packet(PacketKind::Pong, addr, &[]),
-            PacketKind::Pong if trusted => self.answered(packet.sender),
+            // The answer is shorter than the question, and says how long that was, unless it had no body.
+            PacketKind::Ping if trusted => {
+                let length = u16::try_from(packet.body.len()).unwrap_or(u16::MAX).to_le_bytes();
+                self.send_packet(PacketKind::Pong, addr, if packet.body.is_empty() { &[] } else { &length });
+            }
+            PacketKind::Pong if trusted => {
+                let bytes = packet.body.len();
+                self.answered(packet.sender);
+                self.ponged(addr, bytes);
+            }
             // Beacons come to a group, on a socket of its own.
             PacketKind::Gossip | PacketKind::Ping | PacketKind::Pong | PacketKind::Beacon { .. } => {}
         }

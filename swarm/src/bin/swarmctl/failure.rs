@@ -14,7 +14,8 @@ Exit status:
   1  not found, or refused: the text says why
   2  wrong usage, or it is not clear which node is meant
   3  no node can be reached
-  4  a node was reached, and did not answer in time";
+  4  a node was reached, and did not answer in time
+  5  `doctor` has found something";
 
 /// Why it was not done.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) enum Failure {
     Unreachable(String),
     /// There was no answer.
     Silent(String),
+    /// `doctor` has found something, and told it.
+    Found,
     /// The answer could not be written.
     Output(io::Error),
     /// A message to a worker came to nothing; its handler may have run.
@@ -41,6 +44,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Unreachable(_) => 3,
             Self::Silent(_) => 4,
+            Self::Found => 5,
             Self::Message(failure, _) => failure.status(),
         }
     }
@@ -63,6 +67,7 @@ impl Failure {
             Self::Usage(text) => ("usage".into(), text.clone()),
             Self::Unreachable(text) => ("unreachable".into(), text.clone()),
             Self::Silent(text) => ("timeout".into(), text.clone()),
+            Self::Found => ("found".into(), "something is wrong".to_owned()),
             Self::Output(error) => ("output".into(), error.to_string()),
             Self::Message(failure, ran) => {
                 let (mut error, text) = failure.parts();
@@ -93,6 +98,7 @@ impl From<ClientError> for Failure {
             ClientError::Refused(refusal) if refusal.code == Code::Timeout => Self::Silent(text),
             ClientError::Refused(refusal) => Self::Refused(refusal.code, text),
             ClientError::Unreachable { .. } | ClientError::Foreign { .. } => Self::Unreachable(text),
+            ClientError::Secret(_) => Self::Usage(text),
             ClientError::Late(_) | ClientError::Lost(_) => Self::Silent(text),
             // The error is non-exhaustive, since the client is for other programs, too.
             _ => Self::Silent(text),

@@ -3,6 +3,7 @@
 //! It speaks to the socket of a node that was started with `Builder::admin`; any one answers for the whole cluster.
 //! `swarmctl --help` tells the rest.
 
+mod doctor;
 mod failure;
 mod kind;
 mod options;
@@ -10,6 +11,7 @@ mod page;
 mod reach;
 mod run;
 mod table;
+mod top;
 mod words;
 
 use std::io::Write;
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough: `swarmctl ls | head`.
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        // What it has found has been told.
+        Err(Failure::Found) => ExitCode::from(Failure::Found.status()),
         Err(failure) => {
             // Nobody may be there to read that, either.
             let _ = writeln!(std::io::stderr(), "{}", failure.told(options.json));

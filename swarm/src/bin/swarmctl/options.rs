@@ -8,19 +8,23 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::failure::STATUSES;
+use crate::top::Order;
 
-/// Shows what runs on a Swarm cluster, where, and why; drains nodes.
+/// Shows what runs on a Swarm cluster, where, and why; moves workers, drains nodes, changes keys.
 ///
-/// Speaks to a node on this machine that was started with `Builder::admin`, which answers for the whole cluster.
-#[derive(Debug, Parser)]
+/// Speaks to a node that was started with `Builder::admin`, which answers for the whole cluster: on this machine, or by `--connect`.
+#[derive(Clone, Debug, Parser)]
 #[command(name = "swarmctl", version, after_help = STATUSES, max_term_width = 100)]
 pub(crate) struct Options {
     /// The node's socket [default: the only one in $XDG_RUNTIME_DIR/swarm, or swarm-USER among temporary files]
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
     /// The node's TCP address, if it serves operators there
-    #[arg(long, global = true, value_name = "ADDRESS:PORT", conflicts_with = "socket")]
-    pub(crate) tcp: Option<SocketAddr>,
+    #[arg(long, global = true, visible_alias = "tcp", value_name = "ADDRESS:PORT", conflicts_with = "socket")]
+    pub(crate) connect: Option<SocketAddr>,
+    /// The file that holds the cluster's secret, for `--connect` [default: SWARM_SECRET_FILE, or the secret in SWARM_SECRET]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) secret_file: Option<PathBuf>,
     /// JSON instead of tables: one document, of `ls` and `events` one a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -31,12 +35,18 @@ pub(crate) struct Options {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// How the cluster is, as one node sees it
     Status,
     /// The nodes, with what they host
     Nodes,
+    /// A screen that one leaves open: the nodes, and the workers with most to do
+    Top(Top),
+    /// Looks for what goes wrong with clusters, and explains what it has found
+    ///
+    /// It takes about two seconds, and sends a few packets from each node to others. Ends with the status 5 if it has found something.
+    Doctor,
     /// Who owns how much of the ring, for each worker type
     Ring,
     /// The workers, in the order of their names
@@ -71,6 +81,28 @@ pub(crate) enum Command {
         /// The node: its id, its address, or the beginning of its id
         node: String,
     },
+    /// Has a worker live on a node
+    ///
+    /// It takes its state along. It lives there until the partition of its name gets another owner (as nodes come and go), until that node
+    /// leaves, is drained or lost, or until `move NAME --home` or `rebalance`: then it goes where the ring wants it.
+    Move(Move),
+    /// Starts a worker again from its init arguments, as after a panic: what it has is lost
+    Restart {
+        /// Its name
+        name: String,
+        /// Why, for the log and the events
+        #[arg(long, value_name = "REASON", default_value = "", hide_default_value = true)]
+        why: String,
+    },
+    /// Has every worker go where the ring wants it, and tries at once what was put off
+    Rebalance,
+    /// The keys of the nodes, and their change without a stop
+    ///
+    /// To change the secret: on every node `keys add`, then on every node `keys use`, then on every node `keys remove` of the old one.
+    Keys {
+        #[command(subcommand)]
+        what: Keys,
+    },
     /// What has happened, as the node that answers saw it
     Events(Events),
     /// Changes what the node logs, if its program can
@@ -85,7 +117,7 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Ls {
     /// Only those of this type
     #[arg(long)]
@@ -104,7 +136,7 @@ pub(crate) struct Ls {
     pub(crate) limit: Option<usize>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Describe {
     /// The worker's name
     #[arg(required_unless_present = "kind", conflicts_with = "kind")]
@@ -114,7 +146,7 @@ pub(crate) struct Describe {
     pub(crate) kind: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Message {
     /// The worker's name
     pub(crate) name: String,
@@ -125,7 +157,7 @@ pub(crate) struct Message {
     pub(crate) text: String,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Drain {
     /// The node: its id, its address, or the beginning of its id
     pub(crate) node: String,
@@ -137,7 +169,56 @@ pub(crate) struct Drain {
     pub(crate) within: Duration,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Top {
+    /// How often it looks, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = pause)]
+    pub(crate) every: Duration,
+    /// By what nodes are put in order
+    #[arg(long, value_name = "COLUMN", value_enum, default_value_t)]
+    pub(crate) sort: Order,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Move {
+    /// The worker's name
+    pub(crate) name: String,
+    /// The node: its id, its address, or the beginning of its id
+    #[arg(required_unless_present = "home", conflicts_with = "home")]
+    pub(crate) node: Option<String>,
+    /// Where the ring wants it
+    #[arg(long)]
+    pub(crate) home: bool,
+    /// Waits until it is there
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// How long to wait, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "wait", value_parser = seconds)]
+    pub(crate) within: Duration,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// The keys of all nodes, by their ids; the first encrypts
+    List,
+    /// The node that answers understands a further secret from now on
+    Add {
+        /// A file that holds it, open to nobody but its owner; `-` reads it from the standard input
+        file: PathBuf,
+    },
+    /// The node that answers encrypts with this key from now on
+    Use {
+        /// The key's id, or the beginning of it
+        id: String,
+    },
+    /// The node that answers does not understand this key any more
+    Remove {
+        /// The key's id, or the beginning of it
+        id: String,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Events {
     /// Goes on with what happens from now on
     #[arg(short, long)]
@@ -145,6 +226,14 @@ pub(crate) struct Events {
     /// Only those from this number on
     #[arg(long, value_name = "NUMBER")]
     pub(crate) since: Option<u64>,
+}
+
+/// A pause between two looks: each costs every node some milliseconds.
+fn pause(text: &str) -> Result<Duration, String> {
+    seconds(text).and_then(|span| match span >= Duration::from_millis(200) {
+        true => Ok(span),
+        false => Err("write at least 0.2 seconds".to_owned()),
+    })
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

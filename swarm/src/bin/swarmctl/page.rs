@@ -1,7 +1,8 @@
 //! Owns how each answer is shown to people. Never asks anything.
 
 use swarm::admin::{
-    EventRow, Happened, KindRing, Method, NodeRow, Nodes, Ring, Row, Share, Status, Whereabouts, Worker,
+    EventRow, Happened, KeyChange, Keyrings, KindRing, Method, NodeRow, Nodes, Rebalanced, Ring, Row, Share, Status,
+    Whereabouts, Worker,
 };
 
 use crate::table::Side::{Left, Right};
@@ -182,6 +183,34 @@ fn methods(methods: &[Method]) -> String {
     if methods.is_empty() { String::new() } else { format!("\nAll workers of its type on its node:\n{table}") }
 }
 
+pub(crate) fn rebalanced(done: &Rebalanced) -> String {
+    let silent = match done.silent.is_empty() {
+        true => String::new(),
+        false => format!("\nsilent, and left as they are: {}", plain(&done.silent.join(", "))),
+    };
+    format!("{} nodes have every worker go where the ring wants it{silent}\n", done.nodes.len())
+}
+
+pub(crate) fn keyrings(keyrings: &Keyrings) -> String {
+    let mut table = Table::new(&[("NODE", Left), ("ENCRYPTS WITH", Left), ("UNDERSTANDS", Left)]);
+    for row in &keyrings.nodes {
+        let first =
+            row.keys.first().cloned().unwrap_or_else(|| if row.answered { "(no secret)" } else { "?" }.to_owned());
+        let mark = if row.here { " *" } else { "" };
+        table.row([format!("{}{mark}", row.node), first, row.keys.join(" ")]);
+    }
+    format!("{table}* has answered, and is the one whose keys are changed\n")
+}
+
+pub(crate) fn key_change(change: &KeyChange) -> String {
+    format!(
+        "key {}: {} has {} now; the first encrypts\n",
+        change.id,
+        plain(&change.now.node),
+        change.now.keys.join(" ")
+    )
+}
+
 pub(crate) fn event(row: &EventRow) -> String {
     let text = match &row.happened {
         Happened::NodeUp { node } => format!("{node} is up"),
@@ -191,6 +220,7 @@ pub(crate) fn event(row: &EventRow) -> String {
         Happened::QuorumLost => "the quorum is lost".to_owned(),
         Happened::Started { name, kind, epoch } => format!("{name} ({kind}) runs here, epoch {epoch}"),
         Happened::Moved { name, to } => format!("{name} has moved from here to {to}"),
+        Happened::Restarted { name, why } => format!("{name} is started again: {why}"),
         Happened::FailedOver { name } => format!("{name} was started again, its node is lost"),
         Happened::Conflict { name } => format!("{name} ran twice and was merged"),
         Happened::Ended { name, why } => format!("{name} has ended: {why}"),

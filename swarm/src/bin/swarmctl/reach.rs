@@ -11,12 +11,22 @@ use crate::options::Options;
 
 /// A client of the node that is meant.
 pub(crate) async fn reach(options: &Options) -> Result<Client, Failure> {
-    let endpoint = match (&options.socket, options.tcp) {
+    if options.secret_file.is_some() && options.connect.is_none() {
+        // Not a rule of the parser: the two may stand on different sides of the subcommand.
+        return Err(Failure::Usage(
+            "--secret-file is for --connect ADDRESS:PORT: a node's socket asks for no secret".to_owned(),
+        ));
+    }
+    let endpoint = match (&options.socket, options.connect) {
         (Some(path), _) => Endpoint::Unix(path.clone()),
         (None, Some(addr)) => Endpoint::Tcp(addr),
         (None, None) => return Ok(only(&Admin::default_dir()).await?.timeout(options.timeout)),
     };
-    Ok(Client::connect_within(&endpoint, options.timeout).await?)
+    let mut dialler = Client::dialler().timeout(options.timeout);
+    if let Some(file) = &options.secret_file {
+        dialler = dialler.secret_file(file);
+    }
+    Ok(dialler.connect(&endpoint).await?)
 }
 
 /// How long a socket is listened to whose node may hang: another may be the one.
@@ -44,7 +54,7 @@ async fn only(dir: &Path) -> Result<Client, Failure> {
     found.pop().map(|(_, client)| client).ok_or_else(|| {
         let sockets = if dead == 0 { "no socket" } else { "no socket at which a node answers" };
         Failure::Unreachable(format!(
-            "there is {sockets} in {}: start a node with `Builder::admin(Admin::default())`, be the user that it runs as, or name its socket by --socket PATH",
+            "there is {sockets} in {}: start a node with `Builder::admin(Admin::default())`, be the user that it runs as, or name its socket by --socket PATH, or its address by --connect ADDRESS:PORT",
             dir.display()
         ))
     })

@@ -2,22 +2,27 @@
 
 use std::fmt::Display;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::CommandFactory;
 use serde::Serialize;
 use serde::de::IgnoredAny;
-use swarm::admin::{Client, Code, Filter, NodeRow, Row, Since};
+use swarm::Secret;
+use swarm::admin::{Client, Code, Filter, NodeRow, Reason, Row, Since};
 use swarm::message::JSON_BYTES_MAX;
 
 use crate::failure::Failure;
-use crate::options::{Command, Describe, Drain, Events, Ls, Message, Options};
+use crate::options::{Command, Describe, Drain, Events, Keys, Ls, Message, Move, Options};
 use crate::reach::reach;
 use crate::words::plain;
-use crate::{kind, page};
+use crate::{doctor, kind, page, top};
 
 /// How often it is looked whether a node is drained.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// The longest secret that is read, with its line's end.
+const SECRET_BYTES_MAX: u64 = 4096;
 
 /// How long a node keeps who waits for events, before it is asked again.
 const EVENTS_WAIT_MS: u64 = 20_000;
@@ -29,10 +34,15 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
         clap_complete::generate(shell, &mut Options::command(), "swarmctl", &mut script);
         return Ok(io::stdout().write_all(&script)?);
     }
+    if let Command::Top(top) = &options.command {
+        return top::top(options, top).await;
+    }
     let (client, json) = (reach(options).await?, options.json);
     match &options.command {
         Command::Status => show(&client.status().await?, json, page::status),
         Command::Nodes => show(&client.nodes().await?, json, page::nodes),
+        Command::Top(_) => Ok(()),
+        Command::Doctor => doctor::doctor(&client, json).await,
         Command::Ring => show(&client.ring().await?, json, page::ring),
         Command::Ls(ls) => list(&client, ls, json).await,
         Command::Whereis { name } => show(&client.locate(name).await?, json, page::whereabouts),
@@ -48,6 +58,12 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
         }),
         Command::Drain(drain) => self::drain(&client, drain, json).await,
         Command::Undrain { node } => show(&client.undrain(node).await?, json, page::drained),
+        Command::Move(order) => self::post(&client, order, json).await,
+        Command::Restart { name, why } => show(&client.restart(name, why).await?, json, |again| {
+            format!("{} is started again on {}\n", plain(&again.name), plain(&again.node))
+        }),
+        Command::Rebalance => show(&client.rebalance().await?, json, page::rebalanced),
+        Command::Keys { what } => keys(&client, what, json).await,
         Command::Events(events) => follow(&client, events, json).await,
         Command::Log { directives } => show(&client.log(directives).await?, json, |now| {
             format!("the node logs {} from now on\n", plain(&now.directives))
@@ -149,6 +165,55 @@ async fn drain(client: &Client, drain: &Drain, json: bool) -> Result<(), Failure
         node = now;
     }
     show(&node, json, page::drained)
+}
+
+async fn post(client: &Client, order: &Move, json: bool) -> Result<(), Failure> {
+    let mut at = client.post(&order.name, order.node.as_deref()).await?;
+    let end = Instant::now() + order.within;
+    while order.wait && !is_settled(&at.reason) {
+        if let Reason::Pinned { .. } = at.reason {
+            return Err(Failure::Refused(Code::Refused, format!("{} does not move: {}", at.name, at.why)));
+        }
+        if Instant::now() >= end {
+            let text = format!("{} is not there after {:?}: {}", at.name, order.within, at.why);
+            return Err(Failure::Refused(Code::Timeout, text));
+        }
+        tokio::time::sleep(LOOK).await;
+        at = client.locate(&order.name).await?;
+    }
+    show(&at, json, page::whereabouts)
+}
+
+/// Whether a worker is where it is to be.
+fn is_settled(reason: &Reason) -> bool {
+    matches!(reason, Reason::Posted { .. } | Reason::RingOwner | Reason::NextAble | Reason::Local)
+}
+
+async fn keys(client: &Client, what: &Keys, json: bool) -> Result<(), Failure> {
+    match what {
+        Keys::List => show(&client.keys().await?, json, page::keyrings),
+        Keys::Add { file } => show(&client.add_key(&secret(file)?).await?, json, page::key_change),
+        Keys::Use { id } => show(&client.use_key(id).await?, json, page::key_change),
+        Keys::Remove { id } => show(&client.remove_key(id).await?, json, page::key_change),
+    }
+}
+
+/// The secret in a file, or on the standard input. Never an argument: those are shown by `ps`.
+fn secret(file: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    if file == Path::new("-") {
+        io::stdin().take(SECRET_BYTES_MAX).read_to_string(&mut text)?;
+    } else {
+        // Whoever left it open to others is told so.
+        Secret::from_file(file).map_err(|error| Failure::Usage(error.to_string()))?;
+        text = std::fs::read_to_string(file)?;
+    }
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    match (lines.next(), lines.next()) {
+        (Some(secret), None) => Ok(secret.to_owned()),
+        (None, _) => Err(Failure::Usage("there is no secret: write it on one line".to_owned())),
+        (Some(_), Some(_)) => Err(Failure::Usage("there are several secrets: add one after the other".to_owned())),
+    }
 }
 
 /// Whether all have gone that can.

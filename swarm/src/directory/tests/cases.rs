@@ -206,6 +206,78 @@ fn who_asks_why_is_told_and_a_name_at_rest_goes_on_resting() -> Check {
     Ok(())
 }
 
+/// Asks the node that owns `x` to have it live on another, or again where the ring wants it.
+fn post(all: &mut Cluster, to: Option<usize>) -> Result<Answer, String> {
+    let owner = all.owner("x").ok_or("x has an owner")?;
+    let asked = all.ask(owner, "x", Ask::Post(to.map(|to| all.ids[to])))?;
+    all.rest()?;
+    all.answer(asked).cloned().ok_or_else(|| "it is answered".into())
+}
+
+#[test]
+fn who_is_posted_lives_there_until_its_partition_has_another_owner() -> Check {
+    let (mut all, x) = (formed(3), Name::from("x"));
+    all.registered_at(2, "x")?;
+    all.call(2, &x);
+    assert_eq!(post(&mut all, Some(0))?, Answer::Done);
+    assert_eq!(all.hosts("x"), [0]);
+    let asked = all.ask(2, "x", Ask::Explain)?;
+    let Some(Answer::Whereabouts(at)) = all.answer(asked) else { return Err("it is registered".into()) };
+    assert_eq!((at.desired, at.unposted, at.pinned), (Some(all.ids[0]), Some(all.ids[2]), false));
+    // It rests there like any other, and other members make no difference.
+    all.tick(Duration::from_secs(5))?;
+    all.leave(1)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [0]);
+    assert!(all.nodes[2].dir.partitions.iter().any(|partition| partition.rests(&x)));
+    all.joins(3, 0)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [3], "the new owner knows of no wish");
+    Ok(())
+}
+
+#[test]
+fn who_is_posted_goes_home_when_it_is_called_back_or_its_node_goes() -> Check {
+    let mut all = formed(3);
+    all.registered_at(2, "x")?;
+    assert_eq!(post(&mut all, Some(1))?, Answer::Done);
+    assert_eq!(all.hosts("x"), [1]);
+    assert_eq!(post(&mut all, None)?, Answer::Done);
+    assert_eq!(all.hosts("x"), [2]);
+    assert_eq!(post(&mut all, Some(1))?, Answer::Done);
+    all.feed(2, crate::directory::Event::Rebalance)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2]);
+    assert_eq!(post(&mut all, Some(1))?, Answer::Done);
+    all.leave(1)?;
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2], "who leaves keeps nobody");
+    assert_eq!(post(&mut all, Some(0))?, Answer::Done);
+    all.crash(0);
+    all.rest()?;
+    assert_eq!(all.hosts("x"), [2], "it is started again, where the ring wants it");
+    let kept = |all: &Cluster| {
+        all.nodes[2].dir.partitions.iter().any(|p| p.office.as_ref().is_some_and(|o| !o.posts.is_empty()))
+    };
+    assert!(!kept(&all), "nothing is kept of it");
+    Ok(())
+}
+
+#[test]
+fn who_cannot_live_there_is_not_posted() -> Check {
+    use crate::directory::Unmovable;
+    let (mut all, x) = (Cluster::new(Setup { capable: 0b1101, ..Setup::of(3) }), Name::from("x"));
+    assert_eq!(post(&mut all, Some(0))?, Answer::NotRegistered);
+    all.registered_at(2, "x")?;
+    assert_eq!(post(&mut all, Some(1))?, Answer::Unmovable(Unmovable::Unfit), "it does not know the type");
+    assert_eq!(post(&mut all, Some(3))?, Answer::Unmovable(Unmovable::Unfit), "it is no member");
+    all.nodes[2].cells.get_mut(&x).expect("x runs there").pin = true;
+    assert_eq!(post(&mut all, Some(0))?, Answer::Done, "nobody has asked it yet");
+    assert_eq!(all.hosts("x"), [2], "it stays");
+    assert_eq!(post(&mut all, Some(0))?, Answer::Unmovable(Unmovable::Pinned));
+    Ok(())
+}
+
 #[test]
 fn a_local_worker_stays_and_ends_with_its_node() -> Check {
     let mut all = formed(3);
@@ -219,6 +291,7 @@ fn a_local_worker_stays_and_ends_with_its_node() -> Check {
     };
     local(&mut all, 0, "x")?;
     local(&mut all, 1, "y")?;
+    assert_eq!(post(&mut all, Some(2))?, Answer::Unmovable(crate::directory::Unmovable::Local));
     all.joins(3, 1)?;
     all.rest()?;
     assert_eq!((all.hosts("x"), all.hosts("y")), (vec![0], vec![1]));

@@ -105,6 +105,7 @@ impl Cluster {
             }
             Answer::AlreadyRegistered(_) | Answer::NoCapableNode | Answer::Whereis(_) | Answer::Whereabouts(_) => {}
             Answer::NotRegistered | Answer::WrongKind(_) | Answer::NotOwner(_) | Answer::Refused(_) => {}
+            Answer::Unmovable(_) => {}
         }
         Ok(())
     }

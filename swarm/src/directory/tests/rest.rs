@@ -204,6 +204,11 @@ impl Cluster {
             return Err(format!("{name} has {} instances at rest: {cells:?}", cells.len()));
         };
         let local = record.head().class().local;
+        let office = |dir: &crate::directory::Directory| {
+            let office = dir.partitions[usize::from(dir.partition_of(name).0)].office.as_ref()?;
+            crate::directory::posts::posted(office, &dir.world, name, record.head().class())
+        };
+        let host = office(&self.nodes[owner].dir).map_or(host, |posted| self.index(posted));
         if !cell.serves() || (*at != host && !cell.pin && !local) {
             return Err(format!("{name} is stuck at n{at}, not at n{host}: {cell:?}"));
         }

@@ -57,6 +57,7 @@ struct Budget {
     freezes: usize,
     splits: usize,
     rests: usize,
+    posts: usize,
 }
 
 fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
@@ -151,6 +152,17 @@ fn storm(cluster: &mut Cluster, dice: &mut Dice, budget: &mut Budget) -> Check {
             budget.rests -= 1;
             cluster.deliver_all()
         }
+        19 if budget.posts > 0 => {
+            budget.posts -= 1;
+            match dice.roll(6) {
+                0 => cluster.feed(n, crate::directory::Event::Rebalance),
+                roll => {
+                    let to = (roll > 1).then_some(cluster.ids[m]);
+                    let name = names[dice.roll(2)];
+                    cluster.ask(cluster.owner(name).unwrap_or(n), name, Ask::Post(to)).map(|_| ())
+                }
+            }
+        }
         18 => cluster.feed(n, crate::directory::Event::Wanted(names[dice.roll(2)].into())),
         // A node stands still until something wakes it, and the others go on.
         20 if budget.freezes > 0 => {
@@ -219,6 +231,8 @@ fn walk(kind: Kind, seed: u64, traced: bool, seen: &mut Seen) -> (Check, u64, Ve
         splits: if matches!(kind, Kind::Quorum) { 1 + dice.roll(3) } else { 0 },
         freezes: if matches!(kind, Kind::Quorum) { dice.roll(4) } else { 0 },
         rests: dice.roll(4),
+        // Half of the walks: in the others names live where the ring wants them.
+        posts: 4 * (seed % 2) as usize,
     };
     let freezes = budget.freezes;
     let mut cluster = Cluster::new(setup);

@@ -281,6 +281,8 @@ impl World {
                     Input::Member(_)
                     | Input::Stalled(_)
                     | Input::Stranded(..)
+                    | Input::Rebalance
+                    | Input::Strained(_)
                     | Input::Directory(..)
                     | Input::Asks(..)
                     | Input::Answers(..) => {

@@ -92,6 +92,9 @@ pub trait AnyCell: Any + Alarm + Send + Sync {
     fn unseal(self: Arc<Self>, epoch: Epoch) -> bool;
     /// Runs `resolve_conflict` with the state of another instance of the name, between two messages.
     fn absorb(self: Arc<Self>, other: Bundle) -> Underway<Result<(), String>>;
+    /// Starts the worker again from its init arguments, in place and at its epoch, after the message in hand; without last words, as
+    /// after a panic. Says what keeps it from that, if anything does.
+    fn restart(self: Arc<Self>, why: String) -> Underway<Result<(), &'static str>>;
     /// Ends the cell's taking of messages and hands out its queue, in order, as bytes. Local callers that wait in it get
     /// their answer by their slot, which counts as `Place::Away` from now on: retarget it.
     fn close(&self) -> Vec<Parcel>;

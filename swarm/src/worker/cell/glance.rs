@@ -19,6 +19,8 @@ pub struct Glance {
     pub local: bool,
     /// How many messages wait.
     pub queue: usize,
+    /// How many may wait.
+    pub mailbox: usize,
     /// How often it has panicked since it came to this node.
     pub panics: u32,
 }
@@ -39,6 +41,7 @@ impl<W: Worker> State<W> {
             pinned: self.pinned,
             local: running && self.args.is_none(),
             queue: self.waiting(),
+            mailbox: W::OPTIONS.mailbox,
             panics: self.panics(),
         }
     }

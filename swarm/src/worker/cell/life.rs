@@ -317,7 +317,7 @@ impl<W: Worker> Cell<W> {
 
     /// The worker itself, before the next message; `None` if there will be none. Must not be dropped while it waits,
     /// for the worker may be on its way: it is only awaited in tasks that run to their end.
-    async fn claim(&self) -> Option<Box<W>> {
+    pub(super) async fn claim(&self) -> Option<Box<W>> {
         let claim = self.lock().claim();
         match claim {
             Ok(worker) => Some(worker),
@@ -358,7 +358,7 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Runs a task of this cell to its end. `lost` is the answer if the runtime stops before.
-    fn underway<T, F>(self: Arc<Self>, lost: T, task: impl FnOnce(Arc<Self>) -> F) -> Underway<T>
+    pub(super) fn underway<T, F>(self: Arc<Self>, lost: T, task: impl FnOnce(Arc<Self>) -> F) -> Underway<T>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,

@@ -269,6 +269,10 @@ impl<W: Worker> AnyCell for Cell<W> {
         self.resolve(other)
     }
 
+    fn restart(self: Arc<Self>, why: String) -> Underway<Result<(), &'static str>> {
+        self.begin_restart(why)
+    }
+
     fn close(&self) -> Vec<Parcel> {
         let waiting = self.lock().shut();
         self.core.alarms().clear(self.core.host().timers());

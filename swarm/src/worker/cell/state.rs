@@ -96,6 +96,20 @@ impl<W: Worker> State<W> {
         self.halted
     }
 
+    /// What keeps the worker from being started again here, if anything does.
+    pub(super) fn hindrance(&self) -> Option<&'static str> {
+        match self.phase {
+            Phase::Running if self.halted => Some("it waits for its owner's word, since its node stood still"),
+            Phase::Running if self.args.is_none() => {
+                Some("it was registered as an instance, from which nothing can start it again")
+            }
+            Phase::Running => None,
+            Phase::Starting => Some("it starts just now"),
+            Phase::Sealing | Phase::Sealed => Some("it moves just now"),
+            Phase::Dead => Some("it has ended"),
+        }
+    }
+
     /// How many messages wait.
     pub(super) fn waiting(&self) -> usize {
         self.extras.as_ref().map_or(0, |extras| extras.queue.len())

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Cell;
+use super::guard::discard;
 use super::state::CheckedOut;
+use super::{Cell, Underway};
 use crate::worker::{Die, End, Incident, Phase, Restart, Worker};
 
 /// OTP's default is one restart in five seconds; three let a worker outlive a short fault of what it depends on.
@@ -37,6 +38,7 @@ impl<W: Worker> Cell<W> {
         match restarts {
             true => {
                 self.core.host().befell(W::KIND, Incident::Restarted);
+                self.core.host().restarted(&self.core.name, text);
                 self.spawn(self.clone().restart(backoff(crashes)));
             }
             false => {
@@ -44,6 +46,42 @@ impl<W: Worker> Cell<W> {
                 self.end(End::Failed(text.to_owned()));
             }
         }
+    }
+
+    /// An operator wants the worker started again: as after a panic, after the message in hand, and whatever its restart rule says.
+    pub(super) fn begin_restart(self: Arc<Self>, why: String) -> Underway<Result<(), &'static str>> {
+        // Looked at before its turn comes, so that who may not be restarted is not taken out at all.
+        if let Some(hindrance) = self.lock().hindrance() {
+            return Box::pin(std::future::ready(Err(hindrance)));
+        }
+        self.underway(Err("its node stops"), move |cell| async move {
+            let Some(worker) = cell.claim().await else { return Err("it has ended") };
+            // Much may have happened since.
+            let hindrance = cell.lock().hindrance();
+            if let Some(hindrance) = hindrance {
+                cell.put_back(worker);
+                return Err(hindrance);
+            }
+            discard(&cell.core, worker);
+            cell.core.alarms().clear(cell.core.host().timers());
+            tracing::info!(name = %cell.core.name, worker = W::NAME, why, "a worker is started again, as an operator wants");
+            cell.core.host().befell(W::KIND, Incident::Restarted);
+            cell.core.host().restarted(&cell.core.name, &why);
+            cell.spawn(cell.clone().restart(Duration::ZERO));
+            Ok(())
+        })
+    }
+
+    /// The worker comes back from who has claimed it for nothing.
+    fn put_back(self: &Arc<Self>, worker: Box<W>) {
+        {
+            let mut state = self.lock();
+            if state.phase == Phase::Sealed {
+                state.worker = Some(worker);
+                return;
+            }
+        }
+        self.spawn(self.clone().drain(worker));
     }
 
     /// Starts the worker again from its init arguments, after `wait`.

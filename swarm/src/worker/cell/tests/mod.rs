@@ -80,6 +80,7 @@ impl Host for Node {
     }
     fn switched(&self, _: Switch) {}
     fn befell(&self, _: KindId, _: Incident) {}
+    fn restarted(&self, _: &Name, _: &str) {}
     fn ended(&self, name: &Name, _: KindId, _: Epoch, end: End) {
         self.ended.send((name.clone(), end)).ok();
     }
