@@ -11,11 +11,22 @@ use super::secret::{Secret, SecretError};
 /// A file with four secrets is far shorter. Nothing is gained by reading what was named by mistake.
 const FILE_BYTES_MAX: u64 = 16 << 10;
 
-/// The secrets of a file, one a line.
-pub(super) fn read(path: &Path) -> Result<Vec<Secret>, SecretError> {
+/// Opens a file with something secret in it.
+///
+/// # Errors
+///
+/// [`SecretError`] if it cannot be read, or is open to others than its owner: on Unix its mode must be `0600` or stricter.
+pub fn open_closed(path: &Path) -> Result<File, SecretError> {
     let failed = |problem: String| SecretError::File { file: path.to_owned(), problem };
     let file = File::open(path).map_err(|error| failed(error.to_string()))?;
     closed(&file, path)?;
+    Ok(file)
+}
+
+/// The secrets of a file, one a line.
+pub(super) fn read(path: &Path) -> Result<Vec<Secret>, SecretError> {
+    let failed = |problem: String| SecretError::File { file: path.to_owned(), problem };
+    let file = open_closed(path)?;
     // Large enough from the beginning, so that no piece stays behind where the buffer was before it grew.
     let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX as usize + 1));
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;

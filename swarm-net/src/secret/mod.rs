@@ -27,6 +27,7 @@ mod window;
 mod windows;
 
 pub(crate) use entropy::Entropy;
+pub use file::open_closed;
 pub(crate) use keyring::{Key, aead};
 pub use keyring::{KeyId, Keyring};
 pub(crate) use post::{Ears, Post};

@@ -15,6 +15,15 @@ pub(crate) const SECRET: &str = "SWARM_SECRET";
 pub(crate) const SECRET_FILE: &str = "SWARM_SECRET_FILE";
 pub(crate) const GATEWAY: &str = "SWARM_GATEWAY";
 pub(crate) const METRICS: &str = "SWARM_METRICS";
+pub(crate) const HTTP: &str = "SWARM_HTTP";
+pub(crate) const HTTP_TOKEN: &str = "SWARM_HTTP_TOKEN";
+pub(crate) const HTTP_TOKEN_FILE: &str = "SWARM_HTTP_TOKEN_FILE";
+pub(crate) const HTTP_CERT: &str = "SWARM_HTTP_CERT";
+pub(crate) const HTTP_KEY: &str = "SWARM_HTTP_KEY";
+
+/// What stands in no configuration.
+const ELSEWHERE: [&str; 9] =
+    [SECRET, SECRET_FILE, GATEWAY, METRICS, HTTP, HTTP_TOKEN, HTTP_TOKEN_FILE, HTTP_CERT, HTTP_KEY];
 
 /// Why a configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +76,7 @@ impl Config {
 
     /// This, with what the variables `SWARM_*` of the environment say: each field is one, as `SWARM_CALL_TIMEOUT_MS` and
     /// `SWARM_NET_FRAME_BYTES_MAX`. (`SWARM_SECRET` and `SWARM_SECRET_FILE` are for [`Builder::secret`](crate::Builder::secret), `SWARM_GATEWAY` for
-    /// `Builder::gateway`, `SWARM_METRICS` for `Builder::metrics`, and no part of this.)
+    /// `Builder::gateway`, `SWARM_METRICS` for `Builder::metrics`, `SWARM_HTTP` and what begins so for `Builder::http`, and no part of this.)
     ///
     /// # Errors
     /// [`ConfigError::Unknown`] if a variable begins with `SWARM_` and is no field, [`ConfigError::Value`] if its value is
@@ -108,7 +117,7 @@ impl Config {
             }
             known.push(name);
         });
-        for other in [SECRET, SECRET_FILE, GATEWAY, METRICS] {
+        for other in ELSEWHERE {
             ours.remove(other);
         }
         if let Some((name, _)) = ours.pop_first() {
@@ -201,7 +210,7 @@ mod tests {
 
     #[test]
     fn what_the_builder_reads_itself_is_no_setting_and_no_mistake() {
-        let elsewhere = [SECRET, SECRET_FILE, GATEWAY, METRICS].map(|name| (name, "anything"));
+        let elsewhere = ELSEWHERE.map(|name| (name, "anything"));
         assert_eq!(Config::default().with_variables(elsewhere), Ok(Config::default()));
     }
 
