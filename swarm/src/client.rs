@@ -12,28 +12,32 @@ use std::time::Duration;
 use crate::call::wait;
 use crate::error::{CallError, CastError, Location, RegisterError, RegistryError};
 use crate::message::Message;
-use crate::name::Name;
+use crate::name::{Hashed, Name, NameHash};
 use crate::runtime::{Begun, First, Node};
-use crate::via::{Reach, Reached, Via, reached};
+use crate::via::{Met, Reach, Reached, Via, met, reached};
 use crate::worker::{Call, Cast, Payload, Worker};
 
 /// A name, and the node through which it is reached. Generated clients are wrappers of it.
 #[derive(Clone)]
 pub struct Handle {
     name: Name,
-    on: Option<Via>,
+    /// Its name's, which every call needs.
+    hash: NameHash,
+    /// Counted by itself, and by its calls: all users of a node would meet at the node's own count.
+    on: Option<Arc<Via>>,
 }
 
 impl Handle {
     /// Reaches `name` through [`Swarm::current`](crate::Swarm::current).
     pub fn new(name: impl Into<Name>) -> Self {
-        Self { name: name.into(), on: None }
+        let name = name.into();
+        Self { hash: name.hash64(), name, on: None }
     }
 
     /// Reaches it through `swarm`: a node, or a connection to a cluster.
     #[must_use]
     pub fn on(mut self, swarm: &impl Reach) -> Self {
-        self.on = Some(swarm.via());
+        self.on = Some(Arc::new(swarm.via()));
         self
     }
 
@@ -49,7 +53,9 @@ impl Handle {
         M: Message,
     {
         Calling {
-            handle: self.clone(),
+            name: self.name.clone(),
+            hash: self.hash,
+            on: self.on.clone().map_or(On::Current, On::AsItsHandle),
             timeout: <W as Call<M>>::TIMEOUT,
             state: State::<<W as Call<M>>::Reply, M>::New(message),
             worker: PhantomData,
@@ -65,10 +71,10 @@ impl Handle {
         W: Cast<M>,
         M: Message,
     {
-        match reached(self.on.as_ref()).ok_or(CastError::NoSwarm)? {
-            Reached::Node(node) => node.cast::<W, M>(&self.name, message),
+        match met(self.on.as_deref()).ok_or(CastError::NoSwarm)? {
+            Met::Node(node) => node.cast::<W, M>(Hashed { name: &self.name, hash: self.hash }, message),
             #[cfg(feature = "remote")]
-            Reached::Remote(client) => client.cast::<W, M>(&self.name, &message),
+            Met::Remote(client) => client.cast::<W, M>(&self.name, &message),
         }
     }
 
@@ -111,7 +117,7 @@ impl Handle {
         E: Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Op::new(self.on.clone(), no_swarm, begin)
+        Op::new(self.on.as_deref().cloned(), no_swarm, begin)
     }
 }
 
@@ -127,10 +133,30 @@ impl fmt::Debug for Handle {
 /// stop the handler.
 #[must_use = "a call does nothing until it is awaited (or `.wait()`ed for, outside async code)"]
 pub struct Calling<R, W, M> {
-    handle: Handle,
+    name: Name,
+    hash: NameHash,
+    on: On,
     timeout: Option<Duration>,
     state: State<R, M>,
     worker: PhantomData<fn() -> W>,
+}
+
+/// By what a call reaches its worker.
+enum On {
+    Current,
+    AsItsHandle(Arc<Via>),
+    Named(Via),
+}
+
+impl On {
+    #[inline]
+    fn via(&self) -> Option<&Via> {
+        match self {
+            Self::Current => None,
+            Self::AsItsHandle(via) => Some(via),
+            Self::Named(via) => Some(via),
+        }
+    }
 }
 
 enum State<R, M> {
@@ -150,7 +176,7 @@ impl<R, W, M> Calling<R, W, M> {
 
     /// Calls through `swarm`, a node or a connection to a cluster, instead of [`Swarm::current`](crate::Swarm::current).
     pub fn on(mut self, swarm: &impl Reach) -> Self {
-        self.handle.on = Some(swarm.via());
+        self.on = On::Named(swarm.via());
         self
     }
 
@@ -181,17 +207,18 @@ where
         let this = self.get_mut();
         let (mut begun, node) = match std::mem::replace(&mut this.state, State::<R, M>::Done) {
             State::New(message) => {
-                let node = match reached(this.handle.on.as_ref()) {
-                    Some(Reached::Node(node)) => node,
+                let node = match met(this.on.via()) {
+                    Some(Met::Node(node)) => node,
                     #[cfg(feature = "remote")]
-                    Some(Reached::Remote(client)) => {
-                        let asked = client.call::<W, M>(&this.handle.name, &message, this.timeout);
+                    Some(Met::Remote(client)) => {
+                        let asked = client.clone().call::<W, M>(&this.name, &message, this.timeout);
                         return this.poll_remote(asked, cx);
                     }
                     None => return Poll::Ready(Err(CallError::NoSwarm)),
                 };
-                match node.call::<W, M>(&this.handle.name, message, this.timeout, cx) {
-                    First::Begun(begun) => (begun, node),
+                let name = Hashed { name: &this.name, hash: this.hash };
+                match node.call::<W, M>(name, message, this.timeout, cx) {
+                    First::Begun(begun) => (begun, node.clone()),
                     First::Done(done) => return Poll::Ready(node.note_call(W::KIND, done)),
                     First::Yield(message) => {
                         this.state = State::New(message);
@@ -218,7 +245,7 @@ where
 impl<R: crate::message::Wire, W, M> Calling<R, W, M> {
     fn poll_remote(&mut self, mut asked: crate::remote::Answering, cx: &mut Context<'_>) -> Poll<Result<R, CallError>> {
         match asked.as_mut().poll(cx) {
-            Poll::Ready(answer) => Poll::Ready(answer.and_then(|reply| reply.read(&self.handle.name))),
+            Poll::Ready(answer) => Poll::Ready(answer.and_then(|reply| reply.read(&self.name))),
             Poll::Pending => {
                 self.state = State::Remote(asked);
                 Poll::Pending
@@ -229,7 +256,7 @@ impl<R: crate::message::Wire, W, M> Calling<R, W, M> {
 
 impl<R, W, M> fmt::Debug for Calling<R, W, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Calling").field(&self.handle.name).finish()
+        f.debug_tuple("Calling").field(&self.name).finish()
     }
 }
 

@@ -26,8 +26,8 @@ pub use crate::registration::{Entry, WORKERS};
 pub use crate::via::Reach;
 pub use crate::worker::{
     Active, Arguments, Boot, Call, Cast, Context, Described, Die, FieldShape, Handoff, Init, InitShape, Input,
-    IntoInit, JsonType, KindId, KindShape, MessageShape, Method, Options, Payload, Restart, Shaped, Step, VariantShape,
-    Worker,
+    IntoInit, JsonType, KindId, KindShape, MessageShape, Method, Options, Payload, Plain, Restart, Shaped, Step,
+    VariantShape, Worker,
 };
 
 /// Says that a type travels, at the user's own token. Bounded by [`Schema`] alone, since rkyv's words would win over ours.

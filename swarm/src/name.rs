@@ -32,6 +32,13 @@ enum Text {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
 pub struct NameHash(pub u64);
 
+/// A name with its hash, for who has both.
+#[derive(Clone, Copy)]
+pub(crate) struct Hashed<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) hash: NameHash,
+}
+
 impl Name {
     /// Names are at most this many bytes long, so that a name always fits a frame's header.
     pub const BYTES_MAX: usize = 1024;
@@ -59,6 +66,12 @@ impl Name {
             Text::Short { .. } => std::str::from_utf8(self.as_bytes()).expect("a name is made of text alone"),
             Text::Long(text) => text,
         }
+    }
+
+    /// The name with its hash.
+    #[cfg(test)]
+    pub(crate) fn hashed(&self) -> Hashed<'_> {
+        Hashed { name: self, hash: self.hash64() }
     }
 
     /// The name's stable hash.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use swarm_net::node::NodeId;
 
 use crate::event::Events;
-use crate::runtime::{Guard, Node as Inner};
+use crate::runtime::{Guard, Held, Node as Inner};
 use crate::stats::Stats;
 
 /// A node of the cluster, which this process runs. Cheap to clone; the last one dropped stops the node at once, as a
@@ -62,7 +62,7 @@ impl Swarm {
     /// Inside a worker its own node, elsewhere the process's default: the first node that was started, unless
     /// [`Swarm::set_default`] chose another.
     pub fn current() -> Option<Self> {
-        Inner::current().map(Self::over)
+        Held::current().map(|node| Self::over(node.clone()))
     }
 
     /// Makes this the node that free functions and clients without `.on(..)` use.

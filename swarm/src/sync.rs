@@ -10,6 +10,44 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize
 #[cfg(not(loom))]
 pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+/// A place for one value, which threads exchange. Each exchange follows another, and sees all that was done before that.
+#[cfg(not(loom))]
+pub(crate) struct Place<T>(crossbeam_utils::atomic::AtomicCell<Option<Box<T>>>);
+
+#[cfg(not(loom))]
+impl<T> Place<T> {
+    #[inline]
+    pub(crate) fn exchange(&self, value: Option<Box<T>>) -> Option<Box<T>> {
+        self.0.swap(value)
+    }
+}
+
+#[cfg(not(loom))]
+impl<T> Default for Place<T> {
+    fn default() -> Self {
+        Self(crossbeam_utils::atomic::AtomicCell::new(None))
+    }
+}
+
+/// The same in a model: who locks it sees just as much, and no more.
+#[cfg(loom)]
+pub(crate) struct Place<T>(Mutex<Option<Box<T>>>);
+
+#[cfg(loom)]
+impl<T> Place<T> {
+    pub(crate) fn exchange(&self, value: Option<Box<T>>) -> Option<Box<T>> {
+        let mut place = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        std::mem::replace(&mut place, value)
+    }
+}
+
+#[cfg(loom)]
+impl<T> Default for Place<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
 /// By what one thread sleeps until another wakes it. To wake it before it sleeps ends its next sleep at once.
 #[cfg(not(loom))]
 #[derive(Default)]

@@ -11,7 +11,7 @@ use crate::group::{Change, Group, Members, Told};
 use crate::name::Name;
 #[cfg(feature = "remote")]
 use crate::remote::Client;
-use crate::runtime::{GroupNames, Node, Whom, spec};
+use crate::runtime::{GroupNames, Held, Node, Whom, spec};
 use crate::swarm::Swarm;
 use crate::worker::{Payload, Worker};
 
@@ -79,7 +79,14 @@ pub enum Via {
     Remote(Client),
 }
 
-/// The same, where something is asked.
+/// The same, where something is asked while this is held.
+pub(crate) enum Met<'a> {
+    Node(Held<'a>),
+    #[cfg(feature = "remote")]
+    Remote(&'a Client),
+}
+
+/// The same, where the answer may take longer.
 #[derive(Clone)]
 pub(crate) enum Reached {
     Node(Arc<Node>),
@@ -88,13 +95,23 @@ pub(crate) enum Reached {
 }
 
 /// What is meant where something says `on`, or nothing: [`Swarm::current`]'s node. `None` if there is none.
-pub(crate) fn reached(on: Option<&Via>) -> Option<Reached> {
+#[inline]
+pub(crate) fn met(on: Option<&Via>) -> Option<Met<'_>> {
     match on {
-        Some(Via::Swarm(swarm)) => Some(Reached::Node(swarm.inner().clone())),
+        Some(Via::Swarm(swarm)) => Some(Met::Node(Held::Lent(swarm.inner()))),
         #[cfg(feature = "remote")]
-        Some(Via::Remote(client)) => Some(Reached::Remote(client.clone())),
-        None => Node::current().map(Reached::Node),
+        Some(Via::Remote(client)) => Some(Met::Remote(client)),
+        None => Held::current().map(Met::Node),
     }
+}
+
+/// The same, to be kept.
+pub(crate) fn reached(on: Option<&Via>) -> Option<Reached> {
+    met(on).map(|met| match met {
+        Met::Node(node) => Reached::Node(node.clone()),
+        #[cfg(feature = "remote")]
+        Met::Remote(client) => Reached::Remote(client.clone()),
+    })
 }
 
 impl Reached {

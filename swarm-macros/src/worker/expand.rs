@@ -283,7 +283,8 @@ fn handler(worker: &Worker, handler: &Handler) -> TokenStream {
             (quote!(owned), names.map(|name| quote!(message.#name)).collect())
         }
     };
-    let call = shape.call(&arguments);
+    let plain = shape.is_plain() && !matches!(handler.message, Message::Archived(_));
+    let call = if plain { shape.call_on(&quote!(worker), &arguments) } else { shape.call(&arguments) };
     let (implemented, associated, reply, body) = match &handler.answer {
         Answer::Call { reply, timeout } => {
             let timeout = timeout.map(|timeout| {
@@ -296,18 +297,30 @@ fn handler(worker: &Worker, handler: &Handler) -> TokenStream {
         }
         Answer::Cast => (quote!(Cast), quote!(), quote!(()), quote!({ #call; })),
     };
-    let step = shape.step(p, &body);
-    quote! {
-        #cfg
-        #[automatically_derived]
-        impl #impls #p::#implemented<#message> for #own #bounds {
-            #associated
+    let run = if plain {
+        quote! {
+            const PLAIN: #p::Option<#p::Plain<Self, #message, #reply>> = #p::Some(|worker, message| #body);
+            fn run(at: #p::Active<Self>, input: #p::Input<#message>) -> #p::Step<Self, #reply> {
+                #p::Step::plain(at, input, <Self as #p::#implemented<#message>>::PLAIN)
+            }
+        }
+    } else {
+        let step = shape.step(p, &body);
+        quote! {
             fn run(mut at: #p::Active<Self>, input: #p::Input<#message>) -> #p::Step<Self, #reply> {
                 match input.#read() {
                     #p::Err(malformed) => #p::Step::Refused(at, malformed),
                     #p::Ok(message) => #step,
                 }
             }
+        }
+    };
+    quote! {
+        #cfg
+        #[automatically_derived]
+        impl #impls #p::#implemented<#message> for #own #bounds {
+            #associated
+            #run
         }
     }
 }

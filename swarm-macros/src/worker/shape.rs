@@ -98,12 +98,22 @@ impl Shape {
         quote!(#(#cfg)*)
     }
 
+    /// Whether it is a function of its worker and its message alone: it does not wait, and wants no context.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.is_async && !self.context
+    }
+
     /// The call of the method on the worker that is checked out in `at`, at the user's name.
     pub(crate) fn call(&self, arguments: &[TokenStream]) -> TokenStream {
+        self.call_on(&quote!(at.worker), arguments)
+    }
+
+    /// The same on the worker that `worker` leads to.
+    pub(crate) fn call_on(&self, worker: &TokenStream, arguments: &[TokenStream]) -> TokenStream {
         let ident = &self.ident;
         let worker = self.receiver.map(|receiver| match receiver {
-            Receiver::Shared => quote!(&*at.worker,),
-            Receiver::Exclusive => quote!(&mut *at.worker,),
+            Receiver::Shared => quote!(&*#worker,),
+            Receiver::Exclusive => quote!(&mut *#worker,),
         });
         let context = self.context.then(|| match self.receiver {
             Some(_) => quote!(&at.context,),

@@ -15,6 +15,10 @@ pub use passage::{Denied, Gate, Passage};
 pub(crate) use phase::{Answer, Ended, Event, Limits as ConnectionLimits, Phase};
 pub use queue::{FrameNo, Loss, Unsent, Why};
 pub(crate) use queue::{Limits, SendQueue};
+#[cfg(feature = "fuzz")]
+pub(crate) use record::Sealing;
 pub(crate) use state::{Connection, Drained, Moved};
 pub(crate) use tunnel::{Denial, Lock};
+#[cfg(feature = "fuzz")]
+pub(crate) use tunnel::{Shaken, Tunnel};
 pub(crate) use writer::{Flushed, SharedWriter};

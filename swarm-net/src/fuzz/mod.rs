@@ -3,14 +3,17 @@
 
 mod frames;
 mod talk;
+mod tunnel;
 
 use crate::member::Profile;
 use crate::node::NodeId;
 use crate::wire::{ClusterHash, ENVELOPE_BYTES, Frame, FrameRef, Greeting, Packet, PacketKind, Reason, Reject, kind};
 
 pub use crate::membership::fuzz::{gossip, gossip_seeds};
+pub use crate::secret::fuzz::{sealed, sealed_seeds};
 pub use frames::{frames, frames_seeds};
 pub use talk::{connection, connection_seeds};
+pub use tunnel::{tunnel, tunnel_seeds};
 
 /// How many steps one input may have: enough for a story, few enough that a run stays short.
 const STEPS_MAX: usize = 64;

@@ -73,9 +73,11 @@ impl Codec {
         if same { Ok(()) } else { Err(CodecError::Foreign) }
     }
 
-    /// The sender of a packet and all members that it tells of.
-    pub(super) fn read_packet(mut self, mut bytes: &[u8]) -> Result<(Identity, Vec<Member>), CodecError> {
+    /// Reads all of a packet that is looked at before the gossip takes it in.
+    pub(super) fn read_packet(mut self, packet: &[u8]) -> Result<Packet<'_>, CodecError> {
+        let mut bytes = packet;
         let header = foca::Codec::decode_header(&mut self, &mut bytes)?;
+        let head = &packet[..packet.len() - bytes.len()];
         let mut members = Vec::new();
         if bytes.len() >= 2 {
             // The count is not trusted with an allocation: the bytes run out first.
@@ -83,7 +85,27 @@ impl Codec {
                 members.push(get_member(&mut bytes)?);
             }
         }
-        Ok((header.src, members))
+        Ok(Packet { sender: header.src, head, members })
+    }
+}
+
+/// What a packet says of members.
+pub(super) struct Packet<'a> {
+    pub(super) sender: Identity,
+    /// All before the members.
+    pub(super) head: &'a [u8],
+    pub(super) members: Vec<Member>,
+}
+
+impl Packet<'_> {
+    /// The packet that tells of its members, as they are now, and of nothing else.
+    pub(super) fn again(&self) -> Vec<u8> {
+        let mut bytes = self.head.to_vec();
+        if !self.members.is_empty() {
+            bytes.put_u16(self.members.len() as u16);
+            self.members.iter().for_each(|member| put_member(member, &mut bytes));
+        }
+        bytes
     }
 }
 

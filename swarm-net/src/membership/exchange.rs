@@ -33,7 +33,10 @@ impl Membership {
             part.members.retain(|member| self.swim.at(member.id().node.addr()).is_some());
         }
         let claims: Vec<_> = part.members.iter().map(|member| *member.id()).collect();
-        let rejected = claims.iter().any(|claim| claim.node == from && self.holds_down(claim));
+        let rejected = claims.iter().any(|claim| claim.node == from && self.rejects(claim));
+        for doubtful in self.sift(from, &mut part.members) {
+            self.discovered(now, doubtful.node.addr());
+        }
         // A joiner learns what all the others know already.
         self.swim.learn(now, part.members, self.joining.joined());
         self.face_rivals(now, &claims, out);
@@ -110,7 +113,9 @@ impl Membership {
         self.peers.nodes().for_each(|node| self.push(node, out));
     }
 
-    fn holds_down(&self, claim: &Identity) -> bool {
-        self.swim.at(claim.node.addr()).is_some_and(|known| known.id() == claim && known.state() == State::Down)
+    /// Whether a claim is to be renewed: it is held to be down, or we know a higher one to its address.
+    fn rejects(&self, claim: &Identity) -> bool {
+        let down = |known: &foca::Member<Identity>| known.id() == claim && known.state() == State::Down;
+        self.swim.at(claim.node.addr()).is_some_and(|known| down(known) || known.id().beats(claim))
     }
 }

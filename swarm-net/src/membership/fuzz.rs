@@ -36,7 +36,7 @@ pub fn gossip(bytes: &[u8]) {
         data.extend_from_slice(step);
         match kind % 3 {
             PACKET => {
-                let from = codec.read_packet(&data).map_or(node(1).addr(), |(sender, _)| sender.node.addr());
+                let from = codec.read_packet(&data).map_or(node(1).addr(), |packet| packet.sender.node.addr());
                 membership.handle(now, Input::Packet { from, bytes: &data }, &mut out);
             }
             LIST => {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::codec::{Member, Packet};
 use super::identity::Identity;
 use super::swim::Note;
 use super::{Membership, Output, Phase, same_place};
@@ -14,28 +15,48 @@ const MEMBERS_MAX: usize = 16_384;
 
 impl Membership {
     pub(super) fn packet(&mut self, now: Instant, from: SocketAddr, bytes: &[u8], out: &mut Vec<Output>) {
-        let (sender, members) = match self.codec.read_packet(bytes) {
+        let mut packet = match self.codec.read_packet(bytes) {
             Ok(read) => read,
             Err(error) => return tracing::debug!(%from, %error, "gossip packet refused"),
         };
         // Answers go to the claimed sender; a claim that the network does not confirm would aim them at others.
-        if !same_place(sender.node.addr(), from) {
-            return tracing::debug!(%from, sender = %sender.node, "gossip packet with a false sender");
+        if !same_place(packet.sender.node.addr(), from) {
+            return tracing::debug!(%from, sender = %packet.sender.node, "gossip packet with a false sender");
         }
-        let claims = members.iter().map(foca::Member::id).chain([&sender]);
+        let Packet { sender, members, .. } = &mut packet;
+        let claims = members.iter().map(foca::Member::id).chain([&*sender]);
         if self.crowded() && claims.clone().any(|claim| self.swim.at(claim.node.addr()).is_none()) {
             return tracing::debug!(%from, "too many members are known: strangers are refused");
         }
-        let rivals: Vec<_> = claims.copied().collect();
-        self.swim.packet(now, bytes, &members);
+        let (rivals, told): (Vec<_>, _) = (claims.copied().collect(), members.len());
+        for doubtful in self.sift(sender.node, members) {
+            self.discovered(now, doubtful.node.addr());
+        }
+        if packet.members.len() == told {
+            self.swim.packet(now, bytes, &packet.members);
+        } else {
+            self.swim.packet(now, &packet.again(), &packet.members);
+        }
         self.face_rivals(now, &rivals, out);
     }
 
-    /// Claims of other processes to our address: ours must be above all of them, or nobody would talk to us.
+    /// Takes out what is not believed of others when `from` tells of it: claims above all clocks, unless they are as their makers have
+    /// told them. Gives those of the living, who are to be asked themselves.
+    pub(super) fn sift(&self, from: NodeId, members: &mut Vec<Member>) -> Vec<Identity> {
+        let doubtful = members.extract_if(.., |member| {
+            let claim = member.id();
+            let first_hand =
+                claim.node == from || self.swim.at(claim.node.addr()).is_some_and(|known| known.id() == claim);
+            claim.generation > Identity::TOLD_MAX && !first_hand
+        });
+        doubtful.filter(|member| member.state() != foca::State::Down).map(|member| *member.id()).collect()
+    }
+
+    /// Claims to our address that are not ours: ours must be above all of them, or nobody would talk to us. Also what others say that
+    /// we claim.
     pub(super) fn face_rivals(&mut self, now: Instant, claims: &[Identity], out: &mut Vec<Output>) {
-        let rivals = claims.iter().filter(|claim| claim.node.addr() == self.me.addr() && claim.node != self.me);
-        for claim in rivals {
-            if self.rival.seen(claim, now) {
+        for claim in claims.iter().filter(|claim| claim.node.addr() == self.me.addr()) {
+            if claim.node != self.me && self.rival.seen(claim, now) {
                 return self.fatal(claim.node, out);
             }
             if claim.beats(&self.swim.identity()) {

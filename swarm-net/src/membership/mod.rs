@@ -18,7 +18,7 @@
 //!
 //! | frame | sent | the receiver |
 //! |---|---|---|
-//! | push | when connected; to all when our profile or claim changes or we have joined | learns the sender's claim and profile, and what the sender holds of the receiver; if it holds the sender to be down, pushes back, which makes the sender renew |
+//! | push | when connected; to all when our profile or claim changes or we have joined | learns the sender's claim and profile, and what the sender holds of the receiver; if it holds the sender to be down, or knows a higher claim to its address, pushes back, which makes the sender renew |
 //! | request | to a joined node by a joiner; a while after the join; every `sync_period` to a random peer; to one that is back | takes the list in and sends its own as a reply |
 //! | reply | for a request | takes the list in; coming from a joined node, it completes the join |
 

@@ -195,6 +195,9 @@ fn word(bytes: &[u8]) -> Result<u64, Unopened> {
     bytes.first_chunk().map(|word| u64::from_le_bytes(*word)).ok_or(Unopened::Forged)
 }
 
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

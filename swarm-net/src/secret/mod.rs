@@ -27,6 +27,8 @@ mod window;
 mod windows;
 
 pub(crate) use entropy::Entropy;
+#[cfg(feature = "fuzz")]
+pub(crate) use envelope::fuzz;
 pub use file::open_closed;
 pub(crate) use keyring::{Key, aead};
 pub use keyring::{KeyId, Keyring};

@@ -33,6 +33,8 @@ const FRAMES: u64 = 64;
 pub(crate) enum Piece {
     /// A call by handle to an idle worker of the same node, from the look-up to the answer.
     LocalCall,
+    /// The same by name, through the process's default node.
+    ByName,
     /// To write a small message into the frame that it travels in.
     FrameOut,
     /// To cut such frames out of what a read brought, to validate each message, and to take it out.
@@ -42,12 +44,13 @@ pub(crate) enum Piece {
 }
 
 impl Piece {
-    pub(crate) const ALL: &[Self] = &[Self::LocalCall, Self::FrameOut, Self::FrameIn, Self::Route];
+    pub(crate) const ALL: &[Self] = &[Self::LocalCall, Self::ByName, Self::FrameOut, Self::FrameIn, Self::Route];
 
     /// The name of its function.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::LocalCall => "local_call",
+            Self::ByName => "by_name",
             Self::FrameOut => "frame_out",
             Self::FrameIn => "frame_in",
             Self::Route => "route",
@@ -67,7 +70,8 @@ impl FromStr for Piece {
 /// Prepares all that a piece needs, and runs it so often.
 pub(crate) fn run(piece: Piece, times: u64) -> io::Result<()> {
     match piece {
-        Piece::LocalCall => on_a_node(times)?,
+        Piece::LocalCall => on_a_node(|swarm| local_call(&swarm.at::<Account>("acct/42"), times))?,
+        Piece::ByName => on_a_node(|_| by_name("acct/42", times))?,
         Piece::FrameOut => frame_out(&Entry::small(), times),
         Piece::FrameIn => {
             let stream = framed(&Entry::small()).bytes().repeat(FRAMES as usize);
@@ -100,7 +104,7 @@ impl Account {
     }
 }
 
-fn on_a_node(times: u64) -> io::Result<()> {
+fn on_a_node(piece: impl FnOnce(&Swarm)) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _in_it = runtime.enter();
     let config = Config { stall_limit_ms: VALGRIND_MS, quick_run_us: VALGRIND_MS, ..Config::default() };
@@ -109,19 +113,24 @@ fn on_a_node(times: u64) -> io::Result<()> {
     let swarm = runtime.block_on(builder.start()).map_err(io::Error::other)?;
     runtime.block_on(AccountClient::register("acct/42", ()).on(&swarm)).map_err(io::Error::other)?;
     let account = swarm.at::<Account>("acct/42");
-    (0..WARM).for_each(|_| add(&account));
-    local_call(&account, times);
+    (0..WARM).for_each(|_| add(account.add(1)));
+    piece(&swarm);
     Ok(())
 }
 
 #[inline(never)]
 fn local_call(account: &AccountClient, times: u64) {
-    (0..times).for_each(|_| add(account));
+    (0..times).for_each(|_| add(account.add(1)));
+}
+
+#[inline(never)]
+fn by_name(name: &str, times: u64) {
+    (0..times).for_each(|_| add(AccountClient::call(name, account::Add { by: 1 })));
 }
 
 #[inline(always)]
-fn add(account: &AccountClient) {
-    match pin!(account.add(1)).poll(&mut Context::from_waker(Waker::noop())) {
+fn add(call: impl Future<Output = Result<u64, CallError>>) {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(sum) => drop(black_box(sum.expect("the worker is there"))),
         Poll::Pending => panic!("the worker was not idle"),
     }

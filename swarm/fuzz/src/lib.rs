@@ -1,3 +1,4 @@
+#![forbid(unsafe_code)]
 //! The fuzz targets by name. CONTRIBUTING.md says how they are run.
 
 mod targets;

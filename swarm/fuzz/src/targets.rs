@@ -38,6 +38,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "gossip", run: fuzz::gossip, seeds: fuzz::gossip_seeds, room: HEARD },
     Target { name: "frames", run: fuzz::frames, seeds: fuzz::frames_seeds, room: REPEATED },
     Target { name: "connection", run: fuzz::connection, seeds: fuzz::connection_seeds, room: READ },
+    Target { name: "sealed", run: fuzz::sealed, seeds: fuzz::sealed_seeds, room: HEARD },
+    Target { name: "tunnel", run: fuzz::tunnel, seeds: fuzz::tunnel_seeds, room: READ },
     Target { name: "greeting", run: fuzz::greeting, seeds: fuzz::greeting_seeds, room: DECODED },
     Target { name: "call", run: call, seeds: call_seeds, room: DECODED },
     Target { name: "directory", run: fuzz::directory, seeds: fuzz::directory_seeds, room: HEARD },

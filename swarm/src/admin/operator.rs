@@ -155,9 +155,10 @@ impl From<RegistryError> for Refusal {
             RegistryError::Timeout { .. } => Code::Timeout,
             RegistryError::Stopping { .. } | RegistryError::NoSwarm => Code::Stopping,
             RegistryError::NotRegistered { .. } => Code::NotFound,
-            RegistryError::NoQuorum { .. } | RegistryError::Overloaded { .. } | RegistryError::WrongWorker { .. } => {
-                Code::Refused
-            }
+            RegistryError::NoQuorum { .. }
+            | RegistryError::Overloaded { .. }
+            | RegistryError::NoRoom { .. }
+            | RegistryError::WrongWorker { .. } => Code::Refused,
             // Those about gateways no node says of itself.
             RegistryError::TooLarge { .. }
             | RegistryError::NotPublic { .. }

@@ -97,6 +97,13 @@ impl Partition {
         }
         let mut planned = false;
         if registered.is_none() {
+            let more = Record::bytes_of(&name, &spec);
+            if !self.has_room(turn, more) {
+                return turn.answer(from, Answer::Refused(Refusal::Full));
+            }
+            let Some(office) = &mut self.office else {
+                return;
+            };
             let ver = office.next_stamp();
             let local = spec.class.local;
             let Some(host) = owner::desired(self.id, office, turn, (&spec.class, from.node)) else {
@@ -128,6 +135,12 @@ impl Partition {
         }
     }
 
+    /// Whether the records may take so much more.
+    fn has_room(&self, turn: &Turn<'_>, bytes: usize) -> bool {
+        let taken = self.copy.as_ref().map_or(0, |copy| copy.records.bytes());
+        taken.saturating_add(bytes) <= turn.world.config.records_bytes_max
+    }
+
     fn ask_unregister(&mut self, turn: &mut Turn<'_>, from: RequestId, name: &Name) {
         let again = |work: &Work| work.waits.ends().iter().any(|(to, ..)| *to == from);
         if self.office.as_ref().and_then(|office| office.names.get(name)).is_some_and(|work| again(work)) {
@@ -157,6 +170,9 @@ impl Partition {
         };
         let now = record.groups().get(&group).is_some_and(|(joined, _)| *joined);
         if now != joined {
+            if joined && !self.has_room(turn, group.bytes()) {
+                return turn.answer(from, Answer::Refused(Refusal::Full));
+            }
             self.amend(turn, name, |registration| {
                 registration.groups.insert(group, (joined, ver));
             });

@@ -34,6 +34,10 @@ pub struct DirectoryConfig {
     pub backoff_max: Duration,
     /// How many asks a partition holds while its owner is not complete.
     pub asks_held_max: usize,
+    /// How much the records of a partition may take on the wire; nothing more is registered then. A whole copy travels as one message, of
+    /// [`Message::BYTES_MAX`](crate::directory::Message::BYTES_MAX) at most, and a promise has all of it twice if its sender runs all
+    /// the workers; and where a split heals, two copies become one. So this is a fifth of that.
+    pub records_bytes_max: usize,
 }
 
 impl DirectoryConfig {
@@ -50,6 +54,7 @@ impl DirectoryConfig {
         backoff_min: Duration::from_millis(100),
         backoff_max: Duration::from_secs(10),
         asks_held_max: 1024,
+        records_bytes_max: 12 << 20,
     };
 }
 

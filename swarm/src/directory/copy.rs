@@ -56,6 +56,14 @@ impl Op {
         }
     }
 
+    /// So many bytes it takes on the wire, or a few less.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Put { record } => record.bytes(),
+            Self::Remove { name, .. } => name.as_str().len(),
+        }
+    }
+
     /// Shares what its record has in common with others.
     pub(super) fn share(&mut self, pool: &mut Pool) {
         match self {

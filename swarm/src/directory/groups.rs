@@ -19,6 +19,16 @@ pub struct GroupKey {
     pub key: Name,
 }
 
+impl GroupKey {
+    /// What an entry takes on the wire beside its key: the tag, a place in the tree, and the stamp.
+    const BESIDE_KEY_BYTES: usize = 192;
+
+    /// So many bytes an entry of it takes on the wire, or a few less.
+    pub(super) fn bytes(&self) -> usize {
+        Self::BESIDE_KEY_BYTES + self.key.as_str().len()
+    }
+}
+
 /// Who is or was in which group, with the stamp of the last change. Most workers are in none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Archive, Serialize, Deserialize)]
 pub struct Groups(
@@ -35,6 +45,11 @@ impl Groups {
     /// Notes that a group was joined or left.
     pub fn insert(&mut self, group: GroupKey, entry: (bool, Stamp)) {
         self.0.get_or_insert_default().insert(group, entry);
+    }
+
+    /// So many bytes they take on the wire, or a few less.
+    pub(super) fn bytes(&self) -> usize {
+        self.iter().map(|(group, _)| group.bytes()).sum()
     }
 
     /// Whether there is no news of any.

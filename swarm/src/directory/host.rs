@@ -24,6 +24,18 @@ impl From<Farewell> for Die {
     }
 }
 
+/// What is told of why a start has failed, in bytes. Errors may say anything, and this one travels with what is registered.
+const FAILURE_BYTES_MAX: usize = 16 << 10;
+
+/// A text of any length, as it travels.
+fn clipped(mut text: String) -> String {
+    if text.len() > FAILURE_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(FAILURE_BYTES_MAX));
+        text.push_str(" [and so on]");
+    }
+    text
+}
+
 impl Partition {
     /// The runtime reports about a cell.
     pub(super) fn on_happened(&mut self, turn: &mut Turn<'_>, name: &Name, epoch: Epoch, happened: Happened) {
@@ -34,7 +46,7 @@ impl Partition {
         let before = cell.phase;
         let stays = cell.advance(&happened);
         let failure = match happened {
-            Happened::StartFailed(text) => (before == Phase::Starting).then_some(text),
+            Happened::StartFailed(text) => (before == Phase::Starting).then(|| clipped(text)),
             Happened::Started | Happened::Sealed | Happened::Ignored | Happened::SealTimedOut => None,
             Happened::Absorbed { .. } | Happened::AbsorbFailed { .. } | Happened::Indexed { .. } => None,
             Happened::Stopped { .. } | Happened::Dropped => None,

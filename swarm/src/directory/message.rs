@@ -94,6 +94,9 @@ pub enum Message {
 }
 
 impl Message {
+    /// A longer one does not travel. What is put together out of what others announce has to end somewhere.
+    pub const BYTES_MAX: usize = 64 << 20;
+
     /// The highest counter of any term that its receiver would have to outbid.
     pub(super) fn counter_max(&self) -> u64 {
         match self {

@@ -134,6 +134,9 @@ impl Siblings {
 }
 
 impl Registration {
+    /// What one takes on the wire beside what its users choose: two nodes, numbers with their terms, and what points to all that.
+    const FIXED_BYTES: usize = 320;
+
     /// A registration whose worker is, or is to be, this activation there, and in no group.
     pub(super) fn new(
         rid: Rid,
@@ -217,6 +220,11 @@ impl Registration {
         Location { node: self.host(), worker: self.class().worker.as_str().to_owned(), epoch: self.epoch() }
     }
 
+    /// So many bytes it takes on the wire, or a few less.
+    fn bytes(&self) -> usize {
+        Self::FIXED_BYTES + self.class().worker.as_str().len() + self.args.len() + self.groups.bytes()
+    }
+
     fn is_shared(&self, pool: &mut Pool) -> bool {
         Arc::ptr_eq(&self.setting, &pool.setting(&self.setting))
             && Arc::ptr_eq(&self.numbers.lead, &pool.lead(&self.numbers.lead))
@@ -239,6 +247,16 @@ impl Registration {
 }
 
 impl Record {
+    /// So many bytes it takes on the wire, or a few less.
+    pub(super) fn bytes(&self) -> usize {
+        self.siblings().map(|registration| self.name().as_str().len() + registration.bytes()).sum()
+    }
+
+    /// The least that one takes of a name, with these init arguments.
+    pub(super) fn bytes_of(name: &Name, spec: &Spec) -> usize {
+        name.as_str().len() + Registration::FIXED_BYTES + spec.class.worker.as_str().len() + spec.args.len()
+    }
+
     /// A record of one registration.
     pub fn new(name: Name, registration: Registration) -> Self {
         Self::from(Named { name, siblings: Siblings::One(registration) })

@@ -24,6 +24,8 @@ impl Partition {
         }
         let (base, seq) = (office.log_base, office.seq);
         let mut whole: Option<Arc<Copy>> = None;
+        // One record may have changed several times.
+        let brief = office.log.iter().map(Op::bytes).sum::<usize>() <= turn.world.config.records_bytes_max;
         office.log_base = seq;
         for node in &office.replicas {
             if office.ships.get(node).is_some_and(|ship| ship.sent == Some(seq)) {
@@ -37,7 +39,9 @@ impl Partition {
             let term = office.term;
             let message = match ship.sent {
                 // A record is shared, so that this copies little.
-                Some(sent) if sent == base => Message::Update { term, after: base, seq, ops: office.log.clone() },
+                Some(sent) if sent == base && brief => {
+                    Message::Update { term, after: base, seq, ops: office.log.clone() }
+                }
                 Some(_) | None => {
                     let copy = whole.get_or_insert_with(|| Arc::new(copy.clone())).clone();
                     Message::Install { term, seq, copy }

@@ -95,6 +95,8 @@ pub enum Refusal {
     NotAMember,
     /// The side of the split that the asked node is on has too few members.
     NoQuorum,
+    /// The records of the partition take all the room that they may have (`records_bytes_max`).
+    Full,
     /// The registration was ended (unregister, or the end of its worker) before it was acknowledged.
     Ended,
 }

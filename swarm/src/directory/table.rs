@@ -18,6 +18,8 @@ use crate::name::Name;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Table {
     slots: Vec<Slot>,
+    /// What all records take on the wire together.
+    bytes: usize,
     last: Last,
 }
 
@@ -60,6 +62,11 @@ impl Table {
         self.slots.len()
     }
 
+    /// So many bytes all of them take on the wire, or a few less.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The record of a name.
     pub(super) fn get(&self, name: &Name) -> Option<&Record> {
         self.slot(name).map(|slot| &slot.record)
@@ -78,8 +85,12 @@ impl Table {
 
     /// Makes this the record of its name. Nothing is noted beside it then.
     pub(super) fn insert(&mut self, record: Record) {
+        self.bytes += record.bytes();
         match self.find(record.name()) {
-            Ok(place) => (self.slots[place].record, self.slots[place].note) = (record, Note::default()),
+            Ok(place) => {
+                self.bytes -= self.slots[place].record.bytes();
+                (self.slots[place].record, self.slots[place].note) = (record, Note::default());
+            }
             Err(place) => {
                 if self.slots.len() == self.slots.capacity() {
                     self.slots.reserve_exact(self.slots.len() / Self::SPARE + 1);
@@ -92,7 +103,7 @@ impl Table {
     /// Forgets the record of a name.
     pub(super) fn remove(&mut self, name: &Name) {
         if let Ok(place) = self.find(name) {
-            self.slots.remove(place);
+            self.bytes -= self.slots.remove(place).record.bytes();
             if 2 * self.slots.len() < self.slots.capacity() {
                 self.slots.shrink_to(self.slots.len() + self.slots.len() / Self::SPARE);
             }
@@ -119,7 +130,7 @@ impl Table {
         self.slots.iter_mut().map(|slot| (&slot.record, &mut slot.note))
     }
 
-    /// All records, to be changed in what is not their names.
+    /// All records, to be changed in what is of no length: what they share with others.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Record> {
         self.slots.iter_mut().map(|slot| &mut slot.record)
     }
@@ -174,7 +185,8 @@ impl FromIterator<Record> for Table {
         slots.sort_by(|a, b| a.hash.cmp(&b.hash).then_with(|| a.record.name().cmp(b.record.name())));
         slots.dedup_by(|later, slot| later.record.name() == slot.record.name());
         slots.shrink_to_fit();
-        Self { slots, last: Last::default() }
+        let bytes = slots.iter().map(|slot| slot.record.bytes()).sum();
+        Self { slots, bytes, last: Last::default() }
     }
 }
 
@@ -280,6 +292,7 @@ mod tests {
                 prop_assert!(names.iter().all(|name| table.get(name) == map.get(name)));
             }
             prop_assert_eq!(table.len(), map.len());
+            prop_assert_eq!(table.bytes(), map.values().map(Record::bytes).sum::<usize>());
             prop_assert_eq!(table.iter().collect::<Vec<_>>(), by_hash(&map));
             prop_assert!(table.slots.capacity() <= 2 * table.len().max(2));
 

@@ -76,6 +76,17 @@ pub enum RegisterError {
         /// The node that was asked.
         node: NodeId,
     },
+    /// The records of the partition that the name falls into take all the room that there is for them, or these init arguments alone would.
+    /// Nothing was registered.
+    #[error(
+        "there is no room for `{name}` among the records of its partition (asked through {node}): nothing was registered; pass smaller init arguments, unregister what is not needed, or start the cluster with more `Config::net.partitions`"
+    )]
+    NoRoom {
+        /// The name.
+        name: Name,
+        /// The node that was asked.
+        node: NodeId,
+    },
     /// The name is longer than [`Name::BYTES_MAX`].
     #[error("a name of {bytes} bytes is too long, {limit} are allowed: use a shorter one, or its hash")]
     NameTooLong {
@@ -212,6 +223,16 @@ pub enum RegistryError {
         "too many requests wait at the owner of `{name}` (asked through {node}): nothing was changed, ask again later"
     )]
     Overloaded {
+        /// The name.
+        name: Name,
+        /// The node that was asked.
+        node: NodeId,
+    },
+    /// The records of the partition that the name falls into take all the room that there is for them. No group was joined.
+    #[error(
+        "there is no room for one more group of `{name}` among the records of its partition (asked through {node}): none was joined; unregister what is not needed, or start the cluster with more `Config::net.partitions`"
+    )]
+    NoRoom {
         /// The name.
         name: Name,
         /// The node that was asked.

@@ -50,6 +50,7 @@ pub(crate) enum Code {
     AlreadyRegistered,
     Init,
     NameTooLong,
+    NoRoom,
     /// A word of a later version.
     #[default]
     #[serde(other)]

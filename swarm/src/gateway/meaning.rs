@@ -63,7 +63,7 @@ impl Failure {
             Code::NotOwner => certain(CallError::NotOwner { name, node }),
             Code::NoCapableNode => certain(CallError::NoCapableNode { name, node, text }),
             Code::NotPublic => certain(CallError::NotPublic { name, node, worker: found }),
-            Code::AlreadyRegistered | Code::Init | Code::NameTooLong | Code::Unknown => beyond(&self),
+            Code::AlreadyRegistered | Code::Init | Code::NameTooLong | Code::NoRoom | Code::Unknown => beyond(&self),
         }
     }
 
@@ -82,6 +82,7 @@ impl Failure {
             Code::NoQuorum => RegisterError::NoQuorum { name, node },
             Code::Timeout => RegisterError::Timeout { name, node, after },
             Code::Overloaded => RegisterError::Overloaded { name, node },
+            Code::NoRoom => RegisterError::NoRoom { name, node },
             Code::NameTooLong => RegisterError::NameTooLong { bytes: small(self.bytes), limit: small(limit) },
             Code::TooLarge => RegisterError::TooLarge { name, bytes: self.bytes, limit },
             Code::Stopping => RegisterError::Stopping { node },
@@ -113,12 +114,14 @@ impl Failure {
             (Code::Timeout, name) => RegistryError::Timeout { name, node, after },
             (Code::TooLarge, _) => RegistryError::TooLarge { node, bytes: self.bytes, limit: self.limit },
             (Code::Overloaded, Some(name)) => RegistryError::Overloaded { name, node },
+            (Code::NoRoom, Some(name)) => RegistryError::NoRoom { name, node },
             (Code::Stopping, _) => RegistryError::Stopping { node },
             (Code::NotPublic, _) => RegistryError::NotPublic { node, worker: self.found },
             (
                 Code::NotRegistered
                 | Code::WrongWorker
                 | Code::Overloaded
+                | Code::NoRoom
                 | Code::Unhandled
                 | Code::NodeDown
                 | Code::Panicked

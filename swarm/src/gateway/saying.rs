@@ -91,6 +91,7 @@ impl Failure {
                 Self { after_ms: ms(after), ..Self::about(Code::Timeout, node, &name) }
             }
             RegisterError::Overloaded { name, node } => Self::about(Code::Overloaded, node, &name),
+            RegisterError::NoRoom { name, node } => Self::about(Code::NoRoom, node, &name),
             RegisterError::NameTooLong { bytes, limit } => {
                 Self { bytes: bytes as u64, limit: limit as u64, ..Self::at(Code::NameTooLong, me) }
             }
@@ -126,6 +127,7 @@ impl Failure {
             }
             RegistryError::TooLarge { node, bytes, limit } => Self { bytes, limit, ..Self::at(Code::TooLarge, node) },
             RegistryError::Overloaded { name, node } => Self::about(Code::Overloaded, node, &name),
+            RegistryError::NoRoom { name, node } => Self::about(Code::NoRoom, node, &name),
             RegistryError::NoSwarm => Self::at(Code::Stopping, me),
             RegistryError::Stopping { node } => Self::at(Code::Stopping, node),
             RegistryError::NotPublic { node, worker } => Self { found: worker, ..Self::at(Code::NotPublic, node) },

@@ -64,6 +64,7 @@ fn every_error_of_a_registration_comes_as_what_it_is() {
         RegisterError::NoQuorum { name: name.clone(), node },
         RegisterError::Timeout { name: name.clone(), node, after: Duration::from_secs(2) },
         RegisterError::Overloaded { name: name.clone(), node },
+        RegisterError::NoRoom { name: name.clone(), node },
         RegisterError::NameTooLong { bytes: 2000, limit: 1024 },
         RegisterError::TooLarge { name: name.clone(), bytes: 9, limit: 8 },
         RegisterError::Stopping { node },
@@ -86,6 +87,7 @@ fn every_error_of_the_registry_comes_as_what_it_is() {
         RegistryError::Timeout { name: None, node, after },
         RegistryError::TooLarge { node, bytes: 9, limit: 8 },
         RegistryError::Overloaded { name: name.clone(), node },
+        RegistryError::NoRoom { name: name.clone(), node },
         RegistryError::Stopping { node },
         RegistryError::NotPublic { node, worker: "A".to_owned() },
     ];

@@ -16,6 +16,7 @@ use swarm_net::transport::{Lane, Why};
 use swarm_net::wire::Frame;
 
 use crate::call::frame::word;
+use crate::directory::Message;
 use crate::message::bounded;
 use crate::runtime::Node;
 use crate::worker::Payload;
@@ -24,9 +25,9 @@ use crate::worker::Payload;
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
 /// What one peer may make this node put together at a time, in bytes of all its batches. Since longer ones are divided before they are
-/// sent, it is met only by a single message: a partition whose records take this much has outgrown the cluster's number of
-/// partitions.
-const PARTS_BYTES_MAX: usize = 64 << 20;
+/// sent, it could be met only by a single message, and none is as long: what travels with a partition's records is bounded where they
+/// are registered (`DirectoryConfig::records_bytes_max`).
+const PARTS_BYTES_MAX: usize = Message::BYTES_MAX;
 
 /// A batch that takes more is divided, unless it is a single message. It is read in one go, which takes some milliseconds.
 const BATCH_BYTES_AIM: usize = 1 << 20;
@@ -129,7 +130,7 @@ impl Outbox {
             return self.add_batch(to, kind, batch) + self.add_batch(to, kind, &mut rest);
         }
         if bytes.len() > PARTS_BYTES_MAX {
-            tracing::error!(peer = %to, bytes = bytes.len(), limit = PARTS_BYTES_MAX, "a control message is too long to be sent: the cluster needs more partitions");
+            tracing::error!(peer = %to, bytes = bytes.len(), limit = PARTS_BYTES_MAX, "a control message is too long to be sent: several splits have made the records of one partition too many; unregister some of them");
             return bytes.len();
         }
         let waiting = self.waiting.entry(to).or_default();

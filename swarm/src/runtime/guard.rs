@@ -1,19 +1,25 @@
 //! Owns for how long a node lives that users hold, and which node is meant where none is named. Never knows what they do
 //! with it.
 
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
 
 use crate::runtime::Node;
 use crate::worker::running;
 
-/// The first node that this process started, unless another was chosen.
-static DEFAULT: RwLock<Weak<Guard>> = RwLock::new(Weak::new());
+/// The first node that this process started, unless another was chosen, while users hold it. Who asks for it counts no reference:
+/// all threads would meet at that count.
+static DEFAULT: ArcSwapOption<Node> = ArcSwapOption::const_empty();
 
 /// Stops the node when the last handle goes.
 pub(crate) struct Guard(Arc<Node>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        // Unless it is another by now.
+        DEFAULT.compare_and_swap(&Some(self.0.clone()), None);
         self.0.stop();
     }
 }
@@ -21,12 +27,8 @@ impl Drop for Guard {
 impl Guard {
     /// Of a node that has just been started: it is the process's default, if there is none.
     pub(crate) fn of(node: Arc<Node>) -> Arc<Self> {
-        let guard = Self::unnamed(node);
-        let mut default = DEFAULT.write().unwrap_or_else(PoisonError::into_inner);
-        if default.strong_count() == 0 {
-            *default = Arc::downgrade(&guard);
-        }
-        guard
+        DEFAULT.compare_and_swap(&None::<Arc<Node>>, Some(node.clone()));
+        Self::unnamed(node)
     }
 
     /// Of a node that is meant only where it is named.
@@ -48,17 +50,39 @@ impl Guard {
 
     /// Makes its node the one that is meant where none is named.
     pub(crate) fn set_default(self: &Arc<Self>) {
-        *DEFAULT.write().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(self);
+        DEFAULT.store(Some(self.0.clone()));
     }
 }
 
-impl Node {
+/// A node while something is asked of it, kept by whoever has it anyway: the hot path counts no reference twice.
+pub(crate) enum Held<'a> {
+    /// Somebody else keeps it.
+    Lent(&'a Arc<Node>),
+    /// It is the process's default.
+    Default(arc_swap::Guard<Option<Arc<Node>>>),
+    /// As that of the worker that runs on this thread.
+    Own(Arc<Node>),
+}
+
+impl Held<'static> {
     /// The node of the worker that runs on this thread, else the process's default.
-    pub(crate) fn current() -> Option<Arc<Self>> {
+    pub(crate) fn current() -> Option<Self> {
         if let Some(host) = running::host() {
-            return host.as_any().downcast_ref::<Self>().map(Self::this);
+            return host.as_any().downcast_ref::<Node>().map(|node| Self::Own(node.this()));
         }
-        let default = DEFAULT.read().unwrap_or_else(PoisonError::into_inner).upgrade();
-        default.map(|guard| guard.0.clone())
+        let default = DEFAULT.load();
+        default.is_some().then_some(Self::Default(default))
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Arc<Node>;
+
+    fn deref(&self) -> &Arc<Node> {
+        match self {
+            Self::Lent(node) => node,
+            Self::Default(node) => node.as_ref().expect("it was looked at when this was made"),
+            Self::Own(node) => node,
+        }
     }
 }

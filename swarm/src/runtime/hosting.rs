@@ -253,10 +253,14 @@ impl Node {
     fn absorb(self: &Arc<Self>, name: Name, epoch: Epoch, from: NodeId, loser: Epoch) {
         let node = self.clone();
         self.runtime().spawn(async move {
-            let absorbed = match (node.places.cell(&name, epoch), node.fetch(from, &name, loser).await) {
-                (Some(cell), Ok(bundle)) => cell.absorb(bundle).await,
+            // Who has the state may never send the rest of it.
+            let limit = node.config().start_timeout();
+            let fetched = node.within(limit, node.fetch(from, &name, loser)).await;
+            let absorbed = match (node.places.cell(&name, epoch), fetched) {
+                (Some(cell), Some(Ok(bundle))) => cell.absorb(bundle).await,
                 (None, _) => Err("the winner is gone".to_owned()),
-                (_, Err(text)) => Err(text),
+                (_, Some(Err(text))) => Err(text),
+                (_, None) => Err(format!("its state did not come within {limit:?}")),
             };
             let happened = match absorbed {
                 Ok(()) => Happened::Absorbed { from: loser },

@@ -14,7 +14,7 @@ use crate::call::frame::{Envelope, kind};
 use crate::call::pending::{Answer, Place as Stand, RequestId, Ticket, Waiting};
 use crate::error::{CallError, CastError, Executed};
 use crate::message::{Message, Schema, Wire, decode};
-use crate::name::Name;
+use crate::name::{Hashed, Name, NameHash};
 use crate::runtime::Node;
 use crate::runtime::express::TooLarge;
 use crate::runtime::recent;
@@ -69,7 +69,7 @@ impl Node {
     /// Calls `name`; on its own task if the worker is here and idle.
     pub(crate) fn call<W, M>(
         self: &Arc<Self>,
-        name: &Name,
+        Hashed { name, hash }: Hashed<'_>,
         mut message: M,
         timeout: Option<Duration>,
         cx: &mut Context<'_>,
@@ -79,7 +79,7 @@ impl Node {
         M: Message,
     {
         let limit = timeout.unwrap_or_else(|| self.call_timeout());
-        if let Some(cell) = self.cell_at_home(name) {
+        if let Some(cell) = self.cell_at_home(name, hash) {
             let cell = match downcast::<W>(cell) {
                 Ok(cell) => cell,
                 Err(cell) => return First::Done(Err(self.wrong_worker::<W>(name, &cell))),
@@ -131,13 +131,17 @@ impl Node {
     }
 
     /// Casts to `name`.
-    pub(crate) fn cast<W, M>(self: &Arc<Self>, name: &Name, mut message: M) -> Result<(), CastError>
+    pub(crate) fn cast<W, M>(
+        self: &Arc<Self>,
+        Hashed { name, hash }: Hashed<'_>,
+        mut message: M,
+    ) -> Result<(), CastError>
     where
         W: Cast<M>,
         M: Message,
     {
         self.counters.casts.add(1);
-        if let Some(cell) = self.cell_at_home(name) {
+        if let Some(cell) = self.cell_at_home(name, hash) {
             let cell = match downcast::<W>(cell) {
                 Ok(cell) => cell,
                 Err(cell) => return Err(cast_error(self.wrong_worker::<W>(name, &cell), self)),
@@ -168,8 +172,7 @@ impl Node {
     }
 
     /// The cell of a name that takes this node's own calls right away.
-    fn cell_at_home(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
-        let hash = name.hash64();
+    fn cell_at_home(&self, name: &Name, hash: NameHash) -> Option<Arc<dyn AnyCell>> {
         if !self.lanes.is_home(self.partition_at(hash), name) {
             return None;
         }

@@ -76,7 +76,7 @@ pub(crate) use complaints::Complaints;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use control::Control;
 pub(crate) use farewell::InHand;
-pub(crate) use guard::Guard;
+pub(crate) use guard::{Guard, Held};
 pub(crate) use kinds::Kinds;
 pub(crate) use leave::leave;
 pub(crate) use local::{Begun, First};

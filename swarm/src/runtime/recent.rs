@@ -9,13 +9,16 @@ use crate::name::{Name, NameHash};
 use crate::runtime::Node;
 use crate::worker::AnyCell;
 
-/// How many a thread knows: some kilobytes, and of those that are gone no more than so many empty shells.
-const KNOWN: usize = 256;
+/// How many a thread knows: 40 kB, and of those that are gone no more than so many empty shells.
+const KNOWN: usize = 1024;
 
 /// One of them.
 struct Known {
     hash: NameHash,
     cell: Weak<dyn AnyCell>,
+    /// Who was called last of those that have the same place. To put another cell there counts references, so it is done
+    /// only for who comes again: a thread that calls very many names would do it at every call.
+    rival: Option<NameHash>,
 }
 
 thread_local! {
@@ -41,10 +44,16 @@ pub(super) fn get(node: &Node, hash: NameHash, name: &Name) -> Option<Arc<dyn An
 
 /// This thread calls the name's cell now, and perhaps again.
 pub(super) fn note(hash: NameHash, cell: &Arc<dyn AnyCell>) {
-    let known = Known { hash, cell: Arc::downgrade(cell) };
     let before = RECENT.with_borrow_mut(|recent| {
-        let recent = recent.get_or_insert_with(|| Box::new(array::from_fn(|_| None)));
-        recent[place(hash)].replace(known)
+        let place = &mut recent.get_or_insert_with(|| Box::new(array::from_fn(|_| None)))[place(hash)];
+        if let Some(other) = place {
+            let again = other.rival.replace(hash) == Some(hash);
+            // The name itself may have another cell by now.
+            if !again && other.hash != hash {
+                return None;
+            }
+        }
+        place.replace(Known { hash, cell: Arc::downgrade(cell), rival: None })
     });
     drop(before);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use swarm_net::time::{Clock, Instant};
 use tokio::sync::oneshot;
 
-use crate::directory::{Answer, Ask, Class, Refusal, Spec};
+use crate::directory::{Answer, Ask, Class, DirectoryConfig, Refusal, Spec};
 use crate::error::{Location, RegisterError, RegistryError};
 use crate::name::Name;
 use crate::runtime::Node;
@@ -45,6 +45,10 @@ impl Node {
         let bytes = name.as_str().len();
         if bytes > Name::BYTES_MAX {
             return Err(RegisterError::NameTooLong { bytes, limit: Name::BYTES_MAX });
+        }
+        // Nor would the question travel.
+        if spec.args.len() > DirectoryConfig::LAN.records_bytes_max {
+            return Err(RegisterError::NoRoom { name, node: self.id() });
         }
         let class = spec.class.clone();
         let outcome = self.ask(name.clone(), ask(spec), limit).await;
@@ -91,6 +95,7 @@ impl Node {
                 }
                 Refusal::NoQuorum => RegisterError::NoQuorum { name, node },
                 Refusal::Overloaded => RegisterError::Overloaded { name, node },
+                Refusal::Full => RegisterError::NoRoom { name, node },
             }),
             Outcome::Answered(
                 Answer::Unregistered
@@ -243,6 +248,7 @@ impl Node {
             Outcome::Stopping => RegistryError::Stopping { node },
             Outcome::Answered(Answer::Refused(Refusal::NoQuorum)) => RegistryError::NoQuorum { node },
             Outcome::Answered(Answer::Refused(Refusal::Overloaded)) => RegistryError::Overloaded { name, node },
+            Outcome::Answered(Answer::Refused(Refusal::Full)) => RegistryError::NoRoom { name, node },
             Outcome::TimedOut | Outcome::Answered(_) => RegistryError::Timeout { name: Some(name), node, after: limit },
         }
     }

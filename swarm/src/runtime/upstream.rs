@@ -1,7 +1,7 @@
 //! Owns what one other node has sent here and has not found its place yet: held, at a gate, or on its way to a third
 //! node. It answers that node's flushes (protocol §8, rule L). What finds its place at once is never counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,25 +30,51 @@ struct State {
     lanes: BTreeMap<LaneId, OpenLane>,
 }
 
+/// Both are kept by how often the sender had had them before, which is at most [`Visits::MAX`], so that whatever a sender does, a frame
+/// that finds its place costs no more than a look at so many of each.
 #[derive(Default)]
 struct OpenLane {
-    /// By number, with how often the sender had had it before.
-    open: BTreeMap<u64, Visits>,
-    /// Flushes that wait, in the order in which they came.
-    flushes: Vec<Flush>,
+    /// What has not found its place yet, by number.
+    open: BTreeMap<Visits, BTreeSet<u64>>,
+    /// Flushes that wait, in the order in which they came. They ask for what the sender had had so often before, or more often.
+    flushes: BTreeMap<Visits, VecDeque<Flush>>,
 }
 
 struct Flush {
     /// The number that `next` had when it came.
     next: u64,
-    /// It asks for what the sender had had as often before, or more often.
-    visits: Visits,
     id: u64,
 }
 
 impl OpenLane {
-    fn is_settled(&self, flush: &Flush) -> bool {
-        self.open.range(..flush.next).all(|(_, visits)| *visits < flush.visits)
+    /// The oldest of what is open and had been with the sender so often before, or more often.
+    fn oldest(&self, visits: Visits) -> Option<u64> {
+        self.open.range(visits..).filter_map(|(_, numbers)| numbers.first().copied()).min()
+    }
+
+    fn close(&mut self, visits: Visits, number: u64) {
+        if let Some(numbers) = self.open.get_mut(&visits) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.open.remove(&visits);
+            }
+        }
+    }
+
+    /// Takes out the flushes that need not wait any more. One that came later asks for more, so of each kind only the first are
+    /// looked at.
+    fn settled(&mut self) -> Vec<Flush> {
+        let (mut done, mut oldest) = (Vec::new(), u64::MAX);
+        let mut open = self.open.iter().rev().peekable();
+        for (visits, waiting) in self.flushes.iter_mut().rev() {
+            while let Some((_, numbers)) = open.next_if(|(of, _)| *of >= visits) {
+                oldest = numbers.first().map_or(oldest, |first| oldest.min(*first));
+            }
+            let count = waiting.iter().take_while(|flush| flush.next <= oldest).count();
+            done.extend(waiting.drain(..count));
+        }
+        self.flushes.retain(|_, waiting| !waiting.is_empty());
+        done
     }
 }
 
@@ -57,6 +83,7 @@ impl OpenLane {
 pub(crate) struct Unconfirmed {
     upstream: Arc<Upstream>,
     lane: LaneId,
+    visits: Visits,
     number: u64,
 }
 
@@ -71,8 +98,8 @@ impl Upstream {
         let mut state = self.lock();
         let number = state.next;
         state.next += 1;
-        state.lanes.entry(lane).or_default().open.insert(number, visits);
-        Unconfirmed { upstream: self.clone(), lane, number }
+        state.lanes.entry(lane).or_default().open.entry(visits).or_default().insert(number);
+        Unconfirmed { upstream: self.clone(), lane, visits, number }
     }
 
     /// The sender asks to be told when everything of this lane until now has found its place that it had had so often
@@ -82,14 +109,13 @@ impl Upstream {
     pub(crate) fn flush(&self, lane: LaneId, visits: Visits, id: u64) -> bool {
         let mut state = self.lock();
         let State { next, flushes, lanes } = &mut *state;
-        let flush = Flush { next: *next, visits, id };
         if let Some(open) = lanes.get_mut(&lane)
-            && !open.is_settled(&flush)
+            && open.oldest(visits).is_some()
         {
             let room = *flushes < FLUSHES_MAX;
             if room {
                 *flushes += 1;
-                open.flushes.push(flush);
+                open.flushes.entry(visits).or_default().push_back(Flush { next: *next, id });
             }
             return room;
         }
@@ -104,13 +130,11 @@ impl Upstream {
         self.lock().lanes.is_empty()
     }
 
-    fn release(&self, lane: LaneId, number: u64) {
+    fn release(&self, lane: LaneId, visits: Visits, number: u64) {
         let mut state = self.lock();
         let Some(of) = state.lanes.get_mut(&lane) else { return };
-        of.open.remove(&number);
-        let flushes = std::mem::take(&mut of.flushes);
-        let (done, waiting): (Vec<_>, Vec<_>) = flushes.into_iter().partition(|flush| of.is_settled(flush));
-        of.flushes = waiting;
+        of.close(visits, number);
+        let done = of.settled();
         if of.open.is_empty() {
             state.lanes.remove(&lane);
         }
@@ -134,7 +158,7 @@ impl fmt::Debug for Unconfirmed {
 
 impl Drop for Unconfirmed {
     fn drop(&mut self) {
-        self.upstream.release(self.lane, self.number);
+        self.upstream.release(self.lane, self.visits, self.number);
     }
 }
 
@@ -142,6 +166,9 @@ impl Drop for Unconfirmed {
 mod tests {
     use super::*;
     use std::sync::mpsc;
+
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
 
     const LANE: LaneId = LaneId(7);
 
@@ -192,6 +219,60 @@ mod tests {
         assert_eq!(heard.try_recv().ok(), None);
         drop(round);
         assert_eq!(heard.try_recv(), Ok(2));
+    }
+
+    /// Held against what is meant by it: each flush waits for all that came before it and had been with the sender as often.
+    #[test]
+    fn whatever_comes_each_flush_waits_for_what_it_asks_for() {
+        let mut rng = StdRng::seed_from_u64(1);
+        for _ in 0..200 {
+            let (upstream, heard) = upstream();
+            let (mut open, mut waiting, mut tokens) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+            let mut told = BTreeSet::new();
+            for number in 0..60_u64 {
+                let visits = Visits(rng.random_range(0..4));
+                match rng.random_range(0..3) {
+                    0 => {
+                        tokens.insert(number, upstream.keep(LANE, visits));
+                        open.insert(number, visits);
+                    }
+                    1 => {
+                        assert!(upstream.flush(LANE, visits, number));
+                        waiting.insert(number, visits);
+                    }
+                    _ => {
+                        let chosen = rng.random_range(0..=number);
+                        if let Some((number, token)) =
+                            tokens.range(..=chosen).next_back().map(|(n, _)| *n).and_then(|n| tokens.remove_entry(&n))
+                        {
+                            open.remove(&number);
+                            drop(token);
+                        }
+                    }
+                }
+                told.extend(heard.try_iter());
+                let meant =
+                    |(id, visits): (&u64, &Visits)| open.range(..id).all(|(_, of): (&u64, &Visits)| of < visits);
+                for flush in &waiting {
+                    assert_eq!(told.contains(flush.0), meant(flush), "{flush:?} of {open:?}");
+                }
+            }
+        }
+    }
+
+    /// Ten thousand frames and as many flushes of one lane: to look at all of them for each would take hours.
+    #[test]
+    fn what_many_flushes_wait_for_is_released_in_time() {
+        let (upstream, heard) = upstream();
+        let count = 10_000;
+        let visits = |number: u64| Visits((number % 256) as u8);
+        let last = upstream.keep(LANE, Visits::MAX);
+        let open: Vec<_> = (0..count).map(|number| upstream.keep(LANE, visits(number))).collect();
+        assert!((0..count).all(|id| upstream.flush(LANE, visits(id), id)));
+        drop(open);
+        assert_eq!(heard.try_iter().count(), 0, "all of them ask for one that is open");
+        drop(last);
+        assert_eq!(heard.try_iter().count() as u64, count);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(crate) struct Core {
     stop: AtomicBool,
     /// The worker is out with a caller, who will be back in a moment. Only a hint: it is worth spinning for.
     lent: AtomicBool,
+    /// Of the cell's slot, which stands elsewhere: here it takes no room.
+    pub(crate) open: AtomicBool,
     /// One lock for both, since neither is ever held for long.
     own: Mutex<Own>,
 }
@@ -63,6 +65,7 @@ impl Core {
             due: AtomicU64::new(Deadline::NEVER.due.as_nanos()),
             stop: AtomicBool::new(false),
             lent: AtomicBool::new(false),
+            open: AtomicBool::new(false),
             own: Mutex::new(Own { epoch, alarms: Alarms::default() }),
         }
     }
@@ -116,8 +119,8 @@ impl Core {
 
     /// An answer, unless it comes too late: elsewhere others may answer by now.
     #[inline]
-    pub(crate) fn in_time<R>(&self, answer: Result<R, CallError>) -> Result<R, CallError> {
-        if answer.is_ok() && !self.may_run() { Err(self.no_quorum(Executed::Yes)) } else { answer }
+    pub(crate) fn in_time<R>(&self, answer: R) -> Result<R, CallError> {
+        if self.may_run() { Ok(answer) } else { Err(self.no_quorum(Executed::Yes)) }
     }
 
     /// The error of a call to a worker whose node has lost the quorum.

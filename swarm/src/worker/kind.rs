@@ -101,6 +101,9 @@ pub trait Worker: Sized + Send + 'static {
     }
 }
 
+/// A handler that is a function of the worker and its message alone.
+pub type Plain<W, M, R> = fn(&mut W, M) -> R;
+
 /// `W` answers the message `M` with `Reply`.
 #[diagnostic::on_unimplemented(
     message = "worker `{Self}` has no #[call] method for the message `{M}`",
@@ -112,6 +115,9 @@ pub trait Call<M>: Worker {
     type Reply: Wire;
     /// The timeout of calls that set none; `None` means the node's default (5 s).
     const TIMEOUT: Option<Duration> = None;
+    /// The handler itself, if it is no more than a function of the worker and its message: it does not wait, and asks nothing of its
+    /// [`Context`]. A caller who has both at hand then runs it without a handle on the worker, which would be counted.
+    const PLAIN: Option<Plain<Self, M, Self::Reply>> = None;
     /// Runs the handler.
     fn run(at: Active<Self>, input: Input<M>) -> Step<Self, Self::Reply>;
 }
@@ -123,6 +129,8 @@ pub trait Call<M>: Worker {
     note = "mark a method of `{Self}` with `#[cast({M})]`; if it is a `#[call]`, use `call` instead of `cast`"
 )]
 pub trait Cast<M>: Worker {
+    /// As for [`Call`].
+    const PLAIN: Option<Plain<Self, M, ()>> = None;
     /// Runs the handler.
     fn run(at: Active<Self>, input: Input<M>) -> Step<Self, ()>;
 }

@@ -103,7 +103,7 @@ pub use handoff::{Die, Handoff};
 pub use json_type::{JsonType, Shaped};
 #[doc(hidden)]
 pub use kind::Nothing;
-pub use kind::{Call, Cast, Init, IntoInit, KindId, Method, Options, Restart, Worker};
+pub use kind::{Call, Cast, Init, IntoInit, KindId, Method, Options, Plain, Restart, Worker};
 #[doc(hidden)]
 pub use shape::Arguments;
 pub use shape::{Described, FieldShape, InitShape, KindShape, MessageShape, VariantShape};

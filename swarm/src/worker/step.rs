@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::message::{Checked, Malformed, Message};
-use crate::worker::{Context, Payload};
+use crate::worker::{Context, Payload, Plain};
 
 /// A worker that is checked out of its cell: whoever holds this is the only one that runs it.
 pub struct Active<W> {
@@ -24,6 +24,24 @@ pub enum Step<W, R> {
     Refused(Active<W>, Malformed),
     /// It waits; the worker stands inside the future.
     Later(Later<W, R>),
+}
+
+impl<W, R> Step<W, R> {
+    /// That of a handler of which [`Call::PLAIN`](crate::worker::Call::PLAIN) says all.
+    ///
+    /// # Panics
+    /// If it says nothing.
+    #[inline]
+    pub fn plain<M: Message>(mut at: Active<W>, input: Input<M>, plain: Option<Plain<W, M, R>>) -> Self {
+        let plain = plain.expect("a handler that is run as a plain one is one");
+        match input.owned() {
+            Err(malformed) => Self::Refused(at, malformed),
+            Ok(message) => {
+                let reply = plain(&mut at.worker, message);
+                Self::Done(at, reply)
+            }
+        }
+    }
 }
 
 /// A handler under way, with the worker inside.

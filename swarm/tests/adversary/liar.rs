@@ -1,8 +1,9 @@
 //! Members that say what cannot be: of themselves, and in calls.
 
+use swarm::Message;
 use swarm_net::wire::Frame;
 
-use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient};
+use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient, tally};
 use crate::member::{COUNTED, Member, Plan, send_all};
 use crate::recording::{CALL, Recording};
 
@@ -49,7 +50,7 @@ async fn nodes_with_other_partitions_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_with_damaged_bytes() {
     const CLUSTER: &str = "adversary-calls";
-    let (call, name) = Recording::of_a_session().await.call();
+    let (call, name) = Recording::of_a_session().await.call(tally::Hit::ID);
     let mut siege = Siege::begin(CLUSTER, Some(SECRET), patient()).await;
     TallyClient::register(&name, ()).on(siege.target()).timeout(PATIENCE).await.expect("the name is free");
     let host = siege.target().whereis(&name).await.expect("it is known").expect("it is registered").node;

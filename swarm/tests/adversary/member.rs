@@ -85,8 +85,8 @@ impl Member {
         self.transport.peer(node).expect("it is connected")
     }
 
-    /// Sends a frame to `node` again and again and reads nothing of what it answers, until somebody has had enough of it.
-    pub(crate) fn hoard(&self, node: NodeId, frame: impl Fn() -> Frame, enough: impl Fn() -> bool) {
+    /// Sends frames to `node` again and again and reads nothing of what it answers, until somebody has had enough of it.
+    pub(crate) fn hoard(&self, node: NodeId, lane: Lane, mut frame: impl FnMut() -> Frame, enough: impl Fn() -> bool) {
         let until = Instant::now() + 4 * PATIENCE;
         let mut deaf: Option<(Arc<Peer>, Charge)> = None;
         while !enough() {
@@ -97,7 +97,7 @@ impl Member {
             }
             for _ in 0..256 {
                 // There may be no room for it.
-                if peer.send(Lane::Calls, frame()).is_err() {
+                if peer.send(lane, frame()).is_err() {
                     std::thread::yield_now();
                     break;
                 }
@@ -126,9 +126,14 @@ impl Member {
 
 /// Sends as many frames as there are, waiting for room.
 pub(crate) fn send_all(peer: &Arc<Peer>, frames: impl IntoIterator<Item = Frame>) {
+    send_all_on(Lane::Calls, peer, frames);
+}
+
+/// The same on either lane.
+pub(crate) fn send_all_on(lane: Lane, peer: &Arc<Peer>, frames: impl IntoIterator<Item = Frame>) {
     for mut frame in frames {
         let until = Instant::now() + PATIENCE;
-        while let Err(unsent) = peer.send(Lane::Calls, frame) {
+        while let Err(unsent) = peer.send(lane, frame) {
             assert!(Instant::now() < until, "{:?} for ever", unsent.why);
             frame = unsent.frame;
             std::thread::yield_now();

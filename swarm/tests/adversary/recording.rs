@@ -1,4 +1,5 @@
-//! Owns a place between two nodes, where everything that goes from one to the other is recorded. Never alters anything.
+//! Owns a place between two nodes, where everything that goes from one to the other is recorded. Never alters anything but answers, if
+//! it is told how.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -28,7 +29,7 @@ struct Tape {
 /// A frame of the recording.
 #[derive(Clone)]
 pub(crate) struct Recorded {
-    kind: u8,
+    pub(crate) kind: u8,
     pub(crate) head: [u8; 24],
     pub(crate) body: Vec<u8>,
 }
@@ -54,6 +55,11 @@ impl Relay {
 
     /// Passes on what comes to its address, until the test ends. Its way for packets.
     pub(crate) fn run(self, to: SocketAddr) -> Arc<UdpSocket> {
+        self.run_altered(to, || Box::new(<[u8]>::to_vec))
+    }
+
+    /// The same, with what goes back over each connection altered.
+    pub(crate) fn run_altered(self, to: SocketAddr, alter: impl Fn() -> Alter + Send + 'static) -> Arc<UdpSocket> {
         let Self { listener, udp, recording } = self;
         let (sender, tape) = (udp.clone(), recording.clone());
         thread::spawn(move || {
@@ -73,8 +79,12 @@ impl Relay {
                     tape.streams.len() - 1
                 };
                 let tape = recording.clone();
-                pipe(&near, &far, move |bytes| tape.lock().streams[number].extend_from_slice(bytes));
-                pipe(&far, &near, |_| {});
+                let note = move |bytes: &[u8]| {
+                    tape.lock().streams[number].extend_from_slice(bytes);
+                    bytes.to_vec()
+                };
+                pipe(&near, &far, Box::new(note));
+                pipe(&far, &near, alter());
             }
         });
         sender
@@ -100,6 +110,8 @@ impl Recording {
             let words = vec!["many".into(), "words of some length".into()];
             let hits = second.at::<Tally>(&name).hit(1, words).timeout(PATIENCE).await;
             assert_eq!(hits, Ok(1));
+            let recited = second.at::<Tally>(&name).recite(3).timeout(PATIENCE).await;
+            assert_eq!(recited, Ok(vec![7; 3]));
             if first.stats().received > 0 && i > 8 {
                 break;
             }
@@ -107,19 +119,19 @@ impl Recording {
         recording
     }
 
-    /// A frame of this kind that was sent to the first node.
-    fn frame(&self, kind: u8) -> Recorded {
+    /// A frame that was sent to the first node.
+    fn frame(&self, is_it: impl Fn(&Recorded) -> bool) -> Recorded {
         let mut frames = Frames(Vec::new());
         for stream in &self.lock().streams {
             let (mut reassembly, mut scratch, mut source) = (Reassembly::default(), Scratch::default(), &stream[..]);
             while let Ok(Progress::Bytes(_)) = reassembly.read(&mut source, &mut scratch, &mut frames) {}
         }
-        frames.0.into_iter().find(|frame| frame.kind == kind).expect("it was recorded")
+        frames.0.into_iter().find(is_it).expect("it was recorded")
     }
 
-    /// A call that was sent to the first node, and the name that it is for.
-    pub(crate) fn call(&self) -> (Recorded, String) {
-        let call = self.frame(CALL);
+    /// A call of this message that was sent to the first node, and the name that it is for.
+    pub(crate) fn call(&self, message: u64) -> (Recorded, String) {
+        let call = self.frame(|frame| frame.kind == CALL && frame.head[8..16] == message.to_le_bytes());
         assert_eq!(call.body[3], 0, "it is of the simplest kind");
         let bytes = usize::from(u16::from_le_bytes([call.body[0], call.body[1]]));
         let name = String::from_utf8(call.body[16..16 + bytes].to_vec()).expect("a name is text");
@@ -139,7 +151,8 @@ impl Recording {
     }
 }
 
-struct Frames(Vec<Recorded>);
+/// All frames that have come.
+pub(crate) struct Frames(pub(crate) Vec<Recorded>);
 
 impl Sink for Frames {
     fn body_bytes_max(&self, _: u8) -> Option<u32> {
@@ -152,8 +165,11 @@ impl Sink for Frames {
     }
 }
 
-/// Copies one direction, and ends both with it.
-fn pipe(from: &TcpStream, to: &TcpStream, mut note: impl FnMut(&[u8]) + Send + 'static) {
+/// What is passed on instead of what has come.
+pub(crate) type Alter = Box<dyn FnMut(&[u8]) -> Vec<u8> + Send>;
+
+/// Passes on one direction, and ends both with it.
+fn pipe(from: &TcpStream, to: &TcpStream, mut alter: Alter) {
     let (Ok(mut from), Ok(mut to)) = (from.try_clone(), to.try_clone()) else { return };
     thread::spawn(move || {
         let mut copy = || -> io::Result<()> {
@@ -163,8 +179,7 @@ fn pipe(from: &TcpStream, to: &TcpStream, mut note: impl FnMut(&[u8]) + Send + '
                 if read == 0 {
                     return Ok(());
                 }
-                note(&buffer[..read]);
-                to.write_all(&buffer[..read])?;
+                to.write_all(&alter(&buffer[..read]))?;
             }
         };
         let _ = copy();

@@ -283,31 +283,103 @@ fn what_others_claim_of_our_address_changes_nothing_of_us() {
     assert!(events.is_empty(), "{events:?}");
 }
 
+/// What a member says of another, and of a process that there may have been before it at its address: to all but that one, or to all.
+struct Lie {
+    generation: u64,
+    incarnation: u16,
+    state: State,
+    boot: Option<u64>,
+    hearers: std::ops::Range<u32>,
+}
+
+impl Lie {
+    /// Node 3 says it of node 1 by its connections.
+    fn tell(&self, net: &mut Net) {
+        let (liar, victim) = (net.node(3).id, net.node(1).membership.swim.identity());
+        let node = self.boot.map_or(victim.node, |boot| NodeId::new(victim.node.addr(), boot));
+        let claim = Identity { node, generation: self.generation, ..victim };
+        let lie = Member::new(claim, self.incarnation, self.state);
+        let head = Head { kind: Kind::Push, joined: true, round: 0 };
+        let frames = sync::write(&Codec::new("cluster"), head, [lie].iter(), std::iter::empty());
+        for hearer in self.hearers.clone() {
+            net.input(hearer, Input::Sync { from: liar, bytes: &frames[0] });
+        }
+    }
+}
+
 /// A member can say anything of another, also what nobody can outbid: that one is heard again all the same, as the same process.
 #[test]
 fn absurd_incarnations_and_generations_keep_nobody_out() {
-    for incarnation in [u16::MAX - 1, u16::MAX] {
+    let began = 1_700_000_001_000;
+    let (told, max) = (Identity::TOLD_MAX, Identity::GENERATION_MAX);
+    let generations = [began, began + 1, began + 1_000_000, told - 1, told, told + 1, max / 4, max - 1, max];
+    let mut lies: Vec<_> = generations.map(|generation| (generation, u16::MAX, 0..3)).into();
+    // One that nobody else has heard, and one that leaves room for one more word.
+    lies.extend([(told, 0, 0..1), (max, 0, 0..1), (began, u16::MAX - 1, 0..3)]);
+    for (generation, incarnation, hearers) in lies {
         for state in [State::Alive, State::Suspect, State::Down] {
-            for ahead in [0, 1, 1_000_000, Identity::GENERATION_MAX / 4] {
-                let what = format!("{incarnation} {state:?} {ahead}");
-                let mut net = cluster(4, MembershipConfig::lan(), 30);
-                let ids: Vec<_> = net.nodes.values().map(|node| node.id).collect();
-                let (liar, victim) = (net.node(3).id, net.node(1).membership.swim.identity());
-                let generation = victim.generation + ahead;
-                let lie = Member::new(Identity { generation, ..victim }, incarnation, state);
-                let head = Head { kind: Kind::Push, joined: true, round: 0 };
-                let frames = sync::write(&Codec::new("cluster"), head, [lie].iter(), std::iter::empty());
-                for hearer in 0..3 {
-                    net.input(hearer, Input::Sync { from: liar, bytes: &frames[0] });
-                }
-                net.run(60 * SEC);
-                assert!(net.all_see_all(), "{what}");
-                assert!(net.nodes.values().map(|node| node.id).eq(ids), "{what}");
-                let ended: Vec<_> = net.nodes.values().filter_map(|node| node.fatal.as_ref()).collect();
-                assert!(ended.is_empty(), "{what}: {ended:?}");
-            }
+            let what = format!("{generation} {incarnation} {state:?} to {hearers:?}");
+            let mut net = cluster(4, MembershipConfig::lan(), 30);
+            let ids: Vec<_> = net.nodes.values().map(|node| node.id).collect();
+            Lie { generation, incarnation, state, boot: None, hearers: hearers.clone() }.tell(&mut net);
+            net.run(40 * SEC);
+            assert!(net.all_see_all(), "{what}");
+            assert!(net.nodes.values().map(|node| node.id).eq(ids), "{what}");
+            let ended: Vec<_> = net.nodes.values().filter_map(|node| node.fatal.as_ref()).collect();
+            assert!(ended.is_empty(), "{what}: {ended:?}");
         }
     }
+}
+
+/// The same of processes that never were, at the victim's address.
+#[test]
+fn absurd_predecessors_keep_nobody_out() {
+    let (told, max) = (Identity::TOLD_MAX, Identity::GENERATION_MAX);
+    for state in [State::Alive, State::Suspect, State::Down] {
+        for generation in [told - 1, told, told + 1, max - 1, max] {
+            let what = format!("{generation} {state:?}");
+            let mut net = cluster(4, MembershipConfig::lan(), 30);
+            let ids: Vec<_> = net.nodes.values().map(|node| node.id).collect();
+            Lie { generation, incarnation: 0, state, boot: Some(7), hearers: 0..3 }.tell(&mut net);
+            net.run(40 * SEC);
+            assert!(net.all_see_all(), "{what}");
+            assert!(net.nodes.values().map(|node| node.id).eq(ids), "{what}");
+            assert!(net.nodes.values().all(|node| node.fatal.is_none()), "{what}");
+        }
+    }
+}
+
+/// Who was driven beyond what is believed of others is known to those who hear it itself: also to who joins later, and what follows it
+/// at its address is let in.
+#[test]
+fn who_had_to_rise_beyond_belief_is_known_to_all_who_join_and_can_be_restarted() {
+    let mut net = cluster(4, MembershipConfig::lan(), 31);
+    let last = Lie { generation: Identity::TOLD_MAX, incarnation: 0, state: State::Down, boot: None, hearers: 0..3 };
+    last.tell(&mut net);
+    net.run(20 * SEC);
+    for _ in 0..100 {
+        // Now its present claim, over and over.
+        let generation = net.node(1).membership.swim.identity().generation;
+        Lie { generation, incarnation: 0, state: State::Down, boot: None, hearers: 0..3 }.tell(&mut net);
+        net.run(SEC);
+    }
+    let risen = net.node(1).membership.swim.identity().generation;
+    assert!((100..10_000).contains(&risen.saturating_sub(Identity::TOLD_MAX)), "{risen}");
+    assert!(net.all_see_all());
+
+    net.start(4);
+    net.discover(4, 0);
+    let took = net.run_while(20 * SEC, Net::all_see_all);
+    assert!(took < 2 * SEC, "{took:?} to join");
+
+    let old = net.crash(1, false);
+    let new = net.start_as(1, 77, "cluster");
+    net.discover(1, 0);
+    let took = net.run_while(20 * SEC, Net::all_see_all);
+    assert!(took < 2 * SEC, "{took:?} to restart");
+    net.run(60 * SEC);
+    assert!(net.all_see_all() && net.nodes.values().all(|node| node.fatal.is_none()));
+    assert!(net.node(0).downs().iter().any(|(gone, _)| *gone == old) && net.node(0).ups().last() == Some(&new));
 }
 
 #[test]

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crate::directory::tests::cluster::{Check, Cluster, Job, Setup, spec};
 use crate::directory::tests::steps::{formed, hosted_by};
-use crate::directory::{Answer, Ask, Event, GroupKey, Message, PartitionId, RequestId, Role, Route, Stranded};
+use crate::directory::{
+    Answer, Ask, DirectoryConfig, Event, GroupKey, Message, PartitionId, Record, Refusal, RequestId, Role, Route, Spec,
+    Stranded,
+};
 use crate::epoch::Term;
 use crate::name::Name;
 
@@ -27,6 +30,36 @@ fn without_a_capable_node_nothing_is_registered() -> Check {
     let mut all = hosted_by(3, 0b1000);
     let request = all.register(2, "x")?;
     assert_eq!(all.answer(request), Some(&Answer::NoCapableNode));
+    Ok(())
+}
+
+/// A partition's records travel as one message, and one that is too long is never sent: replicas would be without it, and who takes over
+/// would wait for it for ever. So whoever would make it too long is refused.
+#[test]
+fn what_finds_no_room_in_its_partition_is_refused() -> Check {
+    let mut all = formed(3);
+    let args = |bytes: usize| Spec { args: vec![7; bytes][..].into(), ..spec(false) };
+    let room = DirectoryConfig::LAN.records_bytes_max;
+    let mut register = |name: &str, bytes: usize| -> Result<Option<Answer>, String> {
+        let request = all.ask(2, name, Ask::Register(args(bytes)))?;
+        all.rest()?;
+        Ok(all.answer(request).cloned())
+    };
+    let (half, full) = (room / 2, Some(Answer::Refused(Refusal::Full)));
+    assert!(matches!(register("a", half)?, Some(Answer::Registered(_))));
+    assert_eq!(register("b", half)?, full);
+    let rest = room - [half, 0, 0].map(|bytes| Record::bytes_of(&"a".into(), &args(bytes))).iter().sum::<usize>();
+    assert_eq!(register("c", rest + Record::bytes_of(&"c".into(), &args(1)))?, full);
+    assert!(matches!(register("c", rest)?, Some(Answer::Registered(_))), "what is refused takes no room");
+    assert!(matches!(register("d", 0)?, Some(Answer::Registered(_))), "to the last byte");
+    let group = GroupKey { tag: 1, key: "g".into() };
+    let join = all.ask(2, "d", Ask::Join { group: group.clone(), kind: None })?;
+    assert_eq!(all.answer(join), full.as_ref());
+    all.ask(2, "c", Ask::Unregister)?;
+    all.rest()?;
+    let join = all.ask(2, "d", Ask::Join { group, kind: None })?;
+    all.rest()?;
+    assert_eq!(all.answer(join), Some(&Answer::Done), "there is room again");
     Ok(())
 }
 

@@ -134,7 +134,7 @@ impl World {
         let number = self.number(caller, name);
         self.note(|| format!("{caller} casts {number} to {name}"));
         let message = Note(caller as u64, number);
-        if self.sites[caller].node.cast::<Notebook, Note>(name, message).is_ok() {
+        if self.sites[caller].node.cast::<Notebook, Note>(name.hashed(), message).is_ok() {
             self.sent(caller, name, number);
             let due = self.now() + self.sites[caller].node.config().cast_wait();
             self.dues.insert((name.clone(), caller as u64, number), due);
@@ -148,7 +148,7 @@ impl World {
         self.note(|| format!("{caller} calls {number} of {name}"));
         let mut cx = Context::from_waker(Waker::noop());
         let message = Ask(caller as u64, number);
-        let first = self.sites[caller].node.call::<Notebook, Ask>(name, message, Some(within), &mut cx);
+        let first = self.sites[caller].node.call::<Notebook, Ask>(name.hashed(), message, Some(within), &mut cx);
         let sent = (name.clone(), caller as u64, number);
         self.sent(caller, name, number);
         match first {

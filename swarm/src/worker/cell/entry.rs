@@ -103,7 +103,7 @@ pub(super) enum Reply {
 
 impl Reply {
     pub(super) fn send(self, core: &Core, result: Result<Answer, CallError>) {
-        let result = core.in_time(result);
+        let result = result.and_then(|reply| core.in_time(reply));
         match self {
             Self::Nobody => {
                 if let Err(error) = result {

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `any` | the cell without its type, as the node sees it |
 //! | `state` | who has the worker, what waits |
+//! | `slot` | where an idle worker is, for who has no lock |
 //! | `entry` | one waiting message |
 //! | `glance` | what a cell shows of itself |
 //! | `typed` | calls and casts from this node |
@@ -21,13 +22,14 @@ mod guard;
 mod life;
 mod ran;
 mod serve;
+mod slot;
 mod state;
 mod supervision;
 #[cfg(test)]
 mod tests;
 mod typed;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 pub use any::{AnyCell, Phase, Sealing, Underway};
 pub use glance::Glance;
@@ -35,17 +37,19 @@ pub use typed::{Answered, Called};
 
 use crate::epoch::Epoch;
 use crate::name::Name;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, Place};
 use crate::timer::Alarm;
 use crate::worker::core::Core;
 use crate::worker::soon::{self, Waiting};
 use crate::worker::{Active, Context, Home, Incident, KindId, Parcel, Sealed, Undelivered, Worker};
 use entry::Entry;
+use slot::Locked;
 use state::{CheckedIn, CheckedOut, State};
 
 /// The holder of one worker.
 pub struct Cell<W: 'static> {
     core: Core,
+    slot: Place<W>,
     state: Mutex<State<W>>,
 }
 
@@ -63,11 +67,11 @@ impl<W: Worker> Cell<W> {
     }
 
     fn new(name: Name, epoch: Epoch, home: Arc<Home>, phase: Phase) -> Arc<Self> {
-        Arc::new(Self { core: Core::new(name, epoch, home), state: Mutex::new(State::new(phase)) })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<W>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Arc::new(Self {
+            core: Core::new(name, epoch, home),
+            slot: Place::default(),
+            state: Mutex::new(State::new(phase)),
+        })
     }
 
     /// The worker as its handlers get it. It has a handle that keeps its cell only while it runs: at rest it would keep
@@ -78,7 +82,10 @@ impl<W: Worker> Cell<W> {
 
     /// Takes the worker out for a caller who runs it on the spot.
     fn check_out(&self) -> CheckedOut<W> {
-        let out = self.lock().check_out();
+        let out = match self.take_if_open() {
+            Some(worker) => CheckedOut::Worker(worker),
+            None => self.lock().check_out(),
+        };
         if matches!(out, CheckedOut::Worker(_)) {
             self.core.lend();
         }
@@ -86,8 +93,23 @@ impl<W: Worker> Cell<W> {
     }
 
     /// Brings the worker back after a message. `None` if nothing is to be run next.
+    #[inline]
     fn check_in(self: &Arc<Self>, worker: Box<W>) -> Option<(Box<W>, Entry<W>)> {
-        let mut state = self.lock();
+        if !self.is_open() || self.core.stop_requested() {
+            return self.check_in_at(self.hold(), worker);
+        }
+        self.core.give_back();
+        self.put(worker);
+        if self.is_open() {
+            return None;
+        }
+        // Somebody has locked the cell meanwhile, and may want the worker, unless somebody else has it by now.
+        let state = self.hold();
+        let worker = self.slot.exchange(None)?;
+        self.check_in_at(state, worker)
+    }
+
+    fn check_in_at(self: &Arc<Self>, mut state: Locked<'_, W>, worker: Box<W>) -> Option<(Box<W>, Entry<W>)> {
         // Under the lock: who asks for the end takes it after that, and finds the worker here, or is found.
         if self.core.stop_requested() {
             drop(state);
@@ -119,6 +141,10 @@ impl<W: Worker> Cell<W> {
     fn push_soon(self: &Arc<Self>, parcel: Parcel) -> Result<(), (Entry<W>, Undelivered)> {
         if !soon::is_open() || !self.is_quick_at(parcel.method) {
             return self.push(Entry::of(parcel, &self.core));
+        }
+        if let Some(worker) = self.take_if_open() {
+            soon::push(Waiting::Message(self.clone(), worker, parcel));
+            return Ok(());
         }
         let mut state = self.lock();
         match state.take_idle() {

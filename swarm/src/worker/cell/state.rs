@@ -84,6 +84,13 @@ impl<W: Worker> State<W> {
         self.phase == Phase::Running && !self.halted
     }
 
+    /// Whether the next message may be run without a look at anything here: messages are run, nobody waits, and nothing is left to be
+    /// given back after that.
+    pub(super) fn is_quiet(&self) -> bool {
+        let rests = |extras: &Extras<W>| extras.queue.capacity() == 0 && extras.claims.is_empty() && extras.is_needed();
+        self.runs() && self.extras.as_deref().is_none_or(rests)
+    }
+
     /// Whether it runs nothing until it is told to go on.
     pub(super) fn is_halted(&self) -> bool {
         self.halted
@@ -268,13 +275,20 @@ impl<W: Worker> State<W> {
     /// Gives back what is not needed: an idle worker is its value, a cell and a table's entry.
     fn tidy(&mut self) {
         let Some(extras) = &mut self.extras else { return };
-        let Extras { queue, claims, bundle, crashes, panics: _, publishes } = &mut **extras;
-        if queue.is_empty() {
-            queue.shrink_to_fit();
-            if claims.is_empty() && bundle.is_none() && crashes.is_empty() && publishes.is_empty() {
+        if extras.queue.is_empty() {
+            extras.queue.shrink_to_fit();
+            if !extras.is_needed() {
                 self.extras = None;
             }
         }
+    }
+}
+
+impl<W> Extras<W> {
+    /// Whether anything but messages stands in it.
+    fn is_needed(&self) -> bool {
+        let Self { queue: _, claims, bundle, crashes, panics: _, publishes } = self;
+        !(claims.is_empty() && bundle.is_none() && crashes.is_empty() && publishes.is_empty())
     }
 }
 

@@ -10,6 +10,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
+use swarm_net::time::Instant;
 use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::{self, coop};
 
@@ -108,9 +109,14 @@ impl<W: Worker> Cell<W> {
             }
             match self.check_out_soon() {
                 CheckedOut::Worker(worker) => {
+                    let how = (Awaited::Below, pace);
+                    if let Some(plain) = <W as Call<M>>::PLAIN {
+                        let run = move |worker: &mut W| plain(worker, message);
+                        return Called::Done(self.run_plain(worker, limit, how, run));
+                    }
                     let run = move |at| <W as Call<M>>::run(at, Input::Value(message));
-                    return match self.run_here(worker, limit, (Awaited::Below, pace), cx, run) {
-                        Polled::Done(reply) => Called::Done(self.core.in_time(Ok(reply))),
+                    return match self.run_here(worker, limit, how, cx, run) {
+                        Polled::Done(reply) => Called::Done(self.core.in_time(reply)),
                         Polled::Failed(error) => Called::Done(Err(error)),
                         Polled::Later(later) => match self.move_to_task(forget(later, value), limit) {
                             Ok(ticket) => Called::Waiting(self.answered(ticket)),
@@ -142,17 +148,7 @@ impl<W: Worker> Cell<W> {
         if self.core.may_run() && runs_here::<W>(pace) && coop::has_budget_remaining() {
             match self.check_out_soon() {
                 CheckedOut::Worker(worker) => {
-                    let mut cx = TaskContext::from_waker(Waker::noop());
-                    let run = move |at| <W as Cast<M>>::run(at, Input::Value(message));
-                    match self.run_here(worker, Deadline::NEVER.limit, (Awaited::Nobody, pace), &mut cx, run) {
-                        Polled::Done(()) => {}
-                        Polled::Failed(error) => {
-                            tracing::debug!(name = %self.core.name, %error, "a cast was not run to its end");
-                        }
-                        Polled::Later(later) => {
-                            self.spawn(self.clone().finish(forget(later, value), Reply::Nobody));
-                        }
-                    }
+                    self.run_cast(worker, message, pace);
                     return Ok(());
                 }
                 CheckedOut::Dead => return Err((message, Undelivered::Moved)),
@@ -160,6 +156,31 @@ impl<W: Worker> Cell<W> {
             }
         }
         self.enqueue_cast(message)
+    }
+
+    fn run_cast<M: Message>(self: &Arc<Self>, worker: Box<W>, message: M, pace: Option<&Pace>)
+    where
+        W: Cast<M>,
+    {
+        let (limit, how) = (Deadline::NEVER.limit, (Awaited::Nobody, pace));
+        let failed = match <W as Cast<M>>::PLAIN {
+            Some(plain) => self.run_plain(worker, limit, how, move |worker| plain(worker, message)).err(),
+            None => {
+                let mut cx = TaskContext::from_waker(Waker::noop());
+                let run = move |at| <W as Cast<M>>::run(at, Input::Value(message));
+                match self.run_here(worker, limit, how, &mut cx, run) {
+                    Polled::Done(()) => None,
+                    Polled::Failed(error) => Some(error),
+                    Polled::Later(later) => {
+                        self.spawn(self.clone().finish(forget(later, value), Reply::Nobody));
+                        None
+                    }
+                }
+            }
+        };
+        if let Some(error) = failed {
+            tracing::debug!(name = %self.core.name, %error, "a cast was not run to its end");
+        }
     }
 
     /// Casts to the worker without running it here.
@@ -188,6 +209,45 @@ impl<W: Worker> Cell<W> {
         }
     }
 
+    /// Runs a plain handler on this stack. The worker stays where it is, so a handle on its cell is not needed.
+    #[inline]
+    fn run_plain<R>(
+        self: &Arc<Self>,
+        mut worker: Box<W>,
+        limit: Duration,
+        (awaited, pace): (Awaited, Option<&Pace>),
+        run: impl FnOnce(&mut W) -> R,
+    ) -> Result<R, CallError> {
+        let _runtime = self.runtime_if_none();
+        let timed = self.set_out(limit, pace);
+        let ran = guarded(&self.core, awaited, || run(&mut worker));
+        self.core.note(timed);
+        match ran {
+            Ok(reply) => {
+                self.bring_back(worker);
+                self.core.in_time(reply)
+            }
+            Err(text) => {
+                // It may be half changed.
+                discard(&self.core, worker);
+                self.crashed(&text);
+                Err(self.core.panicked(text))
+            }
+        }
+    }
+
+    /// A run begins now: whether it is timed, and from when.
+    #[inline]
+    fn set_out<'a>(&self, limit: Duration, pace: Option<&'a Pace>) -> Option<(&'a Pace, Instant)> {
+        let timed = pace.filter(|pace| !pace.is_quick() || pace::is_sampled()).map(|pace| (pace, self.core.watch()));
+        match timed {
+            Some(_) => self.core.set_due(Deadline::after(self.core.now(), limit).due),
+            // It is over before a look at the clock would be.
+            None => self.core.set_limit(limit),
+        }
+        timed
+    }
+
     /// Runs a handler on this stack, as far as one poll gets. Unless it waits, the worker is back in its cell.
     fn run_here<R>(
         self: &Arc<Self>,
@@ -198,12 +258,7 @@ impl<W: Worker> Cell<W> {
         run: impl FnOnce(Active<W>) -> Step<W, R>,
     ) -> Polled<W, R> {
         let _runtime = self.runtime_if_none();
-        let timed = pace.filter(|pace| !pace.is_quick() || pace::is_sampled()).map(|pace| (pace, self.core.watch()));
-        match timed {
-            Some(_) => self.core.set_due(Deadline::after(self.core.now(), limit).due),
-            // It is over before a look at the clock would be.
-            None => self.core.set_limit(limit),
-        }
+        let timed = self.set_out(limit, pace);
         let ran = match guarded(&self.core, awaited, || Ran::from(run(self.active(worker)))) {
             Ok(Ran::Later(mut later)) => match guarded(&self.core, awaited, || later.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => {
@@ -237,6 +292,7 @@ impl<W: Worker> Cell<W> {
         }
     }
 
+    #[inline]
     pub(super) fn bring_back(self: &Arc<Self>, worker: Box<W>) {
         if let Some((worker, entry)) = self.check_in(worker) {
             self.spawn(self.clone().drain_from(worker, entry));

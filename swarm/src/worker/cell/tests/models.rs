@@ -47,6 +47,28 @@ fn what_comes_while_the_worker_is_out_is_neither_lost_nor_doubled() {
     });
 }
 
+/// What one caller sends is run in its order, also if the worker is just brought back behind a message of its own that waits.
+#[test]
+fn a_caller_does_not_overtake_itself() {
+    let mut model = loom::model::Builder::new();
+    // All orders take minutes; the one that did harm, when nobody looked whether the slot was open, has no more switches.
+    model.preemption_bound = Some(5);
+    model.check(|| {
+        let (runtime, _bench, shared, cell) = idle();
+        let other = thread::spawn({
+            let cell = cell.clone();
+            move || cell.cast(Note(1, 1)).expect("there is room")
+        });
+        cell.cast(Note(2, 1)).expect("there is room");
+        cell.cast(Note(2, 2)).expect("there is room");
+        other.join().expect("it ends");
+        work(&runtime);
+        let ran = shared.log().clone();
+        let mine: Vec<_> = ran.iter().filter(|note| note.0 == 2).collect();
+        assert!(ran.len() == 3 && mine == [&(2, 1), &(2, 2)], "{ran:?}");
+    });
+}
+
 /// A worker that is asked to end by another thread, just when it is brought back, ends.
 #[test]
 fn who_is_asked_to_end_while_it_is_brought_back_ends() {
