@@ -102,6 +102,7 @@ impl Problem {
             | RegisterError::NoCapableNode { .. }
             | RegisterError::NoQuorum { .. }
             | RegisterError::Overloaded { .. }
+            | RegisterError::NoRoom { .. }
             | RegisterError::NameTooLong { .. }
             | RegisterError::TooLarge { .. }
             | RegisterError::NoSwarm
@@ -122,6 +123,7 @@ impl Problem {
             | RegistryError::NoQuorum { .. }
             | RegistryError::TooLarge { .. }
             | RegistryError::Overloaded { .. }
+            | RegistryError::NoRoom { .. }
             | RegistryError::NoSwarm
             | RegistryError::Stopping { .. }
             | RegistryError::NotPublic { .. }

@@ -65,13 +65,14 @@ const NO_CAPABLE_NODE: Sort = again("no_capable_node", StatusCode::SERVICE_UNAVA
 const ALREADY_REGISTERED: Sort = sort("already_registered", StatusCode::CONFLICT, "The name is taken");
 const INIT: Sort = sort("init", StatusCode::UNPROCESSABLE_ENTITY, "The worker did not start");
 const NAME_TOO_LONG: Sort = sort("name_too_long", StatusCode::URI_TOO_LONG, "The name is too long");
+const NO_ROOM: Sort = sort("no_room", StatusCode::INSUFFICIENT_STORAGE, "There is no room for one more record");
 const UNKNOWN: Sort = sort("unknown", StatusCode::INTERNAL_SERVER_ERROR, "It could not be done");
 
 const UNHANDLED: Sort = sort("unhandled", StatusCode::NOT_FOUND, "The worker has no method for the message");
 pub(super) const FULL: Sort = again("full", StatusCode::SERVICE_UNAVAILABLE, "The node has no room for the body now");
 
 /// All of them.
-pub(super) const ALL: [Sort; 37] = [
+pub(super) const ALL: [Sort; 38] = [
     BAD_REQUEST,
     NO_JSON,
     DOES_NOT_FIT,
@@ -106,6 +107,7 @@ pub(super) const ALL: [Sort; 37] = [
     ALREADY_REGISTERED,
     INIT,
     NAME_TOO_LONG,
+    NO_ROOM,
     UNKNOWN,
     UNHANDLED,
     FULL,
@@ -134,6 +136,7 @@ pub(super) fn of(code: Code, executed: Executed) -> Sort {
         Code::AlreadyRegistered => ALREADY_REGISTERED,
         Code::Init => INIT,
         Code::NameTooLong => NAME_TOO_LONG,
+        Code::NoRoom => NO_ROOM,
         Code::Unknown => UNKNOWN,
     }
 }

@@ -1,7 +1,6 @@
 //! What is asked about one worker and of it, and what is answered; by the node that has it, and by one that has not.
 
 use serde_json::{Value, json};
-use swarm::prelude::*;
 
 use super::client::{Request, delete, get, post, put, worker};
 use super::fixture::{

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
-use swarm::prelude::*;
 use swarm::{Http, StartError};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
