@@ -79,6 +79,7 @@
 //! | 502 | <span id="node_down">`node_down`</span>, <span id="schema_mismatch">`schema_mismatch`</span> |
 //! | 503 | <span id="overloaded">`overloaded`</span>, <span id="full">`full`</span>, <span id="stopping">`stopping`</span>, <span id="no_quorum">`no_quorum`</span>, <span id="ended">`ended`</span>, <span id="not_owner">`not_owner`</span>, <span id="no_capable_node">`no_capable_node`</span> |
 //! | 504 | <span id="timeout">`timeout`</span> |
+//! | 507 | <span id="no_room">`no_room`</span>: the partition that the name falls into holds all the records that it may |
 //! | 508 | <span id="self_call">`self_call`</span> |
 //!
 //! (A head that cannot be understood, or is too long, is answered 400 or 431, without a body.)

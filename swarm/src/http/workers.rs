@@ -227,7 +227,8 @@ impl Sending<'_> {
     async fn call(&self, outside: Outside) -> Result<Vec<u8>, CallError> {
         let (node, kind) = (&self.hall.node, KindId(outside.0));
         let deadline = Deadline::after(node.now(), self.hall.left(self.end));
-        node.note_call(kind, node.call_bytes(self.name.clone(), outside, deadline).await)
+        let called = node.call_bytes(self.name.clone(), outside, deadline).await;
+        node.note_call(kind, called.and_then(|reply| self.within_limits(reply)))
     }
 
     /// What has no reply is `own`ly cast; else it was preferred.
@@ -239,6 +240,15 @@ impl Sending<'_> {
             response.headers_mut().insert(PREFERENCE_APPLIED, axum::http::HeaderValue::from_static("respond-async"));
         }
         Ok(response)
+    }
+
+    /// The reply, if it is not too long: one of this node's own workers is not to be longer than that of another's.
+    fn within_limits(&self, reply: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        let (bytes, limit) = (reply.len() as u64, self.hall.node.config().message_bytes_max());
+        if bytes > limit {
+            return Err(CallError::TooLarge { name: self.name.clone(), bytes, limit, executed: Executed::Yes });
+        }
+        Ok(reply)
     }
 
     /// The message, if it is not too long.
