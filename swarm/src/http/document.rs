@@ -212,7 +212,7 @@ const SAID: &str = "How many it was delivered to, if it has no reply or none was
 const KIND: &str = "The worker type. Who says it spares the node a question.";
 
 fn operation(id: &str, summary: &str, parameters: Vec<ParameterBuilder>) -> OperationBuilder {
-    let timeout = simple(Type::String).pattern(Some(r"^[1-9][0-9]{0,3}(\.[0-9]{1,3})?$"));
+    let timeout = simple(Type::String).pattern(Some(r"^([1-9][0-9]{0,3}(\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9])$"));
     let timeout = ParameterBuilder::new()
         .name("Request-Timeout")
         .parameter_in(ParameterIn::Header)

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::header::{ALLOW, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -130,9 +130,8 @@ fn told(response: Response) -> Response {
     if is_problem || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let mut problem = Problem::new(sort::of_status(status), "see /openapi.json for what there is");
-    problem.allow = response.headers().get(axum::http::header::ALLOW).cloned();
-    problem.into_response()
+    let allowed = response.headers().get(ALLOW).cloned();
+    Problem::new(sort::of_status(status), "see /openapi.json for what there is").allow(allowed).into_response()
 }
 
 /// A node that goes asks its guests to go on at another.

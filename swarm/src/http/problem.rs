@@ -28,12 +28,18 @@ pub(super) struct Problem {
     sort: Sort,
     detail: String,
     executed: Executed,
+    /// In a box, since whatever may fail has room for one.
+    about: Box<About>,
+}
+
+/// What it is about, as far as that is known.
+#[derive(Debug, Default)]
+struct About {
     name: Option<String>,
     kind: Option<String>,
     node: Option<String>,
     field: Option<String>,
-    /// What the methods are that a path has.
-    pub(super) allow: Option<HeaderValue>,
+    allow: Option<HeaderValue>,
     location: Option<String>,
 }
 
@@ -67,19 +73,25 @@ enum Known {
 impl Problem {
     /// Of what was refused before anything was done.
     pub(super) fn new(sort: Sort, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let (name, kind, node, field) = (None, None, None, None);
-        Self { sort, detail, executed: Executed::No, name, kind, node, field, allow: None, location: None }
+        Self { sort, detail: detail.into(), executed: Executed::No, about: Box::default() }
     }
 
     /// Of a worker type.
-    pub(super) fn kind(self, kind: &str) -> Self {
-        Self { kind: Some(kind.to_owned()), ..self }
+    pub(super) fn kind(mut self, kind: &str) -> Self {
+        self.about.kind = Some(kind.to_owned());
+        self
     }
 
     /// With a field of the JSON that was sent.
-    pub(super) fn field(self, field: String) -> Self {
-        Self { field: Some(field).filter(|field| !field.is_empty()), ..self }
+    pub(super) fn field(mut self, field: String) -> Self {
+        self.about.field = Some(field).filter(|field| !field.is_empty());
+        self
+    }
+
+    /// With the methods that a path has.
+    pub(super) fn allow(mut self, methods: Option<HeaderValue>) -> Self {
+        self.about.allow = methods;
+        self
     }
 
     /// Of something that has run.
@@ -144,22 +156,19 @@ impl Problem {
             None => failure.found.clone(),
         };
         let location = failure.name.as_deref().filter(|_| failure.code == Code::AlreadyRegistered).map(path_of);
-        Self {
-            sort: sort::of(failure.code, executed),
-            detail: failure.text,
-            executed,
+        let about = About {
             node: failure.node.id().map(|node| node.to_string()),
             kind: Some(kind).filter(|kind| !kind.is_empty()),
             name: failure.name,
-            field: None,
-            allow: None,
             location,
-        }
+            ..About::default()
+        };
+        Self { sort: sort::of(failure.code, executed), detail: failure.text, executed, about: Box::new(about) }
     }
 
     /// The JSON of it.
     pub(super) fn text(&self) -> String {
-        let Self { sort, detail, name, kind, node, field, .. } = self;
+        let Self { sort, detail, about, .. } = self;
         let executed = match self.executed {
             Executed::No => Known::Certainly(false),
             Executed::Yes => Known::Certainly(true),
@@ -172,10 +181,10 @@ impl Problem {
             detail,
             code: sort.word,
             executed,
-            name: name.as_deref(),
-            kind: kind.as_deref(),
-            node: node.as_deref(),
-            field: field.as_deref(),
+            name: about.name.as_deref(),
+            kind: about.kind.as_deref(),
+            node: about.node.as_deref(),
+            field: about.field.as_deref(),
         };
         serde_json::to_string(&told).expect("strings and numbers can be told as JSON")
     }
@@ -199,10 +208,10 @@ impl IntoResponse for Problem {
             let challenge = HeaderValue::from_static("Bearer realm=\"swarm\"");
             headers.insert(axum::http::header::WWW_AUTHENTICATE, challenge);
         }
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.about.allow {
             headers.insert(ALLOW, allow);
         }
-        if let Some(location) = self.location.and_then(|location| HeaderValue::try_from(location).ok()) {
+        if let Some(location) = self.about.location.and_then(|location| HeaderValue::try_from(location).ok()) {
             headers.insert(LOCATION, location);
         }
         response

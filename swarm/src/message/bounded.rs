@@ -1,5 +1,5 @@
 //! Owns how much memory may be made of a JSON text: as a value is read, every piece of it is charged. Never changes what a text means, but that
-//! what has fields with names is told by their names.
+//! what has fields with names is told by their names, and a whole number may be written with a point: to JSON Schema `1.0` is an integer.
 //!
 //! A short text can tell a large value: `[{},{},..]` for a list of structs whose fields all have defaults takes three bytes for each. Only
 //! the reader of a piece knows its type, and so its size; it passes here with each.
@@ -41,25 +41,38 @@ impl Budget {
 pub(super) struct Bounded<'b, T> {
     inner: T,
     budget: &'b Budget,
-    /// It is the fields of a struct: an object, and no list.
-    named: bool,
+    wanted: Wanted,
 }
+
+/// What is read otherwise than serde would.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Nothing.
+    Any,
+    /// The fields of a struct: an object, and no list.
+    Fields,
+    /// A whole number.
+    Integer,
+}
+
+/// As far as this a number with a point is told exactly; beyond it, it may be another than what was written.
+const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
 
 impl<'b, T> Bounded<'b, T> {
     pub(super) fn new(inner: T, budget: &'b Budget) -> Self {
-        Self { inner, budget, named: false }
+        Self { inner, budget, wanted: Wanted::Any }
     }
 
-    fn named(inner: T, budget: &'b Budget) -> Self {
-        Self { inner, budget, named: true }
+    fn wanted(inner: T, budget: &'b Budget, wanted: Wanted) -> Self {
+        Self { inner, budget, wanted }
     }
 }
 
 macro_rules! forward {
-    ($($method:ident($($argument:ident: $type:ty),*);)*) => {$(
+    ($wanted:ident: $($method:ident($($argument:ident: $type:ty),*);)*) => {$(
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
             self.budget.charge::<V::Value, _>()?;
-            self.inner.$method($($argument,)* Bounded::new(visitor, self.budget))
+            self.inner.$method($($argument,)* Bounded::wanted(visitor, self.budget, Wanted::$wanted))
         }
     )*};
 }
@@ -68,9 +81,14 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
     type Error = D::Error;
 
     forward! {
-        deserialize_any(); deserialize_bool(); deserialize_i8(); deserialize_i16(); deserialize_i32(); deserialize_i64();
-        deserialize_i128(); deserialize_u8(); deserialize_u16(); deserialize_u32(); deserialize_u64(); deserialize_u128();
-        deserialize_f32(); deserialize_f64(); deserialize_char(); deserialize_str(); deserialize_string();
+        Integer:
+        deserialize_i8(); deserialize_i16(); deserialize_i32(); deserialize_i64(); deserialize_i128();
+        deserialize_u8(); deserialize_u16(); deserialize_u32(); deserialize_u64(); deserialize_u128();
+    }
+
+    forward! {
+        Any:
+        deserialize_any(); deserialize_bool(); deserialize_f32(); deserialize_f64(); deserialize_char(); deserialize_str(); deserialize_string();
         deserialize_bytes(); deserialize_byte_buf(); deserialize_option(); deserialize_unit(); deserialize_seq();
         deserialize_map(); deserialize_identifier(); deserialize_ignored_any();
         deserialize_unit_struct(name: &'static str); deserialize_newtype_struct(name: &'static str);
@@ -78,14 +96,9 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
         deserialize_enum(name: &'static str, variants: &'static [&'static str]);
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.budget.charge::<V::Value, _>()?;
-        self.inner.deserialize_struct(name, fields, Bounded::named(visitor, self.budget))
+    forward! {
+        Fields:
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
     }
 
     fn is_human_readable(&self) -> bool {
@@ -110,9 +123,17 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
 
     visit! {
         visit_bool: bool, visit_i8: i8, visit_i16: i16, visit_i32: i32, visit_i64: i64, visit_i128: i128, visit_u8: u8,
-        visit_u16: u16, visit_u32: u32, visit_u64: u64, visit_u128: u128, visit_f32: f32, visit_f64: f64, visit_char: char,
+        visit_u16: u16, visit_u32: u32, visit_u64: u64, visit_u128: u128, visit_f32: f32, visit_char: char,
         visit_str: &str, visit_borrowed_str: &'de str, visit_string: String, visit_bytes: &[u8],
         visit_borrowed_bytes: &'de [u8], visit_byte_buf: Vec<u8>,
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
+        // It is whole, so that nothing is cut off.
+        if self.wanted == Wanted::Integer && value.fract() == 0.0 && value.abs() <= EXACT_MAX {
+            return self.inner.visit_i64(value as i64);
+        }
+        self.inner.visit_f64(value)
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
@@ -132,7 +153,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        if self.named {
+        if self.wanted == Wanted::Fields {
             return Err(A::Error::invalid_type(Unexpected::Seq, &self));
         }
         self.inner.visit_seq(Bounded::new(access, self.budget))
@@ -215,7 +236,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(fields, Bounded::named(visitor, self.budget))
+        self.inner.struct_variant(fields, Bounded::wanted(visitor, self.budget, Wanted::Fields))
     }
 }
 
@@ -273,6 +294,19 @@ mod tests {
         assert!(refused.contains("more than the 33554432 bytes"), "{refused}");
         // The largest that is meant: as many numbers as a text holds.
         assert!(read::<Vec<u64>>(&many("1", JSON_BYTES_MAX / 2)).is_ok());
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_point() {
+        assert_eq!(read::<Vec<u64>>("[1.0, 2e3, 9007199254740991.0]"), Ok(vec![1, 2_000, (1 << 53) - 1]));
+        assert_eq!(read::<Vec<i8>>("[-1.0, -0.0]"), Ok(vec![-1, 0]));
+        assert_eq!(read::<Vec<f64>>("[1.0, 1]"), Ok(vec![1.0, 1.0]));
+        // What is not whole, has no place in the type, or may have been another number.
+        for text in ["1.5", "-1.0", "256.0", "1e300", "9007199254740992.0"] {
+            assert!(read::<u8>(text).is_err(), "{text}");
+        }
+        assert!(read::<u64>("9007199254740993.0").is_err());
+        assert!(read::<String>("1.0").is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
             fields.values().for_each(|value| references(value, found));
         }
         Value::Array(values) => values.iter().for_each(|value| references(value, found)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
