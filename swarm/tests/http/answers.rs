@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::client::{Request, delete, get, post, put, worker};
 use super::fixture::{
-    AccountClient, PATIENCE, PlainClient, VaultClient, account_on, at, hold, one, pair, trouble_on, until,
+    AccountClient, PATIENCE, PlainClient, TOO_RICH, VaultClient, account_on, at, hold, one, pair, trouble_on, until,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +113,7 @@ async fn what_does_not_fit_is_told_with_its_field() {
     check(put("/v1/workers/b", json!({"kind": "Account"})), 422, "does_not_fit", Some("init")).await;
     check(put("/v1/workers/b", json!({"kind": 7})), 422, "does_not_fit", Some("kind")).await;
     check(put("/v1/workers/b", json!(["Account", {"opening": 5}])), 422, "does_not_fit", None).await;
-    let refused = put("/v1/workers/b", json!({"kind": "Account", "init": {"opening": 2_000_000}})).send(addr).await;
+    let refused = put("/v1/workers/b", json!({"kind": "Account", "init": {"opening": TOO_RICH}})).send(addr).await;
     let problem = refused.problem(422, "init");
     assert!(problem["detail"].as_str().is_some_and(|text| text.contains("too rich")), "{problem}");
     assert_eq!(AccountClient::at("a").on(&node).balance().await, Ok(0), "nothing of it was done");
