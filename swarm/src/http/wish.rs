@@ -48,7 +48,8 @@ impl Wish {
         for value in headers.get_all(PREFER) {
             // A preference that is not understood means nothing: so its RFC has it.
             for preference in value.to_str().unwrap_or_default().split(',') {
-                let (name, value) = preference.split(';').next().unwrap_or_default().split_once('=').unzip();
+                let (preference, _parameters) = preference.split_once(';').unwrap_or((preference, ""));
+                let (name, value) = preference.split_once('=').unzip();
                 match (name.unwrap_or(preference).trim().to_ascii_lowercase().as_str(), value) {
                     ("respond-async", _) => wish.respond_async = true,
                     ("wait", Some(seconds)) => {
