@@ -87,7 +87,22 @@ impl Json {
                 #(#cfg)*
                 #[automatically_derived]
                 impl #impls #private::Described for #ident #types #bounds {
-                    const TAKES: &'static [#private::VariantShape] = #takes;
+                    const TAKES: &'static [#private::VariantShape] = {
+                        #[allow(unused_imports)]
+                        use #private::Untold as _;
+                        #takes
+                    };
+                }
+                #(#cfg)*
+                #[automatically_derived]
+                impl #impls #private::Shaped for #ident #types #bounds {
+                    fn json_type() -> #private::JsonType {
+                        #private::JsonType::Message {
+                            name: <Self as #private::Message>::NAME,
+                            id: <Self as #private::Message>::ID,
+                            takes: <Self as #private::Described>::TAKES,
+                        }
+                    }
                 }
             }
         });
@@ -189,10 +204,10 @@ fn variant(name: &str, docs: &str, cfg: &[Attribute], fields: &Fields, private: 
     }
 }
 
-/// One field of a description.
+/// One field of a description, with `Untold` in scope.
 pub(crate) fn field(name: &str, ty: &Type, docs: &str, cfg: &[Attribute], private: &Path) -> TokenStream {
-    let ty = travel::show(ty);
-    quote!(#(#cfg)* #private::FieldShape { name: #name, ty: #ty, docs: #docs })
+    let shown = travel::show(ty);
+    quote!(#(#cfg)* #private::FieldShape { name: #name, ty: #shown, docs: #docs, of: #private::Told::<#ty>::OF })
 }
 
 /// The documentation that attributes hold.

@@ -64,6 +64,8 @@ pub struct Builder {
     admin: Option<crate::admin::Admin>,
     #[cfg(feature = "gateway")]
     gateway: Option<String>,
+    #[cfg(feature = "http")]
+    http: Option<crate::http::Http>,
     #[cfg(feature = "metrics")]
     record_every: Option<Duration>,
     #[cfg(feature = "prometheus")]
@@ -98,6 +100,8 @@ impl Builder {
             admin: None,
             #[cfg(feature = "gateway")]
             gateway: None,
+            #[cfg(feature = "http")]
+            http: None,
             #[cfg(feature = "metrics")]
             record_every: None,
             #[cfg(feature = "prometheus")]
@@ -242,6 +246,17 @@ impl Builder {
         self
     }
 
+    /// Serves programs in other languages by HTTP, as the module [`http`](crate::http) has it. Only workers marked
+    /// `#[swarm::worker(public, json)]` can be reached by it. Where the code says nothing, `SWARM_HTTP` in the environment is the address, if that
+    /// is set.
+    ///
+    /// An address that other machines reach without a token, or without TLS, is an error of the start. See [`Http`](crate::Http).
+    #[cfg(feature = "http")]
+    pub fn http(mut self, http: crate::http::Http) -> Self {
+        self.http = Some(http);
+        self
+    }
+
     /// Tells the recorder of the crate [`metrics`](https://docs.rs/metrics) how this node does, so often (at most ten times a second), until
     /// it stops; then its gauges fall to zero. Whichever recorder is installed by then gets it: it may be installed later, when its histograms
     /// begin, and there may be none.
@@ -299,6 +314,8 @@ impl Builder {
             }
             addr
         };
+        #[cfg(feature = "http")]
+        let http = self.http_opening(keys.as_ref())?;
         #[cfg(feature = "prometheus")]
         let metrics = self.metrics_addr()?;
         let keeps = self.keeps();
@@ -330,6 +347,13 @@ impl Builder {
             // It is the first and only time.
             let _ = swarm.inner().gateway.set(or_leave(&swarm, opened).await?);
         }
+        #[cfg(feature = "http")]
+        if let Some(opening) = http {
+            let opened = crate::http::open(swarm.inner(), opening).await;
+            let opened = opened.map_err(|error| StartError::Http { problem: error.to_string() });
+            // It is the first and only time.
+            let _ = swarm.inner().http.set(or_leave(&swarm, opened).await?);
+        }
         #[cfg(feature = "metrics")]
         if let Some(every) = self.record_every {
             crate::metrics::record(swarm.inner(), every);
@@ -355,6 +379,20 @@ impl Builder {
     #[cfg(not(feature = "tls"))]
     fn credentials(&mut self) -> Result<Option<Credentials>, StartError> {
         Ok(None)
+    }
+
+    /// What the node needs to serve HTTP.
+    #[cfg(feature = "http")]
+    fn http_opening(
+        &mut self,
+        cluster: Option<&swarm_net::secret::Keyring>,
+    ) -> Result<Option<crate::http::Opening>, StartError> {
+        let variable = |name: &str| std::env::var_os(name);
+        let Some(http) = self.http.take().or_else(|| crate::http::Http::of_environment(variable)) else {
+            return Ok(None);
+        };
+        let addr = address("http", http.addr())?;
+        http.check(addr, cluster, variable).map(Some).map_err(|problem| StartError::Http { problem })
     }
 
     /// Where the node's metrics are to be told.

@@ -15,7 +15,7 @@ use crate::group::{Answers, Change, Group, Hears};
 use crate::message::{Fingerprint, Message, Wire, decode, encode};
 use crate::name::Name;
 use crate::pages::Pages;
-use crate::runtime::{Node, Question, Whom};
+use crate::runtime::{Node, Question, Whom, survey};
 use crate::swarm::Swarm;
 use crate::via::{Reach, Via};
 use crate::worker::{Context, KindId, Payload, Worker};
@@ -232,6 +232,24 @@ impl Node {
         }
     }
 
+    /// Calls the members of a group; what they answer comes as it comes.
+    ///
+    /// # Errors
+    /// If nothing more is begun here for users.
+    pub(crate) fn call_all(
+        self: &Arc<Self>,
+        whom: Whom,
+        message: u64,
+        fingerprint: u32,
+        payload: &Payload,
+        limit: Duration,
+    ) -> Result<survey::Answers, RegistryError> {
+        let within_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+        let (id, payload) = (self.crew_id(), payload.to_vec());
+        let question = Question::Multicall { whom, id, message, fingerprint, payload, within_ms };
+        self.ask_all(&question, self.now() + limit)
+    }
+
     pub(crate) async fn multicall(
         self: &Arc<Self>,
         whom: Whom,
@@ -241,10 +259,7 @@ impl Node {
         limit: Duration,
     ) -> Result<Vec<(Name, Result<Vec<u8>, CallError>)>, RegistryError> {
         let due = self.now() + limit;
-        let within_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        let (id, payload) = (self.crew_id(), payload.to_vec());
-        let question = Question::Multicall { whom, id, message, fingerprint, payload, within_ms };
-        let mut answers = self.ask_all(&question, due)?;
+        let mut answers = self.call_all(whom, message, fingerprint, payload, limit)?;
         let mut called = BTreeMap::<Name, (NodeId, Option<Result<Vec<u8>, CallError>>)>::new();
         let in_time = loop {
             let (from, findings) = match self.within(due.since(self.now()), answers.next()).await {

@@ -26,7 +26,8 @@ pub use crate::registration::{Entry, WORKERS};
 pub use crate::via::Reach;
 pub use crate::worker::{
     Active, Arguments, Boot, Call, Cast, Context, Described, Die, FieldShape, Handoff, Init, InitShape, Input,
-    IntoInit, KindId, KindShape, MessageShape, Method, Options, Payload, Plain, Restart, Step, VariantShape, Worker,
+    IntoInit, JsonType, KindId, KindShape, MessageShape, Method, Options, Payload, Plain, Restart, Shaped, Step,
+    VariantShape, Worker,
 };
 
 /// Says that a type travels, at the user's own token. Bounded by [`Schema`] alone, since rkyv's words would win over ours.
@@ -75,7 +76,8 @@ pub trait IsJson<const N: usize> {
     type Field: CanBeJson;
 }
 
-/// Finds out what is told of a message: `Told::<M>::TAKES`, with [`Untold`] in scope, is what [`Described`] says, if `M` has that.
+/// Finds out what is told of a type: `Told::<M>::TAKES`, with [`Untold`] in scope, is what [`Described`] says, if `M` has that, and
+/// `Told::<M>::OF` what [`Shaped`] says.
 pub struct Told<M>(PhantomData<M>);
 
 impl<M: Described> Told<M> {
@@ -83,10 +85,17 @@ impl<M: Described> Told<M> {
     pub const TAKES: Option<&'static [VariantShape]> = Some(M::TAKES);
 }
 
+impl<T: Shaped> Told<T> {
+    /// It is known what its JSON may be.
+    pub const OF: fn() -> JsonType = T::json_type;
+}
+
 /// What is found of a message that is not described.
 pub trait Untold {
     /// Nothing.
     const TAKES: Option<&'static [VariantShape]> = None;
+    /// It may be anything.
+    const OF: fn() -> JsonType = || JsonType::Any;
 }
 
 impl<M> Untold for Told<M> {}

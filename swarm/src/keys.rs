@@ -114,7 +114,7 @@ impl Told {
 }
 
 /// The secrets of a variable. One that is set and empty is a mistake: the node would not be protected, and nobody would know.
-fn lines(text: OsString) -> Result<Vec<Secret>, SecretError> {
+pub(crate) fn lines(text: OsString) -> Result<Vec<Secret>, SecretError> {
     let text = Zeroizing::new(text.into_encoded_bytes());
     let secrets = Secret::from_lines(&String::from_utf8_lossy(&text));
     if secrets.is_empty() { Err(SecretError::TooShort { bytes: 0 }) } else { Ok(secrets) }

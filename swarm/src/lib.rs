@@ -68,6 +68,7 @@
 //! | keep strangers out | [`Builder::secret`], [`Swarm::keys`], [`Secret`]; with the feature `tls` certificates: `Builder::tls`, `Swarm::tls` |
 //! | end it | [`Swarm::leave_on_signal`], [`Swarm::leave`], [`LeaveError`] |
 //! | reach it from a program that is no member | with the features `gateway` and `remote`: `Builder::gateway`, `remote::Client` |
+//! | reach it from another language | with the feature `http`: `Builder::http` |
 //! | watch it | [`Swarm::events`], [`Swarm::stats`], `tracing` at the level `info`, and with the feature `admin` `swarmctl`, with `prometheus` [`Builder::metrics`](Builder) |
 //! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
 //! | implement by hand what the attributes generate | the module [`mod@worker`] |
@@ -88,7 +89,7 @@
 //!
 //! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `json` (messages of workers
 //! marked `#[swarm::worker(json)]` as JSON, for tools), `dns` (`Dns`, discovery by a host name), `gateway` (`Builder::gateway`, for programs
-//! that are no members) and `remote` (`remote::Client`, for those programs), `metrics` (`Builder::record_metrics`, for any recorder of the crate
+//! that are no members) and `remote` (`remote::Client`, for those programs), `http` (`Builder::http`, for programs in other languages), `metrics` (`Builder::record_metrics`, for any recorder of the crate
 //! `metrics`), `prometheus` (`Builder::metrics`, a page that Prometheus scrapes), `tls` (`Builder::tls`, certificates in place of
 //! the secret on connections), `toml` (`Config::from_file`), `uuid` (`Uuid` in names
 //! and messages), `sim` (the simulator, for those who work on Swarm itself).
@@ -108,7 +109,7 @@
 //! | what travels, and when something is due | `message`, `timer` |
 //! | words | `name`, `epoch`; how maps hash: `hash`; what tests do without: `rules` |
 //!
-//! Beside the floors stand `admin`, which shows operators what a running node knows, `gateway` and `remote`, by which programs that are no
+//! Beside the floors stand `admin`, which shows operators what a running node knows, `gateway`, `remote` and `http`, by which programs that are no
 //! members reach it (and `rpc`, what all these services share), and `sim`, which drives whole nodes and sees everything.
 
 #[doc(hidden)]
@@ -138,6 +139,8 @@ pub mod fuzz;
 pub mod gateway;
 pub mod group;
 mod hash;
+#[cfg(feature = "http")]
+pub mod http;
 mod keys;
 mod leaving;
 pub mod message;
@@ -181,6 +184,8 @@ pub use epoch::Epoch;
 pub use error::{CallError, CastError, Executed, LeaveError, Location, RegisterError, RegistryError, StartError};
 pub use event::{Event, Events};
 pub use group::Group;
+#[cfg(feature = "http")]
+pub use http::Http;
 pub use keys::Keys;
 pub use leaving::Leaving;
 pub use message::{Json, Message, Schema, Wire};

@@ -97,6 +97,12 @@ impl Swarm {
         self.inner().gateway.get().copied()
     }
 
+    /// Where programs in other languages reach this node by HTTP, if it was told so by [`Builder::http`](crate::Builder::http).
+    #[cfg(feature = "http")]
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.inner().http.get().copied()
+    }
+
     /// Where this node tells its metrics by HTTP, if it was told so by [`Builder::metrics`](crate::Builder::metrics): the page is `/metrics`.
     #[cfg(feature = "prometheus")]
     pub fn metrics(&self) -> Option<SocketAddr> {

@@ -48,8 +48,12 @@ fn message(worker: &Worker, handler: &Handler) -> TokenStream {
     let takes = quote!(#p::Told::<#message>::TAKES);
     match &handler.answer {
         Answer::Call { reply, .. } => {
-            let reply = travel::show(&paths::without_self(reply, &worker.own));
-            quote!(#cfg #p::MessageShape::call::<Self, #message>(#method, #docs, #takes, #reply))
+            let reply = paths::without_self(reply, &worker.own);
+            let shown = travel::show(&reply);
+            quote! {
+                #cfg
+                #p::MessageShape::call::<Self, #message>(#method, #docs, #takes, #shown).replying(#p::Told::<#reply>::OF)
+            }
         }
         Answer::Cast => quote!(#cfg #p::MessageShape::cast::<Self, #message>(#method, #docs, #takes)),
     }

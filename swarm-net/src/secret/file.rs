@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::secret::{Secret, SecretError};
 use crate::private::{self, Unread};
 
@@ -11,17 +13,26 @@ const FILE_BYTES_MAX: usize = 16 << 10;
 /// The secrets of a file, one a line.
 pub(super) fn read(path: &Path) -> Result<Vec<Secret>, SecretError> {
     let failed = |problem: String| SecretError::File { file: path.to_owned(), problem };
-    let bytes = private::read(path, FILE_BYTES_MAX).map_err(|unread| match unread {
-        Unread::System(error) => failed(error.to_string()),
-        Unread::Mode(mode) => SecretError::FileMode { file: path.to_owned(), mode },
-        Unread::TooLong => failed(format!("it is longer than {FILE_BYTES_MAX} bytes, so it is no key file")),
-    })?;
+    let bytes = read_closed(path, FILE_BYTES_MAX)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| failed("it is not text".to_owned()))?;
     let secrets = Secret::from_lines(text);
     if secrets.is_empty() {
         return Err(failed("it is empty: write a secret into it, as `openssl rand -base64 32` makes it".to_owned()));
     }
     Ok(secrets)
+}
+
+/// A file with something secret in it, of at most so many bytes. Wiped from memory when it is dropped.
+///
+/// # Errors
+/// [`SecretError`] if it cannot be read, is longer, or is open to others than its owner: on Unix its mode must be `0600` or stricter.
+pub fn read_closed(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let failed = |problem: String| SecretError::File { file: path.to_owned(), problem };
+    private::read(path, bytes_max).map_err(|unread| match unread {
+        Unread::System(error) => failed(error.to_string()),
+        Unread::Mode(mode) => SecretError::FileMode { file: path.to_owned(), mode },
+        Unread::TooLong => failed(format!("it is longer than {bytes_max} bytes, so it is no key file")),
+    })
 }
 
 #[cfg(test)]

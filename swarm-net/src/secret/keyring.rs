@@ -137,6 +137,14 @@ impl Keyring {
         Ok(Self { keys: Arc::new(ArcSwap::from_pointee(keys)) })
     }
 
+    /// Whether this is one of its secrets, as where they are passwords. How long that takes says nothing about them, but how many they are:
+    /// what is compared are keys that are derived from them, and all are looked at to the end.
+    pub fn knows(&self, secret: &Secret) -> bool {
+        let Ok(key) = Key::of(secret) else { return false };
+        let differ = |known: &Key| known.root.iter().zip(key.root.iter()).fold(0, |bits, (a, b)| bits | (a ^ b));
+        self.keys.load().iter().fold(false, |found, known| found | (differ(known) == 0))
+    }
+
     /// From now on also what was encrypted with this secret is understood. Nothing happens if it is there already.
     ///
     /// # Errors
@@ -260,6 +268,19 @@ mod tests {
         assert!(error.to_string().contains("openssl rand -base64 32"), "{error}");
         assert!(Keyring::new([Secret::from("0123456789abcdef")]).is_ok());
         assert_eq!(Keyring::new([]).expect_err("none"), SecretError::Without);
+    }
+
+    #[test]
+    fn a_ring_knows_its_secrets_and_no_others() {
+        let keys = ring(3);
+        assert!((0..3).all(|n| keys.knows(&secret(n))));
+        assert!(!keys.knows(&secret(3)));
+        for other in ["", "the secret with the number", "the secret with the number 1 ", "THE SECRET WITH THE NUMBER 1"]
+        {
+            assert!(!keys.knows(&other.into()), "{other}");
+        }
+        keys.remove(keys.ids()[1]).expect("it is not in use");
+        assert!(!keys.knows(&secret(1)));
     }
 
     #[test]

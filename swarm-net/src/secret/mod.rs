@@ -29,6 +29,7 @@ mod windows;
 pub(crate) use entropy::Entropy;
 #[cfg(feature = "fuzz")]
 pub(crate) use envelope::fuzz;
+pub use file::read_closed;
 pub(crate) use keyring::{Key, aead};
 pub use keyring::{KeyId, Keyring};
 pub(crate) use post::{Ears, Post};

@@ -29,6 +29,15 @@ pub(crate) const TLS_KEY: &str = "SWARM_TLS_KEY";
 pub(crate) const TLS_CA: &str = "SWARM_TLS_CA";
 #[cfg(feature = "tls")]
 pub(crate) const TLS_NAME: &str = "SWARM_TLS_NAME";
+pub(crate) const HTTP: &str = "SWARM_HTTP";
+pub(crate) const HTTP_TOKEN: &str = "SWARM_HTTP_TOKEN";
+pub(crate) const HTTP_TOKEN_FILE: &str = "SWARM_HTTP_TOKEN_FILE";
+pub(crate) const HTTP_CERT: &str = "SWARM_HTTP_CERT";
+pub(crate) const HTTP_KEY: &str = "SWARM_HTTP_KEY";
+
+/// What stands in no configuration.
+const ELSEWHERE: [&str; 9] =
+    [SECRET, SECRET_FILE, GATEWAY, METRICS, HTTP, HTTP_TOKEN, HTTP_TOKEN_FILE, HTTP_CERT, HTTP_KEY];
 
 /// Why a configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +90,7 @@ impl Config {
 
     /// This, with what the variables `SWARM_*` of the environment say: each field is one, as `SWARM_CALL_TIMEOUT_MS` and
     /// `SWARM_NET_FRAME_BYTES_MAX`. (`SWARM_SECRET` and `SWARM_SECRET_FILE` are for [`Builder::secret`](crate::Builder::secret), `SWARM_GATEWAY` for
-    /// `Builder::gateway`, `SWARM_METRICS` for `Builder::metrics`, `SWARM_TLS_CERT` and its kin for `Builder::tls`, and no part of this.)
+    /// `Builder::gateway`, `SWARM_METRICS` for `Builder::metrics`, `SWARM_TLS_CERT` and its kin for `Builder::tls`, `SWARM_HTTP` and what begins so for `Builder::http`, and no part of this.)
     ///
     /// # Errors
     /// [`ConfigError::Unknown`] if a variable begins with `SWARM_` and is no field, [`ConfigError::Value`] if its value is
@@ -122,7 +131,7 @@ impl Config {
             }
             known.push(name);
         });
-        for other in [SECRET, SECRET_FILE, GATEWAY, METRICS].iter().chain(&TLS) {
+        for other in ELSEWHERE.iter().chain(&TLS) {
             ours.remove(*other);
         }
         if let Some((name, _)) = ours.pop_first() {
@@ -215,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_the_builder_reads_itself_is_no_setting_and_no_mistake() {
-        let elsewhere = [SECRET, SECRET_FILE, GATEWAY, METRICS].into_iter().chain(TLS).map(|name| (name, "anything"));
+        let elsewhere = ELSEWHERE.into_iter().chain(TLS).map(|name| (name, "anything"));
         assert_eq!(Config::default().with_variables(elsewhere), Ok(Config::default()));
     }
 

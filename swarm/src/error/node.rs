@@ -87,6 +87,13 @@ pub enum StartError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// Programs cannot be served by HTTP. The node has left again, if it had started.
+    #[cfg(feature = "http")]
+    #[error("programs cannot be served by HTTP: {problem}")]
+    Http {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// The node's metrics cannot be told. It has left again, if it had started.
     #[cfg(feature = "prometheus")]
     #[error("metrics cannot be told: {problem}")]

@@ -1,7 +1,7 @@
 //! Owns what programs that are no members are answered, as data. Never loses a field or changes what one means: later versions add
 //! fields, each with a default.
 
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "http", feature = "remote"))]
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,7 @@ impl From<NodeId> for Node {
 
 impl Node {
     /// The node, if the other side has named one.
-    #[cfg(feature = "remote")]
+    #[cfg(any(feature = "http", feature = "remote"))]
     pub(crate) fn id(&self) -> Option<NodeId> {
         let addr: SocketAddr = self.addr.parse().ok()?;
         Some(NodeId::new(addr, self.boot))

@@ -58,7 +58,9 @@ use swarm_net::secret::Keyring;
 pub(crate) use answer::Place;
 #[cfg(feature = "remote")]
 pub(crate) use ask::{Group, Hello, Membership, Named, Page, Registration, Sent, Survey, Whom};
-#[cfg(feature = "remote")]
+#[cfg(feature = "http")]
+pub(crate) use failure::Ran;
+#[cfg(any(feature = "http", feature = "remote"))]
 pub(crate) use failure::{Code, Failure};
 #[cfg(feature = "gateway")]
 pub(crate) use server::open;

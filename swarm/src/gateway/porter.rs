@@ -177,7 +177,7 @@ impl Gateway for Porter {
             swarm: env!("CARGO_PKG_VERSION").to_owned(),
             node: self.node.id().into(),
             message_bytes_max: self.node.config().message_bytes_max(),
-            leaving: self.node.member().profile.leaving || self.node.is_closed(),
+            leaving: self.node.is_leaving(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Owns the connections of programs that are no members: it takes them, within limits, and ends them with the node. Never answers
 //! anything itself.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,15 +11,13 @@ use std::time::Duration;
 use swarm_net::connection::Gate;
 use swarm_net::time::Instant;
 use tarpc::server::{BaseChannel, Channel};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
 
 use super::porter::Porter;
 use super::service::Gateway as _;
 use super::{HEAD_BYTES_MAX, IDLE_MAX, gate};
-use crate::event::Events;
-use crate::rpc::{PackedRequests, Stream, converse, first, has_drivers, wire};
+use crate::rpc::{PackedRequests, Reception, Stream, converse, first, wire};
 use crate::runtime::{Complaints, Node};
 use crate::worker::Host as _;
 
@@ -35,14 +33,10 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// How many requests of one of them may be under way. A program of ours keeps to half of it.
 const REQUESTS_MAX: usize = 512;
 
-/// How long nobody is taken in after the system had no room for one more connection.
-const REST: Duration = Duration::from_millis(100);
-
 /// What all connections of a node's gateway share.
 struct Hall {
     node: Arc<Node>,
     gate: Option<Gate>,
-    strangers: Arc<Semaphore>,
     programs: Arc<Semaphore>,
     complaints: Complaints,
 }
@@ -52,51 +46,21 @@ struct Hall {
 /// # Errors
 /// If the address cannot be used, or the runtime has no drivers.
 pub(crate) async fn open(node: &Arc<Node>, addr: SocketAddr) -> io::Result<SocketAddr> {
-    if !has_drivers() {
-        let text = "the tokio runtime has no I/O or time driver: build it with `enable_all`";
-        return Err(io::Error::new(ErrorKind::Unsupported, text));
-    }
-    let listener =
-        TcpListener::bind(addr).await.map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))?;
-    let addr = listener.local_addr()?;
-    let hall = Hall {
+    let reception = Reception::open(node, addr).await?;
+    let addr = reception.addr()?;
+    let hall = Arc::new(Hall {
         node: node.clone(),
         gate: gate(node.keys.as_ref()),
-        strangers: Arc::new(Semaphore::new(STRANGERS_MAX)),
         programs: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         complaints: Complaints::default(),
-    };
-    let events = node.subscribers.subscribe();
-    node.runtime().spawn(serve(Arc::new(hall), listener, events));
+    });
+    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
+    node.runtime().spawn(async move {
+        let turned_away = |from| hall.complain(from, "too many are at their handshake");
+        reception.take(strangers, |stream, from, place| host(hall.clone(), stream, from, place), turned_away).await;
+    });
     tracing::info!(node = %node.id(), %addr, secret = node.keys.is_some(), "programs that are no members can connect");
     Ok(addr)
-}
-
-async fn serve(hall: Arc<Hall>, listener: TcpListener, mut events: Events) {
-    let node = hall.node.clone();
-    let mut connections = JoinSet::new();
-    let taking = async {
-        loop {
-            match listener.accept().await {
-                Ok((stream, from)) => {
-                    while connections.try_join_next().is_some() {}
-                    match hall.strangers.clone().try_acquire_owned() {
-                        Ok(place) => drop(connections.spawn(host(hall.clone(), stream, from, place))),
-                        Err(_) => hall.complain(from, "too many are at their handshake"),
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(node = %node.id(), %error, "a program's connection could not be taken");
-                    node.timers().delay(REST).await;
-                }
-            }
-        }
-    };
-    let running = async {
-        // A node that has stopped before these events were asked for closes nothing any more.
-        while !node.is_stopped() && events.next().await.is_some() {}
-    };
-    first(pin!(taking), pin!(running)).await;
 }
 
 /// One connection, from its handshake to its end.

@@ -61,6 +61,8 @@ impl<'de> Visitor<'de> for NoFields {
     }
 }
 
+#[cfg(feature = "http")]
+pub(crate) use text::parse;
 #[cfg(feature = "json")]
 pub(crate) use text::{read, read_as, write};
 
@@ -70,9 +72,10 @@ mod text {
     use std::fmt;
     use std::io;
 
-    use serde::de::DeserializeOwned;
+    use serde::de::{Deserialize, DeserializeOwned};
 
     use super::{JSON_BYTES_MAX, JSON_NESTING_MAX, Json, JsonError};
+    use crate::message::bounded::{Bounded, Budget};
     use crate::message::{Checked, Payload, Wire, decode, encode};
 
     /// The encoded form of the value that a text tells.
@@ -80,18 +83,24 @@ mod text {
         read_as(text, |value: T| value)
     }
 
+    /// The value that a text tells.
+    pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, JsonError> {
+        check(text)?;
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let value = serde_path_to_error::deserialize(Bounded::new(&mut json, &Budget::default())).map_err(|error| {
+            let field = Some(error.path().to_string()).filter(|path| path != ".");
+            JsonError { field: field.unwrap_or_default(), problem: error.into_inner().to_string() }
+        })?;
+        json.end().map_err(whole)?;
+        Ok(value)
+    }
+
     /// The encoded form of what is made of the value that a text tells.
     pub(crate) fn read_as<J: DeserializeOwned, T: Wire>(
         text: &[u8],
         make: impl FnOnce(J) -> T,
     ) -> Result<Payload, JsonError> {
-        check(text)?;
-        let mut json = serde_json::Deserializer::from_slice(text);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let field = Some(error.path().to_string()).filter(|path| path != ".");
-            JsonError { field: field.unwrap_or_default(), problem: error.into_inner().to_string() }
-        })?;
-        json.end().map_err(whole)?;
+        let value = parse(text)?;
         // JSON counts its nesting in another way than what travels, whose limit is looked at where it arrives.
         Ok(Checked::<T>::new(encode(&make(value))).map_err(whole)?.into_payload())
     }

@@ -1,6 +1,8 @@
 //! Owns what may travel: messages, the fingerprints of their schemas, and their encoded form. Never knows where
 //! a message goes.
 
+#[cfg(feature = "json")]
+mod bounded;
 mod fingerprint;
 pub(crate) mod json;
 mod payload;

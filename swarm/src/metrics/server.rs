@@ -3,22 +3,18 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
 
 use super::page::{CONTENT_TYPE, render};
 use super::request::{Asked, HEAD_BYTES_MAX, Status, asked};
-use crate::event::Events;
-use crate::rpc::{first, has_drivers};
+use crate::rpc::Reception;
 use crate::runtime::Node;
-use crate::worker::Host as _;
 
 /// How many may be connected at once; one more is hung up on.
 const CONNECTIONS_MAX: usize = 32;
@@ -35,13 +31,9 @@ const PAGE_AGE_MAX: Duration = Duration::from_millis(250);
 /// How much more of a request is read than is looked at, so that its sender gets the answer before the connection ends.
 const REST_BYTES_MAX: usize = 64 << 10;
 
-/// How long nobody is taken in after the system had no room for one more connection.
-const REST: Duration = Duration::from_millis(100);
-
 /// What all connections share.
 struct Board {
     node: Arc<Node>,
-    places: Arc<Semaphore>,
     /// The last page, and when it was made. Who makes one holds the lock, so that all others wait for it instead of making their own.
     page: Mutex<Option<(Instant, Arc<[u8]>)>>,
 }
@@ -51,48 +43,17 @@ struct Board {
 /// # Errors
 /// If the address cannot be used, or the runtime has no drivers.
 pub(crate) async fn open(node: &Arc<Node>, addr: SocketAddr) -> io::Result<SocketAddr> {
-    if !has_drivers() {
-        let text = "the tokio runtime has no I/O or time driver: build it with `enable_all`";
-        return Err(io::Error::new(ErrorKind::Unsupported, text));
-    }
-    let listener =
-        TcpListener::bind(addr).await.map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))?;
-    let addr = listener.local_addr()?;
+    let reception = Reception::open(node, addr).await?;
+    let addr = reception.addr()?;
+    let board = Arc::new(Board { node: node.clone(), page: Mutex::default() });
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let board = Arc::new(Board { node: node.clone(), places, page: Mutex::default() });
-    let events = node.subscribers.subscribe();
-    node.runtime().spawn(serve(board, listener, events));
-    tracing::info!(node = %node.id(), "metrics are told at http://{addr}/metrics");
+    let id = node.id();
+    node.runtime().spawn(async move {
+        let turned_away = |from| tracing::debug!(node = %id, %from, "too many ask for metrics: one is hung up on");
+        reception.take(places, |stream, _, place| host(board.clone(), stream, place), turned_away).await;
+    });
+    tracing::info!(node = %id, "metrics are told at http://{addr}/metrics");
     Ok(addr)
-}
-
-async fn serve(board: Arc<Board>, listener: TcpListener, mut events: Events) {
-    let node = board.node.clone();
-    let mut connections = JoinSet::new();
-    let taking = async {
-        loop {
-            match listener.accept().await {
-                Ok((stream, from)) => {
-                    while connections.try_join_next().is_some() {}
-                    match board.places.clone().try_acquire_owned() {
-                        Ok(place) => drop(connections.spawn(host(board.clone(), stream, place))),
-                        Err(_) => {
-                            tracing::debug!(node = %node.id(), %from, "too many ask for metrics: one is hung up on")
-                        }
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(node = %node.id(), %error, "a connection for metrics could not be taken");
-                    node.timers().delay(REST).await;
-                }
-            }
-        }
-    };
-    let running = async {
-        // A node that has stopped before these events were asked for closes nothing any more.
-        while !node.is_stopped() && events.next().await.is_some() {}
-    };
-    first(pin!(taking), pin!(running)).await;
 }
 
 /// One connection: one request and its answer.

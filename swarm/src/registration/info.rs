@@ -137,7 +137,7 @@ impl VariantInfo {
 
 impl FieldInfo {
     fn of(shape: &FieldShape) -> Self {
-        let FieldShape { name, ty, docs } = *shape;
+        let FieldShape { name, ty, docs, of: _ } = *shape;
         Self { name: name.to_owned(), ty: ty.to_owned(), docs: docs.to_owned() }
     }
 }

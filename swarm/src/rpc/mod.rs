@@ -1,5 +1,5 @@
-//! What the services that are spoken to by tarpc have in common, whoever speaks: how messages are written, how connections are taken
-//! and served within limits, how long something is waited for. Never knows what is asked.
+//! What the services of a node have in common, whoever speaks to them: how connections are taken and served within limits; and for those
+//! that are spoken to by tarpc, how messages are written and how long something is waited for. Never knows what is asked.
 
 #[cfg(any(feature = "admin", feature = "remote"))]
 mod client;
@@ -9,6 +9,8 @@ mod codec;
 mod drivers;
 #[cfg(any(feature = "gateway", feature = "remote"))]
 mod packed;
+#[cfg(any(feature = "gateway", feature = "prometheus"))]
+mod reception;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "metrics"))]
 mod server;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
@@ -26,6 +28,8 @@ pub(crate) use packed::Bytes;
 pub(crate) use packed::Packed;
 #[cfg(feature = "gateway")]
 pub(crate) use packed::PackedRequests;
+#[cfg(any(feature = "gateway", feature = "prometheus"))]
+pub(crate) use reception::Reception;
 #[cfg(any(feature = "admin", feature = "gateway"))]
 pub(crate) use server::converse;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "metrics"))]

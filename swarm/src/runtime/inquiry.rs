@@ -4,7 +4,7 @@
 //! It travels as a survey of those nodes, so it ends with them and with its time, and is asked again after a lost connection.
 
 use std::collections::BTreeMap;
-#[cfg(feature = "admin")]
+#[cfg(any(feature = "admin", feature = "http"))]
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -329,7 +329,7 @@ impl Node {
     }
 }
 
-#[cfg(feature = "admin")]
+#[cfg(any(feature = "admin", feature = "http"))]
 impl Node {
     /// Asks these nodes, and gives what has come by `due`. Who is not in it did not answer, or is no member any more.
     ///

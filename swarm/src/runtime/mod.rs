@@ -41,7 +41,7 @@ mod news;
 mod node;
 mod outgoing;
 #[cfg(any(feature = "admin", feature = "gateway"))]
-mod outside;
+pub(crate) mod outside;
 mod passed;
 mod places;
 mod pledges;

@@ -127,6 +127,9 @@ pub(crate) struct Node {
     /// Where programs that are no members reach it, if they can.
     #[cfg(feature = "gateway")]
     pub(crate) gateway: OnceLock<std::net::SocketAddr>,
+    /// Where programs reach it by HTTP, if they can.
+    #[cfg(feature = "http")]
+    pub(crate) http: OnceLock<std::net::SocketAddr>,
     /// Where its metrics are told, if they are.
     #[cfg(feature = "prometheus")]
     pub(crate) metrics: OnceLock<std::net::SocketAddr>,
@@ -221,6 +224,8 @@ impl Node {
             admin: OnceLock::new(),
             #[cfg(feature = "gateway")]
             gateway: OnceLock::new(),
+            #[cfg(feature = "http")]
+            http: OnceLock::new(),
             #[cfg(feature = "prometheus")]
             metrics: OnceLock::new(),
         })
@@ -417,6 +422,12 @@ impl Node {
 
     fn profile(&self) -> MutexGuard<'_, Profile> {
         self.profile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it has told everybody that it leaves, or nothing is begun here any more.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.is_closed() || self.profile().leaving
     }
 
     /// Tells everybody that this node begins to leave. After it, all who may take its workers over are known.

@@ -73,6 +73,7 @@ mod handoff;
 mod home;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod host;
+mod json_type;
 mod kind;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod lease;
@@ -99,6 +100,7 @@ pub use crate::message::Payload;
 pub use alarms::{TimerId, WORKER_TIMERS_MAX};
 pub use context::Context;
 pub use handoff::{Die, Handoff};
+pub use json_type::{JsonType, Shaped};
 #[doc(hidden)]
 pub use kind::Nothing;
 pub use kind::{Call, Cast, Init, IntoInit, KindId, Method, Options, Plain, Restart, Worker};

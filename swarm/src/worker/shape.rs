@@ -3,6 +3,7 @@
 
 use serde::de::DeserializeOwned;
 
+use super::json_type::JsonType;
 #[cfg(feature = "json")]
 use crate::message::{Json, Message, Schema, json};
 use crate::message::{JsonError, Payload, Wire};
@@ -78,6 +79,8 @@ pub struct MessageShape {
     pub takes: Option<&'static [VariantShape]>,
     /// The type of the reply, as it was written; empty for a cast.
     pub reply: &'static str,
+    /// What the JSON of the reply may be.
+    pub reply_of: fn() -> JsonType,
     /// What stands in the head of the message's frame: the schema of the message, and for a call of its reply.
     pub(crate) fingerprint: u32,
     /// Encodes what a JSON text tells.
@@ -88,7 +91,7 @@ pub struct MessageShape {
 
 /// What a struct is as JSON, or an enum's variant: an object with the fields, an array of them if they have no names, or the one alone that
 /// has none; a variant in an object of that one, under its name, or its name alone if it has no fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct VariantShape {
     /// The variant's name; empty for a struct.
     pub name: &'static str,
@@ -101,7 +104,7 @@ pub struct VariantShape {
 }
 
 /// A field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct FieldShape {
     /// Its name, or its number if it has none.
     pub name: &'static str,
@@ -109,6 +112,8 @@ pub struct FieldShape {
     pub ty: &'static str,
     /// Its documentation.
     pub docs: &'static str,
+    /// What its JSON may be.
+    pub of: fn() -> JsonType,
 }
 
 /// A type whose JSON is described: `#[swarm::message(json)]` implements it.
@@ -149,7 +154,8 @@ impl MessageShape {
     {
         let fingerprint = M::FINGERPRINT.call(<W::Reply as Schema>::FINGERPRINT);
         let (message, id, read) = (M::NAME, M::ID, json::read::<M>);
-        Self { message, id, method, cast: false, docs, takes, reply, fingerprint, read, write: json::write::<W::Reply> }
+        let (reply_of, write): (fn() -> JsonType, _) = (|| JsonType::Any, json::write::<W::Reply>);
+        Self { message, id, method, cast: false, docs, takes, reply, reply_of, fingerprint, read, write }
     }
 
     /// Of a `#[cast]`.
@@ -160,7 +166,15 @@ impl MessageShape {
     ) -> Self {
         let (message, id, fingerprint) = (M::NAME, M::ID, M::FINGERPRINT.cast());
         let (read, write) = (json::read::<M>, json::write::<()>);
-        Self { message, id, method, cast: true, docs, takes, reply: "", fingerprint, read, write }
+        let reply_of: fn() -> JsonType = || JsonType::Null;
+        Self { message, id, method, cast: true, docs, takes, reply: "", reply_of, fingerprint, read, write }
+    }
+
+    /// With what is known of the JSON of its reply.
+    #[must_use]
+    pub const fn replying(mut self, reply_of: fn() -> JsonType) -> Self {
+        self.reply_of = reply_of;
+        self
     }
 }
 

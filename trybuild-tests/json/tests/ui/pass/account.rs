@@ -158,7 +158,7 @@ fn read<T: swarm::Wire>(name: &str, text: &str) -> Result<T, String> {
 }
 
 fn fields(variant: &VariantShape) -> Vec<(&'static str, &'static str, &'static str)> {
-    let field = |FieldShape { name, ty, docs }: &FieldShape| (*name, *ty, *docs);
+    let field = |FieldShape { name, ty, docs, .. }: &FieldShape| (*name, *ty, *docs);
     variant.fields.iter().map(field).collect()
 }
 

@@ -1,0 +1,156 @@
+//! Who is let in, and over what.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+use swarm::{Http, StartError};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+
+use super::client::{Request, exchange, get, post};
+use super::fixture::{AccountClient, at, one, silent};
+
+const OLD: &str = "the first of the tokens";
+const NEW: &str = "the other of the tokens";
+
+/// A directory that is gone at the end of its test.
+struct Scrap(PathBuf);
+
+impl Scrap {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("swarm-http-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("the directory for temporary files is writable");
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.0.join(name);
+        std::fs::write(&path, text).expect("it is ours");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+        path
+    }
+}
+
+impl Drop for Scrap {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).expect("it is still there");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_shows_no_token_learns_nothing() {
+    let node = silent("http-tokens", &[]).http(Http::at("127.0.0.1:0").token(OLD).token(NEW)).start().await;
+    let node = node.expect("a node starts");
+    AccountClient::register("a", 5).on(&node).await.expect("it starts");
+    let with = |value: &str| post("/v1/workers/a/balance", json!({})).field("Authorization", value);
+    for token in [OLD, NEW] {
+        assert_eq!(with(&format!("Bearer {token}")).send(at(&node)).await.json(), json!(5));
+        assert_eq!(with(&format!("bearer  {token} ")).send(at(&node)).await.json(), json!(5));
+    }
+    for value in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer another of the tokens",
+        "Basic the first of the tokens",
+        OLD,
+        "Bearer the first of the token",
+    ] {
+        let refused = with(value).send(at(&node)).await;
+        let problem = refused.problem(401, "unauthorized");
+        assert_eq!(
+            (refused.field("www-authenticate"), &problem["executed"]),
+            ("Bearer realm=\"swarm\"", &json!(false))
+        );
+        assert!(!refused.body.contains("tokens"), "{refused:?}");
+    }
+    for request in [get("/openapi.json"), get("/"), get("/v1/workers/a"), Request::new("BREW", "/v1/workers/a")] {
+        request.send(at(&node)).await.problem(401, "unauthorized");
+    }
+    // A body that is not let in is not waited for.
+    let large = Request::new("POST", "/v1/workers/a/balance").field("Content-Length", "1000000").send(at(&node)).await;
+    large.problem(401, "unauthorized");
+}
+
+/// A page that somebody else has led a browser to must not speak for the machine's user.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_browsers_are_not_let_in_without_a_token() {
+    let (node, addr) = one("http-pages").await;
+    AccountClient::register("a", 5).on(&node).await.expect("it starts");
+    let page = post("/v1/workers/a/balance", json!({})).field("Origin", "https://evil.example").send(addr).await;
+    page.problem(403, "forbidden");
+    let rebound = "GET /v1/workers/a HTTP/1.1\r\nHost: evil.example:8080\r\nConnection: close\r\n\r\n";
+    let stream = TcpStream::connect(addr).await.expect("it listens");
+    exchange(stream, rebound).await.problem(421, "misdirected");
+    let form =
+        Request::new("POST", "/v1/workers/a/deposit").field("Content-Type", "text/plain").field("Content-Length", "11");
+    let stream = TcpStream::connect(addr).await.expect("it listens");
+    exchange(stream, &(form.last() + "{\"cents\":1}")).await.problem(415, "media_type");
+    assert_eq!(AccountClient::at("a").on(&node).balance().await, Ok(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_come_from_a_file_that_is_closed_to_others() {
+    let scrap = Scrap::new("tokens");
+    let open = scrap.write("open", OLD, 0o644);
+    let refused = silent("http-open", &[]).http(Http::at("127.0.0.1:0").token_file(&open)).start().await;
+    assert!(matches!(&refused, Err(StartError::Http { problem }) if problem.contains("chmod 600")), "{refused:?}");
+    let closed = scrap.write("closed", &format!("{OLD}\n{NEW}\n"), 0o600);
+    let node = silent("http-closed", &[]).http(Http::at("127.0.0.1:0").token_file(&closed)).start().await;
+    let node = node.expect("a node starts");
+    for token in [OLD, NEW] {
+        let answer = get("/v1/workers/a").field("Authorization", &format!("Bearer {token}")).send(at(&node)).await;
+        answer.problem(404, "not_registered");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_served_nothing_that_can_be_read_along() {
+    for http in [Http::at("0.0.0.0:0"), Http::at("0.0.0.0:0").token(OLD), Http::at("0.0.0.0:0").without_tls()] {
+        let refused = silent("http-strangers", &[]).http(http).start().await;
+        assert!(
+            matches!(&refused, Err(StartError::Http { problem }) if problem.contains("other machines")),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_spoken_where_there_is_a_certificate() {
+    let scrap = Scrap::new("tls");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("it is made");
+    let cert = scrap.write("cert.pem", &made.cert.pem(), 0o644);
+    let open = scrap.write("open.pem", &made.signing_key.serialize_pem(), 0o640);
+    let key = scrap.write("key.pem", &made.signing_key.serialize_pem(), 0o600);
+    let none = scrap.write("none.pem", &made.cert.pem(), 0o600);
+    for (cert, key, part) in
+        [(&cert, &open, "chmod 600"), (&key, &key, "no certificate"), (&cert, &none, "cannot be used for TLS")]
+    {
+        let refused = silent("http-tls-bad", &[]).http(Http::at("127.0.0.1:0").tls(cert, key)).start().await;
+        assert!(matches!(&refused, Err(StartError::Http { problem }) if problem.contains(part)), "{refused:?}");
+    }
+    let node = silent("http-tls", &[]).http(Http::at("127.0.0.1:0").token(OLD).tls(&cert, &key)).start().await;
+    let node = node.expect("a node starts");
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("it is a certificate");
+    let provider = Arc::new(crypto::ring::default_provider());
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("they are known");
+    let connector = TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth()));
+    let stream = TcpStream::connect(at(&node)).await.expect("it listens");
+    let name = ServerName::try_from("localhost").expect("a name");
+    let stream = connector.connect(name, stream).await.expect("they agree");
+    let answer = exchange(stream, &get("/openapi.json").field("Authorization", &format!("Bearer {OLD}")).last()).await;
+    assert_eq!((answer.status, answer.json()["openapi"].as_str()), (200, Some("3.1.0")));
+    // What is no TLS is hung up on, and nobody else minds.
+    let mut stream = TcpStream::connect(at(&node)).await.expect("it listens");
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET / HTTP/1.1\r\n\r\n").await.expect("it reads");
+    let mut told = Vec::new();
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut told);
+    drop(tokio::time::timeout(super::fixture::PATIENCE, read).await.expect("it is hung up on in time"));
+    assert!(!String::from_utf8_lossy(&told).contains("HTTP"), "{told:?}");
+}
