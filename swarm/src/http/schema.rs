@@ -51,7 +51,7 @@ impl Schemas {
                 simple(Type::Object).additional_properties(Some(of)).into()
             }
             JsonType::Tuple(of) => self.tuple(of.iter().map(|of| of())),
-            JsonType::Result(ok, err) => {
+            JsonType::Fallible(ok, err) => {
                 let (ok, err) = (self.of(ok()), self.of(err()));
                 one_of([tagged("Ok", ok), tagged("Err", err)])
             }

@@ -46,7 +46,7 @@ pub enum JsonType {
     /// An array of just these.
     Tuple(&'static [fn() -> JsonType]),
     /// `{"Ok": ..}` or `{"Err": ..}`.
-    Result(fn() -> JsonType, fn() -> JsonType),
+    Fallible(fn() -> JsonType, fn() -> JsonType),
     /// A type with [`Described`](super::Described).
     Message {
         /// Its name on the wire.
@@ -150,7 +150,7 @@ impl<T: Shaped> Shaped for Option<T> {
 
 impl<T: Shaped, E: Shaped> Shaped for Result<T, E> {
     fn json_type() -> JsonType {
-        JsonType::Result(T::json_type, E::json_type)
+        JsonType::Fallible(T::json_type, E::json_type)
     }
 }
 

@@ -156,7 +156,11 @@ async fn what_is_wrong_is_said_and_nothing_runs() {
             r#"{"cents": "1"}"#,
             "this is no `bank.purse/take`: `cents`: invalid type: string \"1\", expected u64 at line 1 column 13",
         ),
-        ("take", "[[[", "this is no `bank.purse/take`: `[0]`: invalid type: sequence, expected u64 at line 1 column 1"),
+        (
+            "take",
+            "[[[",
+            "this is no `bank.purse/take`: invalid type: sequence, expected struct Take at line 1 column 1",
+        ),
         ("take", "", "this is no `bank.purse/take`: EOF while parsing a value at line 1 column 0"),
     ];
     for (message, json, text) in malformed {

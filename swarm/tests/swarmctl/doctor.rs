@@ -131,7 +131,7 @@ async fn who_has_no_secret_or_another_one_is_found() {
     let without = outsider(builder("doctor-secret", &[&one]));
     let finding = found(&dir, "secret").await;
     assert_eq!(finding["subject"], one.node().to_string());
-    assert!(seen(&finding).contains("the other one has none"), "{finding}");
+    assert!(seen(&finding).contains("the other one has neither"), "{finding}");
     without.abort();
     let other = outsider(builder("doctor-secret", &[&one]).secret("another secret of a cluster"));
     let end = Instant::now() + PATIENCE;

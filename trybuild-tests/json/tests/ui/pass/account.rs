@@ -222,7 +222,7 @@ fn what_it_tells() {
             ("by", "Vec<Party>", "By whom.")
         ]
     );
-    assert_eq!(message("own").takes, None);
+    assert!(message("own").takes.is_none());
     assert_eq!(shape.init.docs, "Opens it.");
     let opening: Vec<_> = shape
         .init
