@@ -97,7 +97,7 @@ impl Json {
                 #[automatically_derived]
                 impl #impls #private::Shaped for #ident #types #bounds {
                     fn json_type() -> #private::JsonType {
-                        #private::JsonType::Message {
+                        #private::JsonType::Composite {
                             name: <Self as #private::Message>::NAME,
                             id: <Self as #private::Message>::ID,
                             takes: <Self as #private::Described>::TAKES,

@@ -55,7 +55,7 @@ impl Schemas {
                 let (ok, err) = (self.of(ok()), self.of(err()));
                 one_of([tagged("Ok", ok), tagged("Err", err)])
             }
-            JsonType::Message { name, id, takes } => self.message(name, id, takes),
+            JsonType::Composite { name, id, takes } => self.message(name, id, takes),
         }
     }
 
@@ -258,9 +258,9 @@ mod tests {
                 of: || JsonType::List { of: tree, len: None },
             };
             const TREE: VariantShape = VariantShape { name: "", docs: "", named: true, fields: &[BRANCHES] };
-            JsonType::Message { name: "a::Tree", id: 1, takes: &[TREE] }
+            JsonType::Composite { name: "a::Tree", id: 1, takes: &[TREE] }
         }
-        let other = || JsonType::Message { name: "a::Tree", id: 2, takes: &[] };
+        let other = || JsonType::Composite { name: "a::Tree", id: 2, takes: &[] };
         let mut schemas = Schemas::default();
         let both = [schemas.of(tree()), schemas.of(tree()), schemas.of(other())];
         let both = both.map(|schema| serde_json::to_value(schema).expect("it is JSON")["$ref"].clone());

@@ -48,7 +48,7 @@ pub enum JsonType {
     /// `{"Ok": ..}` or `{"Err": ..}`.
     Fallible(fn() -> JsonType, fn() -> JsonType),
     /// A type with [`Described`](super::Described).
-    Message {
+    Composite {
         /// Its name on the wire.
         name: &'static str,
         /// Its id on the wire, which tells instantiations of a generic type apart.
@@ -100,7 +100,7 @@ shaped! {
     i64 = integer(true, 64), i128 = integer(true, 128), f32 = JsonType::Number, f64 = JsonType::Number,
     String = text(""), Box<str> = text(""), IpAddr = text(""), Ipv4Addr = text("ipv4"), Ipv6Addr = text("ipv6"),
     SocketAddr = text(""), SocketAddrV4 = text(""), SocketAddrV6 = text(""),
-    Duration = JsonType::Message { name: "Duration", id: 0, takes: DURATION },
+    Duration = JsonType::Composite { name: "Duration", id: 0, takes: DURATION },
 }
 
 #[cfg(feature = "uuid")]
