@@ -55,7 +55,8 @@ pub struct Config {
     pub call_timeout_ms: u64,
     /// How long a cast may wait on its way for a connection or a new view before it is dropped.
     pub cast_wait_ms: u64,
-    /// The longest message, reply, state piece or init argument in bytes. Longer states travel in pieces.
+    /// The longest message, reply, state piece or init argument in bytes. Longer states travel in pieces. A call that a worker's own
+    /// node has queued for it goes along when the worker moves, however long it is: it was taken.
     pub message_bytes_max: u32,
     /// How much of what the directory has to say to one member may wait for it, in bytes. The connection of a member that reads so
     /// slowly that more waits is made anew, and what waited is told again from the beginning. So it must be more than all
