@@ -169,6 +169,7 @@ mod swarm;
 mod sync;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod timer;
+pub mod trace;
 mod via;
 pub mod worker;
 

@@ -267,6 +267,7 @@ impl Node {
             deadline: Deadline::after(soon::now().unwrap_or_else(|| self.now()), envelope.remaining),
             reply: waits.then(|| self.reply_to(self.origin(envelope, from), envelope.request)),
             publish: if waits { envelope.multicall } else { envelope.request },
+            trace: envelope.trace.clone(),
             unconfirmed: None,
         }
     }

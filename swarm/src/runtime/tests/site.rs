@@ -19,6 +19,7 @@ use crate::runtime::input::Input;
 use crate::runtime::node::Parts;
 use crate::runtime::{Kinds, Node};
 use crate::timer::Timers;
+use crate::trace::Tracing;
 use crate::worker::Worker;
 use crate::worker::pace::Keeps;
 
@@ -70,6 +71,7 @@ impl Site {
             kinds,
             profile,
             keeps: Keeps::Nothing,
+            tracing: Tracing::default(),
         };
         let node = Node::new(parts);
         ear.listen(node.clone());
