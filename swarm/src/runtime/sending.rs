@@ -97,6 +97,9 @@ impl Node {
                     let id = CallId { node: reply.node, request: reply.request };
                     (id, (letter.name, reply))
                 });
+                if lane.caller.is_some() || letter.from_queue {
+                    self.counters.forwarded.add(1);
+                }
                 // What this node has written itself is asked for only when it takes another way.
                 if lane.caller.is_some() || unconfirmed.is_some() {
                     let id = lane.id(self.id());
