@@ -83,7 +83,7 @@ fn a_trace_goes_on_on_the_other_node() {
         let line = traced.line_that(label, |line| line.strip_prefix('\t').is_some_and(|line| line.starts_with(label)));
         line.split_once(':').expect("each has a value").1.trim().to_owned()
     };
-    let span = || ["Name", "TraceId", "SpanId", "ParentSpanId"].map(|label| value(label));
+    let span = || ["Name", "TraceId", "SpanId", "ParentSpanId"].map(&value);
     let (handler, caller) = (span(), span());
     assert_eq!([&*handler[0], &*caller[0]], ["swarm.call", "payday"], "the handler ends first");
     assert_eq!(handler[1], caller[1], "one trace");

@@ -52,6 +52,14 @@ impl Piece {
         &[Self::LocalCall, Self::ByName, Self::Unsampled, Self::FrameOut, Self::FrameIn, Self::Route];
 
     /// The name of its function.
+    pub(crate) fn function(self) -> &'static str {
+        match self {
+            Self::Unsampled => Self::LocalCall.word(),
+            Self::LocalCall | Self::ByName | Self::FrameOut | Self::FrameIn | Self::Route => self.word(),
+        }
+    }
+
+    /// What it is called.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::LocalCall => "local_call",
@@ -80,7 +88,7 @@ pub(crate) fn run(piece: Piece, times: u64) -> io::Result<()> {
         Piece::ByName => on_a_node(Swarm::builder(), |_| by_name("acct/42", times))?,
         Piece::Unsampled => {
             let traced = Swarm::builder().propagator(Unsampled);
-            on_a_node(traced, |swarm| unsampled(&swarm.at::<Account>("acct/42"), times))?;
+            on_a_node(traced, |swarm| local_call(&swarm.at::<Account>("acct/42"), times))?;
         }
         Piece::FrameOut => frame_out(&Entry::small(), times),
         Piece::FrameIn => {
@@ -141,11 +149,6 @@ fn on_a_node(builder: Builder, piece: impl FnOnce(&Swarm)) -> io::Result<()> {
 
 #[inline(never)]
 fn local_call(account: &AccountClient, times: u64) {
-    (0..times).for_each(|_| add(account.add(1)));
-}
-
-#[inline(never)]
-fn unsampled(account: &AccountClient, times: u64) {
     (0..times).for_each(|_| add(account.add(1)));
 }
 

@@ -57,6 +57,8 @@ pub use context::{BadTraceContext, TRACE_STATE_BYTES_MAX, TraceContext};
 /// let builder = swarm::Swarm::builder().propagator(Told);
 /// # drop(builder);
 /// ```
+///
+/// Handlers run where they are quickest, so neither of the two may block.
 pub trait Propagator: Send + Sync + 'static {
     /// The context of the current span, if there is one. It is asked once for each call and cast, on the thread of the first poll, and may
     /// be a handler's: it should be quick to say that nothing is sampled.
