@@ -19,16 +19,18 @@ struct OpenTelemetry;
 
 impl Propagator for OpenTelemetry {
     fn current(&self) -> Option<TraceContext> {
-        // Its layer makes the context of each span that is entered the current one. This is asked for each call, and a look at that is cheap.
+        // Its layer makes the context of each span that is entered the current one.
         Told::map_current(|context| {
             let span = context.span();
             let span = span.span_context();
-            if !span.is_sampled() {
-                return None;
-            }
             let (trace, parent) = (span.trace_id().to_bytes(), span.span_id().to_bytes());
             Some(TraceContext::new(trace, parent, span.trace_flags().to_u8())?.with_state(&span.trace_state().header()))
         })
+    }
+
+    // Asked for each call, so it makes nothing.
+    fn is_sampled(&self) -> bool {
+        Told::map_current(|context| context.span().span_context().is_sampled())
     }
 
     fn continue_from(&self, span: &Span, parent: &TraceContext) {

@@ -130,6 +130,10 @@ impl Propagator for Unsampled {
         None
     }
 
+    fn is_sampled(&self) -> bool {
+        false
+    }
+
     fn continue_from(&self, _: &Span, _: &TraceContext) {}
 }
 

@@ -60,9 +60,15 @@ pub use context::{BadTraceContext, TRACE_STATE_BYTES_MAX, TraceContext};
 ///
 /// Handlers run where they are quickest, so neither of the two may block.
 pub trait Propagator: Send + Sync + 'static {
-    /// The context of the current span, if there is one. It is asked once for each call and cast, on the thread of the first poll, and may
-    /// be a handler's: it should be quick to say that nothing is sampled.
+    /// The context of the current span, if there is one.
     fn current(&self) -> Option<TraceContext>;
+
+    /// Whether it is [sampled](TraceContext::is_sampled). This is asked first, for each call and cast, on the thread of its first poll, and
+    /// is all that costs anything where nothing is sampled. By itself it looks at [`current`](Self::current); whoever knows a quicker way
+    /// says so.
+    fn is_sampled(&self) -> bool {
+        self.current().is_some_and(|context| context.is_sampled())
+    }
 
     /// Makes `span` a child of `parent`, which is a span of another program, or of another task of this one. It has not been entered, and
     /// is disabled if no subscriber wants it.
@@ -86,18 +92,20 @@ impl Tracing {
     }
 
     /// Whether what is called now is recorded.
+    #[inline]
     pub(crate) fn is_sampled(&self) -> bool {
-        self.propagator().and_then(Propagator::current).is_some_and(|context| context.is_sampled())
+        self.propagator().is_some_and(Propagator::is_sampled)
     }
 
     /// What is to travel with a message that is sent now, if it is sampled.
     #[inline]
     pub(crate) fn current(&self) -> Option<Box<TraceContext>> {
-        self.propagator().and_then(sampled)
+        self.propagator().filter(|propagator| propagator.is_sampled()).and_then(sampled)
     }
 }
 
-/// Apart from where it is asked for, which is where nothing may take time while nobody traces.
+/// Apart from where it is asked for, which is where nothing may take time while nothing is sampled.
+#[cold]
 #[inline(never)]
 fn sampled(propagator: &dyn Propagator) -> Option<Box<TraceContext>> {
     propagator.current().filter(TraceContext::is_sampled).map(Box::new)

@@ -41,17 +41,12 @@ impl<W: Worker> Cell<W> {
     /// For a handler that its caller runs.
     #[inline]
     pub(super) fn scope_here(&self, method: u64) -> Scope {
-        match self.core.home.tracing.propagator() {
-            None => Scope::NONE,
-            Some(_) => self.scope_within(method),
-        }
+        if self.core.home.tracing.is_sampled() { self.scope_within(method) } else { Scope::NONE }
     }
 
+    #[cold]
     #[inline(never)]
     fn scope_within(&self, method: u64) -> Scope {
-        if !self.core.home.tracing.is_sampled() {
-            return Scope::NONE;
-        }
         let (worker, message, name, node) =
             (W::NAME, message_of::<W>(method), &self.core.name, self.core.host().node());
         Scope::of(tracing::info_span!(target: "swarm::trace", "swarm.call", worker, %name, message, %node))
@@ -66,6 +61,7 @@ impl<W: Worker> Cell<W> {
         }
     }
 
+    #[cold]
     #[inline(never)]
     fn scope_far(&self, parent: &TraceContext, method: u64) -> Scope {
         // Who does not trace passes it on, and no more.
