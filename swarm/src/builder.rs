@@ -20,6 +20,7 @@ use crate::placement::Placement;
 use crate::registration::{Entry, WORKERS};
 use crate::runtime::{Kinds, Plan, start};
 use crate::swarm::Swarm;
+use crate::trace::{Propagator, Tracing};
 use crate::worker::Worker;
 use crate::worker::pace::Keeps;
 
@@ -58,6 +59,7 @@ pub struct Builder {
     workers: Vec<Entry>,
     told: Told,
     insecure: bool,
+    tracing: Tracing,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
     #[cfg(feature = "admin")]
@@ -94,6 +96,7 @@ impl Builder {
             workers: WORKERS.to_vec(),
             told: Told::default(),
             insecure: false,
+            tracing: Tracing::default(),
             #[cfg(feature = "tls")]
             tls: None,
             #[cfg(feature = "admin")]
@@ -227,6 +230,12 @@ impl Builder {
         self
     }
 
+    /// Has calls go on in the traces of their callers, as the module [`trace`](crate::trace) has it. By default nothing is traced.
+    pub fn propagator(mut self, propagator: impl Propagator) -> Self {
+        self.tracing = Tracing::by(propagator);
+        self
+    }
+
     /// Serves operators: `swarmctl`, and whoever uses [`admin::Client`](crate::admin::Client). See [`Admin`](crate::Admin).
     #[cfg(feature = "admin")]
     pub fn admin(mut self, admin: crate::admin::Admin) -> Self {
@@ -333,8 +342,8 @@ impl Builder {
         }
         #[cfg(feature = "admin")]
         let named = self.cluster.clone();
-        let Self { cluster, nodes, config, .. } = self;
-        let plan = Plan { cluster, bind, advertise, discovery, nodes, keys, tls, config, kinds, keeps };
+        let Self { cluster, nodes, config, tracing, .. } = self;
+        let plan = Plan { cluster, bind, advertise, discovery, nodes, keys, tls, config, kinds, keeps, tracing };
         let swarm = start(plan).await.map(Swarm::of)?;
         #[cfg(feature = "admin")]
         if let Some(admin) = self.admin {

@@ -70,6 +70,7 @@
 //! | reach it from a program that is no member | with the features `gateway` and `remote`: `Builder::gateway`, `remote::Client` |
 //! | reach it from another language | with the feature `http`: `Builder::http` |
 //! | watch it | [`Swarm::events`], [`Swarm::stats`], `tracing` at the level `info`, and with the feature `admin` `swarmctl`, with `prometheus` [`Builder::metrics`](Builder) |
+//! | have calls go on in their callers' traces | [`Builder::propagator`], the module [`trace`] |
 //! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
 //! | implement by hand what the attributes generate | the module [`mod@worker`] |
 //!
@@ -107,7 +108,7 @@
 //! | calls under way: frames, slots of those that wait | `call` |
 //! | what users are told and may set | `event`, `error`, `config`, `placement`, `stats` |
 //! | what travels, and when something is due | `message`, `timer` |
-//! | words | `name`, `epoch`; how maps hash: `hash`; what tests do without: `rules` |
+//! | words | `name`, `epoch`, `trace`; how maps hash: `hash`; what tests do without: `rules` |
 //!
 //! Beside the floors stand `admin`, which shows operators what a running node knows, `gateway`, `remote` and `http`, by which programs that are no
 //! members reach it (and `rpc`, what all these services share), and `sim`, which drives whole nodes and sees everything.
@@ -169,6 +170,7 @@ mod swarm;
 mod sync;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod timer;
+pub mod trace;
 mod via;
 pub mod worker;
 

@@ -74,6 +74,23 @@ fn ada_is_heard(ada: &mut Process, bob: &Process) -> bool {
     bob.line_soon().is_some_and(|line| line == "ada: hello")
 }
 
+/// Both spans are of one trace, and that of the handler on the other node is a child of its caller's. All of it on the loopback interface.
+#[test]
+fn a_trace_goes_on_on_the_other_node() {
+    let traced = Process::start(None, env!("CARGO_BIN_EXE_traced"), &[]);
+    traced.line_that("the answer", |line| line.starts_with("acct/42 on ") && line.ends_with(" has 500 cents"));
+    let value = |label: &str| {
+        let line = traced.line_that(label, |line| line.strip_prefix('\t').is_some_and(|line| line.starts_with(label)));
+        line.split_once(':').expect("each has a value").1.trim().to_owned()
+    };
+    let span = || ["Name", "TraceId", "SpanId", "ParentSpanId"].map(&value);
+    let (handler, caller) = (span(), span());
+    assert_eq!([&*handler[0], &*caller[0]], ["swarm.call", "payday"], "the handler ends first");
+    assert_eq!(handler[1], caller[1], "one trace");
+    assert_eq!(handler[3], caller[2], "the one below the other");
+    assert!(traced.ended().success());
+}
+
 #[test]
 fn a_listener_starts_finds_calls_casts_publishes_and_multicalls() {
     let Some(network) = network::of(1) else {

@@ -12,7 +12,7 @@ pub(crate) fn count(piece: Piece, times: u64) -> io::Result<f64> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--quiet", "--collect-atstart=no"]);
     // Only what this function does, and what it calls: threads of the node come and go meanwhile.
-    valgrind.arg(format!("--toggle-collect=*pieces::{}", piece.word()));
+    valgrind.arg(format!("--toggle-collect=*pieces::{}", piece.function()));
     valgrind.arg(format!("--callgrind-out-file={}", told.display()));
     valgrind.arg(env::current_exe()?).args([PIECE, piece.word(), &times.to_string()]);
     let ended = valgrind.status().map_err(|trouble| io::Error::other(format!("valgrind: {trouble}")))?;

@@ -11,10 +11,12 @@ use swarm::message::{Payload, decode};
 use swarm::prelude::*;
 use swarm::rkyv::api::high::to_bytes_in;
 use swarm::rkyv::rancor::Error;
-use swarm::{Config, Name, Swarm};
+use swarm::trace::{Propagator, TraceContext};
+use swarm::{Builder, Config, Name, Swarm};
 use swarm_net::node::NodeId;
 use swarm_net::ring::Ring;
 use swarm_net::wire::{Frame, FrameRef, HEAD_BYTES, KIND_UPPER_MIN, Reassembly, Scratch, Sink, WireError};
+use tracing::Span;
 
 /// How often a piece is run: so often that what happens once in a while is counted with its part.
 pub(crate) const TIMES: u64 = 12_800;
@@ -35,6 +37,8 @@ pub(crate) enum Piece {
     LocalCall,
     /// The same by name, through the process's default node.
     ByName,
+    /// The first, on a node whose calls are traced if they are sampled, and this one is not: 3 % more at most.
+    Unsampled,
     /// To write a small message into the frame that it travels in.
     FrameOut,
     /// To cut such frames out of what a read brought, to validate each message, and to take it out.
@@ -44,13 +48,23 @@ pub(crate) enum Piece {
 }
 
 impl Piece {
-    pub(crate) const ALL: &[Self] = &[Self::LocalCall, Self::ByName, Self::FrameOut, Self::FrameIn, Self::Route];
+    pub(crate) const ALL: &[Self] =
+        &[Self::LocalCall, Self::ByName, Self::Unsampled, Self::FrameOut, Self::FrameIn, Self::Route];
 
     /// The name of its function.
+    pub(crate) fn function(self) -> &'static str {
+        match self {
+            Self::Unsampled => Self::LocalCall.word(),
+            Self::LocalCall | Self::ByName | Self::FrameOut | Self::FrameIn | Self::Route => self.word(),
+        }
+    }
+
+    /// What it is called.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::LocalCall => "local_call",
             Self::ByName => "by_name",
+            Self::Unsampled => "unsampled",
             Self::FrameOut => "frame_out",
             Self::FrameIn => "frame_in",
             Self::Route => "route",
@@ -70,8 +84,12 @@ impl FromStr for Piece {
 /// Prepares all that a piece needs, and runs it so often.
 pub(crate) fn run(piece: Piece, times: u64) -> io::Result<()> {
     match piece {
-        Piece::LocalCall => on_a_node(|swarm| local_call(&swarm.at::<Account>("acct/42"), times))?,
-        Piece::ByName => on_a_node(|_| by_name("acct/42", times))?,
+        Piece::LocalCall => on_a_node(Swarm::builder(), |swarm| local_call(&swarm.at::<Account>("acct/42"), times))?,
+        Piece::ByName => on_a_node(Swarm::builder(), |_| by_name("acct/42", times))?,
+        Piece::Unsampled => {
+            let traced = Swarm::builder().propagator(Unsampled);
+            on_a_node(traced, |swarm| local_call(&swarm.at::<Account>("acct/42"), times))?;
+        }
         Piece::FrameOut => frame_out(&Entry::small(), times),
         Piece::FrameIn => {
             let stream = framed(&Entry::small()).bytes().repeat(FRAMES as usize);
@@ -104,12 +122,27 @@ impl Account {
     }
 }
 
-fn on_a_node(piece: impl FnOnce(&Swarm)) -> io::Result<()> {
+/// Says as quickly as anything can that nothing is sampled.
+struct Unsampled;
+
+impl Propagator for Unsampled {
+    fn current(&self) -> Option<TraceContext> {
+        None
+    }
+
+    fn is_sampled(&self) -> bool {
+        false
+    }
+
+    fn continue_from(&self, _: &Span, _: &TraceContext) {}
+}
+
+fn on_a_node(builder: Builder, piece: impl FnOnce(&Swarm)) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _in_it = runtime.enter();
     let config = Config { stall_limit_ms: VALGRIND_MS, quick_run_us: VALGRIND_MS, ..Config::default() };
     let cluster = format!("bench-instructions-{}", std::process::id());
-    let builder = Swarm::builder().cluster(cluster).config(config).discovery(Seeds::new(None::<String>));
+    let builder = builder.cluster(cluster).config(config).discovery(Seeds::new(None::<String>));
     let swarm = runtime.block_on(builder.start()).map_err(io::Error::other)?;
     runtime.block_on(AccountClient::register("acct/42", ()).on(&swarm)).map_err(io::Error::other)?;
     let account = swarm.at::<Account>("acct/42");

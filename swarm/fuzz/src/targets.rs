@@ -132,7 +132,8 @@ fn call(bytes: &[u8]) {
 fn call_seeds() -> Vec<Vec<u8>> {
     let add = encode(&library::Add { book: book(), copies: 3 });
     let find = encode(&library::Find { title: "a title".into() });
-    vec![fuzz::call_seed(library::Add::ID, &add), fuzz::call_seed(library::Find::ID, &find)]
+    let (add_id, find_id) = (library::Add::ID, library::Find::ID);
+    vec![fuzz::call_seed(add_id, &add), fuzz::call_seed(find_id, &find), fuzz::traced_call_seed(add_id, &add)]
 }
 
 /// Payloads alone: messages, replies, init arguments.

@@ -24,7 +24,9 @@ impl Sight {
         let (host, message) = self.read(ask, false).await.map_err(|refusal| refusal.with(Executed::No))?;
         let deadline = Deadline::after(self.node.now(), self.until(end).limit);
         let answered = match self.sendable(&name, &message) {
-            Ok(payload) => self.node.call_bytes(name, outside(&message, payload), deadline).await,
+            Ok(payload) => {
+                self.node.call_bytes(name, outside(&message, payload), deadline, self.node.tracing.current()).await
+            }
             Err(error) => Err(error),
         };
         let payload = self.node.note_call(message.kind, answered)?;
@@ -36,7 +38,7 @@ impl Sight {
         let name = Name::from(ask.name.as_str());
         let (_, message) = self.read(ask, true).await.map_err(|refusal| refusal.with(Executed::No))?;
         let payload = self.sendable(&name, &message)?;
-        self.node.cast_bytes(name, outside(&message, payload))?;
+        self.node.cast_bytes(name, outside(&message, payload), self.node.tracing.current())?;
         Ok(Taken {})
     }
 

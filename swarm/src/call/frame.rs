@@ -5,12 +5,13 @@
 //!   0  u64  request: the caller's slot; for a publish its id   0  u16 bytes of the name
 //!   8  u64  id of the message                                  2  u8  hops made so far
 //!  16  u32  milliseconds left until the deadline               3  u8  flags: 1 origin, 2 moved with its worker's queue, 4 path,
-//!  20  u32  low half of the fingerprint of the message,               8 multicall
+//!  20  u32  low half of the fingerprint of the message,               8 multicall, 16 trace
 //!           in a call of message and reply                     4  u32 bytes of the payload
 //!                                                              8  u64 the kind that the worker must have, 0 for any
 //! head of an answer                                           16  origin (32 bytes), if flagged
 //!                                                                 path (32 bytes), if flagged
 //!                                                                 u64 id of the multicall, if flagged
+//!                                                                 trace context (`call::traced`), if flagged
 //!                                                                 name, zeros up to a multiple of 16, payload
 //!   0  u64  request
 //!   8  u64  0 the reply · 1 a `CallError`
@@ -27,8 +28,10 @@ use rkyv::util::AlignedVec;
 use swarm_net::node::NodeId;
 use swarm_net::wire::{Frame, ends_in_zeros};
 
+use crate::call::traced;
 use crate::message::Payload;
 use crate::name::Name;
+use crate::trace::TraceContext;
 
 /// Kinds of frames that this crate sends; swarm-net's own are below 16.
 pub(crate) mod kind {
@@ -101,6 +104,8 @@ pub(crate) struct Envelope {
     pub(crate) multicall: u64,
     /// It stood in a moved worker's queue: it goes before what waits at the gate.
     pub(crate) from_queue: bool,
+    /// Where its caller stands in a trace, if that is sampled.
+    pub(crate) trace: Option<Box<TraceContext>>,
 }
 
 /// How often a message has been on a node.
@@ -177,6 +182,8 @@ const FLAG_ORIGIN: u8 = 1;
 const FLAG_QUEUE: u8 = 2;
 const FLAG_PATH: u8 = 4;
 const FLAG_MULTICALL: u8 = 8;
+const FLAG_TRACE: u8 = 16;
+const FLAGS: u8 = FLAG_ORIGIN | FLAG_QUEUE | FLAG_PATH | FLAG_MULTICALL | FLAG_TRACE;
 const MULTICALL: usize = 8;
 
 impl Envelope {
@@ -199,6 +206,7 @@ impl Envelope {
             path: Path::default(),
             multicall: 0,
             from_queue: false,
+            trace: None,
         }
     }
 
@@ -221,7 +229,8 @@ impl Envelope {
         payload_bytes_guess: usize,
         write: impl FnOnce(AlignedVec) -> Result<AlignedVec, E>,
     ) -> Result<Frame, E> {
-        let guess = PRELUDE + ORIGIN + self.name.as_str().len().next_multiple_of(16) + payload_bytes_guess;
+        let trace = self.trace.as_deref().map_or(0, traced::bytes_of);
+        let guess = PRELUDE + ORIGIN + trace + self.name.as_str().len().next_multiple_of(16) + payload_bytes_guess;
         Frame::encode(kind, self.head(), guess, |mut bytes| {
             let begin = bytes.len();
             self.write_prelude(&mut bytes);
@@ -239,10 +248,11 @@ impl Envelope {
         let origin = if self.origin.is_some() { FLAG_ORIGIN } else { 0 };
         let path = if self.path.is_empty() { 0 } else { FLAG_PATH };
         let multicall = if self.multicall == 0 { 0 } else { FLAG_MULTICALL };
+        let trace = if self.trace.is_none() { 0 } else { FLAG_TRACE };
         let mut prelude = [0; PRELUDE];
         prelude[..2].copy_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
         prelude[2] = self.hops;
-        prelude[3] = origin | path | multicall | if self.from_queue { FLAG_QUEUE } else { 0 };
+        prelude[3] = origin | path | multicall | trace | if self.from_queue { FLAG_QUEUE } else { 0 };
         prelude[8..].copy_from_slice(&self.kind.to_le_bytes());
         bytes.extend_from_slice(&prelude);
         if let Some(origin) = self.origin {
@@ -254,6 +264,9 @@ impl Envelope {
         if multicall != 0 {
             bytes.extend_from_slice(&self.multicall.to_le_bytes());
         }
+        if let Some(trace) = &self.trace {
+            traced::write(trace, bytes);
+        }
         bytes.extend_from_slice(name);
         bytes.resize(bytes.len().next_multiple_of(16), 0);
     }
@@ -264,7 +277,7 @@ impl Envelope {
         let hops = *body.get(2)?;
         let flags = *body.get(3)?;
         let payload_bytes = usize::try_from(u32::from_le_bytes(array(body, 4)?)).ok()?;
-        if flags & !(FLAG_ORIGIN | FLAG_QUEUE | FLAG_PATH | FLAG_MULTICALL) != 0 || name_bytes > Name::BYTES_MAX {
+        if flags & !FLAGS != 0 || name_bytes > Name::BYTES_MAX {
             return None;
         }
         let mut at = PRELUDE;
@@ -286,6 +299,13 @@ impl Envelope {
         } else {
             0
         };
+        let trace = if flags & FLAG_TRACE != 0 {
+            let trace = traced::read(body.get(at..)?)?;
+            at += traced::bytes_of(&trace);
+            Some(Box::new(trace))
+        } else {
+            None
+        };
         let name = std::str::from_utf8(body.get(at..at + name_bytes)?).ok()?;
         let start = (at + name_bytes).next_multiple_of(16);
         if start + payload_bytes != body.len() || !ends_in_zeros(&body[..start], start - at - name_bytes) {
@@ -303,6 +323,7 @@ impl Envelope {
             path,
             multicall,
             from_queue: flags & FLAG_QUEUE != 0,
+            trace,
         };
         Some((envelope, start..body.len()))
     }
@@ -372,73 +393,4 @@ fn read_node(bytes: &[u8; ORIGIN]) -> Option<NodeId> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use super::*;
-
-    fn envelope(name: &str, origin: Option<NodeId>) -> Envelope {
-        Envelope {
-            name: Name::from(name),
-            request: 7,
-            message: 9,
-            remaining: Duration::from_millis(250),
-            fingerprint: 11,
-            kind: 13,
-            hops: 2,
-            origin,
-            path: origin.map_or(Path::default(), |node| Path::default().with(node)),
-            multicall: origin.map_or(0, |node| node.boot()),
-            from_queue: origin.is_some(),
-        }
-    }
-
-    fn framed(envelope: &Envelope) -> Frame {
-        let abc = |mut bytes: AlignedVec| {
-            bytes.extend_from_slice(b"abc");
-            Ok::<_, Infallible>(bytes)
-        };
-        envelope.frame(kind::CALL, 0, abc).unwrap_or_else(|never| match never {})
-    }
-
-    #[test]
-    fn an_envelope_survives_the_wire() {
-        let v4 = NodeId::new("127.0.0.1:45892".parse().expect("an address"), 3);
-        let v6 = NodeId::new("[fe80::1%4]:9".parse().expect("an address"), 5);
-        for (name, origin) in [("", None), ("acct/42", Some(v4)), ("a name of more than eight bytes", Some(v6))] {
-            let sent = envelope(name, origin);
-            let frame = framed(&sent);
-            let (read, range) = Envelope::read(frame.head(), frame.body()).expect("a good frame");
-            assert_eq!(read, sent);
-            assert_eq!(range.start % 16, 0);
-            assert_eq!(&frame.body()[range], b"abc");
-        }
-    }
-
-    #[test]
-    fn a_frame_whose_lengths_do_not_add_up_is_refused() {
-        let sent = envelope("acct/42", None);
-        let mut body = framed(&sent).body().to_vec();
-        for cut in 0..body.len() {
-            assert_eq!(Envelope::read(&sent.head(), &body[..cut]), None, "cut at {cut}");
-        }
-        body.push(0);
-        assert_eq!(Envelope::read(&sent.head(), &body), None, "one byte too many");
-    }
-
-    #[test]
-    fn what_fills_up_is_zero() {
-        let node = NodeId::new("127.0.0.1:45892".parse().expect("an address"), 3);
-        let sent = envelope("acct/42", Some(node));
-        let frame = framed(&sent);
-        let (_, payload) = Envelope::read(frame.head(), frame.body()).expect("a good frame");
-        let name = PRELUDE + ORIGIN + PATH + MULTICALL;
-        let origin = [PRELUDE + 27, PRELUDE + 28, PRELUDE + 31];
-        let path = PRELUDE + ORIGIN + PATH_NODES * 5..PRELUDE + ORIGIN + PATH;
-        for at in origin.into_iter().chain(path).chain(name + 7..payload.start) {
-            let mut body = frame.body().to_vec();
-            body[at] = 1;
-            assert_eq!(Envelope::read(frame.head(), &body), None, "byte {at}");
-        }
-    }
-}
+mod tests;

@@ -25,6 +25,7 @@ use crate::runtime::batch::{self, Pieces, Taken};
 use crate::runtime::inquiry::Inquiry;
 use crate::runtime::survey::{Findings, Question, Whom};
 use crate::runtime::translating::Text;
+use crate::trace::TraceContext;
 use crate::worker::{Bundle, SavedTimer, TimerId};
 
 pub use cluster::directory_seeds;
@@ -169,10 +170,25 @@ pub fn call(bytes: &[u8]) -> Option<(u64, Payload)> {
 
 /// An input of [`call`] with this message and payload.
 pub fn call_seed(message: u64, payload: &Payload) -> Vec<u8> {
+    framed(&envelope(message), payload)
+}
+
+/// The same of a call that is traced.
+pub fn traced_call_seed(message: u64, payload: &Payload) -> Vec<u8> {
+    let trace = TraceContext::new([0x0a; 16], [0xb7; 8], TraceContext::SAMPLED).expect("its ids are not zero");
+    let trace = Some(Box::new(trace.with_state("congo=t61rcWkgMzE")));
+    framed(&Envelope { trace, ..envelope(message) }, payload)
+}
+
+fn envelope(message: u64) -> Envelope {
     let mut envelope = Envelope::own("acct/42".into(), (7, message, 9), 1, Duration::from_secs(1));
     envelope.origin = Some(node(1));
     envelope.path = envelope.path.with(node(2)).with(node(1));
     envelope.multicall = 3;
+    envelope
+}
+
+fn framed(envelope: &Envelope, payload: &Payload) -> Vec<u8> {
     let frame = envelope.frame::<Error>(kind::CALL, payload.len(), |mut bytes| {
         bytes.extend_from_slice(payload);
         Ok(bytes)

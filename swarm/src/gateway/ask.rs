@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::rpc::Bytes;
+use crate::trace::TraceContext;
 
 /// The first words.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -51,6 +52,35 @@ pub(crate) struct Sent {
     /// The fingerprint of the program's version of it, and of the reply if one is waited for.
     pub(crate) fingerprint: u32,
     pub(crate) payload: Bytes,
+    /// Where the program stands in a trace, if that is sampled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<Trace>,
+}
+
+/// A position in a trace, in the words of W3C Trace Context.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Trace {
+    /// As `traceparent` has it.
+    pub(crate) parent: String,
+    /// As `tracestate` has it.
+    pub(crate) state: String,
+}
+
+#[cfg(feature = "remote")]
+impl From<&TraceContext> for Trace {
+    fn from(context: &TraceContext) -> Self {
+        Self { parent: context.to_string(), state: context.state().to_owned() }
+    }
+}
+
+#[cfg(feature = "gateway")]
+impl Trace {
+    /// What it says, if it is sampled; what is not understood counts as not said.
+    pub(crate) fn context(&self) -> Option<TraceContext> {
+        let context: TraceContext = self.parent.parse().ok()?;
+        Some(context.with_state(&self.state)).filter(TraceContext::is_sampled)
+    }
 }
 
 /// Which workers.

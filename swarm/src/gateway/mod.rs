@@ -57,7 +57,7 @@ use swarm_net::secret::Keyring;
 #[cfg(feature = "remote")]
 pub(crate) use answer::Place;
 #[cfg(feature = "remote")]
-pub(crate) use ask::{Group, Hello, Membership, Named, Page, Registration, Sent, Survey, Whom};
+pub(crate) use ask::{Group, Hello, Membership, Named, Page, Registration, Sent, Survey, Trace, Whom};
 #[cfg(feature = "http")]
 pub(crate) use failure::Ran;
 #[cfg(any(feature = "http", feature = "remote"))]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tarpc::context::Context;
 
 use super::answer::{Answer, Answers, Delivered, Done, Found, Listed, Place, Reply, Welcome};
-use super::ask::{Group, Hello, Membership, Named, Page, Registration, Sent, Survey, Whom as Wanted};
+use super::ask::{Group, Hello, Membership, Named, Page, Registration, Sent, Survey, Trace, Whom as Wanted};
 use super::failure::Failure;
 use super::service::Gateway;
 use super::{ANSWER_BYTES_MAX, GRACE, HEAD_BYTES_MAX, OLDEST, VERSION};
@@ -15,6 +15,7 @@ use crate::error::{CallError, Executed, Location, RegistryError};
 use crate::name::Name;
 use crate::registration::Entry;
 use crate::runtime::{GroupNames, Node, PART_MAX, Whom};
+use crate::trace::TraceContext;
 use crate::worker::{Deadline, KindId, Payload};
 
 /// What all replies to one multicall may take. Those that find no room are said to be too large.
@@ -84,12 +85,20 @@ impl Porter {
         let name = Name::from(ask.name.as_str());
         let parcel = self.sent(&name, &ask)?;
         let deadline = Deadline::after(self.node.now(), limit(context));
-        let reply = self.node.call_bytes(name.clone(), parcel, deadline).await?;
+        let reply = self.node.call_bytes(name.clone(), parcel, deadline, self.trace(&ask)).await?;
         let (bytes, limit) = (reply.len() as u64, self.node.config().message_bytes_max());
         if bytes > limit {
             return Err(CallError::TooLarge { name, bytes, limit, executed: Executed::Yes });
         }
         Ok(Reply { payload: reply.into() })
+    }
+
+    /// Where a program stands in its trace, or else what of it is known here, if this node traces.
+    fn trace(&self, ask: &Sent) -> Option<Box<TraceContext>> {
+        let tracing = &self.node.tracing;
+        tracing.propagator()?;
+        let told = ask.trace.as_ref().and_then(Trace::context);
+        told.map(Box::new).or_else(|| tracing.current())
     }
 
     /// What is given to a worker, if that is public, and it is not too long.
@@ -210,7 +219,7 @@ impl Gateway for Porter {
 
     async fn cast(self, _: Context, ask: Sent) -> Result<Done, Failure> {
         let name = Name::from(ask.name.as_str());
-        let sent = self.sent(&name, &ask).and_then(|parcel| self.node.cast_bytes(name, parcel));
+        let sent = self.sent(&name, &ask).and_then(|parcel| self.node.cast_bytes(name, parcel, self.trace(&ask)));
         sent.map(|()| Done {}).map_err(|error| {
             tracing::debug!(node = %self.node.id(), %error, "a program's cast was not taken");
             Failure::call(error, self.node.id())

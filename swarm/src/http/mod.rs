@@ -56,6 +56,11 @@
 //!
 //! Who hangs up gives up the answer. What has not begun by then may still run; what has goes on.
 //!
+//! # Traces
+//!
+//! If the node has a [`Builder::propagator`](crate::Builder::propagator), what is said to one worker goes on in the trace that `traceparent` and
+//! `tracestate` name ([W3C Trace Context](https://www.w3.org/TR/trace-context/)), if it is sampled. What is no such trace counts as not there.
+//!
 //! # Problems
 //!
 //! What could not be done is told by problem details (RFC 9457, `application/problem+json`), with the members `code`, a word that does not
@@ -113,6 +118,7 @@ mod server;
 mod settings;
 mod sort;
 mod tls;
+mod trace;
 mod wish;
 mod workers;
 

@@ -16,13 +16,14 @@ use super::hall::{End, Hall};
 use super::problem::{Problem, path_of};
 use super::router::{options, pieces};
 use super::wish::Wish;
-use super::{body, sort};
+use super::{body, sort, trace};
 use crate::directory::{Ask, Class, Spec};
 use crate::error::{CallError, Executed, Location};
 use crate::message::json;
 use crate::name::Name;
 use crate::runtime::outside::Outside;
 use crate::runtime::translating::Encoded;
+use crate::trace::TraceContext;
 use crate::worker::{Deadline, KindId, Payload};
 
 /// What was done of what was preferred (RFC 7240).
@@ -158,7 +159,8 @@ pub(super) async fn send(
         return Err(Problem::call(CallError::NotRegistered { name, node: hall.node.id() }, hall.node.id()));
     }
     let text = body::read(&hall, &headers, body, hall.left(end)).await?;
-    let sending = Sending { hall: &hall, name: &name, message: &message, text: &text.bytes, end };
+    let trace = trace::of(&hall.node.tracing, &headers);
+    let sending = Sending { hall: &hall, name: &name, message: &message, text: &text.bytes, end, trace };
     // Who says which type it is spares the question where the worker is.
     let (kind, location) = match kind {
         Some(kind) => (kind, None),
@@ -180,6 +182,7 @@ struct Sending<'a> {
     message: &'a str,
     text: &'a [u8],
     end: End,
+    trace: Option<Box<TraceContext>>,
 }
 
 impl Sending<'_> {
@@ -227,14 +230,15 @@ impl Sending<'_> {
     async fn call(&self, outside: Outside) -> Result<Vec<u8>, CallError> {
         let (node, kind) = (&self.hall.node, KindId(outside.0));
         let deadline = Deadline::after(node.now(), self.hall.left(self.end));
-        let called = node.call_bytes(self.name.clone(), outside, deadline).await;
+        let called = node.call_bytes(self.name.clone(), outside, deadline, self.trace.clone()).await;
         node.note_call(kind, called.and_then(|reply| self.within_limits(reply)))
     }
 
     /// What has no reply is `own`ly cast; else it was preferred.
     fn cast(&self, outside: Outside, own: bool) -> Result<Response, Problem> {
         let node = &self.hall.node;
-        node.cast_bytes(self.name.clone(), outside).map_err(|error| Problem::call(error, node.id()))?;
+        node.cast_bytes(self.name.clone(), outside, self.trace.clone())
+            .map_err(|error| Problem::call(error, node.id()))?;
         let mut response = StatusCode::ACCEPTED.into_response();
         if !own {
             response.headers_mut().insert(PREFERENCE_APPLIED, axum::http::HeaderValue::from_static("respond-async"));

@@ -16,7 +16,7 @@ use super::{Client, Replied};
 use crate::directory::GroupKey;
 use crate::error::{CallError, CastError, Executed, Location, RegisterError, RegistryError};
 use crate::gateway::{
-    Code, Failure, GRACE, GatewayClient, Group, Membership, Named, Page, Place, Registration, Sent, Survey,
+    Code, Failure, GRACE, GatewayClient, Group, Membership, Named, Page, Place, Registration, Sent, Survey, Trace,
     Whom as Wanted,
 };
 use crate::group::{Change, Told};
@@ -141,7 +141,7 @@ impl Client {
         M: Message,
     {
         let fingerprint = M::FINGERPRINT.call(<W::Reply as Schema>::FINGERPRINT);
-        let sent = sent::<W, M>(name, fingerprint, &encode(message));
+        let sent = self.sent::<W, M>(name, fingerprint, &encode(message));
         let (name, limit) = (name.clone(), timeout.unwrap_or(self.shared.timeout));
         Box::pin(async move { self.answer(name, sent, limit).await })
     }
@@ -182,7 +182,7 @@ impl Client {
             let what = "the connection to the gateway".to_owned();
             return Err(CastError::Overloaded { name: name.clone(), node: link.node, what });
         };
-        let sent = sent::<W, M>(name, M::FINGERPRINT.cast(), &payload);
+        let sent = self.sent::<W, M>(name, M::FINGERPRINT.cast(), &payload);
         let mut receipt = Box::pin(async move {
             let receipt = link.service.cast(until(CAST_MAX), sent).await;
             if !matches!(receipt, Ok(Ok(_))) {
@@ -195,6 +195,19 @@ impl Client {
             self.shared.runtime.spawn(receipt);
         }
         Ok(())
+    }
+
+    /// What is asked, as of now.
+    fn sent<W: Worker, M: Message>(&self, name: &Name, fingerprint: u32, payload: &Payload) -> Sent {
+        Sent {
+            name: name.as_str().to_owned(),
+            kind: W::KIND.0,
+            worker: W::NAME.to_owned(),
+            message: M::ID,
+            fingerprint,
+            payload: Bytes::copy_of(payload),
+            trace: self.shared.tracing.current().map(|context| Trace::from(&*context)),
+        }
     }
 
     /// If so many bytes are more than a message may have there: how many, and the limit.
@@ -345,17 +358,6 @@ impl Client {
         let (node, listed) = asked.map_err(|unanswered| unanswered.registry(None, limit))?;
         let found = listed.found.into_iter().map(|found| Ok((Name::from(found.name), located(found.place, node)?)));
         Ok((found.collect::<Result<_, _>>()?, listed.until.map(Name::from)))
-    }
-}
-
-fn sent<W: Worker, M: Message>(name: &Name, fingerprint: u32, payload: &Payload) -> Sent {
-    Sent {
-        name: name.as_str().to_owned(),
-        kind: W::KIND.0,
-        worker: W::NAME.to_owned(),
-        message: M::ID,
-        fingerprint,
-        payload: Bytes::copy_of(payload),
     }
 }
 

@@ -66,6 +66,7 @@ use crate::keys::Told;
 use crate::message::{Payload, Wire, decode};
 use crate::name::Name;
 use crate::rpc::has_drivers;
+use crate::trace::{Propagator, Tracing};
 
 pub(crate) use asking::{Answering, Start};
 use dialler::Dialler;
@@ -88,6 +89,7 @@ struct Shared {
     /// The connections live there.
     runtime: tokio::runtime::Handle,
     timeout: Duration,
+    tracing: Tracing,
 }
 
 /// Describes a connection before it is made: [`Client::builder`].
@@ -96,6 +98,7 @@ struct Shared {
 pub struct Builder {
     told: Told,
     timeout: Option<Duration>,
+    tracing: Tracing,
 }
 
 /// Why a program is not connected.
@@ -171,6 +174,13 @@ impl Builder {
         self
     }
 
+    /// Has calls and casts go on in the traces of their callers, as the module [`trace`](crate::trace) has it, if the gateway's node has a
+    /// [propagator](crate::Builder::propagator) as well. By default nothing is traced.
+    pub fn propagator(mut self, propagator: impl Propagator) -> Self {
+        self.tracing = Tracing::by(propagator);
+        self
+    }
+
     /// Connects to the first of these gateways that answers.
     ///
     /// # Errors
@@ -187,7 +197,7 @@ impl Builder {
         let moves = Arc::new(tokio::sync::Notify::new());
         runtime.spawn(Keeper { dialler, at, told, moves: moves.clone() }.keep(connected));
         let timeout = self.timeout.unwrap_or(TIMEOUT);
-        let shared = Shared { state, moves, runtime, timeout };
+        let shared = Shared { state, moves, runtime, timeout, tracing: self.tracing };
         Ok(Client { shared: Arc::new(shared) })
     }
 }

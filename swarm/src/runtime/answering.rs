@@ -285,6 +285,7 @@ impl Told<'_> {
             deadline,
             reply,
             publish: self.id,
+            trace: None,
             unconfirmed: None,
         }
     }

@@ -98,6 +98,7 @@ impl Letter {
             path: if written_here { self.path } else { self.path.with(me) },
             multicall: waits.map_or(0, |_| self.parcel.publish),
             from_queue: self.from_queue,
+            trace: self.parcel.trace.clone(),
         }
     }
 }
@@ -122,6 +123,7 @@ mod tests {
             deadline: Deadline::NEVER,
             reply: None,
             publish: 0,
+            trace: None,
             unconfirmed: None,
         };
         let out = Letter { caller: Some(other), ..Letter::new("x".into(), 0, parcel) };

@@ -109,7 +109,7 @@ impl Node {
         if self.is_closed() {
             return Err(CallError::Stopping { name: name.clone(), node: self.id() });
         }
-        let peer = self.express_to(name);
+        let (peer, trace) = (self.express_to(name), self.tracing.current());
         let place = peer.as_ref().map_or(Stand::Here, |peer| Stand::Sending { peer: peer.node() });
         let waiting = Waiting { name: name.clone(), deadline, place };
         let ticket = self.pending.take(waiting).map_err(|exhausted| CallError::Overloaded {
@@ -119,7 +119,8 @@ impl Node {
         })?;
         let RequestId(request) = ticket.request();
         let fingerprint = M::FINGERPRINT.call(<W::Reply as Schema>::FINGERPRINT);
-        let envelope = Envelope::own(name.clone(), (W::KIND.0, M::ID, fingerprint), request, deadline.limit);
+        let mut envelope = Envelope::own(name.clone(), (W::KIND.0, M::ID, fingerprint), request, deadline.limit);
+        envelope.trace = trace;
         match self.send_own(kind::CALL, &envelope, message, deadline, peer) {
             Ok(sent) => sent.into_iter().for_each(|letter| self.post(letter)),
             Err(TooLarge { bytes, limit }) => {
@@ -163,7 +164,8 @@ impl Node {
         }
         // A cast has no deadline of its own, but what waits for a lost node must not wait for ever.
         let deadline = Deadline::after(self.now(), self.config().cast_wait());
-        let envelope = Envelope::own(name.clone(), (W::KIND.0, M::ID, M::FINGERPRINT.cast()), 0, deadline.limit);
+        let mut envelope = Envelope::own(name.clone(), (W::KIND.0, M::ID, M::FINGERPRINT.cast()), 0, deadline.limit);
+        envelope.trace = self.tracing.current();
         match self.send_own(kind::CAST, &envelope, &message, deadline, self.express_to(name)) {
             Ok(None) => Ok(()),
             Ok(Some(letter)) => self.route(letter).map_err(|(_, error)| cast_error(error, self)),

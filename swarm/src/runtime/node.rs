@@ -56,6 +56,7 @@ use crate::runtime::vitals::Lately;
 use crate::runtime::waits::Waits;
 use crate::stats::Counters;
 use crate::timer::Timers;
+use crate::trace::Tracing;
 use crate::worker::pace::{Keeps, Switch};
 use crate::worker::soon;
 use crate::worker::{AnyCell, End, Host, Incident, KindId, Outlet, ReplyTo};
@@ -111,6 +112,8 @@ pub(crate) struct Node {
     pub(crate) farewell: Farewell,
     pub(crate) story: Mutex<Story>,
     pub(crate) tenancy: Tenancy,
+    /// How its calls are traced, if they are.
+    pub(crate) tracing: Tracing,
     joined: watch::Sender<bool>,
     pub(crate) failed: OnceLock<NetError>,
     pub(crate) stopped: AtomicBool,
@@ -148,6 +151,7 @@ pub(crate) struct Parts {
     pub(crate) kinds: Kinds,
     pub(crate) profile: Profile,
     pub(crate) keeps: Keeps,
+    pub(crate) tracing: Tracing,
 }
 
 impl Node {
@@ -164,6 +168,7 @@ impl Node {
             kinds,
             profile,
             keeps,
+            tracing,
         } = parts;
         let me = transport.node();
         let partitions = config.partitions();
@@ -213,6 +218,7 @@ impl Node {
             farewell: Farewell::default(),
             story: Mutex::default(),
             tenancy,
+            tracing,
             joined: watch::Sender::new(false),
             failed: OnceLock::new(),
             stopped: AtomicBool::new(false),

@@ -97,6 +97,9 @@ impl Node {
                     let id = CallId { node: reply.node, request: reply.request };
                     (id, (letter.name, reply))
                 });
+                if lane.caller.is_some() || letter.from_queue {
+                    self.counters.forwarded.add(1);
+                }
                 // What this node has written itself is asked for only when it takes another way.
                 if lane.caller.is_some() || unconfirmed.is_some() {
                     let id = lane.id(self.id());
@@ -267,6 +270,7 @@ impl Node {
             deadline: Deadline::after(soon::now().unwrap_or_else(|| self.now()), envelope.remaining),
             reply: waits.then(|| self.reply_to(self.origin(envelope, from), envelope.request)),
             publish: if waits { envelope.multicall } else { envelope.request },
+            trace: envelope.trace.clone(),
             unconfirmed: None,
         }
     }

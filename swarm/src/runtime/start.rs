@@ -26,6 +26,7 @@ use crate::runtime::node::Parts;
 use crate::runtime::routing::Routing;
 use crate::runtime::{Kinds, Node};
 use crate::timer::Timers;
+use crate::trace::Tracing;
 use crate::worker::pace::Keeps;
 
 /// A node to start.
@@ -40,6 +41,7 @@ pub(crate) struct Plan {
     pub(crate) config: Config,
     pub(crate) kinds: Kinds,
     pub(crate) keeps: Keeps,
+    pub(crate) tracing: Tracing,
 }
 
 /// Starts a node and waits until it takes part.
@@ -119,7 +121,7 @@ pub(crate) fn assemble<T>(
     let routing = Routing::alone(transport.node(), plan.config.partitions());
     #[cfg(feature = "tls")]
     let tls = plan.tls;
-    let Plan { config, kinds, keys, keeps, .. } = plan;
+    let Plan { config, kinds, keys, keeps, tracing, .. } = plan;
     let parts = Parts {
         config,
         keys,
@@ -132,6 +134,7 @@ pub(crate) fn assemble<T>(
         kinds,
         profile,
         keeps,
+        tracing,
     };
     let node = Node::new(parts);
     ear.listen(node.clone());

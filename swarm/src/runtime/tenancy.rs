@@ -11,6 +11,7 @@ use crate::directory::Tenure;
 use crate::event::Event;
 use crate::placement::Placement;
 use crate::runtime::Node;
+use crate::trace::Tracing;
 use crate::worker::pace::Paces;
 use crate::worker::{Home, Host, Lease};
 
@@ -47,10 +48,10 @@ impl Tenancy {
     }
 
     /// The home of what starts now on the node that is `host`.
-    fn home(&self, host: impl FnOnce() -> Arc<dyn Host>) -> Arc<Home> {
+    fn home(&self, host: impl FnOnce() -> Arc<dyn Host>, tracing: &Tracing) -> Arc<Home> {
         let mut now = self.now();
         now.home.upgrade().unwrap_or_else(|| {
-            let home = Home::new(host(), now.lease.clone(), now.paces.clone());
+            let home = Home::new(host(), now.lease.clone(), now.paces.clone(), tracing.clone());
             now.home = Arc::downgrade(&home);
             home
         })
@@ -107,7 +108,7 @@ impl Tenancy {
 impl Node {
     /// Where what starts now lives.
     pub(crate) fn home(self: &Arc<Self>) -> Arc<Home> {
-        self.tenancy.home(|| self.clone())
+        self.tenancy.home(|| self.clone(), &self.tracing)
     }
 
     /// What this node may run has changed. Says whether that came in time.

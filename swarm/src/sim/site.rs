@@ -19,6 +19,7 @@ use crate::sim::sockets::NodeSockets;
 use crate::sim::time::{LocalClock, Time};
 use crate::swarm::Swarm;
 use crate::timer::Timers;
+use crate::trace::Tracing;
 use crate::worker::pace::Keeps;
 
 /// The name of every simulated cluster.
@@ -97,6 +98,7 @@ impl Site {
             config,
             kinds,
             keeps: Keeps::Nothing,
+            tracing: Tracing::default(),
         };
         let sockets = Box::new(NodeSockets::open(net, addr));
         let place = Place { local_addr: addr, seed };

@@ -50,6 +50,7 @@ impl Message {
             deadline: Deadline::NEVER,
             reply: None,
             publish: 0,
+            trace: None,
             unconfirmed: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::trace::Tracing;
 use crate::worker::pace::Paces;
 use crate::worker::{Host, Lease};
 
@@ -13,11 +14,13 @@ pub struct Home {
     pub lease: Lease,
     /// How quick their methods are there.
     pub(crate) paces: Arc<Paces>,
+    /// How their calls are traced, if they are.
+    pub(crate) tracing: Tracing,
 }
 
 impl Home {
     /// The home of the cells that start under this lease.
-    pub(crate) fn new(host: Arc<dyn Host>, lease: Lease, paces: Arc<Paces>) -> Arc<Self> {
-        Arc::new(Self { host, lease, paces })
+    pub(crate) fn new(host: Arc<dyn Host>, lease: Lease, paces: Arc<Paces>, tracing: Tracing) -> Arc<Self> {
+        Arc::new(Self { host, lease, paces, tracing })
     }
 }

@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::fmt;
 
+use crate::trace::TraceContext;
 use crate::worker::{Deadline, Payload, ReplyTo};
 
 /// A message that came as bytes.
@@ -20,6 +21,8 @@ pub struct Parcel {
     pub reply: Option<ReplyTo>,
     /// The id of the publish or multicall that it is part of, zero if of none.
     pub publish: u64,
+    /// Where its sender stands in a trace, if that is sampled.
+    pub trace: Option<Box<TraceContext>>,
     /// Dropped as soon as the message stands in a cell's queue or was refused for good; it comes back with a parcel
     /// that the cell did not take.
     pub unconfirmed: Option<Box<dyn Any + Send + Sync>>,

@@ -79,6 +79,7 @@ impl Bench {
             deadline: Deadline::NEVER,
             reply: None,
             publish: 0,
+            trace: None,
             unconfirmed: None,
         };
         Letter::new(self.name.clone(), 0, parcel)

@@ -12,6 +12,7 @@ mod multicall;
 mod notebook;
 mod share;
 mod site;
+mod trace;
 mod walk;
 mod words;
 mod world;

@@ -19,6 +19,7 @@ use crate::runtime::input::Input;
 use crate::runtime::node::Parts;
 use crate::runtime::{Kinds, Node};
 use crate::timer::Timers;
+use crate::trace::Tracing;
 use crate::worker::Worker;
 use crate::worker::pace::Keeps;
 
@@ -50,6 +51,17 @@ impl Site {
         timers: &Timers,
         tokio: tokio::runtime::Handle,
     ) -> Self {
+        Self::traced((me, nodes), config, timers, tokio, Tracing::default())
+    }
+
+    /// The same, whose calls are traced so.
+    pub(super) fn traced(
+        (me, nodes): (usize, usize),
+        config: &Config,
+        timers: &Timers,
+        tokio: tokio::runtime::Handle,
+        tracing: Tracing,
+    ) -> Self {
         let (control, inputs) = crossbeam_channel::unbounded();
         let desk = Arc::new(Desk::new(control));
         let ear = Arc::new(Ear::new(desk.clone()));
@@ -70,6 +82,7 @@ impl Site {
             kinds,
             profile,
             keeps: Keeps::Nothing,
+            tracing,
         };
         let node = Node::new(parts);
         ear.listen(node.clone());

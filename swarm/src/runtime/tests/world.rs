@@ -25,6 +25,7 @@ use crate::runtime::input::{Input, Left};
 use crate::runtime::requests::Request;
 use crate::runtime::{Begun, First};
 use crate::timer::Timers;
+use crate::trace::Tracing;
 
 /// One message: name, caller, number.
 pub(super) type Sent = (Name, u64, u64);
@@ -69,12 +70,18 @@ pub(super) struct World {
 impl World {
     /// So many nodes that agree, and these workers on the first.
     pub(super) fn new(nodes: usize, names: &[&str], queue_frames: u32) -> Self {
+        Self::traced(nodes, names, queue_frames, &Tracing::default())
+    }
+
+    /// The same, whose calls are traced so.
+    pub(super) fn traced(nodes: usize, names: &[&str], queue_frames: u32, tracing: &Tracing) -> Self {
         let tokio = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
         let timers = Timers::manual();
         let mut config = Config::local();
         config.net.partitions = 2;
         config.net.calls_queue_frames_max = queue_frames;
-        let sites = (0..nodes).map(|me| Site::new(me, nodes, &config, &timers, tokio.handle().clone())).collect();
+        let site = |me| Site::traced((me, nodes), &config, &timers, tokio.handle().clone(), tracing.clone());
+        let sites = (0..nodes).map(site).collect();
         let pairs = (0..nodes).flat_map(|a| (a + 1..nodes).map(move |b| (a, b)));
         let links = pairs.map(|pair| (pair, Link::default())).collect();
         take_ran();

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use crate::call::pending::{Answer, Place, RequestId};
 use crate::error::{CallError, Executed};
 use crate::message::{Message, Schema, encode};
+use crate::trace::TraceContext;
 use crate::worker::core::Core;
 use crate::worker::{Active, Call, Cast, Deadline, Input, Later, Parcel, Payload, ReplyTo, Step, Worker};
 
@@ -17,6 +18,8 @@ pub(super) struct Entry<W: 'static> {
     pub(super) work: Work<W>,
     pub(super) reply: Reply,
     pub(super) deadline: Deadline,
+    /// Where its sender stands in a trace, if that is sampled.
+    pub(super) trace: Option<Box<TraceContext>>,
 }
 
 /// What is to be run.
@@ -142,14 +145,14 @@ impl<W: Worker> Entry<W> {
 
     /// A message that came from elsewhere.
     pub(super) fn of(parcel: Parcel, core: &Core) -> Self {
-        let Parcel { method, fingerprint, payload, deadline, reply, publish, unconfirmed: _ } = parcel;
+        let Parcel { method, fingerprint, payload, deadline, reply, publish, trace, unconfirmed: _ } = parcel;
         // A caller of this node waits in a slot, where the cell notes whether the handler has begun.
         let reply = match reply {
             None => Reply::Nobody,
             Some(reply) if reply.node == core.host().node() => Reply::Slot(RequestId(reply.request)),
             Some(reply) => Reply::To(reply),
         };
-        Self { work: Work::Bytes { method, fingerprint, payload, publish }, reply, deadline }
+        Self { work: Work::Bytes { method, fingerprint, payload, publish }, reply, deadline, trace }
     }
 
     /// The entry as it goes to another cell of the name. A local caller's slot becomes a call of this node.
@@ -167,7 +170,8 @@ impl<W: Worker> Entry<W> {
                 Some(ReplyTo { outlet, node: core.host().node(), request: request.0 })
             }
         };
-        Parcel { method, fingerprint, payload, deadline: self.deadline, reply, publish, unconfirmed: None }
+        let (deadline, trace) = (self.deadline, self.trace);
+        Parcel { method, fingerprint, payload, deadline, reply, publish, trace, unconfirmed: None }
     }
 
     /// Answers it unrun, since it is due.

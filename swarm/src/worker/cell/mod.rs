@@ -11,6 +11,7 @@
 //! | `typed` | calls and casts from this node |
 //! | `serve` | running what waits, on tokio |
 //! | `ran` | how far a run got |
+//! | `scope` | the span of a run that is traced |
 //! | `guard` | user code, its panics |
 //! | `life` | start, seal, unseal, absorb, close, die |
 //! | `supervision` | panics and restarts |
@@ -21,6 +22,7 @@ mod glance;
 mod guard;
 mod life;
 mod ran;
+mod scope;
 mod serve;
 mod slot;
 mod state;

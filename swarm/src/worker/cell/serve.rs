@@ -183,17 +183,19 @@ impl<W: Worker> Cell<W> {
             entry.expire(&self.core);
             return Served::Ready(Some(worker));
         }
-        let Entry { work, reply, deadline } = entry;
+        let Entry { work, reply, deadline, trace } = entry;
         self.core.set_due(deadline.due);
         let (method, began) = (work.method(), looked.unwrap_or_else(|| self.core.watch()));
         let ran = match work {
-            Work::Value(message, row) => {
-                guarded(&self.core, Awaited::Nobody, || Ran::from((row.run)(self.active(worker), message)))
-            }
+            Work::Value(message, row) => guarded(&self.core, Awaited::Nobody, || {
+                let scope = self.scope_after(trace, method);
+                Ran::from(scope.around((row.run)(self.active(worker), message)))
+            }),
             Work::Bytes { method, fingerprint, payload, publish: _ } => {
                 match self.method(method, fingerprint, &reply) {
                     Ok(run) => guarded(&self.core, Awaited::Nobody, || {
-                        Ran::from(answer(run(self.active(worker), payload), Answer::Payload))
+                        let scope = self.scope_after(trace, method);
+                        Ran::from(scope.around(answer(run(self.active(worker), payload), Answer::Payload)))
                     }),
                     Err(error) => {
                         reply.send(&self.core, Err(error));

@@ -111,10 +111,16 @@ impl<W: Worker> Cell<W> {
                 CheckedOut::Worker(worker) => {
                     let how = (Awaited::Below, pace);
                     if let Some(plain) = <W as Call<M>>::PLAIN {
-                        let run = move |worker: &mut W| plain(worker, message);
+                        let run = move |worker: &mut W| {
+                            let _scope = self.scope_here(M::ID);
+                            plain(worker, message)
+                        };
                         return Called::Done(self.run_plain(worker, limit, how, run));
                     }
-                    let run = move |at| <W as Call<M>>::run(at, Input::Value(message));
+                    let run = move |at| {
+                        let scope = self.scope_here(M::ID);
+                        scope.around(<W as Call<M>>::run(at, Input::Value(message)))
+                    };
                     return match self.run_here(worker, limit, how, cx, run) {
                         Polled::Done(reply) => Called::Done(self.core.in_time(reply)),
                         Polled::Failed(error) => Called::Done(Err(error)),
@@ -164,10 +170,19 @@ impl<W: Worker> Cell<W> {
     {
         let (limit, how) = (Deadline::NEVER.limit, (Awaited::Nobody, pace));
         let failed = match <W as Cast<M>>::PLAIN {
-            Some(plain) => self.run_plain(worker, limit, how, move |worker| plain(worker, message)).err(),
+            Some(plain) => {
+                let run = move |worker: &mut W| {
+                    let _scope = self.scope_here(M::ID);
+                    plain(worker, message)
+                };
+                self.run_plain(worker, limit, how, run).err()
+            }
             None => {
                 let mut cx = TaskContext::from_waker(Waker::noop());
-                let run = move |at| <W as Cast<M>>::run(at, Input::Value(message));
+                let run = move |at| {
+                    let scope = self.scope_here(M::ID);
+                    scope.around(<W as Cast<M>>::run(at, Input::Value(message)))
+                };
                 match self.run_here(worker, limit, how, &mut cx, run) {
                     Polled::Done(()) => None,
                     Polled::Failed(error) => Some(error),
@@ -189,7 +204,8 @@ impl<W: Worker> Cell<W> {
         W: Cast<M>,
     {
         let work = Work::Value(Box::new(message), Rows::<W, M>::CAST);
-        self.push(Entry { work, reply: Reply::Nobody, deadline: Deadline::NEVER })
+        let trace = self.core.home.tracing.current();
+        self.push(Entry { work, reply: Reply::Nobody, deadline: Deadline::NEVER, trace })
             .map_err(|(entry, why)| (entry.into_message(), why))
     }
 
@@ -322,7 +338,7 @@ impl<W: Worker> Cell<W> {
         work: Work<W>,
         deadline: Deadline,
     ) -> Result<Result<Ticket, CallError>, (Entry<W>, Undelivered)> {
-        let name = self.core.name.clone();
+        let (name, trace) = (self.core.name.clone(), self.core.home.tracing.current());
         let ticket = match self.core.host().pending().take(Waiting { name, deadline, place: Place::Here }) {
             Ok(ticket) => ticket,
             Err(exhausted) => {
@@ -331,7 +347,7 @@ impl<W: Worker> Cell<W> {
                 return Ok(Err(CallError::Overloaded { name, node, what }));
             }
         };
-        self.push(Entry { work, reply: Reply::Slot(ticket.request()), deadline })?;
+        self.push(Entry { work, reply: Reply::Slot(ticket.request()), deadline, trace })?;
         Ok(Ok(ticket))
     }
 

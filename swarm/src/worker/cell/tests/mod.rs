@@ -30,6 +30,7 @@ use crate::error::CallError;
 use crate::message::{Fingerprint, Message, Schema, decode, encode};
 use crate::name::Name;
 use crate::timer::Timers;
+use crate::trace::Tracing;
 use crate::worker::pace::{Paces, Switch};
 use crate::worker::{
     Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Home, Host, Incident, Input,
@@ -117,7 +118,7 @@ impl Bench {
     }
 
     fn home(&self) -> Arc<Home> {
-        Home::new(self.node.clone(), self.lease.clone(), self.paces.clone())
+        Home::new(self.node.clone(), self.lease.clone(), self.paces.clone(), Tracing::default())
     }
 
     /// A running cell that nothing can start again.
@@ -157,6 +158,7 @@ impl Bench {
             deadline: self.deadline(),
             reply: request.map(|request| ReplyTo { outlet, node: elsewhere, request }),
             publish: 0,
+            trace: None,
             unconfirmed: None,
         }
     }
