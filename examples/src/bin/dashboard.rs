@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use swarm::prelude::*;
-use swarm::{Builder, Dashboard};
+use swarm::{Admin, Builder, Dashboard};
 use tokio::sync::mpsc;
 
 const USAGE: &str = "dashboard [--nodes 6] [--workers 2000] [--calls 200] [--listen 127.0.0.1:8080] [--token TOKEN]
@@ -117,8 +117,9 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     if let Some(token) = &options.token {
         dashboard = dashboard.token(token.as_str());
     }
-    let first = node(None).dashboard(dashboard).start().await?;
+    let first = node(None).dashboard(dashboard).admin(Admin::default()).start().await?;
     println!("the dashboard is at http://{}", first.dashboard().expect("it was asked for"));
+    println!("in a terminal: swarmctl --socket {} top", first.admin().expect("it was asked for"));
     let mut nodes = Vec::new();
     for _ in 1..options.nodes {
         nodes.push(node(Some(&first)).start().await?);

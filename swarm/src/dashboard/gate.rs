@@ -31,6 +31,13 @@ const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 #[derive(Clone, Copy)]
 pub(super) struct Visitor(pub(super) Option<Pass>);
 
+/// Why a request is not let in.
+enum Denied {
+    /// Who has sent it is to log in.
+    Login,
+    Because(StatusCode, &'static str),
+}
+
 /// Lets a request in, or answers why not.
 pub(super) async fn pass(State(hall): State<Arc<Hall>>, mut request: Request, next: Next) -> Response {
     let guest = request.extensions().get::<Arc<Guest>>().cloned();
@@ -39,39 +46,44 @@ pub(super) async fn pass(State(hall): State<Arc<Hall>>, mut request: Request, ne
             request.extensions_mut().insert(visitor);
             next.run(request).await
         }
-        Err(refused) => {
-            if refused.status() == StatusCode::FORBIDDEN {
+        Err(Denied::Login) => Redirect::to("/login").into_response(),
+        Err(Denied::Because(status, text)) => {
+            if status == StatusCode::FORBIDDEN {
                 hall.complain(guest.map(|guest| guest.from), "what was asked came from another page");
             }
-            refused
+            refused(status, text)
         }
     };
     guarded(response)
 }
 
-fn enter(hall: &Hall, guest: Option<&Guest>, request: &Request) -> Result<Visitor, Response> {
+fn enter(hall: &Hall, guest: Option<&Guest>, request: &Request) -> Result<Visitor, Denied> {
     let (headers, path) = (request.headers(), request.uri().path());
     if hall.tokens.is_none() && !field(headers, &HOST).is_none_or(is_address) {
         let text =
             "the field Host names another machine: where nobody logs in, name the node by its address, or as localhost";
-        return Err(refused(StatusCode::MISDIRECTED_REQUEST, text));
+        return Err(Denied::Because(StatusCode::MISDIRECTED_REQUEST, text));
     }
-    comes_from_here(request.method(), headers, path)?;
+    if !comes_from_here(request.method(), headers, path) {
+        let text = "this must come from the dashboard's own page (behind a proxy: it has to pass on the field Host)";
+        return Err(Denied::Because(StatusCode::FORBIDDEN, text));
+    }
     let pass = shown(hall, headers);
     let open = path == "/login" || path.starts_with("/assets/");
     match (hall.admits(pass), open) {
         (true, _) if guest.is_none_or(|guest| guest.admit(&hall.guests)) => Ok(Visitor(pass)),
         (true, _) => {
-            Err(refused(StatusCode::SERVICE_UNAVAILABLE, "as many are connected as this node takes: try again later"))
+            let text = "as many are connected as this node takes: try again later";
+            Err(Denied::Because(StatusCode::SERVICE_UNAVAILABLE, text))
         }
         (false, true) => Ok(Visitor(None)),
-        (false, false) if path == "/" => Err(Redirect::to("/login").into_response()),
-        (false, false) => Err(refused(StatusCode::UNAUTHORIZED, "log in first")),
+        (false, false) if path == "/" => Err(Denied::Login),
+        (false, false) => Err(Denied::Because(StatusCode::UNAUTHORIZED, "log in first")),
     }
 }
 
-/// Refuses what a browser sends for a page from elsewhere. Who only follows a link to here is no such page.
-fn comes_from_here(method: &Method, headers: &HeaderMap, path: &str) -> Result<(), Response> {
+/// Whether it is not sent by a browser for a page from elsewhere. Who only follows a link to here is no such page.
+fn comes_from_here(method: &Method, headers: &HeaderMap, path: &str) -> bool {
     let (site, origin) = (field(headers, &FETCH_SITE), field(headers, &ORIGIN));
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let follows = reads && field(headers, &FETCH_MODE) == Some("navigate") && !path.starts_with("/api/");
@@ -79,11 +91,7 @@ fn comes_from_here(method: &Method, headers: &HeaderMap, path: &str) -> Result<(
     let other = origin.is_some_and(|origin| !is_of(origin, field(headers, &HOST)));
     let unsaid = !reads && origin.is_none() && site != Some("same-origin");
     let unmarked = !reads && path.starts_with("/api/") && !headers.contains_key(&MARK);
-    if elsewhere || other || unsaid || unmarked {
-        let text = "this must come from the dashboard's own page (behind a proxy: it has to pass on the field Host)";
-        return Err(refused(StatusCode::FORBIDDEN, text));
-    }
-    Ok(())
+    !(elsewhere || other || unsaid || unmarked)
 }
 
 /// Whether a page is from this host.
@@ -133,7 +141,7 @@ mod tests {
 
     fn check(method: Method, path: &str, fields: &[(HeaderName, &str)]) -> bool {
         let fields = fields.iter().map(|(name, value)| (name.clone(), value.parse().expect("a value")));
-        comes_from_here(&method, &fields.collect(), path).is_ok()
+        comes_from_here(&method, &fields.collect(), path)
     }
 
     #[test]

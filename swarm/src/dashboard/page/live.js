@@ -101,9 +101,13 @@ function change(told) {
 // --- nodes as they are named and coloured
 
 const slots = new Map();
+let hosts = 0;
+
+const address = (node) => node.split("#")[0];
 
 /** Gives each node a place among the colours that no other has, and keeps it as long as the node is there. */
 function number() {
+  hosts = new Set([...state.nodes.keys()].map((node) => node.slice(0, address(node).lastIndexOf(":")))).size;
   for (const node of slots.keys()) if (!state.nodes.has(node)) slots.delete(node);
   const taken = new Set(slots.values());
   let next = 0;
@@ -120,9 +124,6 @@ const order = new Intl.Collator("en", { numeric: true });
 /** The ids of all nodes. */
 export const sorted = () => [...state.nodes.keys()].sort(order.compare);
 
-/** Which colour of the palette a node has; nothing if it is gone. */
-export const slot = (node) => slots.get(node);
-
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => tell("theme"));
 
@@ -137,9 +138,8 @@ export function colour(node) {
 
 /** A node's address without what all have in common. */
 export function label(node) {
-  const addr = node.split("#")[0];
-  const hosts = new Set([...state.nodes.keys()].map((id) => id.slice(0, id.split("#")[0].lastIndexOf(":"))));
-  return hosts.size > 1 || !state.nodes.has(node) ? addr : addr.slice(addr.lastIndexOf(":"));
+  const addr = address(node);
+  return hosts > 1 || !state.nodes.has(node) ? addr : addr.slice(addr.lastIndexOf(":"));
 }
 
 // --- questions

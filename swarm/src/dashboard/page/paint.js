@@ -1,6 +1,6 @@
 // Owns how the ring is drawn: where a partition, an arc, a spark is, and what it looks like. Never knows why something moves.
 
-import { colour, label } from "./live.js";
+import { colour, label, on } from "./live.js";
 
 const TURN = Math.PI * 2;
 const [INNER, OUTER] = [0.66, 0.86];
@@ -68,7 +68,14 @@ export function at(from, to, part) {
   return { ...to, angle: from.angle + turn * way, radius: start + (end - start) * way - dip, colour: way < 0.35 ? from.colour : to.colour };
 }
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const properties = new Map();
+on("theme", () => properties.clear());
+
+/** A property of the style, looked up once. */
+function css(name) {
+  if (!properties.has(name)) properties.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return properties.get(name);
+}
 
 export class Painter {
   constructor(canvas) {
@@ -105,10 +112,34 @@ export class Painter {
     pen.translate(unit, unit);
     pen.rotate(-Math.PI / 2);
     const ink = css("--ink");
-    this.squares(places.filter((place) => place && !flights.has(place.partition)), pointed);
+    this.rest(places, flights, pointed);
     this.bands(ink, pointed);
     this.squares([...flights].map(([partition, from]) => at(from, places[partition], part(from))), undefined, 1.25);
     this.sparks(sparks, still);
+  }
+
+  /** Partitions that do not fly. While none does they are drawn once, and then as a picture. */
+  rest(places, flights, pointed) {
+    const { pen, unit } = this;
+    const known = this.kept;
+    if (flights.size || !places.length) {
+      this.kept = undefined;
+      this.squares(places.filter((place) => place && !flights.has(place.partition)), pointed);
+      return;
+    }
+    if (known?.places !== places || known.pointed !== pointed || known.unit !== unit) {
+      const picture = document.createElement("canvas");
+      [picture.width, picture.height] = [this.canvas.width, this.canvas.height];
+      this.pen = picture.getContext("2d");
+      this.pen.setTransform(pen.getTransform());
+      this.squares(places, pointed);
+      this.pen = pen;
+      this.kept = { picture, places, pointed, unit };
+    }
+    pen.save();
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.drawImage(this.kept.picture, 0, 0);
+    pen.restore();
   }
 
   /** Partitions, by colour, each in one path. */
@@ -262,6 +293,13 @@ export class Painter {
       pen.beginPath();
       rows.forEach((values, n) => pen.lineTo(x(n), y(values[row])));
       pen.stroke();
+      if (row || !rows.length) continue;
+      pen.lineTo(x(rows.length - 1), bottom);
+      pen.lineTo(x(0), bottom);
+      pen.globalAlpha = 0.12;
+      pen.fillStyle = css("--accent");
+      pen.fill();
+      pen.globalAlpha = 1;
     }
   }
 }

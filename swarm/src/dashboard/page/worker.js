@@ -90,7 +90,7 @@ function how(worker) {
   if (!worker.answered) return card("How it does", make("p", { class: "quiet" }, "Its node does not say, or has it no more."));
   return card("How it does", facts([
     ["State", worker.state], ["In hand", worker.busy ? "a message" : "nothing"], ["Waiting", `${count(worker.queue)} messages`],
-    ["Panics", `${count(worker.panics)} since it came to its node`], ["Stays", worker.pinned ? "it wants to stay (Handoff::Ignore)" : "it goes where the ring wants it"],
+    ["Panics", `${count(worker.panics)} since it came to its node`], ["Stays", worker.pinned ? "yes, it wants to (Handoff::Ignore)" : "no, it goes where it is wanted"],
     ["Cells", at_rest(worker.at.cells)],
     worker.timers.length && ["Timers", worker.timers.map((timer) => `${timer.message} in ${span(timer.due_in_ms * 1e6)}`).join(", ")],
   ]));
