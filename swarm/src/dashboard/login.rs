@@ -41,7 +41,7 @@ pub(super) async fn enter(State(hall): State<Arc<Hall>>, body: Bytes) -> Respons
         let page = page(StatusCode::TOO_MANY_REQUESTS, "Too many logins have failed just now. Try again in a second.");
         return ([(RETRY_AFTER, "1")], page).into_response();
     }
-    if !filled(&body).is_some_and(|token| tokens.knows(&token)) {
+    if !filled(&body).is_some_and(|token| tokens.knows(&Secret::from(token))) {
         hall.sessions.failed(now);
         hall.complain(None, "a login has failed");
         return page(StatusCode::FORBIDDEN, "That is no token of this node.");
@@ -55,10 +55,10 @@ pub(super) async fn enter(State(hall): State<Arc<Hall>>, body: Bytes) -> Respons
 }
 
 /// The token of a form, as browsers write it.
-fn filled(body: &[u8]) -> Option<Secret> {
+fn filled(body: &[u8]) -> Option<String> {
     let uri = Uri::builder().path_and_query(format!("/?{}", std::str::from_utf8(body).ok()?)).build().ok()?;
     let Query(Filled { token }) = Query::try_from_uri(&uri).ok()?;
-    Some(Secret::from(token.trim()))
+    Some(token.trim().to_owned())
 }
 
 /// Logs out.
@@ -85,9 +85,9 @@ mod tests {
     #[test]
     fn a_token_is_read_as_browsers_write_it() {
         let token = |body: &str| filled(body.as_bytes());
-        assert!(token("token=a+b%2Bc%3D").is_some_and(|token| token == "a b+c=".into()));
+        assert!(token("token=a+b%2Bc%3D").is_some_and(|token| token == "a b+c="));
         for body in ["", "tokens=1", "token", "\u{fc}=1", "token=a b"] {
-            assert!(token(body).is_none_or(|token| token == "".into()), "{body}");
+            assert!(token(body).is_none_or(|token| token.is_empty()), "{body}");
         }
     }
 }

@@ -6,6 +6,7 @@ import { chip, link } from "./nodes.js";
 
 const FEED_MAX = 40;
 const LOG_MAX = 500;
+const PAUSE_MS = 1500;
 
 const WHAT = {
   node_up: ["nodes", "good", "+", (e) => [chip(e.node), " has joined"]],
@@ -60,7 +61,7 @@ function short() {
   const events = unique(state.events).reverse();
   for (let n = 0; n < events.length && lines.length < FEED_MAX; ) {
     let end = n;
-    while (end < events.length && MANY[events[end].event]) end += 1;
+    while (end < events.length && MANY[events[end].event] && events[Math.max(n, end - 1)].at_unix_ms - events[end].at_unix_ms < PAUSE_MS) end += 1;
     const run = events.slice(n, Math.max(end, n + 1));
     n += run.length;
     if (run.length > 3) {
