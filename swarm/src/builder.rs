@@ -64,6 +64,8 @@ pub struct Builder {
     tls: Option<Tls>,
     #[cfg(feature = "admin")]
     admin: Option<crate::admin::Admin>,
+    #[cfg(feature = "dashboard")]
+    dashboard: Option<crate::dashboard::Dashboard>,
     #[cfg(feature = "gateway")]
     gateway: Option<String>,
     #[cfg(feature = "http")]
@@ -101,6 +103,8 @@ impl Builder {
             tls: None,
             #[cfg(feature = "admin")]
             admin: None,
+            #[cfg(feature = "dashboard")]
+            dashboard: None,
             #[cfg(feature = "gateway")]
             gateway: None,
             #[cfg(feature = "http")]
@@ -243,6 +247,25 @@ impl Builder {
         self
     }
 
+    /// Shows the cluster to browsers, as the module [`dashboard`](crate::dashboard) has it. Where the code says nothing, `SWARM_DASHBOARD` in the
+    /// environment is the address, if that is set.
+    ///
+    /// An address that other machines reach without a token, or without TLS, is an error of the start. See [`Dashboard`](crate::Dashboard).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use swarm::{Dashboard, Swarm};
+    ///
+    /// let error = Swarm::builder().cluster("doc").dashboard(Dashboard::at("0.0.0.0:0")).start().await.unwrap_err();
+    /// assert!(error.to_string().contains("set one by .token(..), SWARM_DASHBOARD_TOKEN or a token file"));
+    /// # }
+    /// ```
+    #[cfg(feature = "dashboard")]
+    pub fn dashboard(mut self, dashboard: crate::dashboard::Dashboard) -> Self {
+        self.dashboard = Some(dashboard);
+        self
+    }
+
     /// Serves programs that are no members, which use [`remote::Client`](crate::remote::Client), at this address (`host:port`; port 0 is
     /// any free one). Only workers marked `#[swarm::worker(public)]` can be reached by it. Where the code says nothing, it is what
     /// `SWARM_GATEWAY` says in the environment, if that is set.
@@ -323,6 +346,8 @@ impl Builder {
             }
             addr
         };
+        #[cfg(feature = "dashboard")]
+        let dashboard = self.dashboard_entry(keys.as_ref())?;
         #[cfg(feature = "http")]
         let http = self.http_opening(keys.as_ref())?;
         #[cfg(feature = "prometheus")]
@@ -348,6 +373,13 @@ impl Builder {
         #[cfg(feature = "admin")]
         if let Some(admin) = self.admin {
             serve(&swarm, admin, &named).await?;
+        }
+        #[cfg(feature = "dashboard")]
+        if let Some(entry) = dashboard {
+            let opened = crate::dashboard::open(swarm.inner(), &named, entry).await;
+            let opened = opened.map_err(|error| StartError::Dashboard { problem: error.to_string() });
+            // It is the first and only time.
+            let _ = swarm.inner().dashboard.set(or_leave(&swarm, opened).await?);
         }
         #[cfg(feature = "gateway")]
         if let Some(addr) = gateway {
@@ -388,6 +420,20 @@ impl Builder {
     #[cfg(not(feature = "tls"))]
     fn credentials(&mut self) -> Result<Option<Credentials>, StartError> {
         Ok(None)
+    }
+
+    /// What the node needs to show the cluster.
+    #[cfg(feature = "dashboard")]
+    fn dashboard_entry(
+        &mut self,
+        cluster: Option<&swarm_net::secret::Keyring>,
+    ) -> Result<Option<crate::rpc::Entry>, StartError> {
+        let variable = |name: &str| std::env::var_os(name);
+        self.dashboard = self.dashboard.take().or_else(|| crate::dashboard::Dashboard::of_environment(variable));
+        let Some(dashboard) = &self.dashboard else { return Ok(None) };
+        let addr = address("dashboard", dashboard.addr())?;
+        let checked = dashboard.clone().check(addr, cluster, variable);
+        checked.map(Some).map_err(|problem| StartError::Dashboard { problem })
     }
 
     /// What the node needs to serve HTTP.
@@ -432,6 +478,10 @@ impl Builder {
         }
         #[cfg(feature = "admin")]
         if self.admin.is_some() {
+            return Keeps::Times;
+        }
+        #[cfg(feature = "dashboard")]
+        if self.dashboard.is_some() {
             return Keeps::Times;
         }
         Keeps::Nothing

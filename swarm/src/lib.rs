@@ -69,7 +69,7 @@
 //! | end it | [`Swarm::leave_on_signal`], [`Swarm::leave`], [`LeaveError`] |
 //! | reach it from a program that is no member | with the features `gateway` and `remote`: `Builder::gateway`, `remote::Client` |
 //! | reach it from another language | with the feature `http`: `Builder::http` |
-//! | watch it | [`Swarm::events`], [`Swarm::stats`], `tracing` at the level `info`, and with the feature `admin` `swarmctl`, with `prometheus` [`Builder::metrics`](Builder) |
+//! | watch it | [`Swarm::events`], [`Swarm::stats`], `tracing` at the level `info`, and with the feature `admin` `swarmctl`, with `dashboard` a page for browsers (`Builder::dashboard`), with `prometheus` [`Builder::metrics`](Builder) |
 //! | have calls go on in their callers' traces | [`Builder::propagator`], the module [`trace`] |
 //! | find nodes in a way of one's own | [`Discovery`], [`Search`] |
 //! | implement by hand what the attributes generate | the module [`mod@worker`] |
@@ -88,7 +88,7 @@
 //!
 //! # Features
 //!
-//! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `json` (messages of workers
+//! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `dashboard` (`Builder::dashboard`, the cluster as a page in a browser), `json` (messages of workers
 //! marked `#[swarm::worker(json)]` as JSON, for tools), `dns` (`Dns`, discovery by a host name), `gateway` (`Builder::gateway`, for programs
 //! that are no members) and `remote` (`remote::Client`, for those programs), `http` (`Builder::http`, for programs in other languages), `metrics` (`Builder::record_metrics`, for any recorder of the crate
 //! `metrics`), `prometheus` (`Builder::metrics`, a page that Prometheus scrapes), `tls` (`Builder::tls`, certificates in place of
@@ -110,7 +110,7 @@
 //! | what travels, and when something is due | `message`, `timer` |
 //! | words | `name`, `epoch`, `trace`; how maps hash: `hash`; what tests do without: `rules` |
 //!
-//! Beside the floors stand `admin`, which shows operators what a running node knows, `gateway`, `remote` and `http`, by which programs that are no
+//! Beside the floors stand `admin`, which shows operators what a running node knows, `dashboard`, which shows it to browsers, `gateway`, `remote` and `http`, by which programs that are no
 //! members reach it (and `rpc`, what all these services share), and `sim`, which drives whole nodes and sees everything.
 
 #[doc(hidden)]
@@ -126,6 +126,8 @@ mod certificates;
 pub mod client;
 pub mod config;
 mod crew;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 #[cfg(any(test, feature = "sim"))]
 mod dice;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
@@ -182,6 +184,8 @@ pub use certificates::Certificates;
 pub use client::{Calling, Handle, Op};
 pub use config::{Config, ConfigError};
 pub use crew::{Crew, group};
+#[cfg(feature = "dashboard")]
+pub use dashboard::Dashboard;
 pub use epoch::Epoch;
 pub use error::{CallError, CastError, Executed, LeaveError, Location, RegisterError, RegistryError, StartError};
 pub use event::{Event, Events};

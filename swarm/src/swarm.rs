@@ -103,6 +103,12 @@ impl Swarm {
         self.inner().http.get().copied()
     }
 
+    /// Where this node shows the cluster to browsers, if it was told so by [`Builder::dashboard`](crate::Builder::dashboard).
+    #[cfg(feature = "dashboard")]
+    pub fn dashboard(&self) -> Option<SocketAddr> {
+        self.inner().dashboard.get().copied()
+    }
+
     /// Where this node tells its metrics by HTTP, if it was told so by [`Builder::metrics`](crate::Builder::metrics): the page is `/metrics`.
     #[cfg(feature = "prometheus")]
     pub fn metrics(&self) -> Option<SocketAddr> {

@@ -23,7 +23,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// The cluster as one node sees it, for one question.
 #[derive(Clone)]
-pub(super) struct Sight {
+pub(crate) struct Sight {
     pub(super) node: Arc<Node>,
     /// How long the answer may take.
     pub(super) limit: Duration,
@@ -32,7 +32,7 @@ pub(super) struct Sight {
 type Said = BTreeMap<NodeId, NodeFacts>;
 
 impl Sight {
-    pub(super) fn new(node: Arc<Node>, limit: Duration) -> Self {
+    pub(crate) fn new(node: Arc<Node>, limit: Duration) -> Self {
         Self { node, limit }
     }
 
@@ -59,14 +59,14 @@ impl Sight {
         })
     }
 
-    pub(super) async fn nodes(&self) -> Result<Nodes, Refusal> {
+    pub(crate) async fn nodes(&self) -> Result<Nodes, Refusal> {
         let view = self.view();
         let said = self.ask(view.keys().copied().collect(), Inquiry::Node).await?;
         let owned = self.owned();
         Ok(Nodes { nodes: view.keys().map(|node| self.row(*node, &view, &owned, said.get(node))).collect() })
     }
 
-    pub(super) async fn drain(&self, node: &str, drained: bool) -> Result<NodeRow, Refusal> {
+    pub(crate) async fn drain(&self, node: &str, drained: bool) -> Result<NodeRow, Refusal> {
         let (view, node) = (self.view(), self.find(node)?);
         let takes = |(id, member): (&NodeId, &swarm_net::member::Member)| {
             *id != node && !member.profile.leaving && member.profile.weight > 0
@@ -98,7 +98,7 @@ impl Sight {
     }
 
     /// The members, this node included.
-    pub(super) fn view(&self) -> Arc<View> {
+    pub(crate) fn view(&self) -> Arc<View> {
         self.node.routing().view().clone()
     }
 
@@ -125,7 +125,7 @@ impl Sight {
         Ok(facts.filter_map(|(node, facts)| Some((node, facts.node()?))).collect())
     }
 
-    pub(super) async fn inquire(
+    pub(crate) async fn inquire(
         &self,
         nodes: BTreeSet<NodeId>,
         inquiry: Inquiry,

@@ -1,21 +1,23 @@
 //! Owns the last events of a node, numbered, for operators who ask from where they stopped reading. Never grows: the oldest go.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use swarm_net::member::Gone;
 use swarm_net::time::Clock;
 use tokio::sync::Notify;
 
 use crate::admin::answer::{EventPage, EventRow, Happened};
-use crate::event::Event;
+use crate::event::{Event, Events};
+use crate::runtime::Node;
+use crate::runtime::inquiry::Lookup;
 
 /// How many events are kept: a node that takes over a few thousand workers is still told from its beginning, and less than 1 MB.
 const KEPT_MAX: usize = 4096;
 
 /// The last events of one node.
 #[derive(Debug, Default)]
-pub(super) struct Diary {
+pub(crate) struct Diary {
     kept: Mutex<Kept>,
     added: Notify,
 }
@@ -28,6 +30,16 @@ struct Kept {
 }
 
 impl Diary {
+    /// That of a node, which is written from now on if it was not before, until the node stops.
+    pub(crate) fn of(node: &Arc<Node>) -> Arc<Self> {
+        let begin = || {
+            let diary = Arc::<Self>::default();
+            node.runtime().spawn(write(node.clone(), diary.clone(), node.subscribers.subscribe()));
+            diary
+        };
+        node.diary.get_or_init(begin).clone()
+    }
+
     /// Something happened.
     pub(super) fn note(&self, event: Event) {
         let mut kept = self.lock();
@@ -70,8 +82,53 @@ impl Diary {
         EventPage { events, next, missed }
     }
 
+    /// The last of what is kept and wanted, as JSON.
+    pub(crate) fn look_up(&self, lookup: &Lookup) -> Vec<u8> {
+        let since = Clock::now().unix_ms.saturating_sub(lookup.within_ms);
+        let about = lookup.about.as_ref().map(|name| name.to_string());
+        let wanted = |row: &&EventRow| about.is_none() || row.happened.name() == about.as_deref();
+        let kept = self.lock();
+        let late = kept.rows.iter().rev().take_while(|row| row.at_unix_ms >= since);
+        let mut events: Vec<EventRow> = late.filter(wanted).take(usize::from(lookup.count)).cloned().collect();
+        drop(kept);
+        events.reverse();
+        serde_json::to_vec(&events).unwrap_or_default()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes down what happens, until the node stops.
+async fn write(node: Arc<Node>, diary: Arc<Diary>, mut events: Events) {
+    // A node that has stopped before these events were asked for closes nothing any more.
+    while !node.is_stopped() {
+        match events.next().await {
+            Some(event) => diary.note(event),
+            None => return,
+        }
+    }
+}
+
+impl Happened {
+    /// The name that it is about, if it is about one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Started { name, .. }
+            | Self::Moved { name, .. }
+            | Self::Restarted { name, .. }
+            | Self::FailedOver { name }
+            | Self::Conflict { name }
+            | Self::Ended { name, .. } => Some(name),
+            Self::NodeUp { .. }
+            | Self::NodeLeaving { .. }
+            | Self::NodeDown { .. }
+            | Self::QuorumGained
+            | Self::QuorumLost
+            | Self::Missed { .. }
+            | Self::Unknown => None,
+        }
     }
 }
 

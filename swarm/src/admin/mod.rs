@@ -71,12 +71,16 @@ pub use client::{Client, ClientError};
 pub use deed::{KeyChange, Keyrings, NodeKeys, Rebalanced, Restarted};
 pub use dialler::Dialler;
 
+#[cfg(feature = "dashboard")]
+pub(crate) use cluster::Sight;
+pub(crate) use diary::Diary;
+
 use crate::error::StartError;
 use crate::rpc::has_drivers;
 use crate::runtime::Node;
 use crate::swarm::Swarm;
 use operator::{Logging, Operator};
-use server::{Door, note, serve};
+use server::{Door, serve};
 #[cfg(unix)]
 use socket::Socket;
 
@@ -192,9 +196,8 @@ impl Admin {
             doors.push(door);
             tcp = Some(addr);
         }
-        let operator = Operator::new(node.clone(), cluster, self.logging);
         // Before anything can be asked, so that nothing is missed that happens after the node has started.
-        node.runtime().spawn(note(node.clone(), operator.clone(), node.subscribers.subscribe()));
+        let operator = Operator::new(node.clone(), cluster, self.logging);
         for door in doors {
             node.runtime().spawn(serve(node.clone(), door, operator.clone(), node.subscribers.subscribe()));
         }

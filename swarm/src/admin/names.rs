@@ -25,7 +25,7 @@ impl Sight {
         Ok(self.whereabouts(name, found))
     }
 
-    pub(super) async fn describe(&self, name: &str) -> Result<Worker, Refusal> {
+    pub(crate) async fn describe(&self, name: &str) -> Result<Worker, Refusal> {
         let found = self.find_name(name).await?;
         let host = found.location.node;
         let worker = Worker { at: self.whereabouts(name, found), ..Worker::default() };
@@ -46,10 +46,14 @@ impl Sight {
     }
 
     pub(super) async fn list(&self, ask: Filter, count: usize) -> Result<Page, Refusal> {
-        let whom = match (&ask.group, &ask.kind) {
-            (Some(group), _) => {
-                Whom::Group(GroupKey { tag: Fingerprint::of(group).0, key: Name::from(ask.group_key.as_str()) })
-            }
+        let tag = ask.group.as_ref().map(|group| Fingerprint::of(group).0);
+        self.list_of(tag, ask, count).await
+    }
+
+    /// The same of the group whose name has this fingerprint, if there is one.
+    pub(crate) async fn list_of(&self, group: Option<u64>, ask: Filter, count: usize) -> Result<Page, Refusal> {
+        let whom = match (group, &ask.kind) {
+            (Some(tag), _) => Whom::Group(GroupKey { tag, key: Name::from(ask.group_key.as_str()) }),
             (None, Some(kind)) => Whom::Kind(self.kind(kind).0),
             (None, None) => Whom::Everyone,
         };

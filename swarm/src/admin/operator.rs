@@ -20,7 +20,6 @@ use super::deed::{KeyChange, Keyrings, Rebalanced, Restarted};
 use super::diary::Diary;
 use super::{OLDEST, VERSION, service};
 use crate::error::RegistryError;
-use crate::event::Event;
 use crate::registration::KindInfo;
 use crate::runtime::Node;
 
@@ -50,12 +49,8 @@ pub(super) struct Operator {
 
 impl Operator {
     pub(super) fn new(node: Arc<Node>, cluster: &str, logging: Option<Logging>) -> Self {
-        Self { node, cluster: cluster.into(), diary: Arc::default(), logging }
-    }
-
-    /// Something happened.
-    pub(super) fn note(&self, event: Event) {
-        self.diary.note(event);
+        let diary = Diary::of(&node);
+        Self { node, cluster: cluster.into(), diary, logging }
     }
 
     fn sight(&self, context: &Context) -> Sight {

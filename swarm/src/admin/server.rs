@@ -61,17 +61,6 @@ struct Hall {
     complaints: Complaints,
 }
 
-/// Writes down what happens, until the node stops.
-pub(super) async fn note(node: Arc<Node>, operator: Operator, mut events: Events) {
-    // A node that has stopped before these events were asked for closes nothing any more.
-    while !node.is_stopped() {
-        match events.next().await {
-            Some(event) => operator.note(event),
-            None => return,
-        }
-    }
-}
-
 /// Serves operators until the node stops.
 pub(super) async fn serve(node: Arc<Node>, door: Door, operator: Operator, mut events: Events) {
     let hall = Hall {

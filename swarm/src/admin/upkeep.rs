@@ -19,7 +19,7 @@ use crate::runtime::inquiry::{Facts, Inquiry};
 const WHY_BYTES_MAX: usize = 1024;
 
 impl Sight {
-    pub(super) async fn post(&self, ask: Post) -> Result<Whereabouts, Refusal> {
+    pub(crate) async fn post(&self, ask: Post) -> Result<Whereabouts, Refusal> {
         // All of it within the time that there is.
         let end = self.node.now() + self.limit;
         let to = ask.node.as_deref().map(|node| self.find(node)).transpose()?;

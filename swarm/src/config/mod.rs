@@ -15,6 +15,8 @@ pub use source::ConfigError;
 pub(crate) use source::GATEWAY;
 #[cfg(feature = "prometheus")]
 pub(crate) use source::METRICS;
+#[cfg(feature = "dashboard")]
+pub(crate) use source::{DASHBOARD, DASHBOARD_CERT, DASHBOARD_KEY, DASHBOARD_TOKEN, DASHBOARD_TOKEN_FILE};
 #[cfg(feature = "http")]
 pub(crate) use source::{HTTP, HTTP_CERT, HTTP_KEY, HTTP_TOKEN, HTTP_TOKEN_FILE};
 pub(crate) use source::{SECRET, SECRET_FILE};

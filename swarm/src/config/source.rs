@@ -29,6 +29,11 @@ pub(crate) const TLS_KEY: &str = "SWARM_TLS_KEY";
 pub(crate) const TLS_CA: &str = "SWARM_TLS_CA";
 #[cfg(feature = "tls")]
 pub(crate) const TLS_NAME: &str = "SWARM_TLS_NAME";
+pub(crate) const DASHBOARD: &str = "SWARM_DASHBOARD";
+pub(crate) const DASHBOARD_TOKEN: &str = "SWARM_DASHBOARD_TOKEN";
+pub(crate) const DASHBOARD_TOKEN_FILE: &str = "SWARM_DASHBOARD_TOKEN_FILE";
+pub(crate) const DASHBOARD_CERT: &str = "SWARM_DASHBOARD_CERT";
+pub(crate) const DASHBOARD_KEY: &str = "SWARM_DASHBOARD_KEY";
 pub(crate) const HTTP: &str = "SWARM_HTTP";
 pub(crate) const HTTP_TOKEN: &str = "SWARM_HTTP_TOKEN";
 pub(crate) const HTTP_TOKEN_FILE: &str = "SWARM_HTTP_TOKEN_FILE";
@@ -36,8 +41,22 @@ pub(crate) const HTTP_CERT: &str = "SWARM_HTTP_CERT";
 pub(crate) const HTTP_KEY: &str = "SWARM_HTTP_KEY";
 
 /// What stands in no configuration.
-const ELSEWHERE: [&str; 9] =
-    [SECRET, SECRET_FILE, GATEWAY, METRICS, HTTP, HTTP_TOKEN, HTTP_TOKEN_FILE, HTTP_CERT, HTTP_KEY];
+const ELSEWHERE: [&str; 14] = [
+    SECRET,
+    SECRET_FILE,
+    GATEWAY,
+    METRICS,
+    DASHBOARD,
+    DASHBOARD_TOKEN,
+    DASHBOARD_TOKEN_FILE,
+    DASHBOARD_CERT,
+    DASHBOARD_KEY,
+    HTTP,
+    HTTP_TOKEN,
+    HTTP_TOKEN_FILE,
+    HTTP_CERT,
+    HTTP_KEY,
+];
 
 /// Why a configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +109,8 @@ impl Config {
 
     /// This, with what the variables `SWARM_*` of the environment say: each field is one, as `SWARM_CALL_TIMEOUT_MS` and
     /// `SWARM_NET_FRAME_BYTES_MAX`. (`SWARM_SECRET` and `SWARM_SECRET_FILE` are for [`Builder::secret`](crate::Builder::secret), `SWARM_GATEWAY` for
-    /// `Builder::gateway`, `SWARM_METRICS` for `Builder::metrics`, `SWARM_TLS_CERT` and its kin for `Builder::tls`, `SWARM_HTTP` and what begins so for `Builder::http`, and no part of this.)
+    /// `Builder::gateway`, `SWARM_METRICS` for `Builder::metrics`, `SWARM_TLS_CERT` and its kin for `Builder::tls`, `SWARM_HTTP` and what begins so for `Builder::http`,
+    /// `SWARM_DASHBOARD` and what begins so for `Builder::dashboard`, and no part of this.)
     ///
     /// # Errors
     /// [`ConfigError::Unknown`] if a variable begins with `SWARM_` and is no field, [`ConfigError::Value`] if its value is

@@ -87,6 +87,13 @@ pub enum StartError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// The dashboard cannot be served. The node has left again, if it had started.
+    #[cfg(feature = "dashboard")]
+    #[error("the dashboard cannot be served: {problem}")]
+    Dashboard {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// Programs cannot be served by HTTP. The node has left again, if it had started.
     #[cfg(feature = "http")]
     #[error("programs cannot be served by HTTP: {problem}")]

@@ -171,7 +171,9 @@ impl Hall {
                 | Facts::Kind(_)
                 | Facts::Restarted(_)
                 | Facts::Busiest(_)
-                | Facts::CheckUp(_),
+                | Facts::CheckUp(_)
+                | Facts::Diary(_)
+                | Facts::Groups(_),
             )
             | None => {
                 let detail = format!("{host}, which has the worker, has not said in time what the JSON means");
@@ -199,7 +201,9 @@ impl Hall {
                         | Facts::Kind(_)
                         | Facts::Restarted(_)
                         | Facts::Busiest(_)
-                        | Facts::CheckUp(_),
+                        | Facts::CheckUp(_)
+                        | Facts::Diary(_)
+                        | Facts::Groups(_),
                     )
                     | None,
                 )

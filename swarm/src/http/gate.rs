@@ -1,8 +1,7 @@
 //! Owns who is let in: who shows a token, or, where none is asked for, who is no page of a browser that was led here by somebody else. Never
 //! lets anybody take a place, or a body be read, before that.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, ORIGIN};
@@ -10,43 +9,12 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use swarm_net::secret::{Keyring, Secret};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::hall::Hall;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::sort;
-
-/// Who is at the other end of a connection.
-pub(super) struct Guest {
-    pub(super) from: SocketAddr,
-    /// The place of a stranger, then that of a guest.
-    place: Mutex<Place>,
-    /// It is a stranger no more.
-    pub(super) known: Notify,
-}
-
-enum Place {
-    Stranger(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit),
-    Guest(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit),
-}
-
-impl Guest {
-    pub(super) fn new(from: SocketAddr, place: OwnedSemaphorePermit) -> Self {
-        Self { from, place: Mutex::new(Place::Stranger(place)), known: Notify::new() }
-    }
-
-    /// It has shown that it may be here. False if there is no room for it.
-    fn admit(&self, hall: &Hall) -> bool {
-        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*place, Place::Guest(_)) {
-            return true;
-        }
-        let Ok(seat) = hall.guests.clone().try_acquire_owned() else { return false };
-        *place = Place::Guest(seat);
-        self.known.notify_one();
-        true
-    }
-}
+use crate::rpc::{Guest, is_address};
 
 /// A request that is under way: as long as this is held, it counts.
 #[derive(Clone)]
@@ -70,7 +38,7 @@ fn enter(hall: &Hall, guest: Option<&Guest>, headers: &HeaderMap) -> Result<Unde
         Some(tokens) => shows(tokens, headers)?,
         None => comes_from_here(headers)?,
     }
-    if guest.is_some_and(|guest| !guest.admit(hall)) {
+    if guest.is_some_and(|guest| !guest.admit(&hall.guests)) {
         return Err(Problem::new(sort::TOO_MANY, "as many are connected to this node as it takes: try again later"));
     }
     let place = hall.requests.clone().try_acquire_owned().map_err(|_| {
@@ -113,16 +81,6 @@ fn comes_from_here(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(sort::MISDIRECTED, detail))
 }
 
-/// Whether this names a machine by its address, or this one.
-fn is_address(host: &str) -> bool {
-    let bare = match host.rsplit_once(':') {
-        Some((bare, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => bare,
-        Some(_) | None => host,
-    };
-    let bare = bare.strip_prefix('[').and_then(|bare| bare.strip_suffix(']')).unwrap_or(bare);
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok()
-}
-
 /// An error in axum's words as a problem.
 fn told(response: Response) -> Response {
     let status = response.status();
@@ -140,21 +98,4 @@ fn leaving(hall: &Hall, mut response: Response) -> Response {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_and_this_machine_are_told_from_other_hosts() {
-        for host in ["127.0.0.1", "127.0.0.1:80", "[::1]:8080", "[::1]", "localhost", "LocalHost:1", "10.0.0.7:1"] {
-            assert!(is_address(host), "{host}");
-        }
-        for host in
-            ["", "evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example:1", "[evil]:1"]
-        {
-            assert!(!is_address(host), "{host}");
-        }
-    }
 }

@@ -19,7 +19,6 @@ pub(super) struct Hall {
     pub(super) guests: Arc<Semaphore>,
     pub(super) requests: Arc<Semaphore>,
     pub(super) bodies: Semaphore,
-    pub(super) idle: Duration,
     /// The node has stopped: what is under way is answered, and no more.
     pub(super) ending: watch::Sender<bool>,
     pub(super) document: super::document::Document,
@@ -27,14 +26,13 @@ pub(super) struct Hall {
 }
 
 impl Hall {
-    pub(super) fn new(node: &Arc<Node>, tokens: Option<Keyring>, idle: Duration) -> Self {
+    pub(super) fn new(node: &Arc<Node>, tokens: Option<Keyring>) -> Self {
         Self {
             node: node.clone(),
             tokens,
             guests: Arc::new(Semaphore::new(super::CONNECTIONS_MAX)),
             requests: Arc::new(Semaphore::new(super::REQUESTS_MAX)),
             bodies: super::body::room(),
-            idle,
             ending: watch::Sender::new(false),
             document: super::document::Document::default(),
             complaints: Complaints::default(),

@@ -97,7 +97,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `settings`, `tls` | what a node is told about it; certificates |
+//! | `settings` | what a node is told about it |
 //! | `server`, `hall`, `gate` | connections and their limits, what they share, who is let in |
 //! | `router`, `wish`, `body` | paths; what heads ask for; bodies |
 //! | `ask`, `workers`, `groups`, `lines` | which message is meant; what is answered |
@@ -117,7 +117,6 @@ mod schema;
 mod server;
 mod settings;
 mod sort;
-mod tls;
 mod trace;
 mod wish;
 mod workers;
@@ -134,9 +133,3 @@ const STRANGERS_MAX: usize = 64;
 
 /// How many requests may be under way at a node. One more is told to come again.
 const REQUESTS_MAX: usize = 512;
-
-/// The longest head of a request: the longest name takes three times its bytes there, and a token some hundred.
-const HEAD_BYTES_MAX: usize = 16 << 10;
-
-/// The most fields of a head.
-const FIELDS_MAX: usize = 64;

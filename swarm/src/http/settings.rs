@@ -5,14 +5,16 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
-use swarm_net::secret::{Keyring, Secret, SecretError};
+use swarm_net::secret::{Keyring, Secret};
 
-use super::tls;
 use crate::config::{HTTP, HTTP_CERT, HTTP_KEY, HTTP_TOKEN, HTTP_TOKEN_FILE};
+use crate::rpc::{Entrance, Entry, Variables};
+
+/// What stands in the environment where the code says nothing.
+const VARIABLES: Variables =
+    Variables { token: HTTP_TOKEN, token_file: HTTP_TOKEN_FILE, cert: HTTP_CERT, key: HTTP_KEY };
 
 /// How long a connection is kept over which nothing is asked, unless it is set. Longer than the proxies do that keep theirs for 60 s, so
 /// that it is they who end it, and no request crosses with its end.
@@ -35,18 +37,14 @@ const IDLE: Duration = Duration::from_secs(75);
 #[must_use = "it is for `Builder::http`"]
 pub struct Http {
     addr: String,
-    tokens: Vec<Secret>,
-    token_file: Option<PathBuf>,
-    tls: Option<(PathBuf, PathBuf)>,
-    without_tls: bool,
+    entrance: Entrance,
     idle: Duration,
 }
 
 impl Http {
     /// At this address (`host:port`; port 0 is any free one).
     pub fn at(addr: impl Into<String>) -> Self {
-        let (tokens, token_file, tls) = (Vec::new(), None, None);
-        Self { addr: addr.into(), tokens, token_file, tls, without_tls: false, idle: IDLE }
+        Self { addr: addr.into(), entrance: Entrance::default(), idle: IDLE }
     }
 
     /// Lets those in who send `Authorization: Bearer` and this token, of at least 16 bytes: `openssl rand -base64 32` makes a good one.
@@ -55,14 +53,14 @@ impl Http {
     /// Where the code names no token, the environment does: `SWARM_HTTP_TOKEN` is one, or several, one a line; `SWARM_HTTP_TOKEN_FILE` the path of
     /// a file as for [`Http::token_file`].
     pub fn token(mut self, token: impl Into<Secret>) -> Self {
-        self.tokens.push(token.into());
+        self.entrance.tokens.push(token.into());
         self
     }
 
     /// The file that holds the [token](Http::token), or several, one a line. Nobody but its owner may be able to read it: `chmod 600`. It is
     /// read once, when the node starts.
     pub fn token_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.token_file = Some(path.into());
+        self.entrance.token_file = Some(path.into());
         self
     }
 
@@ -71,14 +69,14 @@ impl Http {
     ///
     /// Where the code says nothing, `SWARM_HTTP_CERT` and `SWARM_HTTP_KEY` in the environment do.
     pub fn tls(mut self, cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.tls = Some((cert.into(), key.into()));
+        self.entrance.tls = Some((cert.into(), key.into()));
         self
     }
 
     /// Accepts that tokens and messages go over a network as they are: who can read along there has them. For a node behind a proxy that
     /// ends TLS.
     pub fn without_tls(mut self) -> Self {
-        self.without_tls = true;
+        self.entrance.without_tls = true;
         self
     }
 
@@ -107,66 +105,20 @@ impl Http {
         cluster: Option<&Keyring>,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Opening, String> {
-        let paths = match (self.tls.clone(), variable(HTTP_CERT), variable(HTTP_KEY)) {
-            (Some(paths), _, _) => Some(paths),
-            (None, Some(cert), Some(key)) => Some((cert.into(), key.into())),
-            (None, None, None) => None,
-            (None, Some(_), None) => return Err(format!("{HTTP_CERT} is set and {HTTP_KEY} is not: TLS needs both")),
-            (None, None, Some(_)) => return Err(format!("{HTTP_KEY} is set and {HTTP_CERT} is not: TLS needs both")),
-        };
-        let (without_tls, idle) = (self.without_tls, self.idle);
-        let tokens = self.keyring(variable).map_err(|error| format!("its bearer tokens: {error}"))?;
-        if let (Some(tokens), Some(cluster)) = (&tokens, cluster)
-            && tokens.ids().iter().any(|id| cluster.ids().contains(id))
-        {
-            return Err(
-                "a bearer token is the cluster's secret, which is more than its holders may do: make another one"
-                    .to_owned(),
-            );
-        }
-        let tls = paths.map(|(cert, key)| tls::config(&cert, &key)).transpose()?;
-        if !addr.ip().is_loopback() && tokens.is_none() {
-            return Err(format!(
-                "{addr} can be reached by other machines, and nobody is asked for a token: set one by .token(..), {HTTP_TOKEN} or a token \
-                 file (`openssl rand -base64 32` makes one), or use a loopback address"
-            ));
-        }
-        if !addr.ip().is_loopback() && tls.is_none() && !without_tls {
-            return Err(format!(
-                "{addr} can be reached by other machines, and tokens would go there unencrypted: set a certificate and its key by .tls(..), \
-                 use a loopback address, or accept it with .without_tls()"
-            ));
-        }
-        Ok(Opening { addr, tokens, tls, idle })
-    }
-
-    fn keyring(self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Keyring>, SecretError> {
-        let secrets = match (self.tokens, self.token_file) {
-            (tokens, None) if !tokens.is_empty() => tokens,
-            (tokens, Some(file)) if tokens.is_empty() => Secret::from_file(file)?,
-            (_, Some(_)) => return Err(SecretError::Both { first: "`.token(..)`", second: "`.token_file(..)`" }),
-            (_, None) => match (variable(HTTP_TOKEN), variable(HTTP_TOKEN_FILE)) {
-                (None, None) => return Ok(None),
-                (Some(text), None) => crate::keys::lines(text)?,
-                (None, Some(file)) => Secret::from_file(PathBuf::from(file))?,
-                (Some(_), Some(_)) => return Err(SecretError::Both { first: HTTP_TOKEN, second: HTTP_TOKEN_FILE }),
-            },
-        };
-        Keyring::new(secrets).map(Some)
+        let entry = self.entrance.check(addr, cluster, &VARIABLES, variable)?;
+        Ok(Opening { entry, idle: self.idle })
     }
 }
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http").field("addr", &self.addr).field("tls", &self.tls).finish_non_exhaustive()
+        f.debug_struct("Http").field("addr", &self.addr).field("tls", &self.entrance.tls).finish_non_exhaustive()
     }
 }
 
 /// What a node needs to serve, checked.
 pub(crate) struct Opening {
-    pub(super) addr: SocketAddr,
-    pub(super) tokens: Option<Keyring>,
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) entry: Entry,
     pub(super) idle: Duration,
 }
 
@@ -195,16 +147,17 @@ mod tests {
         refused(open().without_tls(), &[], "nobody is asked for a token");
         refused(open().token(TOKEN), &[], "would go there unencrypted");
         refused(open(), &[(HTTP_TOKEN, TOKEN)], "would go there unencrypted");
-        assert!(check(open().token(TOKEN).without_tls(), &[]).is_ok_and(|opening| opening.tokens.is_some()));
-        assert!(check(Http::at("127.0.0.1:0"), &[]).is_ok_and(|opening| opening.tokens.is_none()));
+        assert!(check(open().token(TOKEN).without_tls(), &[]).is_ok_and(|opening| opening.entry.tokens.is_some()));
+        assert!(check(Http::at("127.0.0.1:0"), &[]).is_ok_and(|opening| opening.entry.tokens.is_none()));
         assert!(check(Http::at("[::1]:0"), &[]).is_ok());
     }
 
     #[test]
     fn tokens_come_from_one_place_and_are_good_ones() {
         let at = || Http::at("127.0.0.1:0");
-        let tokens =
-            |http, variables: &[_]| check(http, variables).expect("they are good").tokens.expect("there are some");
+        let tokens = |http, variables: &[_]| {
+            check(http, variables).expect("they are good").entry.tokens.expect("there are some")
+        };
         assert_eq!(tokens(at().token(TOKEN).token("another token of bytes"), &[]).ids().len(), 2);
         assert!(tokens(at(), &[(HTTP_TOKEN, "  a token of some bytes \n\n")]).knows(&TOKEN.into()));
         assert!(

@@ -7,14 +7,22 @@ mod client;
 mod codec;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "prometheus", feature = "remote"))]
 mod drivers;
+#[cfg(any(feature = "dashboard", feature = "http"))]
+mod entrance;
+#[cfg(any(feature = "dashboard", feature = "http"))]
+mod guest;
 #[cfg(any(feature = "gateway", feature = "remote"))]
 mod packed;
-#[cfg(any(feature = "gateway", feature = "prometheus"))]
+#[cfg(any(feature = "dashboard", feature = "gateway", feature = "prometheus"))]
 mod reception;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "metrics"))]
 mod server;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
 mod stream;
+#[cfg(any(feature = "dashboard", feature = "http"))]
+mod talk;
+#[cfg(any(feature = "dashboard", feature = "http"))]
+mod tls;
 
 #[cfg(any(feature = "admin", feature = "remote"))]
 pub(crate) use client::{until, within};
@@ -22,13 +30,17 @@ pub(crate) use client::{until, within};
 pub(crate) use codec::{Format, wire};
 #[cfg(any(feature = "admin", feature = "gateway", feature = "prometheus", feature = "remote"))]
 pub(crate) use drivers::has_drivers;
+#[cfg(any(feature = "dashboard", feature = "http"))]
+pub(crate) use entrance::{Entrance, Entry, Variables};
+#[cfg(any(feature = "dashboard", feature = "http"))]
+pub(crate) use guest::{Guest, is_address};
 #[cfg(any(feature = "gateway", feature = "remote"))]
 pub(crate) use packed::Bytes;
 #[cfg(feature = "remote")]
 pub(crate) use packed::Packed;
 #[cfg(feature = "gateway")]
 pub(crate) use packed::PackedRequests;
-#[cfg(any(feature = "gateway", feature = "prometheus"))]
+#[cfg(any(feature = "dashboard", feature = "gateway", feature = "prometheus"))]
 pub(crate) use reception::Reception;
 #[cfg(any(feature = "admin", feature = "gateway"))]
 pub(crate) use server::converse;
@@ -36,6 +48,8 @@ pub(crate) use server::converse;
 pub(crate) use server::first;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
 pub(crate) use stream::Stream;
+#[cfg(any(feature = "dashboard", feature = "http"))]
+pub(crate) use talk::Talk;
 
 /// The longest deadline in seconds: more than anything takes that can be asked. tarpc adds it to its clock without looking.
 #[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]

@@ -56,6 +56,17 @@ impl Crews {
         index.groups.get(group).into_iter().flatten().cloned().collect()
     }
 
+    /// The largest groups with members here, at most so many, and how many each has.
+    pub(crate) fn counts(&self, most: usize) -> Vec<(GroupKey, u64)> {
+        let index = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut counts: Vec<_> =
+            index.groups.iter().map(|(group, names)| (group.clone(), names.len() as u64)).collect();
+        drop(index);
+        counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        counts.truncate(most);
+        counts
+    }
+
     fn write(&self) -> RwLockWriteGuard<'_, Index> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }

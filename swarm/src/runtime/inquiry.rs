@@ -50,6 +50,21 @@ pub(crate) enum Inquiry {
     Busiest(u16),
     /// How are your ways to others, whom have you refused, and which names that you decide about have trouble?
     CheckUp,
+    /// What has happened, if you write it down?
+    Diary(Lookup),
+    /// In which groups are your workers, and how many in each? So many groups at most.
+    Groups(u16),
+}
+
+/// Which events are wanted: the last of them.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) struct Lookup {
+    /// Of this name alone.
+    pub(crate) about: Option<Name>,
+    /// Not older than so many milliseconds.
+    pub(crate) within_ms: u64,
+    /// So many at most.
+    pub(crate) count: u16,
 }
 
 impl Inquiry {
@@ -57,7 +72,7 @@ impl Inquiry {
     pub(crate) fn is_repeatable(&self) -> bool {
         match self {
             Self::Node | Self::Worker(_) | Self::Drain(_) | Self::Read(_) | Self::Write(_) | Self::Kind(_) => true,
-            Self::Rebalance | Self::Busiest(_) | Self::CheckUp => true,
+            Self::Rebalance | Self::Busiest(_) | Self::CheckUp | Self::Diary(_) | Self::Groups(_) => true,
             Self::Restart(..) => false,
         }
     }
@@ -82,6 +97,10 @@ pub(crate) enum Facts {
     Busiest(Vec<Busy>),
     /// What a check has found.
     CheckUp(Box<Ailments>),
+    /// Events, as operators are told them (JSON); `None` if it writes none down.
+    Diary(Option<Vec<u8>>),
+    /// Groups, and how many workers are in each.
+    Groups(Vec<(GroupKey, u64)>),
 }
 
 #[cfg(feature = "admin")]
@@ -119,6 +138,18 @@ impl Facts {
     /// What a check has found, if it is that.
     pub(crate) fn check_up(self) -> Option<Ailments> {
         if let Self::CheckUp(found) = self { Some(*found) } else { None }
+    }
+
+    /// Events, if it is these and they are written down.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn diary(self) -> Option<Vec<u8>> {
+        if let Self::Diary(events) = self { events } else { None }
+    }
+
+    /// Groups, if it is these.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn groups(self) -> Option<Vec<(GroupKey, u64)>> {
+        if let Self::Groups(groups) = self { Some(groups) } else { None }
     }
 
     /// Busy workers, if it is these.
@@ -237,6 +268,8 @@ impl Node {
                 Inquiry::CheckUp => Facts::CheckUp(Box::new(node.check_up().await)),
                 Inquiry::Busiest(count) => Facts::Busiest(node.busiest(usize::from(count))),
                 Inquiry::Restart(name, why) => Facts::Restarted(node.restart_here(&name, why).await),
+                Inquiry::Diary(lookup) => Facts::Diary(node.look_up(&lookup)),
+                Inquiry::Groups(count) => Facts::Groups(node.groups.counts(usize::from(count))),
                 Inquiry::Read(text) => Facts::Read(Box::new(node.read_json(&text))),
                 Inquiry::Write(reply) => Facts::Written(node.write_json(&reply)),
                 Inquiry::Kind(kind) => {
@@ -300,6 +333,18 @@ impl Node {
             timers: self.timer_facts(&cell),
             methods: self.method_facts(&cell),
         })
+    }
+
+    /// What it has written down, if it does.
+    #[cfg(feature = "admin")]
+    fn look_up(&self, lookup: &Lookup) -> Option<Vec<u8>> {
+        self.diary.get().map(|diary| diary.look_up(lookup))
+    }
+
+    /// As above: it does not.
+    #[cfg(not(feature = "admin"))]
+    fn look_up(&self, _: &Lookup) -> Option<Vec<u8>> {
+        None
     }
 
     fn timer_facts(&self, cell: &Arc<dyn AnyCell>) -> Vec<TimerFacts> {

@@ -127,6 +127,12 @@ pub(crate) struct Node {
     /// Where operators reach it, if they can.
     #[cfg(feature = "admin")]
     pub(crate) admin: OnceLock<crate::admin::Endpoints>,
+    /// What has happened, if it is to be told later.
+    #[cfg(feature = "admin")]
+    pub(crate) diary: OnceLock<Arc<crate::admin::Diary>>,
+    /// Where browsers are shown the cluster, if they are.
+    #[cfg(feature = "dashboard")]
+    pub(crate) dashboard: OnceLock<std::net::SocketAddr>,
     /// Where programs that are no members reach it, if they can.
     #[cfg(feature = "gateway")]
     pub(crate) gateway: OnceLock<std::net::SocketAddr>,
@@ -228,6 +234,10 @@ impl Node {
             drained: AtomicBool::new(false),
             #[cfg(feature = "admin")]
             admin: OnceLock::new(),
+            #[cfg(feature = "admin")]
+            diary: OnceLock::new(),
+            #[cfg(feature = "dashboard")]
+            dashboard: OnceLock::new(),
             #[cfg(feature = "gateway")]
             gateway: OnceLock::new(),
             #[cfg(feature = "http")]

@@ -15,7 +15,7 @@ use swarm_net::secret::read_closed;
 const KEY_BYTES_MAX: usize = 64 << 10;
 
 /// What speaks TLS with this chain of certificates and this key.
-pub(super) fn config(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
+pub(crate) fn config(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
     let failed = |path: &Path, problem: &dyn Display| format!("{} cannot be used for TLS: {problem}", path.display());
     let file = File::open(cert).map_err(|error| failed(cert, &error))?;
     let chain = CertificateDer::pem_reader_iter(BufReader::new(file)).collect::<Result<Vec<_>, _>>();

@@ -1,0 +1,161 @@
+//! Owns who is logged in, and how often a login may fail. Never keeps more sessions than a few, nor one for longer than a day's work.
+
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use swarm_net::time::Instant;
+
+/// How many may be logged in at once: with one more the oldest is logged out.
+const SESSIONS_MAX: usize = 64;
+
+/// How long a login lasts.
+pub(super) const SESSION: Duration = Duration::from_secs(12 * 3600);
+
+/// How many logins may fail in a second. With what a token has of chance in it, it is not guessed by so many a second.
+const FAILURES_MAX: u32 = 5;
+
+/// A second.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// What a browser shows that is logged in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass([u8; 32]);
+
+impl Pass {
+    /// One that nobody can guess. `None` if the system has no chance to give.
+    fn new() -> Option<Self> {
+        let mut bytes = [0; 32];
+        SysRng.try_fill_bytes(&mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
+    /// What a text says, if it says one.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+            *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// It as a text.
+    pub(super) fn text(self) -> String {
+        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
+            // A string takes all that is written to it.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// In a time that says nothing about either.
+    fn is(self, other: Self) -> bool {
+        self.0.iter().zip(other.0).fold(0, |bits, (a, b)| bits | (a ^ b)) == 0
+    }
+}
+
+/// Who is logged in.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    /// In the order of their logins, with their ends.
+    open: Mutex<Vec<(Pass, Instant)>>,
+    failed: Mutex<(Instant, u32)>,
+}
+
+impl Sessions {
+    /// Somebody has logged in.
+    pub(super) fn open(&self, now: Instant) -> Option<Pass> {
+        let pass = Pass::new()?;
+        let mut open = self.lock();
+        open.retain(|(_, end)| *end > now);
+        if open.len() == SESSIONS_MAX {
+            open.remove(0);
+        }
+        open.push((pass, now + SESSION));
+        Some(pass)
+    }
+
+    /// Whether this one is logged in.
+    pub(super) fn knows(&self, pass: Pass, now: Instant) -> bool {
+        self.lock().iter().fold(false, |found, (known, end)| found | (known.is(pass) & (*end > now)))
+    }
+
+    /// This one logs out.
+    pub(super) fn close(&self, pass: Pass) {
+        self.lock().retain(|(known, _)| !known.is(pass));
+    }
+
+    /// Whether a login may be tried now, or too many have failed.
+    pub(super) fn may_try(&self, now: Instant) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.1 < FAILURES_MAX || now.since(failed.0) >= WINDOW
+    }
+
+    /// One has failed.
+    pub(super) fn failed(&self, now: Instant) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match now.since(failed.0) < WINDOW {
+            true => failed.1 += 1,
+            false => *failed = (now, 1),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Pass, Instant)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_nanos(0) + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_pass_reads_as_it_is_written() {
+        let pass = Pass::new().expect("the system has chance");
+        assert!(Pass::read(&pass.text()).is_some_and(|read| read.is(pass)));
+        for text in ["", "00", &"g".repeat(64), &"ü".repeat(32), &"+1".repeat(32)[..63], &"0".repeat(65)] {
+            assert!(Pass::read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_ends_by_itself_and_by_its_owner() {
+        let sessions = Sessions::default();
+        let (one, other) = (sessions.open(at(1)).expect("there is chance"), sessions.open(at(2)).expect("as above"));
+        assert!(sessions.knows(one, at(3)) && sessions.knows(other, at(3)));
+        sessions.close(other);
+        assert!(sessions.knows(one, at(3)) && !sessions.knows(other, at(3)));
+        assert!(!sessions.knows(one, at(1) + SESSION));
+    }
+
+    #[test]
+    fn there_are_never_more_than_a_few() {
+        let sessions = Sessions::default();
+        let first = sessions.open(at(1)).expect("there is chance");
+        (0..SESSIONS_MAX).for_each(|_| drop(sessions.open(at(2))));
+        assert_eq!(sessions.lock().len(), SESSIONS_MAX);
+        assert!(!sessions.knows(first, at(3)), "the oldest has gone");
+    }
+
+    #[test]
+    fn only_so_many_logins_fail_in_a_second() {
+        let sessions = Sessions::default();
+        for _ in 0..FAILURES_MAX {
+            assert!(sessions.may_try(at(10)));
+            sessions.failed(at(10));
+        }
+        assert!(!sessions.may_try(at(10)));
+        assert!(sessions.may_try(at(11)));
+        sessions.failed(at(11));
+        assert!(sessions.may_try(at(11)));
+    }
+}

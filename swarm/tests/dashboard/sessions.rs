@@ -1,0 +1,57 @@
+//! How one logs in and out, and for how long.
+
+use serde_json::json;
+
+use super::client::{Request, ask, login};
+use super::fixture::{TOKEN, addr, node};
+
+#[tokio::test]
+async fn a_session_is_a_cookie_that_scripts_do_not_see() {
+    let node = node("sessions-cookie", &[]).await;
+    let answer = Request::form(&node, TOKEN).send().await;
+    let cookie = answer.field("set-cookie");
+    assert!(cookie.starts_with(&format!("swarm-{}=", addr(&node).port())), "{cookie}");
+    for part in ["; HttpOnly", "; SameSite=Strict", "; Path=/", "; Max-Age=43200"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(!cookie.contains(TOKEN), "{cookie}");
+}
+
+#[tokio::test]
+async fn who_has_logged_out_is_out() {
+    let node = node("sessions-out", &[]).await;
+    let (one, other) = (login(&node).await, login(&node).await);
+    assert_eq!(ask(&node, &one, "/api/workers").await.status, 200);
+    let out = Request::change(&node, "/api/logout", json!({})).cookie(&one).send().await;
+    assert_eq!((out.status, out.field("set-cookie").contains("Max-Age=0")), (204, true));
+    assert_eq!(ask(&node, &one, "/api/workers").await.status, 401);
+    assert_eq!(ask(&node, &other, "/api/workers").await.status, 200, "who has not is not");
+}
+
+#[tokio::test]
+async fn whoever_guesses_has_few_guesses() {
+    let node = node("sessions-guesses", &[]).await;
+    let mut told = Vec::new();
+    for n in 0..12 {
+        let answer = Request::form(&node, &format!("this is no token {n}")).send().await;
+        assert_eq!(answer.field("set-cookie"), "");
+        told.push(answer.status);
+    }
+    assert_eq!(told[0], 403);
+    // Twelve take some milliseconds, so that at most two seconds are begun meanwhile.
+    assert!(told.iter().filter(|status| **status == 403).count() <= 10 && told.contains(&429), "{told:?}");
+    for value in ["", "0", &"0".repeat(64), &"x".repeat(64)] {
+        let cookie = format!("swarm-{}={value}", addr(&node).port());
+        assert_eq!(ask(&node, &cookie, "/api/workers").await.status, 401, "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_none_is_no_login() {
+    let node = node("sessions-form", &[]).await;
+    let huge = "a".repeat(64 << 10);
+    for token in ["", "a token", &huge] {
+        let status = Request::form(&node, token).send().await.status;
+        assert!([403, 413, 429].contains(&status), "{status}");
+    }
+}
