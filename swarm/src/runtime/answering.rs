@@ -26,6 +26,10 @@ const GATHER: Duration = Duration::from_millis(5);
 /// How many names one part of an answer carries, so that no frame grows with the node.
 pub(crate) const PART_MAX: usize = 4096;
 
+/// How many members are told, or called, before somebody else has a turn: a question comes on the thread that keeps this node in the
+/// cluster, and a group may have a million of them.
+const TURN_MAX: usize = 512;
+
 /// What one name takes of a part beside its own bytes and those of its reply, and the head and tail of a part: more than any
 /// location or error.
 const NAMED_BYTES: usize = 512;
@@ -53,14 +57,12 @@ impl Node {
             }
             Question::Inquire(_) => {}
             Question::Publish { id, message, fingerprint, payload, .. } => {
-                let told = Told { id, message, fingerprint, payload: &payload, public };
-                let delivered = self.publish_here(meant, &told);
-                self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
+                self.publish_here((to, number), meant, Told { id, message, fingerprint, payload, public });
             }
             Question::Multicall { id, message, fingerprint, payload, within_ms, .. } => {
                 let within = Duration::from_millis(u64::from(within_ms));
-                let told = Told { id, message, fingerprint, payload: &payload, public };
-                self.multicall_here((to, number), meant, &told, within);
+                let told = Told { id, message, fingerprint, payload, public };
+                self.multicall_here((to, number), meant, told, within);
             }
         }
     }
@@ -92,9 +94,26 @@ impl Node {
         self.findings(to, number, Findings { found, until, last: true, ..Findings::default() });
     }
 
-    fn publish_here(self: &Arc<Self>, meant: Vec<Name>, told: &Told<'_>) -> u64 {
+    fn publish_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, told: Told) {
+        let mut meant = meant.into_iter();
+        let mut delivered = self.publish_turn(&mut meant, &told);
+        if meant.len() == 0 {
+            return self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
+        }
+        let node = self.clone();
+        self.runtime().spawn(async move {
+            while meant.len() > 0 {
+                tokio::task::yield_now().await;
+                delivered += node.publish_turn(&mut meant, &told);
+            }
+            node.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
+        });
+    }
+
+    /// Tells the next of them, and says how many that are here were told.
+    fn publish_turn(self: &Arc<Self>, meant: &mut impl Iterator<Item = Name>, told: &Told) -> u64 {
         let mut delivered = 0;
-        for name in meant {
+        for name in meant.take(TURN_MAX) {
             let here = self.places.open_cell(&name);
             if here.as_ref().is_some_and(|cell| !cell.takes(told.message, told.fingerprint)) {
                 // Any worker may be in an untyped group, and those without a method for the message are not reached.
@@ -109,28 +128,18 @@ impl Node {
         delivered
     }
 
-    fn multicall_here(
-        self: &Arc<Self>,
-        (to, number): (NodeId, u64),
-        meant: Vec<Name>,
-        told: &Told<'_>,
-        within: Duration,
-    ) {
+    fn multicall_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, told: Told, within: Duration) {
         let deadline = Deadline::after(self.now(), within);
         let (mut findings, mut called) = (Findings::default(), VecDeque::with_capacity(meant.len()));
-        for name in meant {
-            let Some(kind) = self.kind_told(&name, told) else { continue };
-            // One whose queue is still on its way here is called behind it, and one that has left lately where it went.
-            let here = self.places.any_cell(&name).map(|cell| (name.clone(), self.location(&cell)));
-            let left = here.is_none();
-            findings.found.extend(here);
-            match self.post_survey(name.clone(), kind, told, deadline) {
-                Ok(ticket) => called.push_back(Called { name, ticket, left }),
-                Err(error) => findings.replies.push((name, Err(error))),
-            }
-        }
+        let mut meant = meant.into_iter();
+        self.multicall_turn(&mut meant, (&told, deadline), &mut findings, &mut called);
         let node = self.clone();
         self.runtime().spawn(async move {
+            // The first part names all that were called, so nothing is sent before they are.
+            while meant.len() > 0 {
+                tokio::task::yield_now().await;
+                node.multicall_turn(&mut meant, (&told, deadline), &mut findings, &mut called);
+            }
             // One after the other, and now and then all at once: a task that every answer wakes to look at all of them
             // would take the square of their number.
             while let Some(first) = called.front_mut() {
@@ -152,13 +161,34 @@ impl Node {
         });
     }
 
+    /// Calls the next of them.
+    fn multicall_turn(
+        self: &Arc<Self>,
+        meant: &mut impl Iterator<Item = Name>,
+        (told, deadline): (&Told, Deadline),
+        findings: &mut Findings,
+        called: &mut VecDeque<Called>,
+    ) {
+        for name in meant.take(TURN_MAX) {
+            let Some(kind) = self.kind_told(&name, told) else { continue };
+            // One whose queue is still on its way here is called behind it, and one that has left lately where it went.
+            let here = self.places.any_cell(&name).map(|cell| (name.clone(), self.location(&cell)));
+            let left = here.is_none();
+            findings.found.extend(here);
+            match self.post_survey(name.clone(), kind, told, deadline) {
+                Ok(ticket) => called.push_back(Called { name, ticket, left }),
+                Err(error) => findings.replies.push((name, Err(error))),
+            }
+        }
+    }
+
     /// Calls one worker as part of a survey. One that moves may be called where it was and where it goes, and knows by the
     /// id which of them to answer.
     fn post_survey(
         self: &Arc<Self>,
         name: Name,
         kind: u64,
-        told: &Told<'_>,
+        told: &Told,
         deadline: Deadline,
     ) -> Result<Ticket, CallError> {
         self.post_bytes(name, kind, deadline, |reply| told.parcel(deadline, Some(reply)))
@@ -185,7 +215,7 @@ impl Node {
     }
 
     /// The kind that a worker must have to be told something as part of a survey, 0 for any; `None` if it is not to be told at all.
-    fn kind_told(&self, name: &Name, told: &Told<'_>) -> Option<u64> {
+    fn kind_told(&self, name: &Name, told: &Told) -> Option<u64> {
         // Should the name be another's when the letter comes there, that one is not told.
         if told.public { self.public_kind(name).map(|KindId(kind)| kind) } else { Some(0) }
     }
@@ -267,21 +297,21 @@ impl Node {
 }
 
 /// What the members of a group are told.
-struct Told<'a> {
+struct Told {
     id: u64,
     message: u64,
     fingerprint: u32,
-    payload: &'a [u8],
+    payload: Vec<u8>,
     /// By a program that is no member: only public ones are.
     public: bool,
 }
 
-impl Told<'_> {
+impl Told {
     fn parcel(&self, deadline: Deadline, reply: Option<ReplyTo>) -> Parcel {
         Parcel {
             method: self.message,
             fingerprint: self.fingerprint,
-            payload: Payload::copy_of(self.payload),
+            payload: Payload::copy_of(&self.payload),
             deadline,
             reply,
             publish: self.id,

@@ -33,6 +33,21 @@ async fn a_group_is_joined_told_and_asked_across_nodes() {
     assert!(matches!(nobody, Err(RegistryError::NotRegistered { .. })), "{nobody:?}");
 }
 
+/// So many that none of the nodes tells or asks all of its own at one go.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_large_group_everyone_is_told_and_asked_once() {
+    const MEMBERS: u64 = 2_500;
+    let nodes = cluster("many", 2).await;
+    populate(&nodes, MEMBERS).await;
+    assert_eq!(nodes[0].group::<Tally>().publish(tally::Add { by: 100 }).await, Ok(2_500));
+    let answers = nodes[1].group::<Tally>().multicall(tally::Hit { by: 0 }).await.expect("all nodes answer");
+    assert_eq!(answers.len(), 2_500);
+    for (name, hits) in answers {
+        let i: u64 = name.as_str().trim_start_matches("name-").parse().expect("a number");
+        assert_eq!(hits, Ok(i + 100), "{name}");
+    }
+}
+
 /// How many questions each node was asked by others.
 fn surveyed(nodes: &[Swarm]) -> Vec<u64> {
     nodes.iter().map(|node| node.stats().surveyed).collect()
