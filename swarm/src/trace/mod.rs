@@ -8,7 +8,7 @@
 //! | a call or cast to a worker of this node | a span that is a child of the current one |
 //! | one to a worker of another node | a span there, whose parent is the caller's context; it travels with the message, wherever that goes |
 //! | a request by HTTP | its `traceparent` and `tracestate` |
-//! | a call of a program that is no member | what tarpc tells of its trace |
+//! | a call or cast of a program that is no member | the context that its own propagator says, at the gateway |
 //! | publishes, multicalls, timers, hooks, the registry | nothing |
 //!
 //! The span is called `swarm.call`, at the level `INFO` and with the target `swarm::trace`, and has the fields `worker` (its type), `name`,
@@ -58,7 +58,7 @@ pub use context::{BadTraceContext, TRACE_STATE_BYTES_MAX, TraceContext};
 /// # drop(builder);
 /// ```
 ///
-/// Handlers run where they are quickest, so neither of the two may block.
+/// Handlers run where they are quickest, so nothing of it may block.
 pub trait Propagator: Send + Sync + 'static {
     /// The context of the current span, if there is one.
     fn current(&self) -> Option<TraceContext>;
