@@ -65,7 +65,7 @@ pub struct Builder {
     #[cfg(feature = "admin")]
     admin: Option<crate::admin::Admin>,
     #[cfg(feature = "dashboard")]
-    dashboard: Option<crate::dashboard::Dashboard>,
+    pub(crate) dashboard: Option<crate::dashboard::Dashboard>,
     #[cfg(feature = "gateway")]
     gateway: Option<String>,
     #[cfg(feature = "http")]
@@ -247,25 +247,6 @@ impl Builder {
         self
     }
 
-    /// Shows the cluster to browsers, as the module [`dashboard`](crate::dashboard) has it. Where the code says nothing, `SWARM_DASHBOARD` in the
-    /// environment is the address, if that is set.
-    ///
-    /// An address that other machines reach without a token, or without TLS, is an error of the start. See [`Dashboard`](crate::Dashboard).
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-    /// use swarm::{Dashboard, Swarm};
-    ///
-    /// let error = Swarm::builder().cluster("doc").dashboard(Dashboard::at("0.0.0.0:0")).start().await.unwrap_err();
-    /// assert!(error.to_string().contains("set one by .token(..), SWARM_DASHBOARD_TOKEN or a token file"));
-    /// # }
-    /// ```
-    #[cfg(feature = "dashboard")]
-    pub fn dashboard(mut self, dashboard: crate::dashboard::Dashboard) -> Self {
-        self.dashboard = Some(dashboard);
-        self
-    }
-
     /// Serves programs that are no members, which use [`remote::Client`](crate::remote::Client), at this address (`host:port`; port 0 is
     /// any free one). Only workers marked `#[swarm::worker(public)]` can be reached by it. Where the code says nothing, it is what
     /// `SWARM_GATEWAY` says in the environment, if that is set.
@@ -422,20 +403,6 @@ impl Builder {
         Ok(None)
     }
 
-    /// What the node needs to show the cluster.
-    #[cfg(feature = "dashboard")]
-    fn dashboard_entry(
-        &mut self,
-        cluster: Option<&swarm_net::secret::Keyring>,
-    ) -> Result<Option<crate::rpc::Entry>, StartError> {
-        let variable = |name: &str| std::env::var_os(name);
-        self.dashboard = self.dashboard.take().or_else(|| crate::dashboard::Dashboard::of_environment(variable));
-        let Some(dashboard) = &self.dashboard else { return Ok(None) };
-        let addr = address("dashboard", dashboard.addr())?;
-        let checked = dashboard.clone().check(addr, cluster, variable);
-        checked.map(Some).map_err(|problem| StartError::Dashboard { problem })
-    }
-
     /// What the node needs to serve HTTP.
     #[cfg(feature = "http")]
     fn http_opening(
@@ -514,7 +481,7 @@ async fn or_leave<T>(swarm: &Swarm, opened: Result<T, StartError>) -> Result<T, 
     opened
 }
 
-fn address(what: &'static str, text: &str) -> Result<SocketAddr, StartError> {
+pub(crate) fn address(what: &'static str, text: &str) -> Result<SocketAddr, StartError> {
     let bad = || StartError::Address { what, text: text.to_owned() };
     text.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(bad)
 }

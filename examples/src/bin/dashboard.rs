@@ -18,6 +18,9 @@ const USAGE: &str = "dashboard [--nodes 6] [--workers 2000] [--calls 200] [--lis
   --listen ADDR  where the dashboard is; also SWARM_DASHBOARD
   --token TOKEN  with it one logs in, and may drain nodes and move workers; without one, one may only look";
 
+/// How many register at once.
+const PARTS: usize = 32;
+
 /// A parcel on its way.
 #[swarm::message]
 struct Parcel {
@@ -155,8 +158,17 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Registers them, many at once.
 async fn register(swarm: Swarm, count: usize) {
-    for n in 0..count {
+    let mut parts = tokio::task::JoinSet::new();
+    for part in 0..PARTS {
+        parts.spawn(register_part(swarm.clone(), (part..count).step_by(PARTS)));
+    }
+    parts.join_all().await;
+}
+
+async fn register_part(swarm: Swarm, part: impl Iterator<Item = usize>) {
+    for n in part {
         let name = format!("parcel/{n:06}");
         // In a cluster whose nodes come and go one may fail; there are others.
         let _ = ParcelClient::register(name.as_str(), ()).on(&swarm).await;

@@ -15,6 +15,12 @@ use crate::runtime::inquiry::Lookup;
 /// How many events are kept: a node that takes over a few thousand workers is still told from its beginning, and less than 1 MB.
 const KEPT_MAX: usize = 4096;
 
+/// How much of them is told to another node at once: the text of each is as long as others have made it.
+const TOLD_BYTES_MAX: usize = 256 << 10;
+
+/// How much of a reason is told to another node.
+const WHY_BYTES_MAX: usize = 512;
+
 /// The last events of one node.
 #[derive(Debug, Default)]
 pub(crate) struct Diary {
@@ -82,22 +88,38 @@ impl Diary {
         EventPage { events, next, missed }
     }
 
-    /// The last of what is kept and wanted, as JSON.
+    /// The last of what is kept and wanted, as JSON, within a limit.
     pub(crate) fn look_up(&self, lookup: &Lookup) -> Vec<u8> {
         let since = Clock::now().unix_ms.saturating_sub(lookup.within_ms);
         let about = lookup.about.as_ref().map(|name| name.to_string());
         let wanted = |row: &&EventRow| about.is_none() || row.happened.name() == about.as_deref();
         let kept = self.lock();
         let late = kept.rows.iter().rev().take_while(|row| row.at_unix_ms >= since);
-        let mut events: Vec<EventRow> = late.filter(wanted).take(usize::from(lookup.count)).cloned().collect();
+        let rows: Vec<EventRow> = late.filter(wanted).take(usize::from(lookup.count)).cloned().collect();
         drop(kept);
-        events.reverse();
-        serde_json::to_vec(&events).unwrap_or_default()
+        let mut left = TOLD_BYTES_MAX;
+        let text = |row: EventRow| serde_json::to_string(&clipped(row)).unwrap_or_default();
+        let fits = |row: &String| {
+            let fits = row.len() <= left;
+            left = left.saturating_sub(row.len());
+            fits
+        };
+        let mut told: Vec<String> = rows.into_iter().map(text).take_while(fits).collect();
+        told.reverse();
+        format!("[{}]", told.join(",")).into_bytes()
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The same with no more of its reason than is told.
+fn clipped(mut row: EventRow) -> EventRow {
+    if let Happened::Restarted { why, .. } | Happened::Ended { why, .. } = &mut row.happened {
+        why.truncate(why.floor_char_boundary(WHY_BYTES_MAX));
+    }
+    row
 }
 
 /// Writes down what happens, until the node stops.
@@ -198,6 +220,25 @@ mod tests {
     fn who_asks_for_what_is_not_yet_is_told_where_the_next_will_be() {
         let page = diary(3).page(Some(u64::MAX), 10);
         assert_eq!((numbers(&page), page.next), (vec![], 3));
+    }
+
+    #[test]
+    fn another_node_is_told_the_last_and_no_more_than_fits() {
+        let look_up = |diary: &Diary, about: Option<&str>, count| {
+            let lookup = Lookup { about: about.map(crate::name::Name::from), within_ms: u64::MAX, count };
+            serde_json::from_slice::<Vec<EventRow>>(&diary.look_up(&lookup)).expect("it is JSON")
+        };
+        let diary = diary(5);
+        diary.note(Event::FailedOver("acct/1".into()));
+        let told = |about, count| look_up(&diary, about, count).iter().map(|row| row.number).collect::<Vec<_>>();
+        assert_eq!(told(None, 3), [3, 4, 5]);
+        assert_eq!(told(Some("acct/1"), 3), [5]);
+        assert!(told(Some("acct/2"), 3).is_empty());
+        for _ in 0..1000 {
+            diary.note(Event::Restarted { name: "\u{1}".repeat(1000).as_str().into(), why: "ü".repeat(10_000) });
+        }
+        let rows = look_up(&diary, None, 1000);
+        assert!((10..100).contains(&rows.len()) && rows.last().is_some_and(|row| row.number == 1005), "{}", rows.len());
     }
 
     #[tokio::test]

@@ -18,18 +18,19 @@ pub(super) struct Figures {
     state: &'static str,
     /// How many partitions it owns.
     pub(super) owns: u64,
+    #[serde(skip)]
     weight: u16,
     leaving: bool,
+    #[serde(skip)]
     drained: bool,
     /// It has said how it is, at the last opportunity or one before.
     known: bool,
+    #[serde(skip)]
     silent: bool,
     swarm: String,
-    pid: u32,
     /// When it began, in milliseconds since 1970.
     began_unix_ms: u64,
     workers: u64,
-    bound: u64,
     /// In a second: calls, casts, and messages from other nodes.
     calls: u64,
     casts: u64,
@@ -37,16 +38,8 @@ pub(super) struct Figures {
     /// Of a hundred parts of one processor.
     cpu: u64,
     memory_bytes: u64,
-    /// Half of its handlers' runs lately took no longer; of a hundred, ninety-nine.
-    p50_ns: u64,
+    /// Of a hundred of its handlers' runs lately, ninety-nine took no longer.
     p99_ns: u64,
-    /// Workers that move by its order.
-    moving: u64,
-    under_replicated: u64,
-    failed_moves: u64,
-    restarts: u64,
-    /// Its worker types.
-    kinds: u64,
 }
 
 impl Figures {
@@ -63,22 +56,17 @@ impl Figures {
         let mut now = self.clone();
         now.silent = !row.answered;
         if row.answered {
-            let lately = row.lately.clone().unwrap_or_default();
             now.known = true;
             now.drained = row.drained;
             now.swarm.clone_from(&row.swarm);
-            now.pid = row.pid;
             let began = unix_ms.saturating_sub(row.up_ms);
             // The way of the answer takes a little more or less time, which is no news.
             if began.abs_diff(now.began_unix_ms) > 5_000 {
                 now.began_unix_ms = began;
             }
-            (now.workers, now.bound, now.memory_bytes) = (row.workers, row.bound, coarse(row.memory_bytes));
+            (now.workers, now.memory_bytes) = (row.workers, coarse(row.memory_bytes));
             (now.calls, now.casts, now.received, now.cpu) = (rates.calls, rates.casts, rates.received, rates.cpu);
-            (now.p50_ns, now.p99_ns) = (lately.p50_ns, lately.p99_ns);
-            (now.moving, now.under_replicated) = (row.stats.handoffs_open, row.stats.under_replicated);
-            (now.failed_moves, now.restarts) = (row.stats.handoffs_failed, row.stats.restarts);
-            now.kinds = row.kinds.len() as u64;
+            now.p99_ns = row.lately.as_ref().map(|lately| lately.p99_ns).unwrap_or_default();
         }
         now.with_state()
     }
@@ -97,7 +85,7 @@ impl Figures {
 
 /// In steps that are worth telling.
 fn coarse(bytes: u64) -> u64 {
-    bytes >> 18 << 18
+    bytes >> 20 << 20
 }
 
 /// The figures of all nodes together.

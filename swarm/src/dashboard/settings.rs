@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use swarm_net::secret::{Keyring, Secret};
 
+use crate::builder::{Builder, address};
 use crate::config::{DASHBOARD, DASHBOARD_CERT, DASHBOARD_KEY, DASHBOARD_TOKEN, DASHBOARD_TOKEN_FILE};
+use crate::error::StartError;
 use crate::rpc::{Entrance, Entry, Variables};
 
 /// What stands in the environment where the code says nothing.
@@ -119,6 +121,36 @@ impl Dashboard {
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Entry, String> {
         self.entrance.check(addr, cluster, &VARIABLES, variable)
+    }
+}
+
+impl Builder {
+    /// Shows the cluster to browsers, as the module [`dashboard`](crate::dashboard) has it. Where the code says nothing, `SWARM_DASHBOARD` in the
+    /// environment is the address, if that is set.
+    ///
+    /// An address that other machines reach without a token, or without TLS, is an error of the start. See [`Dashboard`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use swarm::{Dashboard, Swarm};
+    ///
+    /// let error = Swarm::builder().cluster("doc").dashboard(Dashboard::at("0.0.0.0:0")).start().await.unwrap_err();
+    /// assert!(error.to_string().contains("set one by .token(..), SWARM_DASHBOARD_TOKEN or a token file"));
+    /// # }
+    /// ```
+    pub fn dashboard(mut self, dashboard: Dashboard) -> Self {
+        self.dashboard = Some(dashboard);
+        self
+    }
+
+    /// What the node needs to show the cluster.
+    pub(crate) fn dashboard_entry(&mut self, cluster: Option<&Keyring>) -> Result<Option<Entry>, StartError> {
+        let variable = |name: &str| std::env::var_os(name);
+        self.dashboard = self.dashboard.take().or_else(|| Dashboard::of_environment(variable));
+        let Some(dashboard) = &self.dashboard else { return Ok(None) };
+        let addr = address("dashboard", dashboard.addr())?;
+        let checked = dashboard.clone().check(addr, cluster, variable);
+        checked.map(Some).map_err(|problem| StartError::Dashboard { problem })
     }
 }
 
