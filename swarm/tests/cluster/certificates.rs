@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 use swarm::prelude::*;
 use swarm::{Config, StartError, Swarm, Tls, TlsError};
 
-use crate::fixture::{PATIENCE, Tally, TallyClient, all_know, patient, placed, trace, until};
+use crate::fixture::{PATIENCE, Tally, TallyClient, all_know, bind, patient, placed, trace, until};
 use crate::secrets::{Load, call, more};
 use crate::workers::{Hoard, HoardClient};
 
@@ -112,7 +112,8 @@ async fn join(cluster: &str, drawer: &Drawer, seeds: &[&Swarm]) -> Swarm {
 async fn join_with(config: Config, cluster: &str, drawer: &Drawer, seeds: &[&Swarm]) -> Swarm {
     trace();
     let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
-    let builder = Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(config).tls(drawer.tls());
+    let builder =
+        Swarm::builder().cluster(cluster).bind(bind()).discovery(Seeds::new(seeds)).config(config).tls(drawer.tls());
     builder.start().await.expect("a node starts on a free loopback port")
 }
 

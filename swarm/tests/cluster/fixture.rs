@@ -94,6 +94,14 @@ pub(crate) fn trace() {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
 }
 
+/// Where nodes start whose refusals are counted: at an address that no other test has, if each is a process of its own. A port is soon
+/// given away again, and then who still dials the node that had it before is refused by the next.
+pub(crate) fn bind() -> String {
+    // Elsewhere there is one loopback address.
+    let [_, a, b, c] = if cfg!(target_os = "linux") { std::process::id().to_be_bytes() } else { [0, 0, 0, 1] };
+    format!("127.{a}.{b}.{c}:0")
+}
+
 /// Starts a node that knows these others.
 pub(crate) async fn join(cluster: &str, seeds: &[&Swarm]) -> Swarm {
     join_with(patient(), cluster, seeds).await

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use swarm::prelude::*;
 use swarm::{Config, KeyId, SecretError, Swarm};
 
-use crate::fixture::{PATIENCE, Tally, TallyClient, all_know, patient, placed, trace, until};
+use crate::fixture::{PATIENCE, Tally, TallyClient, all_know, bind, patient, placed, trace, until};
 use crate::workers::{Hoard, HoardClient};
 
 const ONE: &str = "the first of three secrets";
@@ -20,7 +20,7 @@ async fn join(cluster: &str, secrets: &[&str], seeds: &[&Swarm]) -> Swarm {
 async fn join_with(config: Config, cluster: &str, secrets: &[&str], seeds: &[&Swarm]) -> Swarm {
     trace();
     let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
-    let mut builder = Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(config);
+    let mut builder = Swarm::builder().cluster(cluster).bind(bind()).discovery(Seeds::new(seeds)).config(config);
     for secret in secrets {
         builder = builder.secret(*secret);
     }
