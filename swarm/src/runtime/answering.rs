@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::call::frame::{answer_head, kind};
 use crate::call::pending::{Answer, Place, Ticket, Waiting};
@@ -29,6 +30,10 @@ pub(crate) const PART_MAX: usize = 4096;
 /// How many members are told, or called, before somebody else has a turn: a question comes on the thread that keeps this node in the
 /// cluster, and a group may have a million of them.
 const TURN_MAX: usize = 512;
+
+/// How many surveys may be told or called by tasks at once. Each keeps the names of its members: beyond that the thread that reads does it
+/// itself, so that who asks without end is not read meanwhile.
+pub(crate) const TASKS_MAX: usize = 32;
 
 /// What one name takes of a part beside its own bytes and those of its reply, and the head and tail of a part: more than any
 /// location or error.
@@ -97,17 +102,26 @@ impl Node {
     fn publish_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, told: Told) {
         let mut meant = meant.into_iter();
         let mut delivered = self.publish_turn(&mut meant, &told);
-        if meant.len() == 0 {
+        let Some(task) = self.task_for(&meant) else {
+            while meant.len() > 0 {
+                delivered += self.publish_turn(&mut meant, &told);
+            }
             return self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
-        }
+        };
         let node = self.clone();
         self.runtime().spawn(async move {
+            let _task = task;
             while meant.len() > 0 {
                 tokio::task::yield_now().await;
                 delivered += node.publish_turn(&mut meant, &told);
             }
             node.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
         });
+    }
+
+    /// Leave for a task to go on with these; `None` if there are none, or too many tasks do.
+    fn task_for(&self, left: &impl ExactSizeIterator) -> Option<OwnedSemaphorePermit> {
+        if left.len() == 0 { None } else { self.telling.clone().try_acquire_owned().ok() }
     }
 
     /// Tells the next of them, and says how many that are here were told.
@@ -133,6 +147,10 @@ impl Node {
         let (mut findings, mut called) = (Findings::default(), VecDeque::with_capacity(meant.len()));
         let mut meant = meant.into_iter();
         self.multicall_turn(&mut meant, (&told, deadline), &mut findings, &mut called);
+        let task = self.task_for(&meant);
+        while task.is_none() && meant.len() > 0 {
+            self.multicall_turn(&mut meant, (&told, deadline), &mut findings, &mut called);
+        }
         let node = self.clone();
         self.runtime().spawn(async move {
             // The first part names all that were called, so nothing is sent before they are.
@@ -140,6 +158,7 @@ impl Node {
                 tokio::task::yield_now().await;
                 node.multicall_turn(&mut meant, (&told, deadline), &mut findings, &mut called);
             }
+            drop(task);
             // One after the other, and now and then all at once: a task that every answer wakes to look at all of them
             // would take the square of their number.
             while let Some(first) = called.front_mut() {

@@ -17,7 +17,7 @@ use swarm_net::time::{Clock, Instant};
 #[cfg(feature = "tls")]
 use swarm_net::tls::Credentials;
 use swarm_net::transport::{Peer, Transport};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::call::pending::Pending;
 use crate::config::Config;
@@ -25,6 +25,7 @@ use crate::error::{CallError, Location};
 use crate::event::Subscribers;
 use crate::name::{Name, NameHash};
 use crate::runtime::Kinds;
+use crate::runtime::answering;
 use crate::runtime::complaints::Complaints;
 use crate::runtime::crews::Crews;
 use crate::runtime::departures::Departures;
@@ -99,6 +100,8 @@ pub(crate) struct Node {
     pub(crate) outgoing: Outgoing,
     pub(crate) instances: Instances,
     pub(crate) surveys: Surveys,
+    /// Tasks that tell or call members of large groups.
+    pub(crate) telling: Arc<Semaphore>,
     pub(crate) pledges: Pledges,
     pub(crate) counters: Counters,
     /// What is counted by worker type, if it is.
@@ -212,6 +215,7 @@ impl Node {
             outgoing: Outgoing::default(),
             instances: Instances::default(),
             surveys: Surveys::default(),
+            telling: Arc::new(Semaphore::new(answering::TASKS_MAX)),
             pledges: Pledges::default(),
             counters: Counters::default(),
             tallies,

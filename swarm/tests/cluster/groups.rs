@@ -3,7 +3,7 @@
 use swarm::Swarm;
 use swarm::prelude::*;
 
-use crate::fixture::{Tally, TallyClient, cluster, populate, tally};
+use crate::fixture::{PATIENCE, Tally, TallyClient, cluster, populate, tally};
 
 #[derive(swarm::Group)]
 #[group(worker = Tally)]
@@ -39,7 +39,13 @@ async fn of_a_large_group_everyone_is_told_and_asked_once() {
     const MEMBERS: u64 = 2_500;
     let nodes = cluster("many", 2).await;
     populate(&nodes, MEMBERS).await;
-    assert_eq!(nodes[0].group::<Tally>().publish(tally::Add { by: 100 }).await, Ok(2_500));
+    // More of them at once than are told beside each other.
+    let publish =
+        || tokio::spawn(nodes[0].group::<Tally>().publish(tally::Add { by: 2 }).timeout(PATIENCE).into_future());
+    let told: Vec<_> = std::iter::repeat_with(publish).take(50).collect();
+    for told in told {
+        assert_eq!(told.await.expect("it does not panic"), Ok(2_500));
+    }
     let answers = nodes[1].group::<Tally>().multicall(tally::Hit { by: 0 }).await.expect("all nodes answer");
     assert_eq!(answers.len(), 2_500);
     for (name, hits) in answers {
