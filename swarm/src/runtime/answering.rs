@@ -1,39 +1,24 @@
 //! Owns this node's part of a survey: who of its workers is meant, and what they answer. A slow worker never holds back
 //! what the others have answered.
 
-use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::call::frame::{answer_head, kind};
-use crate::call::pending::{Answer, Place, Ticket, Waiting};
+use crate::call::pending::{Place, Ticket, Waiting};
 use crate::error::{CallError, Executed, Location};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::Found;
 use crate::runtime::survey::{Findings, Question, Whom};
-use crate::worker::{Deadline, KindId, Parcel, Payload, ReplyTo};
-
-/// How long answers are gathered before they are sent: longer than quick handlers take, shorter than anyone notices.
-const GATHER: Duration = Duration::from_millis(5);
+use crate::runtime::telling::Told;
+use crate::worker::{Deadline, KindId, Parcel, ReplyTo};
 
 /// How many names one part of an answer carries, so that no frame grows with the node.
 pub(crate) const PART_MAX: usize = 4096;
-
-/// How many members are told, or called, before somebody else has a turn: a question comes on the thread that keeps this node in the
-/// cluster, and a group may have a million of them.
-const TURN_MAX: usize = 512;
-
-/// How many surveys may be told or called by tasks at once. Each keeps the names of its members: beyond that the thread that reads does it
-/// itself, so that who asks without end is not read meanwhile.
-pub(crate) const TASKS_MAX: usize = 32;
 
 /// What one name takes of a part beside its own bytes and those of its reply, and the head and tail of a part: more than any
 /// location or error.
@@ -99,120 +84,6 @@ impl Node {
         self.findings(to, number, Findings { found, until, last: true, ..Findings::default() });
     }
 
-    fn publish_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, told: Told) {
-        let mut meant = meant.into_iter();
-        let mut delivered = self.publish_turn(&mut meant, &told);
-        let Some(task) = self.task_for(&meant) else {
-            while meant.len() > 0 {
-                delivered += self.publish_turn(&mut meant, &told);
-            }
-            return self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
-        };
-        let node = self.clone();
-        self.runtime().spawn(async move {
-            let _task = task;
-            while meant.len() > 0 {
-                tokio::task::yield_now().await;
-                delivered += node.publish_turn(&mut meant, &told);
-            }
-            node.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
-        });
-    }
-
-    /// Leave for a task to go on with these; `None` if there are none, or too many tasks do.
-    fn task_for(&self, left: &impl ExactSizeIterator) -> Option<OwnedSemaphorePermit> {
-        if left.len() == 0 { None } else { self.telling.clone().try_acquire_owned().ok() }
-    }
-
-    /// Tells the next of them, and says how many that are here were told.
-    fn publish_turn(self: &Arc<Self>, meant: &mut impl Iterator<Item = Name>, told: &Told) -> u64 {
-        let mut delivered = 0;
-        for name in meant.take(TURN_MAX) {
-            let here = self.places.open_cell(&name);
-            if here.as_ref().is_some_and(|cell| !cell.takes(told.message, told.fingerprint)) {
-                // Any worker may be in an untyped group, and those without a method for the message are not reached.
-                continue;
-            }
-            let Some(kind) = self.kind_told(&name, told) else { continue };
-            match self.route(Letter::new(name, kind, told.parcel(Deadline::NEVER, None))) {
-                Ok(()) => delivered += u64::from(here.is_some()),
-                Err((letter, error)) => self.refuse(letter, error),
-            }
-        }
-        delivered
-    }
-
-    fn multicall_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, told: Told, within: Duration) {
-        let deadline = Deadline::after(self.now(), within);
-        let (mut findings, mut called) = (Findings::default(), VecDeque::with_capacity(meant.len()));
-        let mut meant = meant.into_iter();
-        self.multicall_turn(&mut meant, (&told, deadline), &mut findings, &mut called);
-        let task = self.task_for(&meant);
-        while task.is_none() && meant.len() > 0 {
-            self.multicall_turn(&mut meant, (&told, deadline), &mut findings, &mut called);
-        }
-        let node = self.clone();
-        self.runtime().spawn(async move {
-            // The first part names all that were called, so nothing is sent before they are.
-            while meant.len() > 0 {
-                tokio::task::yield_now().await;
-                node.multicall_turn(&mut meant, (&told, deadline), &mut findings, &mut called);
-            }
-            drop(task);
-            // One after the other, and now and then all at once: a task that every answer wakes to look at all of them
-            // would take the square of their number.
-            while let Some(first) = called.front_mut() {
-                match node.within(GATHER, &mut first.ticket).await {
-                    Some(answer) => {
-                        findings.replies.extend(called.pop_front().and_then(|called| called.says(answer)));
-                    }
-                    None => {
-                        findings.replies.extend(take_ready(&mut called));
-                        let anything = !findings.found.is_empty() || !findings.replies.is_empty();
-                        if anything && !called.is_empty() {
-                            node.findings(to, number, std::mem::take(&mut findings));
-                        }
-                    }
-                }
-            }
-            findings.last = true;
-            node.findings(to, number, findings);
-        });
-    }
-
-    /// Calls the next of them.
-    fn multicall_turn(
-        self: &Arc<Self>,
-        meant: &mut impl Iterator<Item = Name>,
-        (told, deadline): (&Told, Deadline),
-        findings: &mut Findings,
-        called: &mut VecDeque<Called>,
-    ) {
-        for name in meant.take(TURN_MAX) {
-            let Some(kind) = self.kind_told(&name, told) else { continue };
-            // One whose queue is still on its way here is called behind it, and one that has left lately where it went.
-            let here = self.places.any_cell(&name).map(|cell| (name.clone(), self.location(&cell)));
-            let left = here.is_none();
-            findings.found.extend(here);
-            match self.post_survey(name.clone(), kind, told, deadline) {
-                Ok(ticket) => called.push_back(Called { name, ticket, left }),
-                Err(error) => findings.replies.push((name, Err(error))),
-            }
-        }
-    }
-
-    /// Calls one worker as part of a survey. One that moves may be called where it was and where it goes, and knows by the
-    /// id which of them to answer.
-    fn post_survey(
-        self: &Arc<Self>,
-        name: Name,
-        kind: u64,
-        told: &Told,
-        deadline: Deadline,
-    ) -> Result<Ticket, CallError> {
-        self.post_bytes(name, kind, deadline, |reply| told.parcel(deadline, Some(reply)))
-    }
-
     /// Calls a worker with a message that is there as bytes already, and is answered in bytes.
     pub(crate) fn post_bytes(
         self: &Arc<Self>,
@@ -228,19 +99,15 @@ impl Node {
             what: format!("the table of waiting calls ({exhausted})"),
         })?;
         let parcel = parcel(self.reply_to(self.id(), ticket.request().0));
-        self.post(Letter::new(name.clone(), kind, parcel));
+        if let Err((letter, error)) = self.route_own(Letter::new(name, kind, parcel)) {
+            self.refuse(letter, error);
+        }
         self.end_if_stopped(ticket.request());
         Ok(ticket)
     }
 
-    /// The kind that a worker must have to be told something as part of a survey, 0 for any; `None` if it is not to be told at all.
-    fn kind_told(&self, name: &Name, told: &Told) -> Option<u64> {
-        // Should the name be another's when the letter comes there, that one is not told.
-        if told.public { self.public_kind(name).map(|KindId(kind)| kind) } else { Some(0) }
-    }
-
     /// The kind of a worker that is here, or was lately, if it is a public one.
-    fn public_kind(&self, name: &Name) -> Option<KindId> {
+    pub(super) fn public_kind(&self, name: &Name) -> Option<KindId> {
         let kind = match self.places.read(name).get(name)? {
             Found::Cell(cell, _) => cell.kind(),
             Found::Redirect(_, kind, _) => kind,
@@ -315,31 +182,6 @@ impl Node {
     }
 }
 
-/// What the members of a group are told.
-struct Told {
-    id: u64,
-    message: u64,
-    fingerprint: u32,
-    payload: Vec<u8>,
-    /// By a program that is no member: only public ones are.
-    public: bool,
-}
-
-impl Told {
-    fn parcel(&self, deadline: Deadline, reply: Option<ReplyTo>) -> Parcel {
-        Parcel {
-            method: self.message,
-            fingerprint: self.fingerprint,
-            payload: Payload::copy_of(&self.payload),
-            deadline,
-            reply,
-            publish: self.id,
-            trace: None,
-            unconfirmed: None,
-        }
-    }
-}
-
 /// One thing that is found.
 enum Piece {
     Found((Name, Location)),
@@ -356,43 +198,4 @@ impl Piece {
     }
 }
 
-type Reply = Result<Vec<u8>, CallError>;
-
-fn bytes_of(answer: Result<Answer, CallError>) -> Reply {
-    match answer? {
-        Answer::Payload(payload) => Ok(payload.to_vec()),
-        Answer::Value(_) => unreachable!("a message that came as bytes is answered in bytes"),
-    }
-}
-
-/// A worker that was called as part of a survey.
-struct Called {
-    name: Name,
-    ticket: Ticket,
-    /// It had left this node already.
-    left: bool,
-}
-
-impl Called {
-    /// What is to be told of its answer. That there is no such worker says nothing of one that has left.
-    fn says(self, answer: Result<Answer, CallError>) -> Option<(Name, Reply)> {
-        match bytes_of(answer) {
-            Err(CallError::NotRegistered { .. }) if self.left => None,
-            reply => Some((self.name, reply)),
-        }
-    }
-}
-
-/// Takes out of `called` who has answered.
-fn take_ready(called: &mut VecDeque<Called>) -> Vec<(Name, Reply)> {
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut ready = Vec::new();
-    for _ in 0..called.len() {
-        let Some(mut next) = called.pop_front() else { break };
-        match Pin::new(&mut next.ticket).poll(&mut cx) {
-            Poll::Ready(answer) => ready.extend(next.says(answer)),
-            Poll::Pending => called.push_back(next),
-        }
-    }
-    ready
-}
+pub(super) type Reply = Result<Vec<u8>, CallError>;

@@ -91,7 +91,7 @@ impl Node {
                     let what = "the mailbox".to_owned();
                     return First::Done(Err(CallError::Overloaded { name: name.clone(), node: self.id(), what }));
                 }
-                Called::Refused(back, Undelivered::Moved) => message = back,
+                Called::Refused(back, Undelivered::Moved | Undelivered::Repeated) => message = back,
                 Called::Yield(back) => return First::Yield(back),
             }
         }
@@ -153,7 +153,7 @@ impl Node {
                     let what = "the mailbox".to_owned();
                     return Err(CastError::Overloaded { name: name.clone(), node: self.id(), what });
                 }
-                Err((back, Undelivered::Moved)) => message = back,
+                Err((back, Undelivered::Moved | Undelivered::Repeated)) => message = back,
             }
         }
         if self.is_closed() {
@@ -173,7 +173,13 @@ impl Node {
         }
     }
 
-    /// The cell of a name that takes this node's own calls right away.
+    /// The cell of a name that takes this node's own calls right away, for who calls very many.
+    pub(super) fn open_at_home(&self, name: &Name) -> Option<Arc<dyn AnyCell>> {
+        let hash = name.hash64();
+        self.lanes.is_home(self.partition_at(hash), name).then(|| self.places.open_cell_at(hash, name))?
+    }
+
+    /// The same, for who may call it again.
     fn cell_at_home(&self, name: &Name, hash: NameHash) -> Option<Arc<dyn AnyCell>> {
         if !self.lanes.is_home(self.partition_at(hash), name) {
             return None;

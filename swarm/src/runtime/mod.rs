@@ -62,6 +62,7 @@ mod start;
 mod story;
 pub(crate) mod survey;
 pub(crate) mod tally;
+mod telling;
 mod tenancy;
 #[cfg(test)]
 mod tests;

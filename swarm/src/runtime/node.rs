@@ -25,7 +25,6 @@ use crate::error::{CallError, Location};
 use crate::event::Subscribers;
 use crate::name::{Name, NameHash};
 use crate::runtime::Kinds;
-use crate::runtime::answering;
 use crate::runtime::complaints::Complaints;
 use crate::runtime::crews::Crews;
 use crate::runtime::departures::Departures;
@@ -52,6 +51,7 @@ use crate::runtime::snapshot::Snapshot;
 use crate::runtime::story::Story;
 use crate::runtime::survey::Surveys;
 use crate::runtime::tally::{Tallies, Tally};
+use crate::runtime::telling;
 use crate::runtime::tenancy::Tenancy;
 use crate::runtime::vitals::Lately;
 use crate::runtime::waits::Waits;
@@ -215,7 +215,7 @@ impl Node {
             outgoing: Outgoing::default(),
             instances: Instances::default(),
             surveys: Surveys::default(),
-            telling: Arc::new(Semaphore::new(answering::TASKS_MAX)),
+            telling: Arc::new(Semaphore::new(telling::TASKS_MAX)),
             pledges: Pledges::default(),
             counters: Counters::default(),
             tallies,

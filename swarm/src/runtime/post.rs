@@ -44,6 +44,18 @@ impl Node {
         }
     }
 
+    /// Posts a letter that was written on this node: right into its cell if this node's own calls may run there at once.
+    pub(crate) fn route_own(self: &Arc<Self>, letter: Letter) -> Result<(), Refusal> {
+        let Some(cell) = self.open_at_home(&letter.name).filter(|_| !self.is_stopped()) else {
+            return self.route(letter);
+        };
+        match self.deliver(&cell, letter) {
+            Ok(()) => Ok(()),
+            Err(Undeliverable::Refused(refusal)) => Err(refusal),
+            Err(Undeliverable::Moved(letter)) => self.route(letter),
+        }
+    }
+
     /// Posts a letter.
     pub(crate) fn route(self: &Arc<Self>, letter: Letter) -> Result<(), Refusal> {
         let mut shard = self.places.write(&letter.name);
@@ -163,12 +175,6 @@ impl Node {
             };
             return Err(Undeliverable::Refused((letter, error)));
         }
-        if letter.parcel.publish != 0 && cell.seen(letter.parcel.publish) {
-            return match letter.parcel.reply {
-                Some(_) => Err(Undeliverable::Refused(self.repeated(letter))),
-                None => Ok(()),
-            };
-        }
         let received = u64::from(letter.from.is_some());
         let Letter { name, parcel, kind, hops, from, caller, path, from_queue, stay } = letter;
         match cell.clone().deliver(parcel) {
@@ -180,6 +186,8 @@ impl Node {
                 self.held_here(&parcel);
                 let letter = Letter { name, parcel, kind, hops, from, caller, path, from_queue, stay };
                 Err(match why {
+                    Undelivered::Repeated if letter.parcel.reply.is_none() => return Ok(()),
+                    Undelivered::Repeated => Undeliverable::Refused(self.repeated(letter)),
                     Undelivered::Full => Undeliverable::Refused(self.full(letter, "the mailbox")),
                     Undelivered::Moved => Undeliverable::Moved(letter),
                 })

@@ -147,7 +147,7 @@ impl<W: Worker> Context<W> {
         let cell = self.typed().ok_or_else(ended)?;
         cell.enqueue_cast(message).map_err(|(_, why)| match why {
             Undelivered::Full => CastError::Overloaded { name: name.clone(), node, what: "the worker's queue".into() },
-            Undelivered::Moved => ended(),
+            Undelivered::Moved | Undelivered::Repeated => ended(),
         })
     }
 

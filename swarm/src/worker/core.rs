@@ -146,7 +146,9 @@ impl Core {
     /// Notes how long a method has taken that began then.
     #[inline]
     pub(crate) fn note(&self, timed: Option<(&Pace, Instant)>) {
-        if let Some(switch) = timed.and_then(|(pace, began)| pace.ran(self.watch().since(began))) {
+        let Some((pace, began)) = timed else { return };
+        let now = self.watch();
+        if let Some(switch) = pace.ran(now.since(began), now) {
             self.host().switched(switch);
         }
     }
@@ -156,7 +158,7 @@ impl Core {
     pub(crate) fn note_waiting(&self, timed: Option<(&Pace, Instant)>) {
         match timed {
             Some((pace, _)) if !coop::has_budget_remaining() => {
-                if let Some(switch) = pace.ran(Duration::MAX) {
+                if let Some(switch) = pace.ran(Duration::MAX, self.watch()) {
                     self.host().switched(switch);
                 }
             }

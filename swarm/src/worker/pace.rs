@@ -2,8 +2,10 @@
 //! run by whoever has its message at hand, since a hop to another thread costs more; what is slow would hold that thread up.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
+
+use swarm_net::time::Instant;
 
 use crate::worker::KindId;
 use crate::worker::times::{Spread, Times, Told};
@@ -21,6 +23,10 @@ const HARMFUL: Duration = Duration::from_millis(2);
 /// Twice as many for each time, up to this.
 const PROBATION_MAX: u32 = 1 << 20;
 
+/// For each time that passes like this without harm, half as many: on a busy machine a thread stands still now and then in the midst of
+/// any run, and in a process of many days no method would be quick any more.
+const CALM: Duration = Duration::from_secs(60);
+
 /// How one method, or `init`, has done lately.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -34,6 +40,8 @@ pub(crate) struct Pace {
     long: AtomicBool,
     /// It was quick until it was not, or was long twice in a row.
     slow: AtomicBool,
+    /// When it has held others up last, in nanoseconds of the node's clock.
+    harmed: AtomicU64,
     /// How long its runs took, if anybody may ask.
     times: Option<Box<Times>>,
 }
@@ -73,6 +81,7 @@ impl Pace {
             probation: AtomicU32::new(PROBATION),
             long: AtomicBool::new(false),
             slow: AtomicBool::new(false),
+            harmed: AtomicU64::new(0),
         }
     }
 
@@ -80,6 +89,12 @@ impl Pace {
     #[inline]
     pub(crate) fn is_quick(&self) -> bool {
         self.wanted.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether its last run was, as far as anyone knows: enough for a thread that can do other things meanwhile.
+    #[inline]
+    pub(crate) fn was_quick(&self) -> bool {
+        !self.long.load(Ordering::Relaxed)
     }
 
     /// Whether it is known to take long.
@@ -98,21 +113,23 @@ impl Pace {
         self.times.as_ref().map(|times| times.spread())
     }
 
-    /// It ran, and took so long. Runs at the same time may miss one another, which only delays a switch by a run.
-    pub(crate) fn ran(&self, took: Duration) -> Option<Switch> {
+    /// It ran until now, and took so long. Runs at the same time may miss one another, which only delays a switch by a run.
+    pub(crate) fn ran(&self, took: Duration, now: Instant) -> Option<Switch> {
         // A run that was given up on has no length.
         if let Some(times) = self.times.as_ref().filter(|_| took != Duration::MAX) {
             times.note(took);
         }
-        if took > self.quick_max { self.ran_long(took) } else { self.ran_quickly() }
+        if took > self.quick_max { self.ran_long(took, now) } else { self.ran_quickly(now) }
     }
 
-    fn ran_long(&self, took: Duration) -> Option<Switch> {
+    fn ran_long(&self, took: Duration, now: Instant) -> Option<Switch> {
         let mut probation = self.probation.load(Ordering::Relaxed);
         let was_quick = self.is_quick();
         if was_quick && took > HARMFUL {
-            probation = (2 * probation).min(PROBATION_MAX);
+            let halvings = self.calms(now);
+            probation = (2 * probation).checked_shr(halvings).unwrap_or(0).clamp(PROBATION, PROBATION_MAX);
             self.probation.store(probation, Ordering::Relaxed);
+            self.harmed.store(now.as_nanos(), Ordering::Relaxed);
         }
         self.wanted.store(probation, Ordering::Relaxed);
         // The first run of all is often a long one.
@@ -122,18 +139,25 @@ impl Pace {
         was_quick.then_some(Switch::ToPool)
     }
 
-    fn ran_quickly(&self) -> Option<Switch> {
+    fn ran_quickly(&self, now: Instant) -> Option<Switch> {
         let wanted = self.wanted.load(Ordering::Relaxed);
         if wanted == 0 {
             return None;
         }
         self.long.store(false, Ordering::Relaxed);
-        let counted = self.wanted.compare_exchange(wanted, wanted - 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if !counted || wanted > 1 {
+        let left = if wanted > PROBATION && self.calms(now) > 0 { PROBATION } else { wanted } - 1;
+        let counted = self.wanted.compare_exchange(wanted, left, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !counted || left > 0 {
             return None;
         }
         self.slow.store(false, Ordering::Relaxed);
         Some(Switch::ToSpot)
+    }
+
+    /// For how many times [`CALM`] it has held nobody up.
+    fn calms(&self, now: Instant) -> u32 {
+        let harmed = Instant::from_nanos(self.harmed.load(Ordering::Relaxed));
+        u32::try_from(now.since(harmed).as_secs() / CALM.as_secs()).unwrap_or(u32::MAX)
     }
 }
 
@@ -196,6 +220,7 @@ impl Paces {
 mod tests {
     use super::*;
 
+    const NOW: Instant = Instant::START;
     const QUICK: Duration = Duration::from_micros(50);
     const LONG: Duration = Duration::from_micros(51);
 
@@ -204,53 +229,70 @@ mod tests {
         let pace = Pace::new(QUICK, Keeps::Nothing);
         assert!(!pace.is_quick() && !pace.is_slow(), "nothing is known of it");
         for _ in 1..PROBATION {
-            assert_eq!(pace.ran(QUICK), None);
+            assert_eq!(pace.ran(QUICK, NOW), None);
         }
         assert!(!pace.is_quick());
-        assert_eq!(pace.ran(QUICK), Some(Switch::ToSpot));
+        assert_eq!(pace.ran(QUICK, NOW), Some(Switch::ToSpot));
         assert!(pace.is_quick());
-        assert_eq!(pace.ran(QUICK), None, "it is already");
-        assert_eq!(pace.ran(LONG), Some(Switch::ToPool));
+        assert_eq!(pace.ran(QUICK, NOW), None, "it is already");
+        assert_eq!(pace.ran(LONG, NOW), Some(Switch::ToPool));
         assert!(pace.is_slow());
-        assert_eq!(pace.ran(LONG), None, "it is already");
+        assert_eq!(pace.ran(LONG, NOW), None, "it is already");
     }
 
     #[test]
     fn a_long_run_in_between_begins_the_count_again() {
         let pace = Pace::new(QUICK, Keeps::Nothing);
         for _ in 1..PROBATION {
-            pace.ran(Duration::ZERO);
+            pace.ran(Duration::ZERO, NOW);
         }
-        assert_eq!(pace.ran(LONG), None, "it was not quick yet");
+        assert_eq!(pace.ran(LONG, NOW), None, "it was not quick yet");
         for _ in 1..PROBATION {
-            assert_eq!(pace.ran(Duration::ZERO), None);
+            assert_eq!(pace.ran(Duration::ZERO, NOW), None);
         }
-        assert_eq!(pace.ran(Duration::ZERO), Some(Switch::ToSpot));
+        assert_eq!(pace.ran(Duration::ZERO, NOW), Some(Switch::ToSpot));
         assert!(!pace.is_slow());
     }
 
     #[test]
     fn one_long_run_of_a_method_that_nobody_knows_makes_it_slow_only_with_another() {
         let pace = Pace::new(QUICK, Keeps::Nothing);
-        pace.ran(LONG);
+        pace.ran(LONG, NOW);
         assert!(!pace.is_slow());
-        pace.ran(Duration::ZERO);
-        pace.ran(LONG);
+        pace.ran(Duration::ZERO, NOW);
+        pace.ran(LONG, NOW);
         assert!(!pace.is_slow());
-        pace.ran(LONG);
+        pace.ran(LONG, NOW);
         assert!(pace.is_slow());
     }
 
     #[test]
     fn who_holds_others_up_again_and_again_has_to_be_quick_for_longer_each_time() {
         let pace = Pace::new(QUICK, Keeps::Nothing);
-        let until_quick = || (1..).find(|_| pace.ran(Duration::ZERO).is_some());
+        let until_quick = || (1..).find(|_| pace.ran(Duration::ZERO, NOW).is_some());
         assert_eq!(until_quick(), Some(PROBATION));
-        pace.ran(LONG);
+        pace.ran(LONG, NOW);
         assert_eq!(until_quick(), Some(PROBATION), "nobody has waited for that");
         for times in 1..4 {
-            pace.ran(2 * HARMFUL);
+            pace.ran(2 * HARMFUL, NOW);
             assert_eq!(until_quick(), Some(PROBATION << times));
         }
+    }
+
+    #[test]
+    fn who_has_held_nobody_up_for_long_is_taken_for_quick_as_soon_as_before() {
+        let pace = Pace::new(QUICK, Keeps::Nothing);
+        let until_quick = |now| (1..).find(|_| pace.ran(Duration::ZERO, now).is_some());
+        until_quick(NOW);
+        for _ in 0..5 {
+            pace.ran(2 * HARMFUL, NOW);
+            until_quick(NOW);
+        }
+        pace.ran(2 * HARMFUL, NOW);
+        assert_eq!(until_quick(NOW + CALM), Some(PROBATION), "once it was calm, not so many are wanted any more");
+        pace.ran(2 * HARMFUL, NOW + 2 * CALM);
+        assert_eq!(until_quick(NOW + 2 * CALM), Some(PROBATION << 5), "it was 6 times, and once more, less two");
+        pace.ran(2 * HARMFUL, NOW + 100 * CALM);
+        assert_eq!(until_quick(NOW + 100 * CALM), Some(PROBATION));
     }
 }

@@ -45,4 +45,6 @@ pub enum Undelivered {
     Full,
     /// It is dead: the name has moved or ended, look it up again.
     Moved,
+    /// It has this publish or multicall already. Of other messages nobody can tell.
+    Repeated,
 }

@@ -1,5 +1,6 @@
-//! Owns what a thread that reads from the network will run itself as soon as it has read everything: quick handlers, whose
-//! hop to tokio would cost more than they do. Never runs anything while somebody up the stack holds a lock.
+//! Owns what a thread that has begun much will run itself as soon as that is done: quick handlers, whose hop to tokio would cost more than
+//! they do. It is the thread that reads from the network, or one of a task that tells a large group. Never runs anything while somebody up
+//! the stack holds a lock.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -14,6 +15,7 @@ use swarm_net::time::Instant;
 use tokio::runtime::Handle;
 
 use crate::worker::Parcel;
+use crate::worker::pace::Pace;
 
 /// What is run at the end of one read, at most. The rest goes to tokio: others wait for the thread, too.
 const TIME_MAX: Duration = Duration::from_millis(1);
@@ -69,9 +71,18 @@ impl Waiting {
     }
 }
 
+/// Which thread collects.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    /// The one that reads from the network, and keeps the node in the cluster.
+    Reader,
+    /// One of tokio's, in a task that begins much.
+    Worker,
+}
+
 thread_local! {
     /// This thread has said that it comes back for what waits.
-    static OPEN: Cell<bool> = const { Cell::new(false) };
+    static OPEN: Cell<Option<Thread>> = const { Cell::new(None) };
     static WAITING: RefCell<VecDeque<Waiting>> = const { RefCell::new(VecDeque::new()) };
     /// A handler was polled since this was looked at: it may have used up some of tokio's budget.
     static POLLED: Cell<bool> = const { Cell::new(false) };
@@ -79,10 +90,26 @@ thread_local! {
     static LOOKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// From now on this thread collects what it will run by [`run`].
+/// From now on this thread, which reads from the network, collects what it will run by [`run`].
 pub(crate) fn open(clock: impl FnOnce() -> Instant) {
-    if !OPEN.replace(true) {
+    if OPEN.replace(Some(Thread::Reader)).is_none() {
         LOOKED.set(Some(clock()));
+    }
+}
+
+/// The same for a thread of tokio's, which will run it by [`run_here`] before its task is polled to the end.
+pub(crate) fn open_here(clock: impl FnOnce() -> Instant) {
+    OPEN.set(Some(Thread::Worker));
+    LOOKED.set(Some(clock()));
+}
+
+/// Whether this thread collects, and a method that has done like this may run on it.
+pub(crate) fn takes(pace: &Pace) -> bool {
+    match OPEN.get() {
+        Some(Thread::Reader) => pace.is_quick(),
+        // There are others like it.
+        Some(Thread::Worker) => pace.was_quick(),
+        None => false,
     }
 }
 
@@ -95,7 +122,13 @@ pub(crate) fn now() -> Option<Instant> {
 /// Whether this thread collects.
 #[inline]
 pub(crate) fn is_open() -> bool {
-    OPEN.get()
+    OPEN.get().is_some()
+}
+
+/// Whether this thread reads from the network.
+#[inline]
+pub(crate) fn is_reader() -> bool {
+    OPEN.get() == Some(Thread::Reader)
 }
 
 /// Polls a handler once, on a thread that collects. Tokio polls it again at once if it waits, so nothing is missed.
@@ -141,36 +174,63 @@ pub(crate) fn push(what: Waiting) {
 /// Begins what was collected, also meanwhile. Who is not ready at once goes on as a task of tokio's. True if there was any.
 pub(crate) fn run(tokio: &Handle, clock: impl Fn() -> Instant) -> bool {
     let Some(first) = next() else { return false };
-    let end = looked(clock()) + TIME_MAX;
-    let (mut next_one, mut begun) = (Some(first), 0);
+    let mut running = Running::new(first, looked(clock()));
     // As on a thread of tokio's each has a budget, so that none goes on for ever, and none can block on another future.
     tokio.block_on(poll_fn(|cx| {
-        let before = now();
-        if let Some(mut task) = next_one.take().and_then(Waiting::begin)
-            // Tokio polls it again at once if it waits, so nothing is missed here.
-            && task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
-        {
-            tokio.spawn(task);
-        }
-        let Some(another) = next() else { return Poll::Ready(()) };
-        begun += 1;
-        // Handlers have looked at their end.
-        let now = now().filter(|now| Some(*now) != before).unwrap_or_else(|| looked(clock()));
-        if begun >= TASKS_MAX || now >= end {
-            tokio.spawn(another.into_task());
-            std::iter::from_fn(next).for_each(|another| drop(tokio.spawn(another.into_task())));
+        if running.step(tokio, &clock) {
             return Poll::Ready(());
         }
-        next_one = Some(another);
         cx.waker().wake_by_ref();
         Poll::Pending
     }));
     true
 }
 
+/// The same within one poll of a task of tokio's, whose budget they share.
+pub(crate) fn run_here(tokio: &Handle, clock: impl Fn() -> Instant) {
+    let Some(first) = next() else { return };
+    let mut running = Running::new(first, looked(clock()));
+    while !running.step(tokio, &clock) {}
+}
+
+/// The running of what was collected.
+struct Running {
+    next: Option<Waiting>,
+    begun: usize,
+    end: Instant,
+}
+
+impl Running {
+    fn new(first: Waiting, now: Instant) -> Self {
+        Self { next: Some(first), begun: 0, end: now + TIME_MAX }
+    }
+
+    /// Begins the next. True if it was the last, or all that is left has gone to tokio.
+    fn step(&mut self, tokio: &Handle, clock: &impl Fn() -> Instant) -> bool {
+        let before = now();
+        if let Some(mut task) = self.next.take().and_then(Waiting::begin)
+            // Tokio polls it again at once if it waits, so nothing is missed here.
+            && task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+        {
+            tokio.spawn(task);
+        }
+        let Some(another) = next() else { return true };
+        self.begun += 1;
+        // Handlers have looked at their end.
+        let now = now().filter(|now| Some(*now) != before).unwrap_or_else(|| looked(clock()));
+        if self.begun >= TASKS_MAX || now >= self.end {
+            tokio.spawn(another.into_task());
+            std::iter::from_fn(next).for_each(|another| drop(tokio.spawn(another.into_task())));
+            return true;
+        }
+        self.next = Some(another);
+        false
+    }
+}
+
 /// Collects nothing any more. What waits still was added too late to be run, and goes to tokio.
 pub(crate) fn close(tokio: &Handle) {
-    OPEN.set(false);
+    OPEN.set(None);
     LOOKED.set(None);
     std::iter::from_fn(next).for_each(|waiting| drop(tokio.spawn(waiting.into_task())));
 }

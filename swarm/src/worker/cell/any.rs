@@ -74,7 +74,7 @@ pub trait AnyCell: Any + Alarm + Send + Sync {
     /// on tokio or where this thread comes back to what is quick.
     ///
     /// # Errors
-    /// Gives the parcel back, with its token, if the queue is full or the cell is dead.
+    /// Gives the parcel back, with its token, if the queue is full, the cell is dead, or it has this publish already.
     #[expect(clippy::result_large_err, reason = "the parcel goes on to another cell or node")]
     fn deliver(self: Arc<Self>, parcel: Parcel) -> Result<(), (Parcel, Undelivered)>;
 
@@ -100,6 +100,4 @@ pub trait AnyCell: Any + Alarm + Send + Sync {
     fn close(&self) -> Vec<Parcel>;
     /// Runs the worker's last words, within a limit, and drops it. What still queues gets [`Ended`](crate::CallError::Ended).
     fn die(self: Arc<Self>, reason: Die) -> Underway<()>;
-    /// Records that a publish or multicall is given to this worker now; `true` if it had been already.
-    fn seen(&self, publish: u64) -> bool;
 }

@@ -8,6 +8,7 @@
 //! | `slot` | where an idle worker is, for who has no lock |
 //! | `entry` | one waiting message |
 //! | `glance` | what a cell shows of itself |
+//! | `heard` | the publishes that it was given |
 //! | `typed` | calls and casts from this node |
 //! | `serve` | running what waits, on tokio |
 //! | `ran` | how far a run got |
@@ -20,6 +21,7 @@ mod any;
 mod entry;
 mod glance;
 mod guard;
+mod heard;
 mod life;
 mod ran;
 mod scope;
@@ -141,26 +143,30 @@ impl<W: Worker> Cell<W> {
     /// is one that does so, else tokio.
     #[expect(clippy::result_large_err, reason = "the message goes back to whoever sent it")]
     fn push_soon(self: &Arc<Self>, parcel: Parcel) -> Result<(), (Entry<W>, Undelivered)> {
-        if !soon::is_open() || !self.is_quick_at(parcel.method) {
-            return self.push(Entry::of(parcel, &self.core));
-        }
-        if let Some(worker) = self.take_if_open() {
+        let soon = self.is_quick_at(parcel.method);
+        if soon
+            && parcel.publish == 0
+            && let Some(worker) = self.take_if_open()
+        {
             soon::push(Waiting::Message(self.clone(), worker, parcel));
             return Ok(());
         }
         let mut state = self.lock();
-        match state.take_idle() {
-            Some(worker) => {
-                drop(state);
-                soon::push(Waiting::Message(self.clone(), worker, parcel));
-                Ok(())
-            }
-            None => {
-                let pushed = state.push(Entry::of(parcel, &self.core));
-                drop(state);
-                self.note_full(pushed).map(|idle| debug_assert!(idle.is_none(), "it was not idle"))
-            }
+        // With its queueing in one: a move between them would take it along as heard, and nobody would run it.
+        if parcel.publish != 0 && state.phase != Phase::Dead && state.seen(parcel.publish) {
+            return Err((Entry::of(parcel, &self.core), Undelivered::Repeated));
         }
+        if soon && let Some(worker) = state.take_idle() {
+            drop(state);
+            soon::push(Waiting::Message(self.clone(), worker, parcel));
+            return Ok(());
+        }
+        let pushed = state.push(Entry::of(parcel, &self.core));
+        drop(state);
+        if let Some(worker) = self.note_full(pushed)? {
+            self.spawn(self.clone().drain(worker));
+        }
+        Ok(())
     }
 
     /// Has it counted if a message was not taken since the queue is full.
@@ -193,7 +199,9 @@ impl<W: Worker> Alarm for Cell<W> {
         match cell.clone().deliver(message.clone().into_parcel()) {
             Ok(()) => {}
             Err((_, Undelivered::Full)) => cell.core().alarms().no_room(id, message, now, &cell),
-            Err((_, Undelivered::Moved)) => cell.core().alarms().clear(cell.core().host().timers()),
+            Err((_, Undelivered::Moved | Undelivered::Repeated)) => {
+                cell.core().alarms().clear(cell.core().host().timers())
+            }
         }
     }
 }
@@ -283,9 +291,5 @@ impl<W: Worker> AnyCell for Cell<W> {
 
     fn die(self: Arc<Self>, reason: crate::worker::Die) -> Underway<()> {
         self.end_with(reason)
-    }
-
-    fn seen(&self, publish: u64) -> bool {
-        self.lock().seen(publish)
     }
 }

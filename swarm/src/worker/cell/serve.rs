@@ -247,14 +247,14 @@ impl<W: Worker> Cell<W> {
         self.core.home.paces.method(W::KIND, row)
     }
 
-    /// Whether it may run on a thread that has other things to do.
+    /// Whether this thread collects, and may run it.
     fn is_quick(&self, entry: &Entry<W>) -> bool {
         self.is_quick_at(entry.work.method())
     }
 
     /// The same for a method.
     pub(super) fn is_quick_at(&self, method: u64) -> bool {
-        !W::OPTIONS.pool && self.pace_of(method).is_some_and(Pace::is_quick)
+        !W::OPTIONS.pool && self.pace_of(method).is_some_and(soon::takes)
     }
 
     async fn complete(self: &Arc<Self>, later: Later<W, Answer>, reply: Reply) -> Option<Box<W>> {

@@ -9,10 +9,8 @@ use swarm_net::time::Instant;
 use tokio::sync::oneshot;
 
 use super::entry::Entry;
+use super::heard::Heard;
 use crate::worker::{Args, Bundle, Phase, Sealed, Undelivered, Worker};
-
-/// A publish is recognised among so many before it: a member that moves gets one twice only within moments.
-const PUBLISHES_KEPT: usize = 64;
 
 /// What stands under a cell's lock.
 pub(super) struct State<W: 'static> {
@@ -30,6 +28,8 @@ pub(super) struct State<W: 'static> {
     pub(super) args: Option<Args>,
     /// An idle worker has none.
     extras: Option<Box<Extras<W>>>,
+    /// Only who is in a group hears any.
+    heard: Option<Box<Heard>>,
 }
 
 /// What a cell hardly ever has, and an idle one never.
@@ -42,7 +42,6 @@ struct Extras<W: 'static> {
     crashes: Vec<Instant>,
     /// How often it has panicked in all.
     panics: u32,
-    publishes: VecDeque<u64>,
 }
 
 /// Which seal of a cell.
@@ -66,7 +65,17 @@ pub(super) enum CheckedOut<W> {
 
 impl<W: Worker> State<W> {
     pub(super) fn new(phase: Phase) -> Self {
-        Self { phase, halted: false, worker: None, gone: false, pinned: false, seals: 0, args: None, extras: None }
+        Self {
+            phase,
+            halted: false,
+            worker: None,
+            gone: false,
+            pinned: false,
+            seals: 0,
+            args: None,
+            extras: None,
+            heard: None,
+        }
     }
 
     fn extras(&mut self) -> &mut Extras<W> {
@@ -265,25 +274,16 @@ impl<W: Worker> State<W> {
 
     /// Records a publish. `true` if it was known.
     pub(super) fn seen(&mut self, publish: u64) -> bool {
-        let publishes = &mut self.extras().publishes;
-        if publishes.contains(&publish) {
-            return true;
-        }
-        if publishes.len() == PUBLISHES_KEPT {
-            publishes.pop_front();
-        }
-        publishes.push_back(publish);
-        false
+        self.heard.get_or_insert_default().note(publish)
     }
 
     /// The publishes that the worker has heard. Those that wait in the queue come after it, and must not be taken for
     /// repetitions where it goes.
     pub(super) fn publishes(&self) -> Vec<u64> {
-        let Some(extras) = &self.extras else {
-            return Vec::new();
-        };
-        let waits = |publish: &u64| extras.queue.iter().any(|entry| entry.publish() == Some(*publish));
-        extras.publishes.iter().copied().filter(|publish| !waits(publish)).collect()
+        let queue = self.extras.iter().flat_map(|extras| &extras.queue);
+        let waits = |publish: &u64| queue.clone().any(|entry| entry.publish() == Some(*publish));
+        let heard = self.heard.iter().flat_map(|heard| heard.ids());
+        heard.filter(|publish| !waits(publish)).collect()
     }
 
     /// Gives back what is not needed: an idle worker is its value, a cell and a table's entry.
@@ -301,20 +301,13 @@ impl<W: Worker> State<W> {
 impl<W> Extras<W> {
     /// Whether anything but messages stands in it.
     fn is_needed(&self) -> bool {
-        let Self { queue: _, claims, bundle, crashes, panics: _, publishes } = self;
-        !(claims.is_empty() && bundle.is_none() && crashes.is_empty() && publishes.is_empty())
+        let Self { queue: _, claims, bundle, crashes, panics: _ } = self;
+        !(claims.is_empty() && bundle.is_none() && crashes.is_empty())
     }
 }
 
 impl<W> Default for Extras<W> {
     fn default() -> Self {
-        Self {
-            queue: VecDeque::new(),
-            claims: VecDeque::new(),
-            bundle: None,
-            crashes: Vec::new(),
-            panics: 0,
-            publishes: VecDeque::new(),
-        }
+        Self { queue: VecDeque::new(), claims: VecDeque::new(), bundle: None, crashes: Vec::new(), panics: 0 }
     }
 }

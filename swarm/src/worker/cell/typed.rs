@@ -367,8 +367,7 @@ impl<W: Worker> Cell<W> {
 /// take long. Then others, on other cores, can go on meanwhile.
 fn runs_here<W: Worker>(pace: Option<&Pace>) -> bool {
     let depth = running::depth();
-    let fits = match soon::is_open() {
-        // This is the I/O thread.
+    let fits = match soon::is_reader() {
         true => pace.is_some_and(Pace::is_quick),
         // Of calls in a circle all must be on one stack to be found.
         false => depth > 0 || !pace.is_some_and(Pace::is_slow),

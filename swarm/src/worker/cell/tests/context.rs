@@ -122,6 +122,7 @@ async fn a_thread_knows_the_node_of_the_worker_that_it_runs() {
 }
 
 #[test]
-fn a_cell_is_eighteen_words_beside_its_counts() {
-    assert_eq!(size_of::<Cell<Probe>>(), 144);
+fn a_cell_is_nineteen_words_beside_its_counts() {
+    // With its counts 168 bytes: one more would take another 16 of the allocator.
+    assert_eq!(size_of::<Cell<Probe>>(), 152);
 }

@@ -1,6 +1,6 @@
 //! What a thread that reads from the network runs itself, and what may happen to a cell before it does.
 
-use swarm_net::time::{Clock, Now};
+use swarm_net::time::{Clock, Instant, Now};
 use tokio::runtime::Runtime;
 
 use super::*;
@@ -15,7 +15,7 @@ fn quick() -> (Runtime, Bench, Arc<Shared>, Arc<Cell<Probe>>) {
     for row in 0..Probe::METHODS.len() {
         let pace = paces.method(Probe::KIND, row).expect("there is a row for each");
         while !pace.is_quick() {
-            pace.ran(Duration::ZERO);
+            pace.ran(Duration::ZERO, Instant::START);
         }
     }
     on(paces)
@@ -84,6 +84,27 @@ fn what_nobody_knows_to_be_quick_runs_on_tokio_also_if_a_quick_one_sends_it() {
     assert!(shared.log().is_empty());
     work(&runtime);
     assert_eq!(*shared.log(), [(1, 1), (1, 2)]);
+}
+
+#[test]
+fn a_task_that_begins_much_runs_itself_what_was_not_long_the_last_time() {
+    let (runtime, bench, shared, cell) =
+        on(Paces::of([(Probe::KIND, Probe::METHODS.len())].into_iter(), QUICK, Keeps::Nothing));
+    let tell = |n| {
+        runtime.block_on(async {
+            soon::open_here(Clock::instant);
+            assert!(cell.clone().deliver(bench.parcel(&Note(1, n), None)).is_ok());
+            soon::run_here(runtime.handle(), Clock::instant);
+            soon::close(runtime.handle());
+        });
+        shared.log().len()
+    };
+    assert_eq!(tell(1), 1, "nobody knows it, and other threads are there for the rest");
+    cell.pace_of(Note::ID).expect("it is counted").ran(2 * QUICK, Instant::START);
+    assert_eq!(tell(2), 1, "it goes to tokio");
+    work(&runtime);
+    assert_eq!(tell(3), 3, "where it was quick");
+    assert_eq!(*shared.log(), [(1, 1), (1, 2), (1, 3)]);
 }
 
 #[test]
@@ -168,7 +189,7 @@ fn an_init_is_timed_up_to_where_it_waits() {
     let (runtime, bench, _, _) = on(Paces::of([(Slowly::KIND, 0)].into_iter(), QUICK, Keeps::Nothing));
     let init = bench.paces.init(Slowly::KIND).expect("it is counted");
     while !init.is_quick() {
-        init.ran(Duration::ZERO);
+        init.ran(Duration::ZERO, Instant::START);
     }
     let cell = Cell::<Slowly>::starting("slowly".into(), epoch(1), bench.home());
     let start = crate::worker::Start { args: encode(&Key(0))[..].into(), bundle: None };
