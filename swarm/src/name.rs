@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use rkyv::{Archive, Deserialize, Serialize};
+use smol_str::SmolStr;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A worker's cluster-wide name. One flat namespace over all worker types; cheap to clone.
@@ -16,17 +17,10 @@ use xxhash_rust::xxh3::xxh3_64;
 /// assert_eq!(Name::from(42), Name::from("42"));
 /// ```
 ///
-/// A name of up to 22 bytes stands in the value itself: tables of names are searched without following a pointer for
+/// A name of up to 23 bytes stands in the value itself: tables of names are searched without following a pointer for
 /// each one that is compared, which at a million names is most of what a look-up costs.
 #[derive(Clone)]
-pub struct Name(Text);
-
-/// A short text is always `Short`.
-#[derive(Clone)]
-enum Text {
-    Short { len: u8, bytes: [u8; Name::SHORT_MAX] },
-    Long(Arc<str>),
-}
+pub struct Name(SmolStr);
 
 /// The stable 64-bit hash of a name (xxh3-64 of its UTF-8 bytes). It decides the name's partition, so it is fixed for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
@@ -43,29 +37,14 @@ impl Name {
     /// Names are at most this many bytes long, so that a name always fits a frame's header.
     pub const BYTES_MAX: usize = 1024;
 
-    /// What fits beside the length and the mark of the other form in 24 bytes.
-    const SHORT_MAX: usize = 22;
-
-    fn short(text: &str) -> Option<Self> {
-        let mut bytes = [0; Self::SHORT_MAX];
-        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        Some(Self(Text::Short { len: text.len() as u8, bytes }))
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     #[inline]
     fn as_bytes(&self) -> &[u8] {
-        match &self.0 {
-            Text::Short { len, bytes } => &bytes[..usize::from(*len)],
-            Text::Long(text) => text.as_bytes(),
-        }
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Text::Short { .. } => std::str::from_utf8(self.as_bytes()).expect("a name is made of text alone"),
-            Text::Long(text) => text,
-        }
+        self.0.as_bytes()
     }
 
     /// The name with its hash.
@@ -149,7 +128,7 @@ impl PartialEq<&str> for Name {
 
 impl From<&str> for Name {
     fn from(text: &str) -> Self {
-        Self::short(text).unwrap_or_else(|| Self(Text::Long(text.into())))
+        Self(SmolStr::new(text))
     }
 }
 
@@ -161,7 +140,7 @@ impl From<&&str> for Name {
 
 impl From<String> for Name {
     fn from(text: String) -> Self {
-        Self::from(text.as_str())
+        Self(SmolStr::from(text))
     }
 }
 
@@ -179,7 +158,7 @@ impl From<Cow<'_, str>> for Name {
 
 impl From<Arc<str>> for Name {
     fn from(text: Arc<str>) -> Self {
-        Self::short(&text).unwrap_or(Self(Text::Long(text)))
+        Self(SmolStr::from(text))
     }
 }
 
@@ -251,7 +230,7 @@ mod tests {
     #[test]
     fn short_and_long_names_are_their_texts() {
         let long = "x".repeat(Name::BYTES_MAX);
-        let texts = ["", "a", "acct/42", "twenty-two bytes, fits", "twenty-three bytes, not", "äöü", long.as_str()];
+        let texts = ["", "a", "acct/42", "twenty-three bytes, fit", "twenty-four bytes do not", "äöü", long.as_str()];
         for text in texts {
             let name = Name::from(text);
             assert_eq!(name.as_str(), text);
@@ -267,6 +246,6 @@ mod tests {
 
     #[test]
     fn a_name_is_three_words() {
-        assert_eq!(size_of::<Name>(), 24);
+        assert_eq!((size_of::<Name>(), size_of::<Option<Name>>()), (24, 24));
     }
 }
