@@ -1,7 +1,6 @@
 //! Owns which cells a thread has called last, so that it need not look them up again. Never keeps one alive, and never says
 //! whether it still takes calls: the cell itself does.
 
-use std::array;
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
@@ -9,8 +8,9 @@ use crate::name::{Name, NameHash};
 use crate::runtime::Node;
 use crate::worker::AnyCell;
 
-/// How many a thread knows: 40 kB, and of those that are gone no more than so many empty shells.
-const KNOWN: usize = 1024;
+/// How many a thread knows: 160 kB, and of those that are gone no more than so many empty shells. A thread that calls a thousand names
+/// in turn finds nearly all of them.
+const KNOWN: usize = 4096;
 
 /// One of them.
 struct Known {
@@ -23,7 +23,7 @@ struct Known {
 
 thread_local! {
     /// Each where the hash of its name says. It takes memory only on threads that call.
-    static RECENT: RefCell<Option<Box<[Option<Known>; KNOWN]>>> = const { RefCell::new(None) };
+    static RECENT: RefCell<Option<Box<[Option<Known>]>>> = const { RefCell::new(None) };
 }
 
 fn place(hash: NameHash) -> usize {
@@ -45,7 +45,7 @@ pub(super) fn get(node: &Node, hash: NameHash, name: &Name) -> Option<Arc<dyn An
 /// This thread calls the name's cell now, and perhaps again.
 pub(super) fn note(hash: NameHash, cell: &Arc<dyn AnyCell>) {
     let before = RECENT.with_borrow_mut(|recent| {
-        let place = &mut recent.get_or_insert_with(|| Box::new(array::from_fn(|_| None)))[place(hash)];
+        let place = &mut recent.get_or_insert_with(|| (0..KNOWN).map(|_| None).collect())[place(hash)];
         if let Some(other) = place {
             let again = other.rival.replace(hash) == Some(hash);
             // The name itself may have another cell by now.

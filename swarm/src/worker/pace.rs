@@ -38,7 +38,7 @@ pub(crate) struct Pace {
     probation: AtomicU32,
     /// The last run that was counted was long.
     long: AtomicBool,
-    /// It was quick until it was not, or was long twice in a row.
+    /// It was long twice in a row, and not quick since.
     slow: AtomicBool,
     /// When it has held others up last, in nanoseconds of the node's clock.
     harmed: AtomicU64,
@@ -97,6 +97,14 @@ impl Pace {
         !self.long.load(Ordering::Relaxed)
     }
 
+    /// Whether a run by its caller is to be timed. Reading the clock takes as long as the rest of such a run, so that is done for each only
+    /// until something is known of it.
+    #[inline]
+    pub(crate) fn is_timed(&self) -> bool {
+        let wanted = self.wanted.load(Ordering::Relaxed);
+        (1..=PROBATION).contains(&wanted) || is_sampled()
+    }
+
     /// Whether it is known to take long.
     #[inline]
     pub(crate) fn is_slow(&self) -> bool {
@@ -132,8 +140,8 @@ impl Pace {
             self.harmed.store(now.as_nanos(), Ordering::Relaxed);
         }
         self.wanted.store(probation, Ordering::Relaxed);
-        // The first run of all is often a long one.
-        if self.long.swap(true, Ordering::Relaxed) || was_quick {
+        // One alone is often no fault of the method's: its first run of all, or one in which its thread stood still.
+        if self.long.swap(true, Ordering::Relaxed) {
             self.slow.store(true, Ordering::Relaxed);
         }
         was_quick.then_some(Switch::ToPool)
@@ -161,9 +169,9 @@ impl Pace {
     }
 }
 
-/// Whether this run by a caller is one of those that are timed: reading the clock takes as long as the rest of the run.
+/// Whether this run is the one of so many.
 #[inline]
-pub(crate) fn is_sampled() -> bool {
+fn is_sampled() -> bool {
     thread_local!(static RUNS: Cell<u32> = const { Cell::new(0) });
     RUNS.set(RUNS.get().wrapping_add(1));
     RUNS.get().is_multiple_of(SAMPLED)
@@ -225,7 +233,7 @@ mod tests {
     const LONG: Duration = Duration::from_micros(51);
 
     #[test]
-    fn so_many_quick_runs_in_a_row_make_it_quick_and_one_long_one_slow() {
+    fn so_many_quick_runs_in_a_row_make_it_quick_and_two_long_ones_slow() {
         let pace = Pace::new(QUICK, Keeps::Nothing);
         assert!(!pace.is_quick() && !pace.is_slow(), "nothing is known of it");
         for _ in 1..PROBATION {
@@ -236,8 +244,9 @@ mod tests {
         assert!(pace.is_quick());
         assert_eq!(pace.ran(QUICK, NOW), None, "it is already");
         assert_eq!(pace.ran(LONG, NOW), Some(Switch::ToPool));
-        assert!(pace.is_slow());
+        assert!(!pace.is_slow(), "its thread may have stood still");
         assert_eq!(pace.ran(LONG, NOW), None, "it is already");
+        assert!(pace.is_slow());
     }
 
     #[test]

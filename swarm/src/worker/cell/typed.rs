@@ -23,7 +23,7 @@ use crate::call::pending::{Answer, Place, Ticket, Waiting};
 use crate::error::{CallError, Executed};
 use crate::message::{Message, decode};
 use crate::name::Name;
-use crate::worker::pace::{self, Pace};
+use crate::worker::pace::Pace;
 use crate::worker::running::{self, Awaited, DEPTH_MAX};
 use crate::worker::soon;
 use crate::worker::{Active, Call, Cast, Deadline, Input, Later, Step, Undelivered, Worker};
@@ -255,7 +255,7 @@ impl<W: Worker> Cell<W> {
     /// A run begins now: whether it is timed, and from when.
     #[inline]
     fn set_out<'a>(&self, limit: Duration, pace: Option<&'a Pace>) -> Option<(&'a Pace, Instant)> {
-        let timed = pace.filter(|pace| !pace.is_quick() || pace::is_sampled()).map(|pace| (pace, self.core.watch()));
+        let timed = pace.filter(|pace| pace.is_timed()).map(|pace| (pace, self.core.watch()));
         match timed {
             Some(_) => self.core.set_due(Deadline::after(self.core.now(), limit).due),
             // It is over before a look at the clock would be.
