@@ -18,14 +18,12 @@ use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::Found;
-use crate::runtime::survey::{Findings, Question, Whom};
+use crate::runtime::survey::{Findings, Question};
+use crate::whom::{PART_MAX, Whom};
 use crate::worker::{Deadline, KindId, Parcel, Payload, ReplyTo};
 
 /// How long answers are gathered before they are sent: longer than quick handlers take, shorter than anyone notices.
 const GATHER: Duration = Duration::from_millis(5);
-
-/// How many names one part of an answer carries, so that no frame grows with the node.
-pub(crate) const PART_MAX: usize = 4096;
 
 /// How many members are told, or called, before somebody else has a turn: a question comes on the thread that keeps this node in the
 /// cluster, and a group may have a million of them.
