@@ -8,6 +8,7 @@ mod forger;
 mod garbage;
 mod hoarder;
 mod liar;
+mod meddler;
 mod member;
 mod outsider;
 mod recorder;
