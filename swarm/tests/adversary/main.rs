@@ -2,6 +2,7 @@
 //! up, calls succeed, memory stays within a bound, and what is refused is counted, and told at most once a second.
 
 mod crowd;
+mod effort;
 mod fixture;
 mod flood;
 mod forger;
