@@ -15,10 +15,10 @@ use swarm_net::tls::Tls;
 
 use crate::config::Config;
 use crate::error::StartError;
-use crate::keys::Told;
 use crate::placement::Placement;
 use crate::registration::{Entry, WORKERS};
 use crate::runtime::{Kinds, Plan, start};
+use crate::secrets::Told;
 use crate::swarm::Swarm;
 use crate::trace::{Propagator, Tracing};
 use crate::worker::Worker;

@@ -13,6 +13,7 @@ use crate::call::wait;
 use crate::error::{CallError, CastError, Location, RegisterError, RegistryError};
 use crate::message::Message;
 use crate::name::{Hashed, Name, NameHash};
+#[cfg(feature = "node")]
 use crate::runtime::{Begun, First, Node};
 use crate::via::{Met, Reach, Reached, Via, met, reached};
 use crate::worker::{Call, Cast, Payload, Worker};
@@ -72,9 +73,12 @@ impl Handle {
         M: Message,
     {
         match met(self.on.as_deref()).ok_or(CastError::NoSwarm)? {
+            #[cfg(feature = "node")]
             Met::Node(node) => node.cast::<W, M>(Hashed { name: &self.name, hash: self.hash }, message),
             #[cfg(feature = "remote")]
             Met::Remote(client) => client.cast::<W, M>(&self.name, &message),
+            #[cfg(not(any(feature = "node", feature = "remote")))]
+            Met::Nobody(swarm) => swarm.never(),
         }
     }
 
@@ -161,10 +165,11 @@ impl On {
 
 enum State<R, M> {
     New(M),
+    #[cfg(feature = "node")]
     Begun(Begun<R>, Arc<Node>),
     #[cfg(feature = "remote")]
     Remote(crate::remote::Answering),
-    Done,
+    Done(PhantomData<fn() -> R>),
 }
 
 impl<R, W, M> Calling<R, W, M> {
@@ -205,36 +210,50 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let (mut begun, node) = match std::mem::replace(&mut this.state, State::<R, M>::Done) {
-            State::New(message) => {
-                let node = match met(this.on.via()) {
-                    Some(Met::Node(node)) => node,
-                    #[cfg(feature = "remote")]
-                    Some(Met::Remote(client)) => {
-                        let asked = client.clone().call::<W, M>(&this.name, &message, this.timeout);
-                        return this.poll_remote(asked, cx);
-                    }
-                    None => return Poll::Ready(Err(CallError::NoSwarm)),
-                };
-                let name = Hashed { name: &this.name, hash: this.hash };
-                match node.call::<W, M>(name, message, this.timeout, cx) {
-                    First::Begun(begun) => (begun, node.clone()),
-                    First::Done(done) => return Poll::Ready(node.note_call(W::KIND, done)),
-                    First::Yield(message) => {
-                        this.state = State::New(message);
-                        return Poll::Pending;
+        match std::mem::replace(&mut this.state, State::<R, M>::Done(PhantomData)) {
+            State::New(message) => match met(this.on.via()) {
+                #[cfg(feature = "node")]
+                Some(Met::Node(node)) => {
+                    let name = Hashed { name: &this.name, hash: this.hash };
+                    match node.call::<W, M>(name, message, this.timeout, cx) {
+                        First::Begun(begun) => Self::poll_begun(&mut this.state, begun, node.clone(), cx),
+                        First::Done(done) => Poll::Ready(node.note_call(W::KIND, done)),
+                        First::Yield(message) => {
+                            this.state = State::New(message);
+                            Poll::Pending
+                        }
                     }
                 }
-            }
-            State::Begun(begun, node) => (begun, node),
+                #[cfg(feature = "remote")]
+                Some(Met::Remote(client)) => {
+                    let asked = client.clone().call::<W, M>(&this.name, &message, this.timeout);
+                    this.poll_remote(asked, cx)
+                }
+                #[cfg(not(any(feature = "node", feature = "remote")))]
+                Some(Met::Nobody(swarm)) => swarm.never(),
+                None => Poll::Ready(Err(CallError::NoSwarm)),
+            },
+            #[cfg(feature = "node")]
+            State::Begun(begun, node) => Self::poll_begun(&mut this.state, begun, node, cx),
             #[cfg(feature = "remote")]
-            State::Remote(asked) => return this.poll_remote(asked, cx),
-            State::Done => panic!("a call was polled after its answer"),
-        };
+            State::Remote(asked) => this.poll_remote(asked, cx),
+            State::Done(_) => panic!("a call was polled after its answer"),
+        }
+    }
+}
+
+#[cfg(feature = "node")]
+impl<R: crate::message::Wire, W: Worker, M> Calling<R, W, M> {
+    fn poll_begun(
+        state: &mut State<R, M>,
+        mut begun: Begun<R>,
+        node: Arc<Node>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<R, CallError>> {
         match begun.poll(node.id(), cx) {
             Poll::Ready(result) => Poll::Ready(node.note_call(W::KIND, result)),
             Poll::Pending => {
-                this.state = State::Begun(begun, node);
+                *state = State::Begun(begun, node);
                 Poll::Pending
             }
         }

@@ -58,6 +58,25 @@ macro_rules! __with_json {
 
 pub use crate::__with_json as with_json;
 
+/// What only nodes need of a worker type: its entry in the program's list of them. Without the entry nothing refers to its handlers, so
+/// they are not in the program.
+#[cfg(feature = "node")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_node {
+    ($($items:tt)*) => { $($items)* };
+}
+
+/// As above.
+#[cfg(not(feature = "node"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_node {
+    ($($items:tt)*) => {};
+}
+
+pub use crate::__with_node as with_node;
+
 /// What [`Json`] is, without its supertraits: the compiler would look at these first, and use serde's words.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be given and answered as JSON",

@@ -3,6 +3,15 @@
     all(test, loom),
     expect(unused, unreachable_pub, reason = "the simulator is left out, with what only it needs")
 )]
+#![cfg_attr(
+    not(feature = "node"),
+    allow(
+        dead_code,
+        unused_imports,
+        unused_variables,
+        reason = "a worker's type is made of its cell and all that, which only nodes run"
+    )
+)]
 //! Named, stateful workers spread over a cluster that forms itself, and moved with their state when it changes: what
 //! Swarm is to Elixir, in Rust.
 //!
@@ -88,7 +97,8 @@
 //!
 //! # Features
 //!
-//! None is on by default: `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `dashboard` (`Builder::dashboard`, the cluster as a page in a browser), `json` (messages of workers
+//! On by default is `node`, all that it takes to be one. Without it (`default-features = false`) there are the types of workers, and with `remote` the
+//! programs that reach them. Off by default are `admin` (a service for operators, `Builder::admin`), `cli` (`swarmctl`, which speaks to it), `dashboard` (`Builder::dashboard`, the cluster as a page in a browser), `json` (messages of workers
 //! marked `#[swarm::worker(json)]` as JSON, for tools), `dns` (`Dns`, discovery by a host name), `gateway` (`Builder::gateway`, for programs
 //! that are no members) and `remote` (`remote::Client`, for those programs), `http` (`Builder::http`, for programs in other languages), `metrics` (`Builder::record_metrics`, for any recorder of the crate
 //! `metrics`), `prometheus` (`Builder::metrics`, a page that Prometheus scrapes), `tls` (`Builder::tls`, certificates in place of
@@ -108,7 +118,7 @@
 //! | calls under way: frames, slots of those that wait | `call` |
 //! | what users are told and may set | `event`, `error`, `config`, `placement`, `stats` |
 //! | what travels, and when something is due | `message`, `timer` |
-//! | words | `name`, `epoch`, `trace`; how maps hash: `hash`; what tests do without: `rules` |
+//! | words | `name`, `epoch`, `whom`, `trace`; how maps hash: `hash`; what tests do without: `rules` |
 //!
 //! Beside the floors stand `admin`, which shows operators what a running node knows, `dashboard`, which shows it to browsers, `gateway`, `remote` and `http`, by which programs that are no
 //! members reach it (and `rpc`, what all these services share), and `sim`, which drives whole nodes and sees everything.
@@ -118,18 +128,21 @@
 pub mod __private;
 #[cfg(feature = "admin")]
 pub mod admin;
+#[cfg(feature = "node")]
 mod builder;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod call;
 #[cfg(feature = "tls")]
 mod certificates;
 pub mod client;
+#[cfg(feature = "node")]
 pub mod config;
 mod crew;
 #[cfg(feature = "dashboard")]
 pub mod dashboard;
 #[cfg(any(test, feature = "sim"))]
 mod dice;
+#[cfg(feature = "node")]
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod directory;
 mod epoch;
@@ -144,13 +157,16 @@ pub mod group;
 mod hash;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "node")]
 mod keys;
+#[cfg(feature = "node")]
 mod leaving;
 pub mod message;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod name;
 mod pages;
+#[cfg(feature = "node")]
 mod placement;
 pub mod prelude;
 pub mod registration;
@@ -160,48 +176,59 @@ pub mod remote;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "metrics", feature = "remote"))]
 mod rpc;
 mod rules;
+#[cfg(feature = "node")]
 mod runtime;
+mod secrets;
 // Its hooks into tokio are not there in a model of threads.
 #[cfg(all(any(test, feature = "sim"), not(loom)))]
 pub mod sim;
 // As above.
-#[cfg(not(loom))]
+#[cfg(all(feature = "node", not(loom)))]
 mod signal;
 mod stats;
+#[cfg_attr(not(feature = "node"), path = "absent.rs")]
 mod swarm;
 mod sync;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod timer;
 pub mod trace;
 mod via;
+mod whom;
 pub mod worker;
 
 #[cfg(feature = "admin")]
 pub use admin::Admin;
+#[cfg(feature = "node")]
 pub use builder::Builder;
 #[cfg(feature = "tls")]
 pub use certificates::Certificates;
 pub use client::{Calling, Handle, Op};
+#[cfg(feature = "node")]
 pub use config::{Config, ConfigError};
 pub use crew::{Crew, group};
 #[cfg(feature = "dashboard")]
 pub use dashboard::Dashboard;
 pub use epoch::Epoch;
-pub use error::{CallError, CastError, Executed, LeaveError, Location, RegisterError, RegistryError, StartError};
+pub use error::{CallError, CastError, Executed, Location, RegisterError, RegistryError};
+#[cfg(feature = "node")]
+pub use error::{LeaveError, StartError};
 pub use event::{Event, Events};
 pub use group::Group;
 #[cfg(feature = "http")]
 pub use http::Http;
+#[cfg(feature = "node")]
 pub use keys::Keys;
+#[cfg(feature = "node")]
 pub use leaving::Leaving;
 pub use message::{Json, Message, Schema, Wire};
 pub use name::{Name, NameHash};
 pub use pages::Pages;
+#[cfg(feature = "node")]
 pub use placement::Placement;
 pub use registry::{registered, registered_pages, unregister, whereis};
 pub use rkyv;
 pub use rkyv::Archived;
-#[cfg(not(loom))]
+#[cfg(all(feature = "node", not(loom)))]
 pub use signal::LeavingOnSignal;
 pub use stats::Stats;
 pub use swarm::{Node, Swarm};
@@ -316,15 +343,19 @@ pub use swarm_macros::worker;
 /// let builder = swarm::Swarm::builder().discovery(InFile("/run/bank/nodes".into()));
 /// # drop(builder);
 /// ```
+#[cfg(feature = "node")]
 #[doc(inline)]
 pub use swarm_net::discovery::Discovery;
 #[cfg(feature = "dns")]
 #[doc(inline)]
 pub use swarm_net::discovery::Dns;
+#[cfg(feature = "node")]
 #[doc(inline)]
 pub use swarm_net::discovery::{Multicast, Search, Seeds};
+#[cfg(feature = "node")]
 #[doc(inline)]
 pub use swarm_net::error::NetError;
+#[cfg(feature = "node")]
 #[doc(inline)]
 pub use swarm_net::filter::NodeFilter;
 #[doc(inline)]

@@ -11,8 +11,8 @@ use futures_core::Stream;
 
 use crate::error::{Location, RegistryError};
 use crate::name::Name;
-use crate::runtime::{PART_MAX, Whom};
 use crate::via::{Reach, Reached, Via, reached};
+use crate::whom::{PART_MAX, Whom};
 
 /// One page, and the last name on it if there may be more.
 type Page = (Vec<(Name, Location)>, Option<Name>);

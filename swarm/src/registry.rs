@@ -7,9 +7,9 @@ use crate::client::{Handle, Op};
 use crate::error::{Location, RegistryError};
 use crate::name::Name;
 use crate::pages::Pages;
-use crate::runtime::Whom;
 use crate::swarm::Swarm;
 use crate::via::Reached;
+use crate::whom::Whom;
 use crate::worker::Worker;
 
 /// Where `name` is, if it is registered. Asks the owner of the name, so the answer is not a guess.

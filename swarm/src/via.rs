@@ -1,18 +1,22 @@
 //! Owns by what the cluster is reached: a node of this process, or a gateway of it. Never does what is asked itself.
 
+#[cfg(feature = "node")]
 use std::sync::Arc;
 use std::time::Duration;
 
 use swarm_net::node::NodeId;
 
-use crate::directory::{Ask, GroupKey};
+#[cfg(feature = "node")]
+use crate::directory::Ask;
 use crate::error::{CallError, Location, RegisterError, RegistryError};
 use crate::group::{Change, Group, Members, Told};
 use crate::name::Name;
 #[cfg(feature = "remote")]
 use crate::remote::Client;
-use crate::runtime::{GroupNames, Held, Node, Whom, spec};
+#[cfg(feature = "node")]
+use crate::runtime::{Held, Node, spec};
 use crate::swarm::Swarm;
+use crate::whom::{GroupKey, GroupNames, Whom};
 use crate::worker::{Payload, Worker};
 
 /// What `.on(..)` takes: a node of this process, [`Swarm`], or with the feature `remote` a connection to a cluster that this program is no
@@ -81,14 +85,18 @@ pub enum Via {
 
 /// The same, where something is asked while this is held.
 pub(crate) enum Met<'a> {
+    #[cfg(feature = "node")]
     Node(Held<'a>),
     #[cfg(feature = "remote")]
     Remote(&'a Client),
+    #[cfg(not(any(feature = "node", feature = "remote")))]
+    Nobody(&'a Swarm),
 }
 
 /// The same, where the answer may take longer.
 #[derive(Clone)]
 pub(crate) enum Reached {
+    #[cfg(feature = "node")]
     Node(Arc<Node>),
     #[cfg(feature = "remote")]
     Remote(Client),
@@ -98,29 +106,39 @@ pub(crate) enum Reached {
 #[inline]
 pub(crate) fn met(on: Option<&Via>) -> Option<Met<'_>> {
     match on {
+        #[cfg(feature = "node")]
         Some(Via::Swarm(swarm)) => Some(Met::Node(Held::Lent(swarm.inner()))),
+        #[cfg(not(feature = "node"))]
+        Some(Via::Swarm(swarm)) => swarm.never(),
         #[cfg(feature = "remote")]
         Some(Via::Remote(client)) => Some(Met::Remote(client)),
+        #[cfg(feature = "node")]
         None => Held::current().map(Met::Node),
+        #[cfg(not(feature = "node"))]
+        None => None,
     }
 }
 
 /// The same, to be kept.
 pub(crate) fn reached(on: Option<&Via>) -> Option<Reached> {
     met(on).map(|met| match met {
+        #[cfg(feature = "node")]
         Met::Node(node) => Reached::Node(node.clone()),
         #[cfg(feature = "remote")]
         Met::Remote(client) => Reached::Remote(client.clone()),
+        #[cfg(not(any(feature = "node", feature = "remote")))]
+        Met::Nobody(swarm) => swarm.never(),
     })
 }
 
 impl Reached {
     /// The time that is given where none is named.
     pub(crate) fn call_timeout(&self) -> Duration {
-        match self {
-            Self::Node(node) => node.call_timeout(),
+        match *self {
+            #[cfg(feature = "node")]
+            Self::Node(ref node) => node.call_timeout(),
             #[cfg(feature = "remote")]
-            Self::Remote(client) => client.call_timeout(),
+            Self::Remote(ref client) => client.call_timeout(),
         }
     }
 
@@ -131,6 +149,7 @@ impl Reached {
         limit: Duration,
     ) -> Result<Location, RegisterError> {
         match self {
+            #[cfg(feature = "node")]
             Self::Node(node) => node.register(name, spec::<W>(&init), Ask::Register, limit).await,
             #[cfg(feature = "remote")]
             Self::Remote(client) => client.start::<W>(name, init, crate::remote::Start::New, limit).await,
@@ -144,6 +163,7 @@ impl Reached {
         limit: Duration,
     ) -> Result<Location, RegisterError> {
         match self {
+            #[cfg(feature = "node")]
             Self::Node(node) => node.register(name, spec::<W>(&init), Ask::WhereisOrRegister, limit).await,
             #[cfg(feature = "remote")]
             Self::Remote(client) => client.start::<W>(name, init, crate::remote::Start::UnlessThere, limit).await,
@@ -157,6 +177,7 @@ impl Reached {
         limit: Duration,
     ) -> Result<Location, RegisterError> {
         match self {
+            #[cfg(feature = "node")]
             Self::Node(node) => node.register_local::<W>(name, worker, limit).await,
             #[cfg(feature = "remote")]
             Self::Remote(_) => Err(RegisterError::NoMember { name }),
@@ -165,6 +186,7 @@ impl Reached {
 
     pub(crate) async fn whereis(self, name: Name, limit: Duration) -> Result<Option<Location>, RegistryError> {
         match self {
+            #[cfg(feature = "node")]
             Self::Node(node) => node.whereis(name, limit).await,
             #[cfg(feature = "remote")]
             Self::Remote(client) => client.find(name, limit).await,
@@ -173,6 +195,7 @@ impl Reached {
 
     pub(crate) async fn unregister(self, name: Name, limit: Duration) -> Result<(), RegistryError> {
         match self {
+            #[cfg(feature = "node")]
             Self::Node(node) => node.unregister(name, limit).await,
             #[cfg(feature = "remote")]
             Self::Remote(client) => client.end(name, limit).await,
@@ -182,6 +205,7 @@ impl Reached {
     /// Who is there, in the order of their names.
     pub(crate) async fn list(self, whom: Whom, limit: Duration) -> Result<Vec<(Name, Location)>, RegistryError> {
         match self {
+            #[cfg(feature = "node")]
             Self::Node(node) => node.list(whom, limit).await,
             #[cfg(feature = "remote")]
             Self::Remote(client) => client.list(whom, limit).await,
@@ -197,6 +221,7 @@ impl Reached {
         limit: Duration,
     ) -> Result<(Vec<(Name, Location)>, Option<Name>), RegistryError> {
         match self {
+            #[cfg(feature = "node")]
             Self::Node(node) => node.page(whom, after, size, limit).await,
             #[cfg(feature = "remote")]
             Self::Remote(client) => client.page(whom, after, size, limit).await,
@@ -214,6 +239,7 @@ impl Reached {
         let (kind, worker) = G::Members::WORKER.unzip();
         let names = GroupNames { group: G::NAME, worker: worker.unwrap_or("") };
         match self {
+            #[cfg(feature = "node")]
             Self::Node(node) => {
                 let ask = match change {
                     Change::Join => Ask::Join { group, kind },
@@ -234,6 +260,7 @@ impl Reached {
         limit: Duration,
     ) -> Result<usize, RegistryError> {
         match self {
+            #[cfg(feature = "node")]
             Self::Node(node) => {
                 let payload = node.for_a_group(payload)?;
                 node.publish(whom, message, fingerprint, &payload, limit).await
@@ -251,6 +278,7 @@ impl Reached {
         limit: Duration,
     ) -> Result<(NodeId, Vec<(Name, Result<Vec<u8>, CallError>)>), RegistryError> {
         match self {
+            #[cfg(feature = "node")]
             Self::Node(node) => {
                 let payload = node.for_a_group(payload)?;
                 let answers = node.multicall(whom, message, fingerprint, &payload, limit).await?;

@@ -332,8 +332,10 @@ fn entry(worker: &Worker) -> TokenStream {
         return TokenStream::new();
     }
     quote! {
-        #[#p::linkme::distributed_slice(#p::WORKERS)]
-        #[linkme(crate = #p::linkme)]
-        static ENTRY: #p::Entry = #p::Entry::of::<#own>();
+        #p::with_node! {
+            #[#p::linkme::distributed_slice(#p::WORKERS)]
+            #[linkme(crate = #p::linkme)]
+            static ENTRY: #p::Entry = #p::Entry::of::<#own>();
+        }
     }
 }

@@ -16,14 +16,19 @@
 //! also for senders of whom nothing is remembered.
 
 mod entropy;
+#[cfg(feature = "node")]
 mod envelope;
 mod file;
 mod keyring;
+#[cfg(feature = "node")]
 mod post;
+#[cfg(feature = "node")]
 mod refusals;
 #[expect(clippy::module_inception, reason = "a file is named after the one noun that it defines")]
 mod secret;
+#[cfg(feature = "node")]
 mod window;
+#[cfg(feature = "node")]
 mod windows;
 
 pub(crate) use entropy::Entropy;
@@ -32,7 +37,10 @@ pub(crate) use envelope::fuzz;
 pub use file::read_closed;
 pub(crate) use keyring::{Key, aead};
 pub use keyring::{KeyId, Keyring};
+#[cfg(feature = "node")]
 pub(crate) use post::{Ears, Post};
+#[cfg(feature = "node")]
 pub use refusals::{About, Refusal, Refused};
+#[cfg(feature = "node")]
 pub(crate) use refusals::{Refusals, Trouble};
 pub use secret::{Secret, SecretError};

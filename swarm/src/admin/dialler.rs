@@ -19,8 +19,8 @@ use super::client::{Client, ClientError};
 use super::codec::{FRAME_BYTES_MAX, Json};
 use super::service::AdminClient;
 use super::{Endpoint, OLDEST, VERSION, gate};
-use crate::keys::Told;
 use crate::rpc::{Stream, until, wire, within};
+use crate::secrets::Told;
 
 /// How long an answer may take if nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -14,8 +14,9 @@ use super::operator::refusal;
 use crate::directory::{GroupKey, Whereabouts as Found};
 use crate::message::Fingerprint;
 use crate::name::Name;
+use crate::runtime::Question;
 use crate::runtime::inquiry::{Facts, Inquiry, MethodFacts, TimerFacts, WorkerFacts};
-use crate::runtime::{Question, Whom};
+use crate::whom::Whom;
 use crate::worker::KindId;
 use crate::worker::times::Told;
 

@@ -19,7 +19,6 @@ pub(crate) use source::METRICS;
 pub(crate) use source::{DASHBOARD, DASHBOARD_CERT, DASHBOARD_KEY, DASHBOARD_TOKEN, DASHBOARD_TOKEN_FILE};
 #[cfg(feature = "http")]
 pub(crate) use source::{HTTP, HTTP_CERT, HTTP_KEY, HTTP_TOKEN, HTTP_TOKEN_FILE};
-pub(crate) use source::{SECRET, SECRET_FILE};
 #[cfg(feature = "tls")]
 pub(crate) use source::{TLS_CA, TLS_CERT, TLS_KEY, TLS_NAME};
 

@@ -6,13 +6,10 @@ use std::collections::BTreeMap;
 use swarm_net::setting::Settings;
 
 use super::Config;
+use crate::secrets::{SECRET, SECRET_FILE};
 
 /// What the names of all variables begin with.
 const PREFIX: &str = "SWARM_";
-/// The variable with the cluster's secret, and that with the path of a file that holds it. They stand in no configuration, since that can
-/// be printed.
-pub(crate) const SECRET: &str = "SWARM_SECRET";
-pub(crate) const SECRET_FILE: &str = "SWARM_SECRET_FILE";
 pub(crate) const GATEWAY: &str = "SWARM_GATEWAY";
 pub(crate) const METRICS: &str = "SWARM_METRICS";
 /// The variables with the paths of a node's certificate, its private key and the CA, and that with the name that certificates bear. Without

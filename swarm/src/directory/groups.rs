@@ -7,17 +7,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::directory::stamp::Stamp;
-use crate::name::Name;
-
-/// A group that workers can be in.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Archive, Serialize, Deserialize)]
-#[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
-pub struct GroupKey {
-    /// The fingerprint of the group's type.
-    pub tag: u64,
-    /// The key of a dynamic group; empty for the plain one.
-    pub key: Name,
-}
+pub use crate::whom::GroupKey;
 
 impl GroupKey {
     /// What an entry takes on the wire beside its key: the tag, a place in the tree, and the stamp.

@@ -3,6 +3,7 @@
 mod call;
 mod cast;
 mod location;
+#[cfg(feature = "node")]
 mod node;
 mod registry;
 mod words;
@@ -11,5 +12,6 @@ mod words;
 pub use call::*;
 pub use cast::CastError;
 pub use location::*;
+#[cfg(feature = "node")]
 pub use node::{LeaveError, StartError};
 pub use registry::{RegisterError, RegistryError};

@@ -23,9 +23,10 @@ use crate::message::Payload;
 use crate::name::Name;
 use crate::runtime::batch::{self, Pieces, Taken};
 use crate::runtime::inquiry::Inquiry;
-use crate::runtime::survey::{Findings, Question, Whom};
+use crate::runtime::survey::{Findings, Question};
 use crate::runtime::translating::Text;
 use crate::trace::TraceContext;
+use crate::whom::Whom;
 use crate::worker::{Bundle, SavedTimer, TimerId};
 
 pub use cluster::directory_seeds;

@@ -10,12 +10,13 @@ use super::ask::{Group, Hello, Membership, Named, Page, Registration, Sent, Surv
 use super::failure::Failure;
 use super::service::Gateway;
 use super::{ANSWER_BYTES_MAX, GRACE, HEAD_BYTES_MAX, OLDEST, VERSION};
-use crate::directory::{Ask, Class, GroupKey, Spec};
+use crate::directory::{Ask, Class, Spec};
 use crate::error::{CallError, Executed, Location, RegistryError};
 use crate::name::Name;
 use crate::registration::Entry;
-use crate::runtime::{GroupNames, Node, PART_MAX, Whom};
+use crate::runtime::Node;
 use crate::trace::TraceContext;
+use crate::whom::{GroupKey, GroupNames, PART_MAX, Whom};
 use crate::worker::{Deadline, KindId, Payload};
 
 /// What all replies to one multicall may take. Those that find no room are said to be too large.

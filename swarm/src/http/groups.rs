@@ -20,11 +20,10 @@ use super::problem::Problem;
 use super::router::{options, pieces};
 use super::wish::Wish;
 use super::workers::{Nothing, PREFERENCE_APPLIED};
-use crate::directory::GroupKey;
 use crate::error::{Executed, RegistryError};
 use crate::message::{Fingerprint, Payload};
 use crate::name::Name;
-use crate::runtime::Whom;
+use crate::whom::{GroupKey, Whom};
 
 /// Which of the groups of this name, and whose message.
 #[derive(Deserialize)]

@@ -13,7 +13,6 @@ use tarpc::client::RpcError;
 
 use super::link::{Link, State};
 use super::{Client, Replied};
-use crate::directory::GroupKey;
 use crate::error::{CallError, CastError, Executed, Location, RegisterError, RegistryError};
 use crate::gateway::{
     Code, Failure, GRACE, GatewayClient, Group, Membership, Named, Page, Place, Registration, Sent, Survey, Trace,
@@ -23,7 +22,7 @@ use crate::group::{Change, Told};
 use crate::message::{Message, Payload, Schema, encode};
 use crate::name::Name;
 use crate::rpc::{Bytes, until};
-use crate::runtime::{GroupNames, PART_MAX, Whom};
+use crate::whom::{GroupKey, GroupNames, PART_MAX, Whom};
 use crate::worker::{Call, Cast, KindId, Worker};
 
 /// A call that waits for its answer.

@@ -26,6 +26,24 @@
 //! The program is built with the crate that defines the workers, for their messages; it never runs one. Workers that are not
 //! `#[swarm::worker(public)]` cannot be reached.
 //!
+//! # Without the node
+//!
+//! All that only nodes need is behind the feature `node`, which is on by default. A program that only connects does without:
+//!
+//! ```toml
+//! swarm = { version = "0.1", default-features = false, features = ["remote"] }
+//! ```
+//!
+//! There are no `Swarm::builder`, `Config`, discovery, placement and keys then, and neither gossip nor sockets of Swarm's own are
+//! compiled; the API of this module, of clients, groups and errors is the same. `Swarm` itself is there as a handle that nobody has, and
+//! [`Swarm::current`](crate::Swarm::current) is `None`.
+//!
+//! A crate that defines workers for nodes and for such programs depends on Swarm with `default-features = false` and no more: each program adds `node`
+//! or `remote` by its own dependency on Swarm. The whole source of a worker is compiled for both. What its handlers need beside that, such as
+//! a database's driver, is better put behind a feature of that crate, and the bodies that use it behind `#[cfg(feature = "..")]`. Nothing
+//! of the handlers is linked into a program without nodes. Where both kinds of programs are built by one command, as in a workspace, cargo
+//! compiles Swarm once, with the features of all: build the program by itself (`cargo build -p shop`).
+//!
 //! # When a node goes
 //!
 //! A client is connected to one node at a time. When that is lost, or begins to leave, it connects to the next address, over and over
@@ -62,10 +80,10 @@ use tokio::sync::watch;
 
 use crate::error::{CallError, Executed};
 use crate::gateway::gate;
-use crate::keys::Told;
 use crate::message::{Payload, Wire, decode};
 use crate::name::Name;
 use crate::rpc::has_drivers;
+use crate::secrets::Told;
 use crate::trace::{Propagator, Tracing};
 
 pub(crate) use asking::{Answering, Start};

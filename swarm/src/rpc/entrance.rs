@@ -92,7 +92,7 @@ impl Entrance {
             (_, Some(_)) => return Err(SecretError::Both { first: "`.token(..)`", second: "`.token_file(..)`" }),
             (_, None) => match (variable(names.token), variable(names.token_file)) {
                 (None, None) => return Ok(None),
-                (Some(text), None) => crate::keys::lines(text)?,
+                (Some(text), None) => crate::secrets::lines(text)?,
                 (None, Some(file)) => Secret::from_file(PathBuf::from(file))?,
                 (Some(_), Some(_)) => return Err(SecretError::Both { first: names.token, second: names.token_file }),
             },

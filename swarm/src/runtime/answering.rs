@@ -13,12 +13,10 @@ use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::Found;
-use crate::runtime::survey::{Findings, Question, Whom};
+use crate::runtime::survey::{Findings, Question};
 use crate::runtime::telling::Told;
+use crate::whom::{PART_MAX, Whom};
 use crate::worker::{Deadline, KindId, Parcel, ReplyTo};
-
-/// How many names one part of an answer carries, so that no frame grows with the node.
-pub(crate) const PART_MAX: usize = 4096;
 
 /// What one name takes of a part beside its own bytes and those of its reply, and the head and tail of a part: more than any
 /// location or error.

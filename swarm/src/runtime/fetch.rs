@@ -151,6 +151,12 @@ impl Fetches {
         Vec::new()
     }
 
+    /// Whether nobody here has ever asked a question of this number. (One that has been answered may be answered once more: who asked
+    /// gave up and asked again.)
+    fn never_asked(&self, number: u64) -> bool {
+        !(1..=self.lock().next).contains(&number)
+    }
+
     /// What was asked of this node will not come.
     pub(crate) fn lost(&self, node: NodeId) {
         for (_, Fetch { whole, done, .. }) in self.lock().open.extract_if(.., |_, fetch| fetch.from == node) {
@@ -213,6 +219,9 @@ impl Node {
 
     /// A piece has come: more are asked for.
     pub(crate) fn piece_came(self: &Arc<Self>, from: NodeId, head: &[u8; 24], piece: &[u8]) {
+        if self.fetches.never_asked(word(head, 0)) {
+            return self.could_not_read(from, "a piece of a state that nobody has asked for");
+        }
         for ask in self.fetches.arrived(from, head, piece) {
             self.send_piece(from, ask);
         }

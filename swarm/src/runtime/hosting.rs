@@ -18,7 +18,7 @@ use crate::runtime::departures::Departure;
 use crate::runtime::input::Input;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::{Found, Gate, Place};
-use crate::runtime::survey::Whom;
+use crate::whom::Whom;
 use crate::worker::pace::Pace;
 use crate::worker::soon;
 use crate::worker::{AnyCell, Args, Die, End, Parcel, Payload, Sealing, Start, Underway};

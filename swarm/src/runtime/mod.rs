@@ -73,7 +73,6 @@ mod upstream;
 pub(crate) mod vitals;
 mod waits;
 
-pub(crate) use answering::PART_MAX;
 #[cfg(any(feature = "admin", feature = "gateway"))]
 pub(crate) use complaints::Complaints;
 #[cfg(any(test, feature = "sim"))]
@@ -84,8 +83,8 @@ pub(crate) use kinds::Kinds;
 pub(crate) use leave::leave;
 pub(crate) use local::{Begun, First};
 pub(crate) use node::Node;
-pub(crate) use registry::{GroupNames, spec};
+pub(crate) use registry::spec;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use start::assemble;
 pub(crate) use start::{Plan, start};
-pub(crate) use survey::{Question, Whom};
+pub(crate) use survey::Question;

@@ -30,8 +30,9 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use crate::call::frame::{answer_head, kind, word};
 use crate::hash::HashMap;
 use crate::name::Name;
-use crate::runtime::survey::{Findings, Whom};
+use crate::runtime::survey::Findings;
 use crate::runtime::{Node, batch};
+use crate::whom::Whom;
 use crate::worker::Payload;
 
 /// How many pledges one node may hold of this one: more groups than a program publishes to all the time, and less than 1 MB at

@@ -13,15 +13,9 @@ use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::input::Input;
 use crate::runtime::requests::{Outcome, Request};
-use crate::runtime::survey::{Answers, Question, Whom};
+use crate::runtime::survey::{Answers, Question};
+use crate::whom::{GroupNames, Whom};
 use crate::worker::{Cell, Worker};
-
-/// What a group and the worker type that it takes are called, for errors.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct GroupNames {
-    pub(crate) group: &'static str,
-    pub(crate) worker: &'static str,
-}
 
 /// A worker that is started anywhere, from these init arguments.
 pub(crate) fn spec<W: Worker>(args: &[u8]) -> Spec {

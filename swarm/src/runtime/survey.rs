@@ -11,12 +11,12 @@ use swarm_net::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::call::frame::{answer_head, kind};
-use crate::directory::GroupKey;
 use crate::error::{CallError, Location, RegistryError};
 use crate::hash::HashMap;
 use crate::name::Name;
 use crate::runtime::inquiry::Inquiry;
 use crate::runtime::{Node, batch};
+use crate::whom::Whom;
 use crate::worker::Payload;
 
 /// How many bytes one node's answer to one question may have in all its parts: the names and places of more than a million workers.
@@ -24,19 +24,6 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 
 /// What a part takes at least, so that empty ones come to an end as well.
 const PART_BYTES_MIN: usize = 256;
-
-/// Which workers a question is about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Archive, Serialize, Deserialize)]
-pub(crate) enum Whom {
-    /// All workers.
-    Everyone,
-    /// All workers of a kind.
-    Kind(u64),
-    /// The members of a group.
-    Group(GroupKey),
-    /// Those of them that programs may reach that are no members of the cluster.
-    Public(GroupKey),
-}
 
 /// A question to the nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]

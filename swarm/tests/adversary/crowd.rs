@@ -7,6 +7,7 @@ use std::time::Duration;
 use swarm::Config;
 use swarm_net::wire::Header;
 
+use crate::effort::blows;
 use crate::fixture::{PATIENCE, SECRET, Siege, patient};
 
 /// Half-open connections, and how many are opened before the first of them are looked at.
@@ -101,7 +102,7 @@ async fn lengths_of_four_gibibytes() {
     let greedy = tokio::task::spawn_blocking(move || {
         // The hello's kind, one of a member's, and one that nobody sends.
         for kind in [0, 16, 255] {
-            for _ in 0..50 {
+            for _ in blows(50, 1_000) {
                 let mut stream = dial(to);
                 let header = Header { body_bytes: u32::MAX, kind, head: [0; 24] }.encode();
                 stream.write_all(&header).expect("it is open");

@@ -13,6 +13,7 @@ use tracing_subscriber::layer::{Context as Place, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::ALLOCATED;
+use crate::effort::{Effort, peace};
 
 /// What all nodes of a siege share, if they share anything.
 pub(crate) const SECRET: &str = "the secret of those within";
@@ -81,7 +82,9 @@ pub(crate) struct Siege {
     events: Vec<Events>,
     callers: Vec<JoinHandle<()>>,
     load: Arc<Load>,
-    calm: f64,
+    /// Calls a second before the attack, and for each second that the threads ran.
+    calm: (f64, f64),
+    effort: Effort,
     began: Instant,
     calls_before: u64,
     memory_before: usize,
@@ -126,7 +129,8 @@ impl Siege {
             events: Vec::new(),
             callers: Vec::new(),
             load: Arc::default(),
-            calm: 0.0,
+            calm: (0.0, 0.0),
+            effort: Effort::default(),
             began: Instant::now(),
             calls_before: 0,
             memory_before: 0,
@@ -146,14 +150,16 @@ impl Siege {
             .map(|(i, node)| tokio::spawn(call(i, node.clone(), siege.load.clone())))
             .collect();
         siege.calls_go_on().await;
-        let (calm, first) = (Instant::now(), siege.calls());
+        let (calm, first, effort) = (Instant::now(), siege.calls(), Effort::now());
         siege.until("calls go on in peace", |siege| siege.calls() >= first + CALLS && calm.elapsed() >= peace()).await;
-        siege.calm = (siege.calls() - first) as f64 / calm.elapsed().as_secs_f64();
+        let calls = (siege.calls() - first) as f64;
+        siege.calm = (calls / calm.elapsed().as_secs_f64(), calls / effort.since().as_secs_f64());
         siege.events = siege.nodes.iter().map(Swarm::events).collect();
         LINES.lock().unwrap_or_else(PoisonError::into_inner).clear();
         ALLOCATED.reset_peak_usage();
         (siege.memory_before, siege.calls_before, siege.began) =
             (ALLOCATED.current_usage(), siege.calls(), Instant::now());
+        siege.effort = Effort::now();
         siege
     }
 
@@ -183,14 +189,16 @@ impl Siege {
 
     /// The attack is over. Checks that it has done no harm: it took no more than `room` bytes of memory at any time.
     pub(crate) async fn end(mut self, attack: &str, room: usize) {
-        let took = self.began.elapsed();
-        let rate = (self.calls() - self.calls_before) as f64 / took.as_secs_f64();
+        let (took, ran) = (self.began.elapsed(), self.effort.since());
+        let calls = (self.calls() - self.calls_before) as f64;
+        let rate = calls / took.as_secs_f64();
         let peak = ALLOCATED.peak_usage().saturating_sub(self.memory_before);
         println!(
-            "{attack}: {:.0} calls/s before, {rate:.0} ({:.0} %) during {:.2} s of it; at most {:.1} MiB more memory",
-            self.calm,
-            100.0 * rate / self.calm,
+            "{attack}: {:.0} calls/s before, {rate:.0} ({:.0} %) during {:.2} s of it, {:.0} % for each second that the nodes ran; at most {:.1} MiB more memory",
+            self.calm.0,
+            100.0 * rate / self.calm.0,
             took.as_secs_f64(),
+            100.0 * calls / ran.as_secs_f64() / self.calm.1,
             peak as f64 / f64::from(1 << 20),
         );
         self.calls_go_on().await;
@@ -222,12 +230,6 @@ impl Siege {
     fn calls(&self) -> u64 {
         self.load.calls.load(Ordering::SeqCst)
     }
-}
-
-/// For so long calls are counted before an attack, at the least: `SIEGE_PEACE_MS`. Rates are told and never asserted, so a test needs none.
-fn peace() -> Duration {
-    let ms = std::env::var("SIEGE_PEACE_MS").ok().and_then(|ms| ms.parse().ok());
-    Duration::from_millis(ms.unwrap_or(0))
 }
 
 fn names(of: usize) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use std::net::UdpSocket;
 
+use crate::effort::blows;
 use crate::fixture::{SECRET, Siege, patient};
 
 /// Packets that are sent. Many are lost before they arrive, as in any flood.
@@ -15,7 +16,7 @@ async fn a_flood_of_garbage_packets() {
         let flood = tokio::task::spawn_blocking(move || {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
             let mut bytes = *b"SK\x01\0................................................................";
-            for i in 0..PACKETS {
+            for i in blows(PACKETS, 100_000) {
                 // What begins like a sealed packet, what begins like an open one, and what begins like neither.
                 bytes[1] = [b'K', b'W', b'?'][(i % 3) as usize];
                 bytes[8..16].copy_from_slice(&i.to_le_bytes());

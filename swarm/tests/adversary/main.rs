@@ -2,12 +2,14 @@
 //! up, calls succeed, memory stays within a bound, and what is refused is counted, and told at most once a second.
 
 mod crowd;
+mod effort;
 mod fixture;
 mod flood;
 mod forger;
 mod garbage;
 mod hoarder;
 mod liar;
+mod meddler;
 mod member;
 mod outsider;
 mod recorder;

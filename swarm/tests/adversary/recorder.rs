@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use swarm::prelude::*;
 use swarm::{Event, Swarm};
 
+use crate::effort::blows;
 use crate::fixture::{PATIENCE, SECRET, Siege, now, patient};
 use crate::recording::Relay;
 
@@ -49,7 +50,7 @@ async fn a_recorded_session_is_played_back_and_damaged() {
             packet[bit / 8] ^= 1 << (bit % 8);
             way.send_to(&packet, to).expect("it is a loopback address");
         }
-        for i in 0..STREAMS {
+        for i in blows(STREAMS as u64, 1_000).map(|blow| blow as usize) {
             let mut stream = streams[i % streams.len()].clone();
             if i >= streams.len() && !stream.is_empty() {
                 // More at the beginning, where everything is looked at.

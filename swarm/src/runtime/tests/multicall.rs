@@ -10,7 +10,7 @@ use super::world::World;
 use crate::error::{CallError, Executed, RegistryError};
 use crate::message::{Message, Schema, encode};
 use crate::name::Name;
-use crate::runtime::Whom;
+use crate::whom::Whom;
 use crate::worker::Worker;
 
 type Answers = Result<Vec<(Name, Result<Vec<u8>, CallError>)>, RegistryError>;
