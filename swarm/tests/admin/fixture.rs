@@ -15,7 +15,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Counts, and keeps its count when it moves.
 #[swarm::message]
 pub(crate) struct Tally {
-    hits: u64,
+    pub(crate) hits: u64,
 }
 
 #[swarm::worker(state = Self)]

@@ -179,7 +179,7 @@ async fn who_cannot_be_understood_is_told_apart() {
     assert!(matches!(later, ClientError::Foreign { .. }));
     let text = later.to_string();
     assert!(
-        text.contains("the node (swarm 4.0) speaks versions 8 to 9 of the service, and this program 1 to 3"),
+        text.contains("the node (swarm 4.0) speaks versions 8 to 9 of the service, and this program 1 to 4"),
         "{text}"
     );
     let mail = Client::connect(&endpoint).await.expect_err("it is no node");

@@ -21,6 +21,12 @@ pub(crate) struct Tally {
     hits: u64,
 }
 
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Self { hits: 0 }
+    }
+}
+
 #[swarm::worker(state = Self)]
 impl Tally {
     #[init]
@@ -189,11 +195,12 @@ pub(crate) fn builder(cluster: &str, seeds: &[&Swarm]) -> Builder {
     Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(config)
 }
 
-/// Two nodes that know each other, the first of which serves operators.
+/// Two nodes that know each other. The program finds the first by itself.
 pub(crate) async fn pair(cluster: &str, dir: &Dir) -> [Swarm; 2] {
     let one = builder(cluster, &[]).admin(Admin::unix(dir.socket("one.sock"))).start().await.expect("a node starts");
     let mut events = one.events();
-    let other = builder(cluster, &[&one]).start().await.expect("a node starts");
+    let other = builder(cluster, &[&one]).admin(Admin::unix(dir.path().join("other.sock")));
+    let other = other.start().await.expect("a node starts");
     while one.nodes().len() < 2 {
         events.next().await.expect("the node runs");
     }
