@@ -27,7 +27,7 @@
 //! | `socket`, `server` | where operators connect, and their connections (one of them is served by `rpc`) |
 //! | `operator` | which question is answered by what |
 //! | `cluster`, `names`, `diary`, `events` | the answers: about nodes and the ring, about names, about what has happened on one node, and on all |
-//! | `checkup` | what nodes find out about themselves when they are asked |
+//! | `checkup`, `clock`, `mixed` | what nodes find out about themselves when they are asked: their ways, their clocks, their versions |
 //! | `upkeep` | what is done to workers and keys |
 //! | `messages` | messages to workers as JSON, and what worker types tell of themselves |
 //! | `client`, `dialler` | the other side |
@@ -36,6 +36,7 @@ mod answer;
 mod ask;
 mod checkup;
 mod client;
+mod clock;
 mod cluster;
 mod codec;
 mod deed;
@@ -43,6 +44,7 @@ mod dialler;
 mod diary;
 mod events;
 mod messages;
+mod mixed;
 mod names;
 mod operator;
 mod server;
@@ -72,9 +74,11 @@ pub use ask::{
 };
 pub use checkup::{CheckUp, NodeCheck, RefusedRow, WayRow};
 pub use client::{Client, ClientError};
+pub use clock::ClockRow;
 pub use deed::{KeyChange, Keyrings, NodeKeys, Rebalanced, Restarted};
 pub use dialler::Dialler;
 pub use events::{ClusterEvents, Missed, NodeEvent};
+pub use mixed::{MixedRow, VersionRow};
 
 #[cfg(feature = "dashboard")]
 pub(crate) use cluster::Sight;

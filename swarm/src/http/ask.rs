@@ -174,7 +174,8 @@ impl Hall {
                 | Facts::CheckUp(_)
                 | Facts::Diary(_)
                 | Facts::Groups(_)
-                | Facts::Events(_),
+                | Facts::Events(_)
+                | Facts::Clock(_),
             )
             | None => {
                 let detail = format!("{host}, which has the worker, has not said in time what the JSON means");
@@ -205,7 +206,8 @@ impl Hall {
                         | Facts::CheckUp(_)
                         | Facts::Diary(_)
                         | Facts::Groups(_)
-                        | Facts::Events(_),
+                        | Facts::Events(_)
+                        | Facts::Clock(_),
                     )
                     | None,
                 )

@@ -12,6 +12,7 @@ use rkyv::rancor::Error;
 use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
 use swarm_net::secret::Keyring;
+use swarm_net::time::Clock;
 
 use crate::directory::GroupKey;
 use crate::epoch::Epoch;
@@ -56,6 +57,8 @@ pub(crate) enum Inquiry {
     Groups(u16),
     /// What has happened from this event on (without a number, of all that you have kept), if you write it down? So many bytes at most.
     Events(Option<u64>, u32),
+    /// What does your clock show?
+    Clock,
 }
 
 /// Which events are wanted: the last of them.
@@ -75,7 +78,7 @@ impl Inquiry {
         match self {
             Self::Node | Self::Worker(_) | Self::Drain(_) | Self::Read(_) | Self::Write(_) | Self::Kind(_) => true,
             Self::Rebalance | Self::Busiest(_) | Self::CheckUp | Self::Diary(_) | Self::Groups(_) => true,
-            Self::Events(..) => true,
+            Self::Events(..) | Self::Clock => true,
             Self::Restart(..) => false,
         }
     }
@@ -106,6 +109,8 @@ pub(crate) enum Facts {
     Groups(Vec<(GroupKey, u64)>),
     /// A page of events, as operators are told them (JSON); `None` if it writes none down.
     Events(Option<Vec<u8>>),
+    /// Milliseconds since 1970, by its clock.
+    Clock(u64),
 }
 
 #[cfg(feature = "admin")]
@@ -149,6 +154,11 @@ impl Facts {
     #[cfg(feature = "dashboard")]
     pub(crate) fn diary(self) -> Option<Vec<u8>> {
         if let Self::Diary(events) = self { events } else { None }
+    }
+
+    /// What a clock shows, if it is that.
+    pub(crate) fn clock(self) -> Option<u64> {
+        if let Self::Clock(unix_ms) = self { Some(unix_ms) } else { None }
     }
 
     /// A page of events, if it is that.
@@ -279,6 +289,7 @@ impl Node {
                 Inquiry::Busiest(count) => Facts::Busiest(node.busiest(usize::from(count))),
                 Inquiry::Restart(name, why) => Facts::Restarted(node.restart_here(&name, why).await),
                 Inquiry::Diary(lookup) => Facts::Diary(node.look_up(&lookup)),
+                Inquiry::Clock => Facts::Clock(Clock::now().unix_ms),
                 Inquiry::Events(from, bytes) => Facts::Events(node.look_on(from, bytes)),
                 Inquiry::Groups(count) => Facts::Groups(node.groups.counts(usize::from(count))),
                 Inquiry::Read(text) => Facts::Read(Box::new(node.read_json(&text))),

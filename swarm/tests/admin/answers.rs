@@ -232,3 +232,16 @@ async fn what_is_logged_changes_only_where_the_program_can() {
     let refused = client(&two).await.log("debug").await;
     assert!(matches!(refused, Err(ClientError::Refused(refusal)) if refusal.code == Code::Unsupported));
 }
+
+/// All of them are told by the one clock of this process.
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_are_compared_and_the_error_is_told() {
+    let dir = Dir::new();
+    let nodes = pair("answers-clocks", &dir).await;
+    let check = client(&nodes[0]).await.check_up().await.expect("it answers");
+    assert_eq!((check.nodes.len(), check.mixed.len()), (2, 0));
+    for node in check.nodes {
+        let clock = node.clock.expect("it answers");
+        assert!(clock.error_ms >= 2 && clock.ahead_ms.unsigned_abs() <= clock.error_ms, "{clock:?}");
+    }
+}
