@@ -2,7 +2,6 @@
 //! itself.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::hall::Hall;
 use super::router::router;
-use crate::rpc::{Entry, Guest, Reception, Talk, first};
+use crate::rpc::{Entry, Guest, Opened, Reception, Talk, first};
 use crate::runtime::Node;
 
 /// How many may be connected that are not logged in: strangers take no place of those who are.
@@ -32,14 +31,14 @@ const END_MAX: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// If the address cannot be used, or the runtime has no drivers.
-pub(crate) async fn open(node: &Arc<Node>, cluster: &str, entry: Entry) -> io::Result<SocketAddr> {
+pub(crate) async fn open(node: &Arc<Node>, cluster: &str, entry: Entry) -> io::Result<Opened> {
     let Entry { addr, tokens, tls } = entry;
     let reception = Reception::open(node, addr).await?;
     let addr = reception.addr()?;
     let (scheme, asks) = (if tls.is_some() { "https" } else { "http" }, tokens.is_some());
     // Before anything can be asked, so that nothing is missed that happens after the node has started.
     let _ = crate::admin::Diary::of(node);
-    let hall = Arc::new(Hall::new(node, cluster, tokens, tls.is_some(), addr));
+    let hall = Arc::new(Hall::new(node, cluster, tokens.clone(), tls.is_some(), addr));
     let ending = hall.ending.subscribe();
     let talk = Talk { node: node.clone(), app: router(hall.clone()), idle: IDLE_MAX, ending };
     let acceptor = tls.map(TlsAcceptor::from);
@@ -63,7 +62,7 @@ pub(crate) async fn open(node: &Arc<Node>, cluster: &str, entry: Entry) -> io::R
         let _ = tokio::time::timeout(END_MAX, answered).await;
     });
     tracing::info!(node = %node.id(), login = asks, "the dashboard is at {scheme}://{addr}");
-    Ok(addr)
+    Ok(Opened { addr, tokens })
 }
 
 /// One connection.

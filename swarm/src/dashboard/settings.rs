@@ -50,7 +50,8 @@ impl Dashboard {
     }
 
     /// Lets those in who log in with this token, of at least 16 bytes: `openssl rand -base64 32` makes a good one. Called several times (at
-    /// most four), each is good, as while they are being changed.
+    /// most four), each is good, as while they are being changed; [`Swarm::dashboard_tokens`](crate::Swarm::dashboard_tokens) does that without a
+    /// restart.
     ///
     /// Where the code names no token, the environment does: `SWARM_DASHBOARD_TOKEN` is one, or several, one a line;
     /// `SWARM_DASHBOARD_TOKEN_FILE` the path of a file as for [`Dashboard::token_file`].

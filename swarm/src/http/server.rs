@@ -2,7 +2,6 @@
 //! anything itself.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use super::STRANGERS_MAX;
 use super::hall::Hall;
 use super::router::router;
 use super::settings::Opening;
-use crate::rpc::{Entry, Guest, Reception, Talk, first};
+use crate::rpc::{Entry, Guest, Opened, Reception, Talk, first};
 use crate::runtime::Node;
 
 /// How long a stranger may take to agree on keys and to send the head of a request with a token.
@@ -28,12 +27,12 @@ const END_MAX: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// If the address cannot be used, or the runtime has no drivers.
-pub(crate) async fn open(node: &Arc<Node>, opening: Opening) -> io::Result<SocketAddr> {
+pub(crate) async fn open(node: &Arc<Node>, opening: Opening) -> io::Result<Opened> {
     let Opening { entry: Entry { addr, tokens, tls }, idle } = opening;
     let reception = Reception::open(node, addr).await?;
     let addr = reception.addr()?;
     let (scheme, asks) = (if tls.is_some() { "https" } else { "http" }, tokens.is_some());
-    let hall = Arc::new(Hall::new(node, tokens));
+    let hall = Arc::new(Hall::new(node, tokens.clone()));
     let talk = Talk { node: node.clone(), app: router(hall.clone()), idle, ending: hall.ending.subscribe() };
     let acceptor = tls.map(TlsAcceptor::from);
     node.runtime().spawn(async move {
@@ -47,7 +46,7 @@ pub(crate) async fn open(node: &Arc<Node>, opening: Opening) -> io::Result<Socke
         let _ = tokio::time::timeout(END_MAX, answered).await;
     });
     tracing::info!(node = %node.id(), tokens = asks, "programs can connect to {scheme}://{addr}");
-    Ok(addr)
+    Ok(Opened { addr, tokens })
 }
 
 /// One connection.

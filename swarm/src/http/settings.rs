@@ -48,7 +48,8 @@ impl Http {
     }
 
     /// Lets those in who send `Authorization: Bearer` and this token, of at least 16 bytes: `openssl rand -base64 32` makes a good one.
-    /// Called several times (at most four), each is good, as while they are being changed.
+    /// Called several times (at most four), each is good, as while they are being changed; [`Swarm::http_tokens`](crate::Swarm::http_tokens) does
+    /// that without a restart.
     ///
     /// Where the code names no token, the environment does: `SWARM_HTTP_TOKEN` is one, or several, one a line; `SWARM_HTTP_TOKEN_FILE` the path of
     /// a file as for [`Http::token_file`].

@@ -36,6 +36,14 @@ pub(crate) struct Entry {
     pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
+/// A service that was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) addr: SocketAddr,
+    /// Those that let in, which users may change.
+    pub(crate) tokens: Option<Keyring>,
+}
+
 impl Entrance {
     /// Reads the files, and refuses what would let strangers in or along. `addr` is what the address means, `cluster` are the keys of the
     /// cluster.

@@ -31,7 +31,7 @@ pub(crate) use codec::{Format, wire};
 #[cfg(any(feature = "admin", feature = "gateway", feature = "prometheus", feature = "remote"))]
 pub(crate) use drivers::has_drivers;
 #[cfg(any(feature = "dashboard", feature = "http"))]
-pub(crate) use entrance::{Entrance, Entry, Variables};
+pub(crate) use entrance::{Entrance, Entry, Opened, Variables};
 #[cfg(any(feature = "dashboard", feature = "http"))]
 pub(crate) use guest::{Guest, is_address};
 #[cfg(any(feature = "gateway", feature = "remote"))]

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
-use swarm::{Http, StartError};
+use swarm::{Http, StartError, TokenError};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
-use super::client::{Request, exchange, get, post};
-use super::fixture::{AccountClient, at, one, silent};
+use super::client::{Request, exchange, get, post, worker};
+use super::fixture::{AccountClient, at, hold, one, silent, trouble_on};
 
 const OLD: &str = "the first of the tokens";
 const NEW: &str = "the other of the tokens";
@@ -74,6 +74,39 @@ async fn who_shows_no_token_learns_nothing() {
     // A body that is not let in is not waited for.
     let large = Request::new("POST", "/v1/workers/a/balance").field("Content-Length", "1000000").send(at(&node)).await;
     large.problem(401, "unauthorized");
+}
+
+/// What is under way is answered, and who shows a good token notices nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_changed_without_a_stop() {
+    let builder = silent("http-changed", &[]).secret("the secret of the cluster");
+    let node = builder.http(Http::at("127.0.0.1:0").token(OLD)).start().await.expect("a node starts");
+    let (name, tokens, to) = (trouble_on(&node).await, node.http_tokens(), at(&node));
+    let hold = hold("http-changed");
+    let shows = |token: &str| format!("Bearer {token}");
+    let held = post(&worker(&name, "hold"), json!({"name": "http-changed"})).field("Authorization", &shows(OLD));
+    let held = tokio::spawn(held.send(to));
+    hold.begun(1).await;
+
+    let asks = |token: &str| get("/v1/workers/nobody").field("Authorization", &shows(token)).send(to);
+    asks(NEW).await.problem(401, "unauthorized");
+    let (old, new) = (tokens.ids()[0], tokens.add(NEW).expect("it is a good one"));
+    for token in [OLD, NEW] {
+        asks(token).await.problem(404, "not_registered");
+    }
+    tokens.remove(old).expect("there is another one");
+    assert_eq!(node.http_tokens().ids(), [new]);
+    asks(OLD).await.problem(401, "unauthorized");
+    asks(NEW).await.problem(404, "not_registered");
+    hold.let_go();
+    assert_eq!(held.await.expect("it does not panic").json(), json!(1), "what was let in is answered");
+
+    assert_eq!(tokens.remove(old), Err(TokenError::Unknown { id: old }));
+    assert_eq!(tokens.remove(new), Err(TokenError::Last { id: new }), "it would be open to nobody");
+    assert_eq!(tokens.add("the secret of the cluster"), Err(TokenError::Secret));
+    assert!(matches!(tokens.add("short"), Err(TokenError::Refused(_))));
+    let (open, _) = one("http-changed-open").await;
+    assert_eq!((open.http_tokens().add(NEW), open.http_tokens().ids()), (Err(TokenError::Without), vec![]));
 }
 
 /// A page that somebody else has led a browser to must not speak for the machine's user.

@@ -20,7 +20,7 @@ pub(super) fn findings(sight: &Sight) -> impl Iterator<Item = Finding> {
 fn clocks(sight: &Sight) -> Vec<Finding> {
     let clock = |check: &swarm::admin::NodeCheck| Some((check.clock.clone()?, check.node.clone()));
     let mut clocks: Vec<(ClockRow, String)> = sight.check.nodes.iter().filter_map(clock).collect();
-    clocks.sort_by(|(a, _), (b, _)| a.ahead_ms.cmp(&b.ahead_ms));
+    clocks.sort_by_key(|(clock, _)| clock.ahead_ms);
     let Some((middle, by)) = clocks.get(clocks.len() / 2).cloned() else { return Vec::new() };
     let finding = |(clock, node): &(ClockRow, String)| {
         let (ahead, error_ms) = (clock.ahead_ms.saturating_sub(middle.ahead_ms), clock.error_ms + middle.error_ms);
