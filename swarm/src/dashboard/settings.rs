@@ -11,11 +11,15 @@ use swarm_net::secret::{Keyring, Secret};
 use crate::builder::{Builder, address};
 use crate::config::{DASHBOARD, DASHBOARD_CERT, DASHBOARD_KEY, DASHBOARD_TOKEN, DASHBOARD_TOKEN_FILE};
 use crate::error::StartError;
-use crate::rpc::{Entrance, Entry, Variables};
+use crate::keys::Places;
+use crate::rpc::{Entrance, Entry, TOKEN_METHODS, Variables};
 
 /// What stands in the environment where the code says nothing.
-const VARIABLES: Variables =
-    Variables { token: DASHBOARD_TOKEN, token_file: DASHBOARD_TOKEN_FILE, cert: DASHBOARD_CERT, key: DASHBOARD_KEY };
+const VARIABLES: Variables = Variables {
+    tokens: Places { methods: TOKEN_METHODS, variables: [DASHBOARD_TOKEN, DASHBOARD_TOKEN_FILE] },
+    cert: DASHBOARD_CERT,
+    key: DASHBOARD_KEY,
+};
 
 /// How a node shows the cluster to browsers: for [`Builder::dashboard`](crate::Builder::dashboard).
 ///
@@ -61,7 +65,7 @@ impl Dashboard {
     /// # let _ = dashboard;
     /// ```
     pub fn token(mut self, token: impl Into<Secret>) -> Self {
-        self.entrance.tokens.push(token.into());
+        self.entrance.tokens.secrets.push(token.into());
         self
     }
 
@@ -73,7 +77,7 @@ impl Dashboard {
     /// # let _ = dashboard;
     /// ```
     pub fn token_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.entrance.token_file = Some(path.into());
+        self.entrance.tokens.file = Some(path.into());
         self
     }
 
