@@ -16,7 +16,7 @@ fn since(cursor: Option<u64>, wait_ms: u64) -> Since {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_read_from_where_one_has_stopped() {
     let dir = Dir::new();
-    let one = builder("events", &[]).admin(swarm::Admin::unix(dir.socket("one"))).start().await.expect("a node starts");
+    let one = builder("events", &[]).admin(swarm::Admin::unix(dir.join("one"))).start().await.expect("a node starts");
     let operator = client(&one).await;
     let mut live = one.events();
     TallyClient::register("a", ()).on(&one).await.expect("the name is free");
@@ -105,7 +105,7 @@ fn started(name: &str) -> impl Fn(&Happened) -> bool {
 async fn events_of_all_nodes_are_read_by_one() {
     let dir = Dir::new();
     let start = async |name: &str, seeds: &[&Swarm]| {
-        let builder = builder("events-all", seeds).admin(swarm::Admin::unix(dir.socket(name)));
+        let builder = builder("events-all", seeds).admin(swarm::Admin::unix(dir.join(name)));
         builder.start().await.expect("a node starts")
     };
     let one = start("one", &[]).await;

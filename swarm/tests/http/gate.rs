@@ -1,6 +1,5 @@
 //! Who is let in, and over what.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -12,34 +11,10 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use super::client::{Request, exchange, get, post, worker};
 use super::fixture::{AccountClient, at, hold, one, silent, trouble_on};
+use super::loopback::dir::Dir;
 
 const OLD: &str = "the first of the tokens";
 const NEW: &str = "the other of the tokens";
-
-/// A directory that is gone at the end of its test.
-struct Scrap(PathBuf);
-
-impl Scrap {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("swarm-http-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("the directory for temporary files is writable");
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str, mode: u32) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.0.join(name);
-        std::fs::write(&path, text).expect("it is ours");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
-        path
-    }
-}
-
-impl Drop for Scrap {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).expect("it is still there");
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_shows_no_token_learns_nothing() {
@@ -128,11 +103,11 @@ async fn pages_of_browsers_are_not_let_in_without_a_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_come_from_a_file_that_is_closed_to_others() {
-    let scrap = Scrap::new("tokens");
-    let open = scrap.write("open", OLD, 0o644);
+    let dir = Dir::new();
+    let open = dir.write("open", OLD, 0o644);
     let refused = silent("http-open", &[]).http(Http::at("127.0.0.1:0").token_file(&open)).start().await;
     assert!(matches!(&refused, Err(StartError::Http { problem }) if problem.contains("chmod 600")), "{refused:?}");
-    let closed = scrap.write("closed", &format!("{OLD}\n{NEW}\n"), 0o600);
+    let closed = dir.write("closed", &format!("{OLD}\n{NEW}\n"), 0o600);
     let node = silent("http-closed", &[]).http(Http::at("127.0.0.1:0").token_file(&closed)).start().await;
     let node = node.expect("a node starts");
     for token in [OLD, NEW] {
@@ -154,12 +129,12 @@ async fn strangers_are_served_nothing_that_can_be_read_along() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_spoken_where_there_is_a_certificate() {
-    let scrap = Scrap::new("tls");
+    let dir = Dir::new();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("it is made");
-    let cert = scrap.write("cert.pem", &made.cert.pem(), 0o644);
-    let open = scrap.write("open.pem", &made.signing_key.serialize_pem(), 0o640);
-    let key = scrap.write("key.pem", &made.signing_key.serialize_pem(), 0o600);
-    let none = scrap.write("none.pem", &made.cert.pem(), 0o600);
+    let cert = dir.write("cert.pem", &made.cert.pem(), 0o644);
+    let open = dir.write("open.pem", &made.signing_key.serialize_pem(), 0o640);
+    let key = dir.write("key.pem", &made.signing_key.serialize_pem(), 0o600);
+    let none = dir.write("none.pem", &made.cert.pem(), 0o600);
     for (cert, key, part) in
         [(&cert, &open, "chmod 600"), (&key, &key, "no certificate"), (&cert, &none, "cannot be used for TLS")]
     {

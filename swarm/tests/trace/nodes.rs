@@ -67,10 +67,10 @@ async fn on_one_node_the_callers_span_is_the_parent_also_of_what_has_waited() {
     }
 
     let holding = tokio::spawn(probe.hold("one".to_owned()).timeout(PATIENCE));
-    hold("one").begun.acquire().await.expect("it begins").forget();
+    hold("one").begun(1).await;
     let (span, trace) = root(true);
     let waiting = probe.here().instrument(span);
-    let let_go = async { hold("one").let_go.add_permits(1) };
+    let let_go = async { hold("one").let_go() };
     let (inside, ()) = tokio::join!(waiting, let_go);
     let [call] = calls_of(&trace).await;
     assert_eq!((call.parent, inside), (trace.parent_id(), Ok(call.context.to_string())));
