@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use swarm_net::node::NodeId;
 
+use crate::call::traced;
 use crate::client::Op;
 use crate::directory::GroupKey;
 use crate::error::{CallError, Executed, Location, RegistryError};
@@ -15,6 +16,7 @@ use crate::group::{Answers, Change, Group, Hears};
 use crate::message::{Fingerprint, Message, Wire, decode, encode};
 use crate::name::Name;
 use crate::pages::Pages;
+use crate::runtime::survey::Told;
 use crate::runtime::{Node, Question, Whom, survey};
 use crate::swarm::Swarm;
 use crate::via::{Reach, Via};
@@ -207,6 +209,12 @@ impl Node {
         (self.id().boot().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.number()) | 1 << 63
     }
 
+    /// What the members of a group are told, for whoever's span this is asked in.
+    fn told(&self, message: u64, fingerprint: u32, payload: &Payload) -> Told {
+        let trace = self.tracing.current().map(|trace| traced::bytes(&trace)).unwrap_or_default();
+        Told { id: self.crew_id(), message, fingerprint, payload: payload.to_vec(), trace }
+    }
+
     pub(crate) async fn publish(
         self: Arc<Self>,
         whom: Whom,
@@ -216,8 +224,8 @@ impl Node {
         limit: Duration,
     ) -> Result<usize, RegistryError> {
         let due = self.now() + limit;
-        let (id, payload) = (self.crew_id(), payload.to_vec());
-        let mut answers = self.ask_all(&Question::Publish { whom, id, message, fingerprint, payload }, due)?;
+        let told = self.told(message, fingerprint, payload);
+        let mut answers = self.ask_all(&Question::Publish { whom, told }, due)?;
         let mut delivered = 0;
         loop {
             match self.within(due.since(self.now()), answers.next()).await {
@@ -245,9 +253,8 @@ impl Node {
         limit: Duration,
     ) -> Result<survey::Answers, RegistryError> {
         let within_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        let (id, payload) = (self.crew_id(), payload.to_vec());
-        let question = Question::Multicall { whom, id, message, fingerprint, payload, within_ms };
-        self.ask_all(&question, self.now() + limit)
+        let told = self.told(message, fingerprint, payload);
+        self.ask_all(&Question::Multicall { whom, told, within_ms }, self.now() + limit)
     }
 
     pub(crate) async fn multicall(

@@ -13,12 +13,14 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::call::frame::{answer_head, kind};
 use crate::call::pending::{Answer, Place, Ticket, Waiting};
+use crate::call::traced;
 use crate::error::{CallError, Executed, Location};
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::Found;
-use crate::runtime::survey::{Findings, Question, Whom};
+use crate::runtime::survey::{Findings, Question, Told, Whom};
+use crate::trace::TraceContext;
 use crate::worker::{Deadline, KindId, Parcel, Payload, ReplyTo};
 
 /// How long answers are gathered before they are sent: longer than quick handlers take, shorter than anyone notices.
@@ -61,13 +63,10 @@ impl Node {
                 self.page_here(to, number, meant, count as usize);
             }
             Question::Inquire(_) => {}
-            Question::Publish { id, message, fingerprint, payload, .. } => {
-                self.publish_here((to, number), meant, Told { id, message, fingerprint, payload, public });
-            }
-            Question::Multicall { id, message, fingerprint, payload, within_ms, .. } => {
+            Question::Publish { told, .. } => self.publish_here((to, number), meant, Heard::of(told, public)),
+            Question::Multicall { told, within_ms, .. } => {
                 let within = Duration::from_millis(u64::from(within_ms));
-                let told = Told { id, message, fingerprint, payload, public };
-                self.multicall_here((to, number), meant, told, within);
+                self.multicall_here((to, number), meant, Heard::of(told, public), within);
             }
         }
     }
@@ -99,7 +98,7 @@ impl Node {
         self.findings(to, number, Findings { found, until, last: true, ..Findings::default() });
     }
 
-    fn publish_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, told: Told) {
+    fn publish_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, told: Heard) {
         let mut meant = meant.into_iter();
         let mut delivered = self.publish_turn(&mut meant, &told);
         let Some(task) = self.task_for(&meant) else {
@@ -125,16 +124,16 @@ impl Node {
     }
 
     /// Tells the next of them, and says how many that are here were told.
-    fn publish_turn(self: &Arc<Self>, meant: &mut impl Iterator<Item = Name>, told: &Told) -> u64 {
+    fn publish_turn(self: &Arc<Self>, meant: &mut impl Iterator<Item = Name>, heard: &Heard) -> u64 {
         let mut delivered = 0;
         for name in meant.take(TURN_MAX) {
             let here = self.places.open_cell(&name);
-            if here.as_ref().is_some_and(|cell| !cell.takes(told.message, told.fingerprint)) {
+            if here.as_ref().is_some_and(|cell| !cell.takes(heard.told.message, heard.told.fingerprint)) {
                 // Any worker may be in an untyped group, and those without a method for the message are not reached.
                 continue;
             }
-            let Some(kind) = self.kind_told(&name, told) else { continue };
-            match self.route(Letter::new(name, kind, told.parcel(Deadline::NEVER, None))) {
+            let Some(kind) = self.kind_told(&name, heard) else { continue };
+            match self.route(Letter::new(name, kind, heard.parcel(Deadline::NEVER, None))) {
                 Ok(()) => delivered += u64::from(here.is_some()),
                 Err((letter, error)) => self.refuse(letter, error),
             }
@@ -142,7 +141,7 @@ impl Node {
         delivered
     }
 
-    fn multicall_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, told: Told, within: Duration) {
+    fn multicall_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, told: Heard, within: Duration) {
         let deadline = Deadline::after(self.now(), within);
         let (mut findings, mut called) = (Findings::default(), VecDeque::with_capacity(meant.len()));
         let mut meant = meant.into_iter();
@@ -184,7 +183,7 @@ impl Node {
     fn multicall_turn(
         self: &Arc<Self>,
         meant: &mut impl Iterator<Item = Name>,
-        (told, deadline): (&Told, Deadline),
+        (told, deadline): (&Heard, Deadline),
         findings: &mut Findings,
         called: &mut VecDeque<Called>,
     ) {
@@ -207,7 +206,7 @@ impl Node {
         self: &Arc<Self>,
         name: Name,
         kind: u64,
-        told: &Told,
+        told: &Heard,
         deadline: Deadline,
     ) -> Result<Ticket, CallError> {
         self.post_bytes(name, kind, deadline, |reply| told.parcel(deadline, Some(reply)))
@@ -234,7 +233,7 @@ impl Node {
     }
 
     /// The kind that a worker must have to be told something as part of a survey, 0 for any; `None` if it is not to be told at all.
-    fn kind_told(&self, name: &Name, told: &Told) -> Option<u64> {
+    fn kind_told(&self, name: &Name, told: &Heard) -> Option<u64> {
         // Should the name be another's when the letter comes there, that one is not told.
         if told.public { self.public_kind(name).map(|KindId(kind)| kind) } else { Some(0) }
     }
@@ -315,26 +314,30 @@ impl Node {
     }
 }
 
-/// What the members of a group are told.
-struct Told {
-    id: u64,
-    message: u64,
-    fingerprint: u32,
-    payload: Vec<u8>,
-    /// By a program that is no member: only public ones are.
+/// What the members of a group are told here.
+struct Heard {
+    told: Told,
+    /// Where who has asked stands in a trace.
+    trace: Option<Box<TraceContext>>,
+    /// By a program that is no member: only public ones are told.
     public: bool,
 }
 
-impl Told {
+impl Heard {
+    fn of(told: Told, public: bool) -> Self {
+        let trace = traced::read(&told.trace).map(Box::new);
+        Self { told, trace, public }
+    }
+
     fn parcel(&self, deadline: Deadline, reply: Option<ReplyTo>) -> Parcel {
         Parcel {
-            method: self.message,
-            fingerprint: self.fingerprint,
-            payload: Payload::copy_of(&self.payload),
+            method: self.told.message,
+            fingerprint: self.told.fingerprint,
+            payload: Payload::copy_of(&self.told.payload),
             deadline,
             reply,
-            publish: self.id,
-            trace: None,
+            publish: self.told.id,
+            trace: self.trace.clone(),
             unconfirmed: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use tracing::Instrument as _;
 
-use crate::fixture::{PATIENCE, Probe, hold, hosted_by, pair};
+use crate::fixture::{PATIENCE, Probe, hold, hosted_by, pair, probe};
 use crate::recorder::{calls, calls_of, root};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,6 +52,42 @@ async fn casts_are_traced_as_well() {
         let [call] = calls_of(&trace).await;
         assert_eq!((call.parent, &*call.fields["message"]), (trace.parent_id(), "Probe/touch"));
     }
+}
+
+#[derive(swarm::Group)]
+#[group(worker = Probe)]
+struct Both;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_group_is_told_is_traced_at_each_of_its_members() {
+    let [here, there] = pair("trace-group").await;
+    let names = [hosted_by(&here, "group-here").await, hosted_by(&there, "group-there").await];
+    let group = here.group::<Both>();
+    for name in &names {
+        group.join(name).await.expect("it is registered");
+    }
+    for cast in [false, true] {
+        let (span, trace) = root(true);
+        let told = async {
+            match cast {
+                false => group.multicall(probe::Here).await.expect("it answers").len(),
+                true => group.publish(probe::Touch).await.expect("it answers"),
+            }
+        };
+        assert_eq!(told.instrument(span).await, 2);
+        let calls: [_; 2] = calls_of(&trace).await;
+        assert!(calls.iter().all(|call| call.parent == trace.parent_id()), "{calls:?}");
+        let mut told = calls.map(|call| call.fields["name"].clone());
+        told.sort();
+        assert_eq!(told, names);
+    }
+    let (span, trace) = root(false);
+    assert_eq!(group.publish(probe::Touch).instrument(span).await, Ok(2));
+    for name in &names {
+        // It comes behind what was published.
+        here.at::<Probe>(name).here().await.expect("it answers");
+    }
+    assert!(calls(&trace).is_empty(), "what is not sampled is not recorded");
 }
 
 #[tokio::test(flavor = "multi_thread")]
