@@ -35,6 +35,23 @@ impl VisitMut for Unself<'_> {
     }
 }
 
+/// Rewrites for a place that defines the types `taken`, inside the user's module.
+pub(crate) struct Outward {
+    /// The types that are defined there.
+    pub(crate) taken: Vec<String>,
+}
+
+impl VisitMut for Outward {
+    fn visit_path_mut(&mut self, path: &mut Path) {
+        visit_mut::visit_path_mut(self, path);
+        let first = path.segments.first().filter(|_| path.leading_colon.is_none());
+        if first.is_some_and(|first| self.taken.iter().any(|taken| first.ident == taken)) {
+            let rest = std::mem::take(&mut path.segments);
+            *path = parse_quote!(self::#rest);
+        }
+    }
+}
+
 /// The types that Rust's prelude names: found without `super::`.
 const PRELUDE: [(&str, &str); 4] = [("String", "string"), ("Vec", "vec"), ("Option", "option"), ("Result", "result")];
 

@@ -309,7 +309,7 @@ impl Builder {
     pub async fn start(mut self) -> Result<Swarm, StartError> {
         let bind = address("bind", &self.bind)?;
         let advertise = self.advertise.as_deref().map(|addr| address("advertise", addr)).transpose()?;
-        let keys = std::mem::take(&mut self.told).keys(|name| std::env::var_os(name))?;
+        let keys = std::mem::take(&mut self.told).keys()?;
         let tls = self.credentials()?;
         if keys.is_none() && !bind.ip().is_loopback() && !self.insecure {
             #[cfg(feature = "tls")]

@@ -74,7 +74,7 @@
 //! | register and find names | `CounterClient::register`, [`whereis()`], [`unregister()`], [`registered()`], [`Location`] |
 //! | speak to many | [`group()`], [`Crew`], [`Group`](macro@Group) |
 //! | start a node | [`Swarm::builder`], [`Builder`], [`Config`], [`Placement`], [`Multicast`], [`Seeds`], [`NodeFilter`] |
-//! | keep strangers out | [`Builder::secret`], [`Swarm::keys`], [`Secret`]; with the feature `tls` certificates: `Builder::tls`, `Swarm::tls` |
+//! | keep strangers out | [`Builder::secret`], [`Swarm::keys`], [`Secret`]; with the feature `tls` certificates: `Builder::tls`, `Swarm::tls`; tokens of HTTP and the dashboard: `Swarm::http_tokens`, `Swarm::dashboard_tokens` |
 //! | end it | [`Swarm::leave_on_signal`], [`Swarm::leave`], [`LeaveError`] |
 //! | reach it from a program that is no member | with the features `gateway` and `remote`: `Builder::gateway`, `remote::Client` |
 //! | reach it from another language | with the feature `http`: `Builder::http` |
@@ -111,7 +111,7 @@
 //!
 //! | floor | files |
 //! |---|---|
-//! | what users write | `builder`, `keys`, `certificates`, `registry`, `crew`, `leaving`, `signal`, `pages`, `client`; below them `via`, and `swarm`, the handle on a node |
+//! | what users write | `builder`, `keys`, `tokens`, `certificates`, `registry`, `crew`, `leaving`, `signal`, `pages`, `client`; below them `via`, and `swarm`, the handle on a node |
 //! | one node: its threads, the way of a call | `runtime` |
 //! | a worker type, and the cell that holds a worker; knows no cluster | `worker`, `group`, `registration` |
 //! | who is where, and who decides it: a machine without threads, sockets and clocks | `directory` |
@@ -191,6 +191,8 @@ mod swarm;
 mod sync;
 #[expect(unreachable_pub, reason = "`pub` marks what the floors above use")]
 mod timer;
+#[cfg(any(feature = "dashboard", feature = "http"))]
+mod tokens;
 pub mod trace;
 mod via;
 mod whom;
@@ -367,5 +369,7 @@ pub use swarm_net::secret::{KeyId, Secret, SecretError};
 #[cfg(feature = "tls")]
 #[doc(inline)]
 pub use swarm_net::tls::{Flaw, Tls, TlsError};
+#[cfg(any(feature = "dashboard", feature = "http"))]
+pub use tokens::{TokenError, Tokens};
 pub use via::Reach;
 pub use worker::{Call, Cast, Context, Die, Handoff, Init, TimerId, Worker};

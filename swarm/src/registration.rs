@@ -5,7 +5,7 @@ mod info;
 use std::any::TypeId;
 use std::sync::Arc;
 
-pub use info::{FieldInfo, KindInfo, MessageInfo, VariantInfo};
+pub use info::{FieldInfo, KindInfo, MessageInfo, TypeInfo, VariantInfo};
 
 use crate::epoch::Epoch;
 use crate::message::Fingerprint;

@@ -11,33 +11,53 @@ use zeroize::Zeroizing;
 pub(crate) const SECRET: &str = "SWARM_SECRET";
 pub(crate) const SECRET_FILE: &str = "SWARM_SECRET_FILE";
 
-/// What a builder was told of secrets.
-#[derive(Default)]
+/// What a builder was told of secrets, or of tokens.
+#[derive(Clone, Default)]
 pub(crate) struct Told {
     pub(crate) secrets: Vec<Secret>,
     pub(crate) file: Option<PathBuf>,
 }
 
+/// Where secrets may be told: by which methods, and else by which variables of the environment; each time themselves, or their file.
+pub(crate) struct Places {
+    pub(crate) methods: [&'static str; 2],
+    pub(crate) variables: [&'static str; 2],
+}
+
+/// Where the cluster's secret is told, to nodes and to all who connect to one.
+const CLUSTER: Places = Places { methods: ["`.secret(..)`", "`.secret_file(..)`"], variables: [SECRET, SECRET_FILE] };
+
 impl Told {
-    /// The keys: those that the code names, or else those of the environment, if any.
-    pub(crate) fn keys(self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Keyring>, SecretError> {
+    /// The keys of the cluster: those that the code names, or else those of the environment, if any.
+    pub(crate) fn keys(self) -> Result<Option<Keyring>, SecretError> {
+        self.keyring(&CLUSTER, |name| std::env::var_os(name))
+    }
+
+    /// The same of what is told at these places.
+    pub(crate) fn keyring(
+        self,
+        places: &Places,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Option<Keyring>, SecretError> {
+        let both = |[first, second]: [&'static str; 2]| SecretError::Both { first, second };
+        let [text, file] = places.variables;
         let secrets = match (self.secrets, self.file) {
             (secrets, None) if !secrets.is_empty() => secrets,
             (secrets, Some(file)) if secrets.is_empty() => Secret::from_file(file)?,
-            (_, Some(_)) => return Err(SecretError::Both { first: "`.secret(..)`", second: "`.secret_file(..)`" }),
-            (_, None) => match (variable(SECRET), variable(SECRET_FILE)) {
+            (_, Some(_)) => return Err(both(places.methods)),
+            (_, None) => match (variable(text), variable(file)) {
                 (None, None) => return Ok(None),
                 (Some(text), None) => lines(text)?,
                 (None, Some(file)) => Secret::from_file(PathBuf::from(file))?,
-                (Some(_), Some(_)) => return Err(SecretError::Both { first: SECRET, second: SECRET_FILE }),
+                (Some(_), Some(_)) => return Err(both(places.variables)),
             },
         };
         Keyring::new(secrets).map(Some)
     }
 }
 
-/// The secrets of a variable. One that is set and empty is a mistake: the node would not be protected, and nobody would know.
-pub(crate) fn lines(text: OsString) -> Result<Vec<Secret>, SecretError> {
+/// The secrets of a variable. One that is set and empty is a mistake: nothing would be protected, and nobody would know.
+fn lines(text: OsString) -> Result<Vec<Secret>, SecretError> {
     let text = Zeroizing::new(text.into_encoded_bytes());
     let secrets = Secret::from_lines(&String::from_utf8_lossy(&text));
     if secrets.is_empty() { Err(SecretError::TooShort { bytes: 0 }) } else { Ok(secrets) }
@@ -59,7 +79,7 @@ mod tests {
     fn told(secrets: &[&str], variables: &[(&str, &str)]) -> Result<Option<Vec<KeyId>>, SecretError> {
         let secrets = secrets.iter().map(|secret| Secret::from(*secret)).collect();
         let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, text)| text.into());
-        Ok(Told { secrets, file: None }.keys(variable)?.map(|keys| keys.ids()))
+        Ok(Told { secrets, file: None }.keyring(&CLUSTER, variable)?.map(|keys| keys.ids()))
     }
 
     #[test]
@@ -80,6 +100,6 @@ mod tests {
         let absent = told(&[], &[(SECRET_FILE, "/nonexistent/key")]).expect_err("no such file");
         assert!(absent.to_string().contains("/nonexistent/key"), "{absent}");
         let twice = Told { secrets: vec![ONE.into()], file: Some("/etc/key".into()) };
-        assert!(matches!(twice.keys(|_| None), Err(SecretError::Both { .. })));
+        assert!(matches!(twice.keyring(&CLUSTER, |_| None), Err(SecretError::Both { .. })));
     }
 }

@@ -100,13 +100,13 @@ impl Swarm {
     /// Where programs in other languages reach this node by HTTP, if it was told so by [`Builder::http`](crate::Builder::http).
     #[cfg(feature = "http")]
     pub fn http(&self) -> Option<SocketAddr> {
-        self.inner().http.get().copied()
+        self.inner().http.get().map(|opened| opened.addr)
     }
 
     /// Where this node shows the cluster to browsers, if it was told so by [`Builder::dashboard`](crate::Builder::dashboard).
     #[cfg(feature = "dashboard")]
     pub fn dashboard(&self) -> Option<SocketAddr> {
-        self.inner().dashboard.get().copied()
+        self.inner().dashboard.get().map(|opened| opened.addr)
     }
 
     /// Where this node tells its metrics by HTTP, if it was told so by [`Builder::metrics`](crate::Builder::metrics): the page is `/metrics`.

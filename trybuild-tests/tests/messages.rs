@@ -164,3 +164,31 @@ fn it_is_as_it_says() {
     assert_eq!(Ask::REPLY, Some(<Vec<String>>::FINGERPRINT));
     assert!(decode::<Event>(&encode(&7_u8)).is_err());
 }
+
+/// Enums that rkyv's derive has names of its own for.
+mod taken {
+    #[swarm::message]
+    #[derive(Debug, Clone, PartialEq)]
+    pub enum Tag {
+        Plain,
+        Named { name: String },
+    }
+
+    #[swarm::message]
+    #[derive(Debug, Clone, PartialEq)]
+    pub enum VariantColor {
+        Color(Tag),
+        Other(Vec<Tag>),
+    }
+}
+
+#[test]
+fn an_enum_may_be_called_as_the_derive_calls_its_own() {
+    use taken::{Tag, VariantColor};
+
+    let tag = Tag::Named { name: "red".to_owned() };
+    for value in [VariantColor::Color(tag.clone()), VariantColor::Other(vec![tag, Tag::Plain])] {
+        let bytes = encode(&value);
+        assert_eq!(decode::<VariantColor>(&bytes), Ok(value));
+    }
+}

@@ -2,11 +2,13 @@
 //! again; the model says it all.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
+use syn::ext::IdentExt as _;
+use syn::visit_mut::VisitMut as _;
 use syn::{GenericParam, Generics, parse_quote};
 
 use super::parse::{Message, Of, Schema, Variant};
-use crate::travel;
+use crate::{paths, travel};
 
 /// The checks that the fields travel.
 pub(crate) fn checks(message: &Message) -> TokenStream {
@@ -46,14 +48,47 @@ fn item(message: &Message) -> TokenStream {
     }
     let bounds = bounds(message);
     let hidden = quote!(#[rkyv(crate = #private::rkyv, attr(doc(hidden)))]);
+    let (archived, item) = (archived(item), outward(item));
     let json = message.json.as_ref().map(|json| json.derives(&item.generics, private));
     quote! {
         #[derive(#private::rkyv::Archive, #private::rkyv::Serialize, #private::rkyv::Deserialize)]
         #hidden
+        #archived
         #bounds
         #json
         #item
     }
+}
+
+/// Another name for the archived form of an enum whose usual one rkyv's derive has for something else, which it then takes for that. Users write
+/// `Archived<Tag>` in any case.
+fn archived(item: &syn::DeriveInput) -> TokenStream {
+    let name = item.ident.unraw().to_string();
+    if !taken(item).contains(&name) {
+        return TokenStream::new();
+    }
+    let archived = format_ident!("ArchivedEnum{name}", span = item.ident.span());
+    quote!(#[rkyv(archived = #archived)])
+}
+
+/// The names that derives define beside an enum's impls, for which variant it is and for these: those of rkyv have `Archived` before them.
+fn taken(item: &syn::DeriveInput) -> Vec<String> {
+    let syn::Data::Enum(data) = &item.data else { return Vec::new() };
+    let variants = data.variants.iter().map(|variant| format!("Variant{}", variant.ident.unraw()));
+    ["Tag", "Discriminant"].map(str::to_owned).into_iter().chain(variants).collect()
+}
+
+/// The item, whose fields name no type as a derive does that would take it for its own.
+fn outward(item: &syn::DeriveInput) -> syn::DeriveInput {
+    let mut item = item.clone();
+    let params: Vec<String> = item.generics.type_params().map(|param| param.ident.to_string()).collect();
+    let taken = taken(&item).into_iter().filter(|name| !params.contains(name)).collect();
+    if let syn::Data::Enum(data) = &mut item.data {
+        let mut outward = paths::Outward { taken };
+        let fields = data.variants.iter_mut().flat_map(|variant| &mut variant.fields);
+        fields.for_each(|field| outward.visit_type_mut(&mut field.ty));
+    }
+    item
 }
 
 /// Takes the attributes of derives off that are not there: nobody knows them.

@@ -137,12 +137,17 @@ impl Keyring {
         Ok(Self { keys: Arc::new(ArcSwap::from_pointee(keys)) })
     }
 
-    /// Whether this is one of its secrets, as where they are passwords. How long that takes says nothing about them, but how many they are:
-    /// what is compared are keys that are derived from them, and all are looked at to the end.
+    /// Whether this is one of its secrets, as where they are passwords. See [`find`](Keyring::find).
     pub fn knows(&self, secret: &Secret) -> bool {
-        let Ok(key) = Key::of(secret) else { return false };
+        self.find(secret).is_some()
+    }
+
+    /// Which of its secrets this is. How long that takes says nothing about them, but how many they are: what is compared are keys that are
+    /// derived from them, and all are looked at to the end.
+    pub fn find(&self, secret: &Secret) -> Option<KeyId> {
+        let key = Key::of(secret).ok()?;
         let differ = |known: &Key| known.root.iter().zip(key.root.iter()).fold(0, |bits, (a, b)| bits | (a ^ b));
-        self.keys.load().iter().fold(false, |found, known| found | (differ(known) == 0))
+        self.keys.load().iter().fold(false, |found, known| found | (differ(known) == 0)).then_some(key.id)
     }
 
     /// From now on also what was encrypted with this secret is understood. Nothing happens if it is there already.
@@ -204,7 +209,7 @@ impl Keyring {
     }
 
     /// Whether there is a key of this name.
-    pub(crate) fn has(&self, id: KeyId) -> bool {
+    pub fn has(&self, id: KeyId) -> bool {
         self.keys.load().iter().any(|key| key.id == id)
     }
 

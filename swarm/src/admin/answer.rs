@@ -431,6 +431,8 @@ pub struct EventPage {
     pub next: u64,
     /// How many there were between those asked for and these that the node has kept no more.
     pub missed: u64,
+    /// There are more already. Since version 4.
+    pub more: bool,
 }
 
 /// One event.

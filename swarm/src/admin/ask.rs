@@ -131,6 +131,35 @@ pub struct Since {
     pub wait_ms: u64,
 }
 
+/// Which events of all nodes are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct SinceEach {
+    /// Where to go on, node by node: the `cursors` of the answer before.
+    pub cursors: Vec<Cursor>,
+    /// Where to begin with a node that is not among them: at the event of this number. Without it, with all that the node has kept; a number
+    /// that is not reached yet stands for the next event of all.
+    pub from: Option<u64>,
+    /// Only those of this node, as in [`OfNode`].
+    pub node: Option<String>,
+    /// How many at most, if it is not 0. An answer has no more than some thousands in any case.
+    pub count: u32,
+    /// How long to wait for one if there is none yet, in milliseconds, 25 seconds at most.
+    pub wait_ms: u64,
+}
+
+/// How far the events of one node have been read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Cursor {
+    /// Which node: its id.
+    pub node: String,
+    /// The number of its first event that has not.
+    pub next: u64,
+}
+
 /// Where a worker is to live.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,12 +1,14 @@
 //! Owns what nodes are told to find out about themselves, and what they have found: as data, as `answer`. Never judges.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use swarm_net::node::NodeId;
 
 use super::answer::{Refusal, Whereabouts};
+use super::clock::ClockRow;
 use super::cluster::Sight;
+use super::mixed::{MixedRow, Schemas};
 use crate::runtime::checkup::{Ailments, RefusedFacts, WayFacts};
 use crate::runtime::inquiry::{Facts, Inquiry};
 
@@ -25,6 +27,8 @@ pub struct CheckUp {
     pub nodes: Vec<NodeCheck>,
     /// The nodes that did not answer.
     pub silent: Vec<String>,
+    /// Messages and states of which nodes that know the worker type have different versions; 64 at most. Since version 4.
+    pub mixed: Vec<MixedRow>,
 }
 
 /// What one node has found.
@@ -42,6 +46,8 @@ pub struct NodeCheck {
     pub refused: Vec<RefusedRow>,
     /// Names that it decides about whose moves take long, or whose moves or starts fail again and again; 16 at most.
     pub strained: Vec<Whereabouts>,
+    /// How far its clock is from that of the node that answers. Since version 4.
+    pub clock: Option<ClockRow>,
 }
 
 /// The way from one node to another.
@@ -87,20 +93,27 @@ pub struct RefusedRow {
 impl Sight {
     pub(super) async fn check_up(&self) -> Result<CheckUp, Refusal> {
         let all: BTreeSet<NodeId> = self.view().keys().copied().collect();
+        // They are asked while the rest is found.
+        let clocks = self.clocks();
         let found = self.inquire(all.clone(), Inquiry::CheckUp).await?;
+        let mut clocks: BTreeMap<NodeId, ClockRow> = clocks.join_all().await.into_iter().flatten().collect();
         let silent = all.iter().filter(|node| !found.contains_key(node)).map(NodeId::to_string).collect();
-        let mut room = WAYS_MAX;
+        let (mut room, mut schemas) = (WAYS_MAX, Schemas::default());
         let row = |(node, facts): (NodeId, Facts)| {
-            let mut check = self.node_check(node, facts.check_up()?);
+            let mut found = facts.check_up()?;
+            schemas.add(node, std::mem::take(&mut found.schemas));
+            let mut check = self.node_check(node, found, clocks.remove(&node));
             check.ways.truncate(room);
             room -= check.ways.len();
             Some(check)
         };
-        Ok(CheckUp { nodes: found.into_iter().filter_map(row).collect(), silent })
+        let nodes = found.into_iter().filter_map(row).collect();
+        Ok(CheckUp { nodes, silent, mixed: schemas.mixed() })
     }
 
-    fn node_check(&self, node: NodeId, found: Ailments) -> NodeCheck {
+    fn node_check(&self, node: NodeId, found: Ailments, clock: Option<ClockRow>) -> NodeCheck {
         NodeCheck {
+            clock,
             node: node.to_string(),
             beacons: found.beacons,
             ways: found.ways.into_iter().filter(|way| !is_well(way, found.beacons)).map(WayRow::from).collect(),

@@ -10,9 +10,12 @@ use super::answer::{
     Busiest, Code, EventPage, NodeRow, Nodes, Page, Ran, Refusal, Replied, Ring, Status, Unregistered, Welcome,
     Whereabouts, Worker,
 };
-use super::ask::{All, Filter, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, Verbosity};
+use super::ask::{
+    All, Filter, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, SinceEach, Verbosity,
+};
 use super::checkup::CheckUp;
 use super::deed::{KeyChange, Keyrings, Rebalanced, Restarted};
+use super::events::ClusterEvents;
 use super::service::AdminClient;
 use super::{Dialler, Endpoint};
 use crate::message::JSON_BYTES_MAX;
@@ -194,7 +197,7 @@ impl Client {
         self.answer(self.service.unregister(self.context(), Named::new(name))).await
     }
 
-    /// What has happened, as the node that answers saw it.
+    /// What has happened, as the node that answers saw it. [`Client::events`] has it of all nodes.
     ///
     /// # Errors
     /// As [`Client::status`].
@@ -202,6 +205,31 @@ impl Client {
         // It may wait for as long as it is asked to, and then has the usual time.
         let limit = self.timeout + Duration::from_millis(since.wait_ms.min(30_000));
         self.answer(self.service.events_since(until(limit), since.clone())).await
+    }
+
+    /// What has happened, as each of the nodes saw it. Who asks again with the `cursors` of the answer is told nothing twice, and nothing is left
+    /// out unless the answer says so. Needs a node of version 4.
+    ///
+    /// ```no_run
+    /// # async fn example(client: swarm::admin::Client) -> Result<(), swarm::admin::ClientError> {
+    /// let mut since = swarm::admin::SinceEach::default();
+    /// loop {
+    ///     let told = client.events(&since).await?;
+    ///     for event in told.events {
+    ///         println!("{}: {:?}", event.by, event.row.happened);
+    ///     }
+    ///     since.cursors = told.cursors;
+    ///     since.wait_ms = 20_000;
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn events(&self, since: &SinceEach) -> Result<ClusterEvents, ClientError> {
+        self.understands(4, "other nodes' events")?;
+        let limit = self.timeout + Duration::from_millis(since.wait_ms.min(30_000));
+        self.answer(self.service.events(until(limit), since.clone())).await
     }
 
     /// Changes what the node logs.

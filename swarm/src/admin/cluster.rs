@@ -19,7 +19,7 @@ use crate::runtime::vitals::Busy;
 use crate::worker::KindId;
 
 /// How long the others have to say how they are. They take milliseconds; who needs longer is in trouble, which is worth seeing.
-const ANSWER_MAX: Duration = Duration::from_secs(2);
+pub(super) const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// The cluster as one node sees it, for one question.
 #[derive(Clone)]

@@ -18,6 +18,9 @@ const KEPT_MAX: usize = 4096;
 /// How much of them is told to another node at once: the text of each is as long as others have made it.
 const TOLD_BYTES_MAX: usize = 256 << 10;
 
+/// No event is shorter as JSON.
+const ROW_BYTES_MIN: usize = 48;
+
 /// How much of a reason is told to another node.
 const WHY_BYTES_MAX: usize = 512;
 
@@ -85,7 +88,31 @@ impl Diary {
         let skip = usize::try_from(cursor.max(first) - first).unwrap_or(usize::MAX);
         let events: Vec<_> = kept.rows.iter().skip(skip).take(count).cloned().collect();
         let next = events.last().map_or(cursor.max(first), |row| row.number + 1);
-        EventPage { events, next, missed }
+        EventPage { events, next, missed, more: next < kept.next }
+    }
+
+    /// What is kept from this number on, as another node is told it: a page as JSON, of about so many bytes, and of one event at least if there is
+    /// any.
+    pub(crate) fn look_on(&self, from: Option<u64>, bytes: usize) -> Vec<u8> {
+        let bytes = bytes.min(TOLD_BYTES_MAX);
+        let mut page = self.page(from, bytes / ROW_BYTES_MIN + 1);
+        let mut left = bytes;
+        let mut told = 0;
+        for row in &mut page.events {
+            clip(row);
+            let size = serde_json::to_vec(row).map_or(0, |json| json.len());
+            if size > left && told > 0 {
+                break;
+            }
+            left = left.saturating_sub(size);
+            told += 1;
+        }
+        if told < page.events.len() {
+            page.next = page.events[told].number;
+            page.events.truncate(told);
+            page.more = true;
+        }
+        serde_json::to_vec(&page).unwrap_or_default()
     }
 
     /// The last of what is kept and wanted, as JSON, within a limit.
@@ -98,7 +125,10 @@ impl Diary {
         let rows: Vec<EventRow> = late.filter(wanted).take(usize::from(lookup.count)).cloned().collect();
         drop(kept);
         let mut left = TOLD_BYTES_MAX;
-        let text = |row: EventRow| serde_json::to_string(&clipped(row)).unwrap_or_default();
+        let text = |mut row: EventRow| {
+            clip(&mut row);
+            serde_json::to_string(&row).unwrap_or_default()
+        };
         let fits = |row: &String| {
             let fits = row.len() <= left;
             left = left.saturating_sub(row.len());
@@ -114,12 +144,11 @@ impl Diary {
     }
 }
 
-/// The same with no more of its reason than is told.
-fn clipped(mut row: EventRow) -> EventRow {
+/// Leaves no more of its reason than is told.
+fn clip(row: &mut EventRow) {
     if let Happened::Restarted { why, .. } | Happened::Ended { why, .. } = &mut row.happened {
         why.truncate(why.floor_char_boundary(WHY_BYTES_MAX));
     }
-    row
 }
 
 /// Writes down what happens, until the node stops.
@@ -239,6 +268,27 @@ mod tests {
         }
         let rows = look_up(&diary, None, 1000);
         assert!((10..100).contains(&rows.len()) && rows.last().is_some_and(|row| row.number == 1005), "{}", rows.len());
+    }
+
+    #[test]
+    fn another_node_reads_on_page_by_page() {
+        let look_on = |diary: &Diary, from, bytes| {
+            serde_json::from_slice::<EventPage>(&diary.look_on(from, bytes)).expect("it is JSON")
+        };
+        let diary = diary(5);
+        let one = look_on(&diary, None, 0);
+        assert_eq!((numbers(&one), one.next, one.more), (vec![0], 1, true), "one at least");
+        let rest = look_on(&diary, Some(one.next), 10_000);
+        assert_eq!((numbers(&rest), rest.next, rest.more), (vec![1, 2, 3, 4], 5, false));
+        let none = look_on(&diary, Some(u64::MAX), 10_000);
+        assert_eq!((numbers(&none), none.next, none.more), (vec![], 5, false));
+        for _ in 0..KEPT_MAX {
+            diary.note(Event::Restarted { name: "\u{1}".repeat(1000).as_str().into(), why: "ü".repeat(10_000) });
+        }
+        let page = diary.look_on(Some(2), usize::MAX);
+        assert!((TOLD_BYTES_MAX / 2..TOLD_BYTES_MAX + 1000).contains(&page.len()), "{}", page.len());
+        let page: EventPage = serde_json::from_slice(&page).expect("it is JSON");
+        assert_eq!((page.missed, page.events[0].number, page.more), (3, 5, true));
     }
 
     #[tokio::test]

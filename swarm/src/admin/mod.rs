@@ -26,8 +26,8 @@
 //! | `service`, `codec` | the methods, and how they are written |
 //! | `socket`, `server` | where operators connect, and their connections (one of them is served by `rpc`) |
 //! | `operator` | which question is answered by what |
-//! | `cluster`, `names`, `diary` | the answers: about nodes and the ring, about names, about what has happened |
-//! | `checkup` | what nodes find out about themselves when they are asked |
+//! | `cluster`, `names`, `diary`, `events` | the answers: about nodes and the ring, about names, about what has happened on one node, and on all |
+//! | `checkup`, `clock`, `mixed` | what nodes find out about themselves when they are asked: their ways, their clocks, their versions |
 //! | `upkeep` | what is done to workers and keys |
 //! | `messages` | messages to workers as JSON, and what worker types tell of themselves |
 //! | `client`, `dialler` | the other side |
@@ -36,12 +36,15 @@ mod answer;
 mod ask;
 mod checkup;
 mod client;
+mod clock;
 mod cluster;
 mod codec;
 mod deed;
 mod dialler;
 mod diary;
+mod events;
 mod messages;
+mod mixed;
 mod names;
 mod operator;
 mod server;
@@ -65,11 +68,17 @@ pub use answer::{
     Ran, Reason, Refusal, Replied, Ring, Row, Share, Status, Taken, Timer, Times, Unregistered, Welcome, Whereabouts,
     Worker,
 };
-pub use ask::{All, Filter, Hello, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, Verbosity};
+pub use ask::{
+    All, Cursor, Filter, Hello, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, SinceEach,
+    Verbosity,
+};
 pub use checkup::{CheckUp, NodeCheck, RefusedRow, WayRow};
 pub use client::{Client, ClientError};
+pub use clock::ClockRow;
 pub use deed::{KeyChange, Keyrings, NodeKeys, Rebalanced, Restarted};
 pub use dialler::Dialler;
+pub use events::{ClusterEvents, Missed, NodeEvent};
+pub use mixed::{MixedRow, VersionRow};
 
 #[cfg(feature = "dashboard")]
 pub(crate) use cluster::Sight;
@@ -85,7 +94,7 @@ use server::{Door, serve};
 use socket::Socket;
 
 /// The version of the service that this crate speaks. It grows when something is added.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The oldest version that it still understands.
 pub const OLDEST: u32 = 1;

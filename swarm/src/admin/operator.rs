@@ -12,12 +12,13 @@ use super::answer::{
     Whereabouts, Worker,
 };
 use super::ask::{
-    All, Filter, Hello, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, Verbosity,
+    All, Filter, Hello, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, SinceEach, Verbosity,
 };
 use super::checkup::CheckUp;
 use super::cluster::Sight;
 use super::deed::{KeyChange, Keyrings, Rebalanced, Restarted};
 use super::diary::Diary;
+use super::events::ClusterEvents;
 use super::{OLDEST, VERSION, service};
 use crate::error::RegistryError;
 use crate::registration::KindInfo;
@@ -175,6 +176,10 @@ impl service::Admin for Operator {
 
     async fn remove_key(self, context: Context, ask: OfKey) -> Result<KeyChange, Refusal> {
         self.sight(&context).remove_key(ask).await
+    }
+
+    async fn events(self, context: Context, ask: SinceEach) -> Result<ClusterEvents, Refusal> {
+        self.sight(&context).events(&self.diary, ask).await
     }
 }
 

@@ -6,10 +6,11 @@ use crate::admin::answer::{
     Whereabouts, Worker,
 };
 use crate::admin::ask::{
-    All, Filter, Hello, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, Verbosity,
+    All, Filter, Hello, Most, Named, NewKey, OfKey, OfKind, OfNode, Post, Restart, Sent, Since, SinceEach, Verbosity,
 };
 use crate::admin::checkup::CheckUp;
 use crate::admin::deed::{KeyChange, Keyrings, Rebalanced, Restarted};
+use crate::admin::events::ClusterEvents;
 use crate::registration::KindInfo;
 
 #[tarpc::service]
@@ -62,4 +63,6 @@ pub(crate) trait Admin {
     async fn use_key(ask: OfKey) -> Result<KeyChange, Refusal>;
     /// Forget this key.
     async fn remove_key(ask: OfKey) -> Result<KeyChange, Refusal>;
+    /// What has happened on all nodes? Since version 4.
+    async fn events(ask: SinceEach) -> Result<ClusterEvents, Refusal>;
 }

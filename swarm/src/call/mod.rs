@@ -5,5 +5,5 @@ pub mod deadline;
 pub(crate) mod frame;
 pub mod pending;
 mod slots;
-mod traced;
+pub(crate) mod traced;
 pub mod wait;

@@ -31,8 +31,15 @@ pub(super) fn write(trace: &TraceContext, bytes: &mut AlignedVec) {
     bytes.extend_from_slice(&state.as_bytes()[..usize::from(state_bytes)]);
 }
 
+/// The same alone, where it stands beside what is told to a group.
+pub(crate) fn bytes(trace: &TraceContext) -> Vec<u8> {
+    let mut bytes = AlignedVec::new();
+    write(trace, &mut bytes);
+    bytes.to_vec()
+}
+
 /// Reads what `bytes` begin with. `None` if it is not what a node would write.
-pub(super) fn read(bytes: &[u8]) -> Option<TraceContext> {
+pub(crate) fn read(bytes: &[u8]) -> Option<TraceContext> {
     let (trace_id, bytes) = bytes.split_first_chunk()?;
     let (parent_id, bytes) = bytes.split_first_chunk()?;
     let ([flags, zero], bytes) = bytes.split_first_chunk()?;

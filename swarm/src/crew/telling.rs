@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use swarm_net::node::NodeId;
 
+use crate::call::traced;
 use crate::error::{CallError, Executed, RegistryError};
 use crate::name::Name;
+use crate::runtime::survey::Told;
 use crate::runtime::{Node, Question, survey};
 use crate::whom::Whom;
 use crate::worker::Payload;
@@ -25,6 +27,12 @@ impl Node {
         (self.id().boot().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.number()) | 1 << 63
     }
 
+    /// What the members of a group are told, for whoever's span this is asked in.
+    fn told(&self, message: u64, fingerprint: u32, payload: &Payload) -> Told {
+        let trace = self.tracing.current().map(|trace| traced::bytes(&trace)).unwrap_or_default();
+        Told { id: self.crew_id(), message, fingerprint, payload: payload.to_vec(), trace }
+    }
+
     pub(crate) async fn publish(
         self: Arc<Self>,
         whom: Whom,
@@ -34,8 +42,8 @@ impl Node {
         limit: Duration,
     ) -> Result<usize, RegistryError> {
         let due = self.now() + limit;
-        let (id, payload) = (self.crew_id(), payload.to_vec());
-        let mut answers = self.ask_all(&Question::Publish { whom, id, message, fingerprint, payload }, due)?;
+        let told = self.told(message, fingerprint, payload);
+        let mut answers = self.ask_all(&Question::Publish { whom, told }, due)?;
         let mut delivered = 0;
         loop {
             match self.within(due.since(self.now()), answers.next()).await {
@@ -63,9 +71,8 @@ impl Node {
         limit: Duration,
     ) -> Result<survey::Answers, RegistryError> {
         let within_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        let (id, payload) = (self.crew_id(), payload.to_vec());
-        let question = Question::Multicall { whom, id, message, fingerprint, payload, within_ms };
-        self.ask_all(&question, self.now() + limit)
+        let told = self.told(message, fingerprint, payload);
+        self.ask_all(&Question::Multicall { whom, told, within_ms }, self.now() + limit)
     }
 
     pub(crate) async fn multicall(

@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::gate::{Visitor, refused};
 use super::hall::Hall;
 use super::live::{Feed, events};
-use super::scene::Entry;
-use crate::admin::{Code, Filter, Named, OfNode, Page, Post, Refusal, Worker};
+use crate::admin::{Code, Filter, Named, NodeEvent, OfNode, Page, Post, Refusal, Worker};
 use crate::directory::GroupKey;
 use crate::message::Fingerprint;
 use crate::name::Name;
@@ -86,7 +85,7 @@ pub(super) async fn workers(State(hall): State<Arc<Hall>>, search: Asked<Search>
 struct Sheet {
     worker: Worker,
     /// Where it has been, as the nodes have written it down.
-    history: Vec<Entry>,
+    history: Vec<NodeEvent>,
     /// The nodes that write down nothing, or did not answer.
     without: Vec<String>,
 }
@@ -104,7 +103,7 @@ pub(super) async fn worker(State(hall): State<Arc<Hall>>, named: Asked<Named>) -
             match told.remove(node) {
                 Some(Facts::Diary(None)) | None => without.push(node.to_string()),
                 Some(facts) => {
-                    let entry = |row| Entry { by: node.to_string(), row };
+                    let entry = |row| NodeEvent { by: node.to_string(), row };
                     history.extend(events(facts).into_iter().map(entry));
                 }
             }

@@ -64,7 +64,9 @@ impl Hall {
 
     /// Whether who shows this may still see what there is.
     pub(super) fn admits(&self, pass: Option<Pass>) -> bool {
-        self.tokens.is_none() || pass.is_some_and(|pass| self.sessions.knows(pass, self.node.now()))
+        let Some(tokens) = &self.tokens else { return true };
+        // With a token that lets in no more one is logged in no more.
+        pass.and_then(|pass| self.sessions.token(pass, self.node.now())).is_some_and(|token| tokens.has(token))
     }
 
     /// The cluster, for one question.

@@ -41,12 +41,12 @@ pub(super) async fn enter(State(hall): State<Arc<Hall>>, body: Bytes) -> Respons
         let page = page(StatusCode::TOO_MANY_REQUESTS, "Too many logins have failed just now. Try again in a second.");
         return ([(RETRY_AFTER, "1")], page).into_response();
     }
-    if !filled(&body).is_some_and(|token| tokens.knows(&Secret::from(token))) {
+    let Some(token) = filled(&body).and_then(|token| tokens.find(&Secret::from(token))) else {
         hall.sessions.failed(now);
         hall.complain(None, "a login has failed");
         return page(StatusCode::FORBIDDEN, "That is no token of this node.");
-    }
-    let Some(pass) = hall.sessions.open(now) else {
+    };
+    let Some(pass) = hall.sessions.open(token, now) else {
         return refused(StatusCode::INTERNAL_SERVER_ERROR, "this system gives no random numbers");
     };
     tracing::info!(node = %hall.node.id(), "somebody has logged in to the dashboard");

@@ -6,7 +6,7 @@ use serde::Serialize;
 use swarm_net::time::Instant;
 
 use super::figures::{Figures, Meter, Totals};
-use crate::admin::{EventRow, Happened, NodeRow};
+use crate::admin::{EventRow, Happened, NodeEvent, NodeRow};
 
 /// How many events who begins to watch is shown.
 const LOG_MAX: usize = 300;
@@ -43,19 +43,10 @@ pub(super) struct Scene {
     owners: Vec<u16>,
     kinds: Vec<(String, u64)>,
     totals: Totals,
-    log: VecDeque<Entry>,
+    log: VecDeque<NodeEvent>,
     /// The number of the last event of each node.
     heard: BTreeMap<String, u64>,
     meters: BTreeMap<String, Meter>,
-}
-
-/// An event, and which node saw it. (`node` is the one that it is about.)
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Entry {
-    /// Which.
-    pub(super) by: String,
-    #[serde(flatten)]
-    pub(super) row: EventRow,
 }
 
 /// Workers that went from one node to another.
@@ -80,7 +71,7 @@ struct Whole<'a> {
     owners: &'a [u16],
     kinds: &'a [(String, u64)],
     totals: &'a Totals,
-    events: &'a VecDeque<Entry>,
+    events: &'a VecDeque<NodeEvent>,
 }
 
 /// What has changed.
@@ -101,7 +92,7 @@ pub(super) struct Change {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) flows: Vec<Flow>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) events: Vec<Entry>,
+    pub(super) events: Vec<NodeEvent>,
     /// How many events there were beside these.
     pub(super) missed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -240,7 +231,7 @@ impl Scene {
             if let Some(row) = rows.last() {
                 self.heard.insert(node.clone(), row.number);
             }
-            new.extend(rows.into_iter().map(|row| Entry { by: node.clone(), row }));
+            new.extend(rows.into_iter().map(|row| NodeEvent { by: node.clone(), row }));
         }
         new.sort_by_key(|entry| entry.row.at_unix_ms);
         if fresh {
@@ -259,7 +250,7 @@ impl Scene {
 }
 
 /// Between which nodes workers went, the most of them first.
-fn flows(entries: &[Entry]) -> Vec<Flow> {
+fn flows(entries: &[NodeEvent]) -> Vec<Flow> {
     let mut flows = BTreeMap::<(&str, &str), Flow>::new();
     for entry in entries {
         let Happened::Moved { name, to } = &entry.row.happened else { continue };

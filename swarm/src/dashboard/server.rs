@@ -2,18 +2,16 @@
 //! itself.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::hall::Hall;
 use super::router::router;
-use crate::rpc::{Entry, Guest, Reception, Talk, first};
+use crate::rpc::{Entry, Guest, Lapse, Opened, Reception, Talk, answered, first};
 use crate::runtime::Node;
 
 /// How many may be connected that are not logged in: strangers take no place of those who are.
@@ -25,27 +23,31 @@ const STRANGER_MAX: Duration = Duration::from_secs(10);
 /// How long a connection is kept over which nothing is asked.
 const IDLE_MAX: Duration = Duration::from_secs(75);
 
-/// How long answers that are on their way when the node stops may take to be read.
-const END_MAX: Duration = Duration::from_secs(2);
-
 /// Begins to show the cluster, until the node stops. Says where.
 ///
 /// # Errors
 /// If the address cannot be used, or the runtime has no drivers.
-pub(crate) async fn open(node: &Arc<Node>, cluster: &str, entry: Entry) -> io::Result<SocketAddr> {
+pub(crate) async fn open(node: &Arc<Node>, cluster: &str, entry: Entry) -> io::Result<Opened> {
     let Entry { addr, tokens, tls } = entry;
     let reception = Reception::open(node, addr).await?;
     let addr = reception.addr()?;
     let (scheme, asks) = (if tls.is_some() { "https" } else { "http" }, tokens.is_some());
     // Before anything can be asked, so that nothing is missed that happens after the node has started.
     let _ = crate::admin::Diary::of(node);
-    let hall = Arc::new(Hall::new(node, cluster, tokens, tls.is_some(), addr));
-    let ending = hall.ending.subscribe();
-    let talk = Talk { node: node.clone(), app: router(hall.clone()), idle: IDLE_MAX, ending };
-    let acceptor = tls.map(TlsAcceptor::from);
+    let hall = Arc::new(Hall::new(node, cluster, tokens.clone(), tls.is_some(), addr));
+    let (tls, ending) = (tls.map(TlsAcceptor::from), hall.ending.subscribe());
+    let app = router(hall.clone());
+    let talk = Talk { node: node.clone(), app, tls, stranger: STRANGER_MAX, idle: IDLE_MAX, ending };
     node.runtime().spawn(async move {
-        let host =
-            |stream, from, place| host(hall.clone(), talk.clone(), acceptor.clone(), stream, Guest::new(from, place));
+        let host = |stream, from, place| {
+            let (hall, talk) = (hall.clone(), talk.clone());
+            let lapsed = move |from, lapse: &Lapse| match lapse {
+                // Browsers of those who are about to log in are hung up on as well, and connect anew when they do: that is no news.
+                Lapse::Overdue => {}
+                Lapse::Handshake(_) => hall.complain(Some(from), &lapse.to_string()),
+            };
+            talk.host(stream, Guest::new(from, place), lapsed)
+        };
         let turned_away = |from| hall.complain(Some(from), "too many are not logged in");
         let mut left = None;
         let taking = async {
@@ -54,37 +56,8 @@ pub(crate) async fn open(node: &Arc<Node>, cluster: &str, entry: Entry) -> io::R
         first(pin!(taking), pin!(hall.live.watch())).await;
         hall.live.end();
         hall.ending.send_replace(true);
-        let answered = async {
-            while let Some(left) = &mut left
-                && left.join_next().await.is_some()
-            {}
-        };
-        // Who does not read its answer loses it, as if the process had ended.
-        let _ = tokio::time::timeout(END_MAX, answered).await;
+        answered(left.unwrap_or_default()).await;
     });
     tracing::info!(node = %node.id(), login = asks, "the dashboard is at {scheme}://{addr}");
-    Ok(addr)
-}
-
-/// One connection.
-async fn host(hall: Arc<Hall>, talk: Talk, acceptor: Option<TlsAcceptor>, stream: TcpStream, guest: Guest) {
-    let (from, guest) = (guest.from, Arc::new(guest));
-    // Answers are small, and each is waited for.
-    let _ = stream.set_nodelay(true);
-    let talk = async {
-        match acceptor {
-            None => talk.over(stream, guest.clone()).await,
-            Some(acceptor) => match acceptor.accept(stream).await {
-                Ok(stream) => talk.over(stream, guest.clone()).await,
-                Err(error) => hall.complain(Some(from), &error.to_string()),
-            },
-        }
-    };
-    let overdue = async {
-        // Browsers of those who are about to log in are hung up on as well, and connect anew when they do: that is no news.
-        if hall.node.within(STRANGER_MAX, guest.known.notified()).await.is_some() {
-            std::future::pending().await
-        }
-    };
-    first(pin!(talk), pin!(overdue)).await;
+    Ok(Opened { addr, tokens })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::TryRng as _;
 use rand::rngs::SysRng;
+use swarm_net::secret::KeyId;
 use swarm_net::time::Instant;
 
 /// How many may be logged in at once: with one more the oldest is logged out.
@@ -59,35 +60,45 @@ impl Pass {
     }
 }
 
+/// A login.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    pass: Pass,
+    /// The token that was shown.
+    token: KeyId,
+    end: Instant,
+}
+
 /// Who is logged in.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    /// In the order of their logins, with their ends.
-    open: Mutex<Vec<(Pass, Instant)>>,
+    /// In the order of their logins.
+    open: Mutex<Vec<Session>>,
     failed: Mutex<(Instant, u32)>,
 }
 
 impl Sessions {
-    /// Somebody has logged in.
-    pub(super) fn open(&self, now: Instant) -> Option<Pass> {
+    /// Somebody has logged in with this token.
+    pub(super) fn open(&self, token: KeyId, now: Instant) -> Option<Pass> {
         let pass = Pass::new()?;
         let mut open = self.lock();
-        open.retain(|(_, end)| *end > now);
+        open.retain(|session| session.end > now);
         if open.len() == SESSIONS_MAX {
             open.remove(0);
         }
-        open.push((pass, now + SESSION));
+        open.push(Session { pass, token, end: now + SESSION });
         Some(pass)
     }
 
-    /// Whether this one is logged in.
-    pub(super) fn knows(&self, pass: Pass, now: Instant) -> bool {
-        self.lock().iter().fold(false, |found, (known, end)| found | (known.is(pass) & (*end > now)))
+    /// With which token this one is logged in, if he is. All are looked at to the end.
+    pub(super) fn token(&self, pass: Pass, now: Instant) -> Option<KeyId> {
+        let is = |session: &Session| session.pass.is(pass) & (session.end > now);
+        self.lock().iter().fold(None, |found, session| if is(session) { Some(session.token) } else { found })
     }
 
     /// This one logs out.
     pub(super) fn close(&self, pass: Pass) {
-        self.lock().retain(|(known, _)| !known.is(pass));
+        self.lock().retain(|session| !session.pass.is(pass));
     }
 
     /// Whether a login may be tried now, or too many have failed.
@@ -105,7 +116,7 @@ impl Sessions {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Pass, Instant)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Session>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -116,6 +127,10 @@ mod tests {
 
     fn at(seconds: u64) -> Instant {
         Instant::from_nanos(0) + Duration::from_secs(seconds)
+    }
+
+    fn token() -> KeyId {
+        swarm_net::secret::Keyring::new(["a token of some bytes".into()]).expect("it is a good one").ids()[0]
     }
 
     #[test]
@@ -130,20 +145,21 @@ mod tests {
     #[test]
     fn a_session_ends_by_itself_and_by_its_owner() {
         let sessions = Sessions::default();
-        let (one, other) = (sessions.open(at(1)).expect("there is chance"), sessions.open(at(2)).expect("as above"));
-        assert!(sessions.knows(one, at(3)) && sessions.knows(other, at(3)));
+        let (one, other) =
+            (sessions.open(token(), at(1)).expect("there is chance"), sessions.open(token(), at(2)).expect("as above"));
+        assert!(sessions.token(one, at(3)).is_some() && sessions.token(other, at(3)).is_some());
         sessions.close(other);
-        assert!(sessions.knows(one, at(3)) && !sessions.knows(other, at(3)));
-        assert!(!sessions.knows(one, at(1) + SESSION));
+        assert!(sessions.token(one, at(3)).is_some() && sessions.token(other, at(3)).is_none());
+        assert!(sessions.token(one, at(1) + SESSION).is_none());
     }
 
     #[test]
     fn there_are_never_more_than_a_few() {
         let sessions = Sessions::default();
-        let first = sessions.open(at(1)).expect("there is chance");
-        (0..SESSIONS_MAX).for_each(|_| assert!(sessions.open(at(2)).is_some()));
+        let first = sessions.open(token(), at(1)).expect("there is chance");
+        (0..SESSIONS_MAX).for_each(|_| assert!(sessions.open(token(), at(2)).is_some()));
         assert_eq!(sessions.lock().len(), SESSIONS_MAX);
-        assert!(!sessions.knows(first, at(3)), "the oldest has gone");
+        assert!(sessions.token(first, at(3)).is_none(), "the oldest has gone");
     }
 
     #[test]

@@ -11,11 +11,15 @@ use swarm_net::secret::{Keyring, Secret};
 use crate::builder::{Builder, address};
 use crate::config::{DASHBOARD, DASHBOARD_CERT, DASHBOARD_KEY, DASHBOARD_TOKEN, DASHBOARD_TOKEN_FILE};
 use crate::error::StartError;
-use crate::rpc::{Entrance, Entry, Variables};
+use crate::rpc::{Entrance, Entry, TOKEN_METHODS, Variables};
+use crate::secrets::Places;
 
 /// What stands in the environment where the code says nothing.
-const VARIABLES: Variables =
-    Variables { token: DASHBOARD_TOKEN, token_file: DASHBOARD_TOKEN_FILE, cert: DASHBOARD_CERT, key: DASHBOARD_KEY };
+const VARIABLES: Variables = Variables {
+    tokens: Places { methods: TOKEN_METHODS, variables: [DASHBOARD_TOKEN, DASHBOARD_TOKEN_FILE] },
+    cert: DASHBOARD_CERT,
+    key: DASHBOARD_KEY,
+};
 
 /// How a node shows the cluster to browsers: for [`Builder::dashboard`](crate::Builder::dashboard).
 ///
@@ -50,7 +54,8 @@ impl Dashboard {
     }
 
     /// Lets those in who log in with this token, of at least 16 bytes: `openssl rand -base64 32` makes a good one. Called several times (at
-    /// most four), each is good, as while they are being changed.
+    /// most four), each is good, as while they are being changed; [`Swarm::dashboard_tokens`](crate::Swarm::dashboard_tokens) does that without a
+    /// restart.
     ///
     /// Where the code names no token, the environment does: `SWARM_DASHBOARD_TOKEN` is one, or several, one a line;
     /// `SWARM_DASHBOARD_TOKEN_FILE` the path of a file as for [`Dashboard::token_file`].
@@ -60,7 +65,7 @@ impl Dashboard {
     /// # let _ = dashboard;
     /// ```
     pub fn token(mut self, token: impl Into<Secret>) -> Self {
-        self.entrance.tokens.push(token.into());
+        self.entrance.tokens.secrets.push(token.into());
         self
     }
 
@@ -72,7 +77,7 @@ impl Dashboard {
     /// # let _ = dashboard;
     /// ```
     pub fn token_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.entrance.token_file = Some(path.into());
+        self.entrance.tokens.file = Some(path.into());
         self
     }
 

@@ -16,6 +16,7 @@ use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
 
 use crate::call::frame::{Envelope, kind};
+use crate::call::traced;
 use crate::directory::{Answer, Ask, GroupKey, Message, Refusal};
 use crate::epoch::{Epoch, Term};
 use crate::error::{CallError, Executed, Location};
@@ -23,7 +24,7 @@ use crate::message::Payload;
 use crate::name::Name;
 use crate::runtime::batch::{self, Pieces, Taken};
 use crate::runtime::inquiry::Inquiry;
-use crate::runtime::survey::{Findings, Question};
+use crate::runtime::survey::{Findings, Question, Told};
 use crate::runtime::translating::Text;
 use crate::trace::TraceContext;
 use crate::whom::Whom;
@@ -86,6 +87,8 @@ pub fn surveys(bytes: &[u8]) {
 /// Inputs of [`surveys`].
 pub fn surveys_seeds() -> Vec<Vec<u8>> {
     let (whom, payload) = (Whom::Group(group()), b"payload".to_vec());
+    let trace = TraceContext::new([0x0a; 16], [0xb7; 8], TraceContext::SAMPLED).expect("its ids are not zero");
+    let told = Told { id: 1, message: 2, fingerprint: 3, payload, trace: traced::bytes(&trace) };
     let (worker, message, json) = ("counter".into(), "add".into(), b"{\"more\": 1}".to_vec());
     let text = Text { name: "a".into(), worker, message, cast: false, json };
     let findings = Findings {
@@ -98,7 +101,7 @@ pub fn surveys_seeds() -> Vec<Vec<u8>> {
     };
     vec![
         with(0, &Question::Page { whom: Whom::Kind(7), after: Some("a".into()), prefix: "a".into(), count: 9 }),
-        with(0, &Question::Multicall { whom, id: 1, message: 2, fingerprint: 3, payload, within_ms: 4 }),
+        with(0, &Question::Multicall { whom, told, within_ms: 4 }),
         with(0, &Question::Inquire(Inquiry::Read(text))),
         with(1, &findings),
     ]

@@ -173,7 +173,9 @@ impl Hall {
                 | Facts::Busiest(_)
                 | Facts::CheckUp(_)
                 | Facts::Diary(_)
-                | Facts::Groups(_),
+                | Facts::Groups(_)
+                | Facts::Events(_)
+                | Facts::Clock(_),
             )
             | None => {
                 let detail = format!("{host}, which has the worker, has not said in time what the JSON means");
@@ -203,7 +205,9 @@ impl Hall {
                         | Facts::Busiest(_)
                         | Facts::CheckUp(_)
                         | Facts::Diary(_)
-                        | Facts::Groups(_),
+                        | Facts::Groups(_)
+                        | Facts::Events(_)
+                        | Facts::Clock(_),
                     )
                     | None,
                 )

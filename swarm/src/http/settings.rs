@@ -10,11 +10,15 @@ use std::time::Duration;
 use swarm_net::secret::{Keyring, Secret};
 
 use crate::config::{HTTP, HTTP_CERT, HTTP_KEY, HTTP_TOKEN, HTTP_TOKEN_FILE};
-use crate::rpc::{Entrance, Entry, Variables};
+use crate::rpc::{Entrance, Entry, TOKEN_METHODS, Variables};
+use crate::secrets::Places;
 
 /// What stands in the environment where the code says nothing.
-const VARIABLES: Variables =
-    Variables { token: HTTP_TOKEN, token_file: HTTP_TOKEN_FILE, cert: HTTP_CERT, key: HTTP_KEY };
+const VARIABLES: Variables = Variables {
+    tokens: Places { methods: TOKEN_METHODS, variables: [HTTP_TOKEN, HTTP_TOKEN_FILE] },
+    cert: HTTP_CERT,
+    key: HTTP_KEY,
+};
 
 /// How long a connection is kept over which nothing is asked, unless it is set. Longer than the proxies do that keep theirs for 60 s, so
 /// that it is they who end it, and no request crosses with its end.
@@ -48,19 +52,20 @@ impl Http {
     }
 
     /// Lets those in who send `Authorization: Bearer` and this token, of at least 16 bytes: `openssl rand -base64 32` makes a good one.
-    /// Called several times (at most four), each is good, as while they are being changed.
+    /// Called several times (at most four), each is good, as while they are being changed; [`Swarm::http_tokens`](crate::Swarm::http_tokens) does
+    /// that without a restart.
     ///
     /// Where the code names no token, the environment does: `SWARM_HTTP_TOKEN` is one, or several, one a line; `SWARM_HTTP_TOKEN_FILE` the path of
     /// a file as for [`Http::token_file`].
     pub fn token(mut self, token: impl Into<Secret>) -> Self {
-        self.entrance.tokens.push(token.into());
+        self.entrance.tokens.secrets.push(token.into());
         self
     }
 
     /// The file that holds the [token](Http::token), or several, one a line. Nobody but its owner may be able to read it: `chmod 600`. It is
     /// read once, when the node starts.
     pub fn token_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.entrance.token_file = Some(path.into());
+        self.entrance.tokens.file = Some(path.into());
         self
     }
 

@@ -5,10 +5,15 @@
 //! Owns what a node tells other nodes and tools about a worker type that they do not have: plain data. Never loses a field: they are only
 //! ever added, and who reads what a later node says passes over what it does not know.
 
+use std::collections::BTreeMap;
+
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::{Entry, MethodInfo};
-use crate::worker::{FieldShape, MessageShape, VariantShape};
+use crate::worker::{FieldShape, JsonType, KindShape, MessageShape, VariantShape};
+
+/// How many types of a worker type's messages are told.
+const TYPES_MAX: usize = 256;
 
 /// A worker type.
 #[derive(
@@ -30,6 +35,23 @@ pub struct KindInfo {
     pub init: Vec<FieldInfo>,
     /// Its messages, in the order of their methods.
     pub messages: Vec<MessageInfo>,
+    /// The types that are named in fields and replies and have fields or variants of their own, those in these as well, by their names; 256 at
+    /// most.
+    pub types: Vec<TypeInfo>,
+}
+
+/// A type that is part of messages.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Archive, Serialize, Deserialize, serde::Serialize, serde::Deserialize,
+)]
+#[rkyv(attr(doc(hidden)))]
+#[serde(default)]
+#[non_exhaustive]
+pub struct TypeInfo {
+    /// Its wire name. Instantiations of a generic type have one.
+    pub name: String,
+    /// What its JSON may be: one for a struct, and one for each variant of an enum.
+    pub takes: Vec<VariantInfo>,
 }
 
 /// A message: see [`MessageShape`].
@@ -101,6 +123,7 @@ impl Entry {
                 docs: shape.init.docs.to_owned(),
                 init: shape.init.fields.iter().map(FieldInfo::of).collect(),
                 messages: shape.messages.iter().map(MessageInfo::of).collect(),
+                types: types(shape),
             },
             None => {
                 let messages = (self.methods)().into_iter().map(MessageInfo::named).collect();
@@ -108,6 +131,37 @@ impl Entry {
             }
         }
     }
+}
+
+/// The types that a worker type's messages consist of.
+fn types(shape: &KindShape) -> Vec<TypeInfo> {
+    let fields_of =
+        |takes: &'static [VariantShape]| takes.iter().flat_map(|variant| variant.fields).map(|field| field.of);
+    let init = shape.init.fields.iter().map(|field| field.of);
+    let messages = shape.messages.iter();
+    let said = messages.flat_map(|message| fields_of(message.takes.unwrap_or_default()).chain([message.reply_of]));
+    let mut open: Vec<fn() -> JsonType> = init.chain(said).collect();
+    let mut found = BTreeMap::<(&str, u64), &[VariantShape]>::new();
+    while let Some(of) = open.pop() {
+        match of() {
+            JsonType::Nullable(of) | JsonType::Map(of) | JsonType::List { of, .. } => open.push(of),
+            JsonType::Tuple(all) => open.extend(all),
+            JsonType::Fallible(ok, err) => open.extend([ok, err]),
+            // Those that contain themselves are looked into once.
+            JsonType::Composite { name, id, takes } if found.len() < TYPES_MAX => {
+                if found.insert((name, id), takes).is_none() {
+                    open.extend(fields_of(takes));
+                }
+            }
+            JsonType::Composite { .. } | JsonType::Any | JsonType::Null | JsonType::Bool => {}
+            JsonType::Integer { .. } | JsonType::Number | JsonType::Char | JsonType::Text { .. } => {}
+        }
+    }
+    let told = |((name, _), takes): (_, &[VariantShape])| TypeInfo {
+        name: <str>::to_owned(name),
+        takes: takes.iter().map(VariantInfo::of).collect(),
+    };
+    found.into_iter().map(told).collect()
 }
 
 impl MessageInfo {

@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use swarm_net::secret::{Keyring, Secret, SecretError};
+use swarm_net::secret::Keyring;
 
 use super::tls;
+use crate::secrets::{Places, Told};
 
 /// What is told.
 #[derive(Clone, Default)]
 pub(crate) struct Entrance {
-    pub(crate) tokens: Vec<Secret>,
-    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) tokens: Told,
     /// The chain of certificates, and the private key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     pub(crate) without_tls: bool,
@@ -23,17 +23,27 @@ pub(crate) struct Entrance {
 
 /// The variables of the environment that say it where the code says nothing.
 pub(crate) struct Variables {
-    pub(crate) token: &'static str,
-    pub(crate) token_file: &'static str,
+    pub(crate) tokens: Places,
     pub(crate) cert: &'static str,
     pub(crate) key: &'static str,
 }
+
+/// The methods that tell tokens, whichever service they are for.
+pub(crate) const TOKEN_METHODS: [&str; 2] = ["`.token(..)`", "`.token_file(..)`"];
 
 /// The same, checked.
 pub(crate) struct Entry {
     pub(crate) addr: SocketAddr,
     pub(crate) tokens: Option<Keyring>,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+}
+
+/// A service that was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) addr: SocketAddr,
+    /// Those that let in, which users may change.
+    pub(crate) tokens: Option<Keyring>,
 }
 
 impl Entrance {
@@ -55,7 +65,8 @@ impl Entrance {
             (None, None, Some(_)) => return Err(format!("{key} is set and {cert} is not: TLS needs both")),
         };
         let without_tls = self.without_tls;
-        let tokens = self.keyring(names, variable).map_err(|error| format!("its bearer tokens: {error}"))?;
+        let tokens =
+            self.tokens.keyring(&names.tokens, variable).map_err(|error| format!("its bearer tokens: {error}"))?;
         if let (Some(tokens), Some(cluster)) = (&tokens, cluster)
             && tokens.ids().iter().any(|id| cluster.ids().contains(id))
         {
@@ -69,7 +80,7 @@ impl Entrance {
             return Err(format!(
                 "{addr} can be reached by other machines, and nobody is asked for a token: set one by .token(..), {} or a token \
                  file (`openssl rand -base64 32` makes one), or use a loopback address",
-                names.token
+                names.tokens.variables[0]
             ));
         }
         if !addr.ip().is_loopback() && tls.is_none() && !without_tls {
@@ -79,24 +90,5 @@ impl Entrance {
             ));
         }
         Ok(Entry { addr, tokens, tls })
-    }
-
-    fn keyring(
-        self,
-        names: &Variables,
-        variable: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Option<Keyring>, SecretError> {
-        let secrets = match (self.tokens, self.token_file) {
-            (tokens, None) if !tokens.is_empty() => tokens,
-            (tokens, Some(file)) if tokens.is_empty() => Secret::from_file(file)?,
-            (_, Some(_)) => return Err(SecretError::Both { first: "`.token(..)`", second: "`.token_file(..)`" }),
-            (_, None) => match (variable(names.token), variable(names.token_file)) {
-                (None, None) => return Ok(None),
-                (Some(text), None) => crate::secrets::lines(text)?,
-                (None, Some(file)) => Secret::from_file(PathBuf::from(file))?,
-                (Some(_), Some(_)) => return Err(SecretError::Both { first: names.token, second: names.token_file }),
-            },
-        };
-        Keyring::new(secrets).map(Some)
     }
 }

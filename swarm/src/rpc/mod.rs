@@ -31,7 +31,7 @@ pub(crate) use codec::{Format, wire};
 #[cfg(any(feature = "admin", feature = "gateway", feature = "prometheus", feature = "remote"))]
 pub(crate) use drivers::has_drivers;
 #[cfg(any(feature = "dashboard", feature = "http"))]
-pub(crate) use entrance::{Entrance, Entry, Variables};
+pub(crate) use entrance::{Entrance, Entry, Opened, TOKEN_METHODS, Variables};
 #[cfg(any(feature = "dashboard", feature = "http"))]
 pub(crate) use guest::{Guest, is_address};
 #[cfg(any(feature = "gateway", feature = "remote"))]
@@ -42,6 +42,8 @@ pub(crate) use packed::Packed;
 pub(crate) use packed::PackedRequests;
 #[cfg(any(feature = "dashboard", feature = "gateway", feature = "prometheus"))]
 pub(crate) use reception::Reception;
+#[cfg(any(feature = "dashboard", feature = "http"))]
+pub(crate) use reception::answered;
 #[cfg(any(feature = "admin", feature = "gateway"))]
 pub(crate) use server::converse;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "metrics"))]
@@ -49,7 +51,7 @@ pub(crate) use server::first;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
 pub(crate) use stream::Stream;
 #[cfg(any(feature = "dashboard", feature = "http"))]
-pub(crate) use talk::Talk;
+pub(crate) use talk::{Lapse, Talk};
 
 /// The longest deadline in seconds: more than anything takes that can be asked. tarpc adds it to its clock without looking.
 #[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]

@@ -20,6 +20,17 @@ use crate::worker::Host as _;
 /// How long nobody is taken in after the system had no room for one more connection.
 const REST: Duration = Duration::from_millis(100);
 
+/// How long answers that are on their way when the node stops may take to be read.
+#[cfg(any(feature = "dashboard", feature = "http"))]
+const END_MAX: Duration = Duration::from_secs(2);
+
+/// Waits for what was open when the node stopped. Who does not read its answer loses it, as if the process had ended.
+#[cfg(any(feature = "dashboard", feature = "http"))]
+pub(crate) async fn answered(mut left: JoinSet<()>) {
+    let answered = async { while left.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(END_MAX, answered).await;
+}
+
 /// An address at which a node listens.
 pub(crate) struct Reception {
     node: Arc<Node>,

@@ -1,8 +1,9 @@
-//! Owns one connection by HTTP/1.1 after its handshake: how long it may be idle, how long its other end may read nothing, and that it ends
+//! Owns one connection by HTTP/1.1: its handshake, how long a stranger may be there, how long it may be idle, how long its other end may read nothing, and that it ends
 //! in good order with the node. Never answers anything itself.
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,9 +18,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use swarm_net::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
-use super::first;
+use super::{Guest, first};
 use crate::runtime::Node;
 use crate::worker::Host as _;
 
@@ -37,20 +40,58 @@ const FIELDS_MAX: usize = 64;
 pub(crate) struct Talk {
     pub(crate) node: Arc<Node>,
     pub(crate) app: Router,
+    /// What speaks TLS, if that is spoken.
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// How long a stranger may take to agree on keys, and to show that it may be here.
+    pub(crate) stranger: Duration,
     /// How long a connection is kept over which nothing is asked.
     pub(crate) idle: Duration,
     /// The node has stopped: what is under way is answered, and no more.
     pub(crate) ending: watch::Receiver<bool>,
 }
 
+/// Why a connection was ended that had shown nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Lapse {
+    /// It speaks no TLS, or none that this node speaks.
+    #[error("{0}")]
+    Handshake(io::Error),
+    /// It was a stranger for too long.
+    #[error("it has shown no token in time, or sent no request")]
+    Overdue,
+}
+
 impl Talk {
-    /// Answers one connection, until it or the node ends. Each of its requests bears who is at its other end.
-    pub(crate) async fn over<S, G>(self, stream: S, guest: G)
+    /// Serves one connection, until it or the node ends. Each of its requests bears who is at its other end. `lapsed` is told if it ends before
+    /// it has shown anything.
+    pub(crate) async fn host(self, stream: TcpStream, guest: Guest, lapsed: impl Fn(SocketAddr, &Lapse)) {
+        let (node, guest) = (self.node.clone(), Arc::new(guest));
+        let lapsed = |lapse| lapsed(guest.from, &lapse);
+        let talk = async {
+            // Answers are small, and each is waited for.
+            let _ = stream.set_nodelay(true);
+            match self.tls.clone() {
+                None => self.over(stream, guest.clone()).await,
+                Some(acceptor) => match acceptor.accept(stream).await {
+                    Ok(stream) => self.over(stream, guest.clone()).await,
+                    Err(error) => lapsed(Lapse::Handshake(error)),
+                },
+            }
+        };
+        let overdue = async {
+            match node.within(self.stranger, guest.known.notified()).await {
+                Some(()) => std::future::pending().await,
+                None => lapsed(Lapse::Overdue),
+            }
+        };
+        first(pin!(talk), pin!(overdue)).await;
+    }
+
+    async fn over<S>(&self, stream: S, guest: Arc<Guest>)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        G: Clone + Send + Sync + 'static,
     {
-        let Self { node, app, idle, mut ending } = self;
+        let Self { node, app, idle, mut ending, .. } = self.clone();
         let blocked = Arc::new(AtomicU64::new(0));
         let stream = Watched { stream, blocked: blocked.clone(), node: node.clone() };
         let app = TowerToHyperService::new(app);

@@ -14,7 +14,7 @@ use crate::runtime::Node;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::Found;
 use crate::runtime::survey::{Findings, Question};
-use crate::runtime::telling::Told;
+use crate::runtime::telling::Word;
 use crate::whom::{PART_MAX, Whom};
 use crate::worker::{Deadline, KindId, Parcel, ReplyTo};
 
@@ -44,13 +44,10 @@ impl Node {
                 self.page_here(to, number, meant, count as usize);
             }
             Question::Inquire(_) => {}
-            Question::Publish { id, message, fingerprint, payload, .. } => {
-                self.publish_here((to, number), meant, Told { id, message, fingerprint, payload, public });
-            }
-            Question::Multicall { id, message, fingerprint, payload, within_ms, .. } => {
+            Question::Publish { told, .. } => self.publish_here((to, number), meant, Word::of(told, public)),
+            Question::Multicall { told, within_ms, .. } => {
                 let within = Duration::from_millis(u64::from(within_ms));
-                let told = Told { id, message, fingerprint, payload, public };
-                self.multicall_here((to, number), meant, told, within);
+                self.multicall_here((to, number), meant, Word::of(told, public), within);
             }
         }
     }

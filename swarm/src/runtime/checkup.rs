@@ -11,12 +11,17 @@ use swarm_net::transport::{Way, Ways};
 use tokio::sync::oneshot;
 
 use crate::directory::Whereabouts;
+use crate::message::Fingerprint;
 use crate::name::Name;
+use crate::registration::Entry;
 use crate::runtime::Node;
 use crate::runtime::input::Input;
 
 /// How long what was refused is told: whoever is refused tries again and again.
 const REFUSED_TOLD: Duration = Duration::from_secs(120);
+
+/// How many versions are told: of some hundred worker types.
+const SCHEMAS_MAX: usize = 4096;
 
 /// What a check has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Archive, Serialize, Deserialize)]
@@ -29,6 +34,19 @@ pub(crate) struct Ailments {
     pub(crate) refused: Vec<RefusedFacts>,
     /// Names that this node decides about and that have trouble.
     pub(crate) strained: Vec<(Name, Whereabouts)>,
+    /// What it knows of its worker types.
+    pub(crate) schemas: Vec<SchemaFacts>,
+}
+
+/// The version that a node has of something that travels.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) struct SchemaFacts {
+    /// The worker type that it belongs to.
+    pub(crate) kind: String,
+    /// The message, with its reply; empty for the handoff state.
+    pub(crate) message: String,
+    /// Its fingerprint.
+    pub(crate) version: u32,
 }
 
 /// The way to another node, as [`Way`] says.
@@ -71,8 +89,20 @@ impl Node {
             beacons,
             refused: refused.map(refused_facts).collect(),
             strained,
+            schemas: self.kinds.iter().flat_map(schemas).take(SCHEMAS_MAX).collect(),
         }
     }
+}
+
+/// What travels of a worker type, but for its init arguments, which all members know anyway.
+fn schemas(entry: &Entry) -> impl Iterator<Item = SchemaFacts> {
+    let fact =
+        |message: &str, version| SchemaFacts { kind: entry.name.to_owned(), message: message.to_owned(), version };
+    // One without a state has a version of it as well, for that differs from all others.
+    let state = fact("", entry.state.map_or(0, Fingerprint::low));
+    let messages = (entry.methods)();
+    let messages = messages.into_iter().map(move |method| fact(method.name, method.request.call(method.reply)));
+    std::iter::once(state).chain(messages)
 }
 
 fn way(way: Way) -> WayFacts {

@@ -12,6 +12,7 @@ use rkyv::rancor::Error;
 use rkyv::{Archive, Deserialize, Serialize};
 use swarm_net::node::NodeId;
 use swarm_net::secret::Keyring;
+use swarm_net::time::Clock;
 
 use crate::directory::GroupKey;
 use crate::epoch::Epoch;
@@ -54,6 +55,10 @@ pub(crate) enum Inquiry {
     Diary(Lookup),
     /// In which groups are your workers, and how many in each? So many groups at most.
     Groups(u16),
+    /// What has happened from this event on (without a number, of all that you have kept), if you write it down? So many bytes at most.
+    Events(Option<u64>, u32),
+    /// What does your clock show?
+    Clock,
 }
 
 /// Which events are wanted: the last of them.
@@ -73,6 +78,7 @@ impl Inquiry {
         match self {
             Self::Node | Self::Worker(_) | Self::Drain(_) | Self::Read(_) | Self::Write(_) | Self::Kind(_) => true,
             Self::Rebalance | Self::Busiest(_) | Self::CheckUp | Self::Diary(_) | Self::Groups(_) => true,
+            Self::Events(..) | Self::Clock => true,
             Self::Restart(..) => false,
         }
     }
@@ -101,6 +107,10 @@ pub(crate) enum Facts {
     Diary(Option<Vec<u8>>),
     /// Groups, and how many workers are in each.
     Groups(Vec<(GroupKey, u64)>),
+    /// A page of events, as operators are told them (JSON); `None` if it writes none down.
+    Events(Option<Vec<u8>>),
+    /// Milliseconds since 1970, by its clock.
+    Clock(u64),
 }
 
 #[cfg(feature = "admin")]
@@ -144,6 +154,16 @@ impl Facts {
     #[cfg(feature = "dashboard")]
     pub(crate) fn diary(self) -> Option<Vec<u8>> {
         if let Self::Diary(events) = self { events } else { None }
+    }
+
+    /// What a clock shows, if it is that.
+    pub(crate) fn clock(self) -> Option<u64> {
+        if let Self::Clock(unix_ms) = self { Some(unix_ms) } else { None }
+    }
+
+    /// A page of events, if it is that.
+    pub(crate) fn events(self) -> Option<Option<Vec<u8>>> {
+        if let Self::Events(page) = self { Some(page) } else { None }
     }
 
     /// Groups, if it is these.
@@ -269,6 +289,8 @@ impl Node {
                 Inquiry::Busiest(count) => Facts::Busiest(node.busiest(usize::from(count))),
                 Inquiry::Restart(name, why) => Facts::Restarted(node.restart_here(&name, why).await),
                 Inquiry::Diary(lookup) => Facts::Diary(node.look_up(&lookup)),
+                Inquiry::Clock => Facts::Clock(Clock::now().unix_ms),
+                Inquiry::Events(from, bytes) => Facts::Events(node.look_on(from, bytes)),
                 Inquiry::Groups(count) => Facts::Groups(node.groups.counts(usize::from(count))),
                 Inquiry::Read(text) => Facts::Read(Box::new(node.read_json(&text))),
                 Inquiry::Write(reply) => Facts::Written(node.write_json(&reply)),
@@ -344,6 +366,19 @@ impl Node {
     /// As above: it does not.
     #[cfg(not(feature = "admin"))]
     fn look_up(&self, _: &Lookup) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The same from an event on.
+    #[cfg(feature = "admin")]
+    fn look_on(&self, from: Option<u64>, bytes: u32) -> Option<Vec<u8>> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        self.diary.get().map(|diary| diary.look_on(from, bytes))
+    }
+
+    /// As above.
+    #[cfg(not(feature = "admin"))]
+    fn look_on(&self, _: Option<u64>, _: u32) -> Option<Vec<u8>> {
         None
     }
 

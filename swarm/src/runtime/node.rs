@@ -135,13 +135,13 @@ pub(crate) struct Node {
     pub(crate) diary: OnceLock<Arc<crate::admin::Diary>>,
     /// Where browsers are shown the cluster, if they are.
     #[cfg(feature = "dashboard")]
-    pub(crate) dashboard: OnceLock<std::net::SocketAddr>,
+    pub(crate) dashboard: OnceLock<crate::rpc::Opened>,
     /// Where programs that are no members reach it, if they can.
     #[cfg(feature = "gateway")]
     pub(crate) gateway: OnceLock<std::net::SocketAddr>,
     /// Where programs reach it by HTTP, if they can.
     #[cfg(feature = "http")]
-    pub(crate) http: OnceLock<std::net::SocketAddr>,
+    pub(crate) http: OnceLock<crate::rpc::Opened>,
     /// Where its metrics are told, if they are.
     #[cfg(feature = "prometheus")]
     pub(crate) metrics: OnceLock<std::net::SocketAddr>,

@@ -33,11 +33,26 @@ pub(crate) enum Question {
     /// Which of them do you host whose names begin like this and come after that one? So many at most, in order.
     Page { whom: Whom, prefix: Name, after: Option<Name>, count: u32 },
     /// Cast this to those that you host.
-    Publish { whom: Whom, id: u64, message: u64, fingerprint: u32, payload: Vec<u8> },
+    Publish { whom: Whom, told: Told },
     /// Call those that you host, and answer within so many milliseconds.
-    Multicall { whom: Whom, id: u64, message: u64, fingerprint: u32, payload: Vec<u8>, within_ms: u32 },
+    Multicall { whom: Whom, told: Told, within_ms: u32 },
     /// What do you say of yourself?
     Inquire(Inquiry),
+}
+
+/// What the members of a group are told.
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// The number of this publish or multicall.
+    pub(crate) id: u64,
+    /// The message's id on the wire.
+    pub(crate) message: u64,
+    /// The low bits of the fingerprint of the asker's version of it.
+    pub(crate) fingerprint: u32,
+    /// The message.
+    pub(crate) payload: Vec<u8>,
+    /// Where the asker stands in a trace, as in frames of calls; empty if that is not sampled.
+    pub(crate) trace: Vec<u8>,
 }
 
 /// One part of one node's answer.

@@ -11,12 +11,14 @@ use swarm_net::node::NodeId;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::call::pending::{Answer, Ticket};
+use crate::call::traced;
 use crate::error::CallError;
 use crate::name::Name;
 use crate::runtime::Node;
 use crate::runtime::answering::Reply;
 use crate::runtime::letter::Letter;
-use crate::runtime::survey::Findings;
+use crate::runtime::survey::{Findings, Told};
+use crate::trace::TraceContext;
 use crate::worker::{Deadline, KindId, Parcel, Payload, ReplyTo, soon};
 
 /// How long answers are gathered before they are sent: longer than quick handlers take, shorter than anyone notices.
@@ -34,16 +36,16 @@ const TASK_TURN_MAX: usize = 64;
 pub(crate) const TASKS_MAX: usize = 32;
 
 impl Node {
-    pub(super) fn publish_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, told: Told) {
+    pub(super) fn publish_here(self: &Arc<Self>, (to, number): (NodeId, u64), meant: Vec<Name>, word: Word) {
         let (mut meant, mut delivered) = (meant.into_iter(), 0);
-        let Some(task) = self.first_turn(&mut meant, |meant| delivered += self.publish_turn(meant, &told)) else {
+        let Some(task) = self.first_turn(&mut meant, |meant| delivered += self.publish_turn(meant, &word)) else {
             return self.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
         };
         let node = self.clone();
         self.runtime().spawn(async move {
             let _task = task;
             while meant.len() > 0 {
-                delivered += node.gathering(|| node.publish_turn(&mut meant.by_ref().take(TASK_TURN_MAX), &told));
+                delivered += node.gathering(|| node.publish_turn(&mut meant.by_ref().take(TASK_TURN_MAX), &word));
                 tokio::task::yield_now().await;
             }
             node.findings(to, number, Findings { delivered, last: true, ..Findings::default() });
@@ -80,16 +82,16 @@ impl Node {
     }
 
     /// Tells them, and says how many that are here were told.
-    fn publish_turn(self: &Arc<Self>, meant: &mut dyn Iterator<Item = Name>, told: &Told) -> u64 {
+    fn publish_turn(self: &Arc<Self>, meant: &mut dyn Iterator<Item = Name>, word: &Word) -> u64 {
         let mut delivered = 0;
         for name in meant {
             let here = self.places.open_cell(&name);
-            if here.as_ref().is_some_and(|cell| !cell.takes(told.message, told.fingerprint)) {
+            if here.as_ref().is_some_and(|cell| !cell.takes(word.told.message, word.told.fingerprint)) {
                 // Any worker may be in an untyped group, and those without a method for the message are not reached.
                 continue;
             }
-            let Some(kind) = self.kind_told(&name, told) else { continue };
-            match self.route_own(Letter::new(name, kind, told.parcel(Deadline::NEVER, None))) {
+            let Some(kind) = self.kind_told(&name, word) else { continue };
+            match self.route_own(Letter::new(name, kind, word.parcel(Deadline::NEVER, None))) {
                 Ok(()) => delivered += u64::from(here.is_some()),
                 Err((letter, error)) => self.refuse(letter, error),
             }
@@ -101,14 +103,14 @@ impl Node {
         self: &Arc<Self>,
         (to, number): (NodeId, u64),
         meant: Vec<Name>,
-        told: Told,
+        word: Word,
         within: Duration,
     ) {
         let deadline = Deadline::after(self.now(), within);
         let (mut findings, mut called) = (Findings::default(), VecDeque::with_capacity(meant.len()));
         let mut meant = meant.into_iter();
         let task = self.first_turn(&mut meant, |meant| {
-            self.multicall_turn(meant, (&told, deadline), &mut findings, &mut called);
+            self.multicall_turn(meant, (&word, deadline), &mut findings, &mut called);
         });
         let node = self.clone();
         self.runtime().spawn(async move {
@@ -116,7 +118,7 @@ impl Node {
             while meant.len() > 0 {
                 node.gathering(|| {
                     let meant = &mut meant.by_ref().take(TASK_TURN_MAX);
-                    node.multicall_turn(meant, (&told, deadline), &mut findings, &mut called);
+                    node.multicall_turn(meant, (&word, deadline), &mut findings, &mut called);
                 });
                 tokio::task::yield_now().await;
             }
@@ -146,17 +148,17 @@ impl Node {
     fn multicall_turn(
         self: &Arc<Self>,
         meant: &mut dyn Iterator<Item = Name>,
-        (told, deadline): (&Told, Deadline),
+        (word, deadline): (&Word, Deadline),
         findings: &mut Findings,
         called: &mut VecDeque<Called>,
     ) {
         for name in meant {
-            let Some(kind) = self.kind_told(&name, told) else { continue };
+            let Some(kind) = self.kind_told(&name, word) else { continue };
             // One whose queue is still on its way here is called behind it, and one that has left lately where it went.
             let here = self.places.any_cell(&name).map(|cell| (name.clone(), self.location(&cell)));
             let left = here.is_none();
             findings.found.extend(here);
-            match self.post_survey(name.clone(), kind, told, deadline) {
+            match self.post_survey(name.clone(), kind, word, deadline) {
                 Ok(ticket) => called.push_back(Called { name, ticket, left }),
                 Err(error) => findings.replies.push((name, Err(error))),
             }
@@ -169,39 +171,43 @@ impl Node {
         self: &Arc<Self>,
         name: Name,
         kind: u64,
-        told: &Told,
+        word: &Word,
         deadline: Deadline,
     ) -> Result<Ticket, CallError> {
-        self.post_bytes(name, kind, deadline, |reply| told.parcel(deadline, Some(reply)))
+        self.post_bytes(name, kind, deadline, |reply| word.parcel(deadline, Some(reply)))
     }
 
     /// The kind that a worker must have to be told something as part of a survey, 0 for any; `None` if it is not to be told at all.
-    fn kind_told(&self, name: &Name, told: &Told) -> Option<u64> {
+    fn kind_told(&self, name: &Name, word: &Word) -> Option<u64> {
         // Should the name be another's when the letter comes there, that one is not told.
-        if told.public { self.public_kind(name).map(|KindId(kind)| kind) } else { Some(0) }
+        if word.public { self.public_kind(name).map(|KindId(kind)| kind) } else { Some(0) }
     }
 }
 
-/// What the members of a group are told.
-pub(super) struct Told {
-    pub(super) id: u64,
-    pub(super) message: u64,
-    pub(super) fingerprint: u32,
-    pub(super) payload: Vec<u8>,
-    /// By a program that is no member: only public ones are.
-    pub(super) public: bool,
+/// What the members of a group are told here.
+pub(super) struct Word {
+    told: Told,
+    /// Where who has asked stands in a trace.
+    trace: Option<Box<TraceContext>>,
+    /// By a program that is no member: only public ones are told.
+    public: bool,
 }
 
-impl Told {
+impl Word {
+    pub(super) fn of(told: Told, public: bool) -> Self {
+        let trace = traced::read(&told.trace).map(Box::new);
+        Self { told, trace, public }
+    }
+
     fn parcel(&self, deadline: Deadline, reply: Option<ReplyTo>) -> Parcel {
         Parcel {
-            method: self.message,
-            fingerprint: self.fingerprint,
-            payload: Payload::copy_of(&self.payload),
+            method: self.told.message,
+            fingerprint: self.told.fingerprint,
+            payload: Payload::copy_of(&self.told.payload),
             deadline,
             reply,
-            publish: self.id,
-            trace: None,
+            publish: self.told.id,
+            trace: self.trace.clone(),
             unconfirmed: None,
         }
     }

@@ -9,16 +9,19 @@
 //! | one to a worker of another node | a span there, whose parent is the caller's context; it travels with the message, wherever that goes |
 //! | a request by HTTP | its `traceparent` and `tracestate` |
 //! | a call or cast of a program that is no member | the context that its own propagator says, at the gateway |
-//! | publishes, multicalls, timers, hooks, the registry | nothing |
+//! | a publish or multicall to a group | a span for each member's handler, whose parent is the asker's context |
+//! | timers, hooks, the registry; publishes and multicalls by HTTP and the gateway | nothing |
 //!
 //! The span is called `swarm.call`, at the level `INFO` and with the target `swarm::trace`, and has the fields `worker` (its type), `name`,
 //! `message` (its name on the wire) and `node`. It begins when the handler does and ends with it: what a message has waited in queues lies
 //! between the begin of its parent and its own.
 //!
-//! Only what is [sampled](TraceContext::is_sampled) travels. Without a propagator no message is a byte longer, and with one none is that is not
+//! Only what is [sampled](TraceContext::is_sampled) travels. Without a propagator no call or cast is a byte longer, and with one none is that is not
 //! sampled. All nodes have to know of trace contexts, but need no propagator: one without passes them on.
 //!
 //! `examples/src/bin/traced.rs` has a propagator for OpenTelemetry.
+//!
+//! A timer's message is no part of the trace in which the timer was set: one that comes again and again would make it a trace without end.
 //!
 //! [W3C Trace Context]: https://www.w3.org/TR/trace-context/
 

@@ -35,7 +35,7 @@ async fn one_node_answers_for_all_of_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ring_of_a_type_leads_only_to_nodes_that_know_it() {
     let dir = Dir::new();
-    let one = builder("answers-ring", &[]).admin(swarm::Admin::unix(dir.socket("one"))).start().await.expect("a node");
+    let one = builder("answers-ring", &[]).admin(swarm::Admin::unix(dir.join("one"))).start().await.expect("a node");
     let other = builder("answers-ring", &[&one]).worker::<Rare>().start().await.expect("a node");
     until("both know both", &one, async || one.nodes().len() == 2 && other.nodes().len() == 2).await;
     RareClient::register("rare", ()).on(&one).await.expect("the other node starts it");
@@ -59,7 +59,7 @@ async fn the_ring_of_a_type_leads_only_to_nodes_that_know_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_a_name_is_comes_with_the_reason() {
     let dir = Dir::new();
-    let one = builder("answers-why", &[]).admin(swarm::Admin::unix(dir.socket("one"))).start().await.expect("a node");
+    let one = builder("answers-why", &[]).admin(swarm::Admin::unix(dir.join("one"))).start().await.expect("a node");
     let operator = client(&one).await;
     // Names that the other node will own: those that stay are away from where the ring wants them.
     for i in 0..20 {
@@ -220,15 +220,28 @@ async fn what_is_logged_changes_only_where_the_program_can() {
             Ok(())
         }
     };
-    let admin = swarm::Admin::unix(dir.socket("one")).logging(logging);
+    let admin = swarm::Admin::unix(dir.join("one")).logging(logging);
     let one = builder("answers-log", &[]).admin(admin).start().await.expect("a node starts");
     let operator = client(&one).await;
     operator.log("debug").await.expect("it is a level");
     assert_eq!(heard.recv().await.as_deref(), Some("debug"));
     assert_eq!(operator.log("wrong").await.expect_err("it is none").to_string(), "`wrong` is no level");
 
-    let plain = swarm::Admin::unix(dir.socket("two"));
+    let plain = swarm::Admin::unix(dir.join("two"));
     let two = builder("answers-log-2", &[]).admin(plain).start().await.expect("a node starts");
     let refused = client(&two).await.log("debug").await;
     assert!(matches!(refused, Err(ClientError::Refused(refusal)) if refusal.code == Code::Unsupported));
+}
+
+/// All of them are told by the one clock of this process.
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_are_compared_and_the_error_is_told() {
+    let dir = Dir::new();
+    let nodes = pair("answers-clocks", &dir).await;
+    let check = client(&nodes[0]).await.check_up().await.expect("it answers");
+    assert_eq!((check.nodes.len(), check.mixed.len()), (2, 0));
+    for node in check.nodes {
+        let clock = node.clock.expect("it answers");
+        assert!(clock.error_ms >= 2 && clock.ahead_ms.unsigned_abs() <= clock.error_ms, "{clock:?}");
+    }
 }

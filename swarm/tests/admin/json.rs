@@ -81,10 +81,10 @@ impl Purse {
 
 /// A node that serves operators and does not know the type, and one that does.
 async fn bank(cluster: &str, dir: &Dir) -> [Swarm; 2] {
-    let one = builder(cluster, &[]).admin(Admin::unix(dir.socket("one"))).start().await.expect("a node starts");
+    let one = builder(cluster, &[]).admin(Admin::unix(dir.join("one"))).start().await.expect("a node starts");
     let other = builder(cluster, &[&one])
         .worker::<Purse>()
-        .admin(Admin::unix(dir.socket("other")))
+        .admin(Admin::unix(dir.join("other")))
         .start()
         .await
         .expect("a node starts");
@@ -235,7 +235,7 @@ async fn a_worker_type_is_described_by_a_node_that_knows_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_find_a_worker_that_moves() {
     let dir = Dir::new();
-    let one = builder("json-move", &[]).admin(Admin::unix(dir.socket("one"))).worker::<Purse>().start().await;
+    let one = builder("json-move", &[]).admin(Admin::unix(dir.join("one"))).worker::<Purse>().start().await;
     let one = one.expect("a node starts");
     for i in 0..16 {
         PurseClient::register(format!("purse/{i}"), 1_000).on(&one).await.expect("the name is free");
@@ -257,7 +257,7 @@ async fn messages_find_a_worker_that_moves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_too_old_is_not_asked() {
     let dir = Dir::new();
-    let path = dir.socket("old");
+    let path = dir.join("old");
     let listener = UnixListener::bind(&path).expect("a new socket");
     let old = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("a client comes");

@@ -11,7 +11,7 @@ use super::fixture::{Dir, builder, client, socket_of, until};
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_its_users_alone_and_goes_with_the_node() {
     let dir = Dir::new();
-    let path = dir.socket("one");
+    let path = dir.join("one");
     let one = builder("socket", &[]).admin(Admin::unix(&path)).start().await.expect("a node starts");
     assert_eq!(one.admin(), Some(Endpoint::Unix(path.clone())));
     let made = path.symlink_metadata().expect("it is there");
@@ -29,7 +29,7 @@ async fn it_is_its_users_alone_and_goes_with_the_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_a_dead_node_has_left_is_replaced_and_a_live_one_is_an_error() {
     let dir = Dir::new();
-    let path = dir.socket("one");
+    let path = dir.join("one");
     // Whoever dies leaves the file behind, as a listener does that is only dropped.
     drop(UnixListener::bind(&path).expect("a new socket"));
     assert!(path.exists());
@@ -48,14 +48,14 @@ async fn one_that_a_dead_node_has_left_is_replaced_and_a_live_one_is_an_error() 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_else_is_ever_removed() {
     let dir = Dir::new();
-    let path = dir.socket("precious");
+    let path = dir.join("precious");
     std::fs::write(&path, "data").expect("a new file");
     let error = builder("socket-file", &[]).admin(Admin::unix(&path)).start().await.expect_err("it is no socket");
     assert!(error.to_string().contains("is there and is no socket"), "{error}");
     assert_eq!(std::fs::read_to_string(&path).expect("it is there"), "data");
 
     // A node whose socket was taken over by another leaves that one's alone.
-    let path = dir.socket("one");
+    let path = dir.join("one");
     let one = builder("socket-taken", &[]).admin(Admin::unix(&path)).start().await.expect("a node starts");
     std::fs::remove_file(&path).expect("it is there");
     let two = builder("socket-taken-2", &[]).admin(Admin::unix(&path)).start().await.expect("nobody is there");
@@ -70,7 +70,7 @@ async fn nothing_else_is_ever_removed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_cannot_be_is_said() {
     let dir = Dir::new();
-    for path in [dir.socket("none").join("one"), dir.socket(&"x".repeat(120))] {
+    for path in [dir.join("none").join("one"), dir.join(&"x".repeat(120))] {
         let error = builder("socket-bad", &[]).admin(Admin::unix(path)).start().await.expect_err("it cannot be made");
         assert!(error.to_string().starts_with("operators cannot be served: "), "{error}");
     }
@@ -89,7 +89,7 @@ fn a_runtime_without_io_is_said() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let dir = Dir::new();
     let error = runtime.block_on(async {
-        builder("socket-io", &[]).admin(Admin::unix(dir.socket("one"))).start().await.expect_err("it cannot be served")
+        builder("socket-io", &[]).admin(Admin::unix(dir.join("one"))).start().await.expect_err("it cannot be served")
     });
     assert!(error.to_string().contains("build it with `enable_all`"), "{error}");
 }
@@ -97,7 +97,7 @@ fn a_runtime_without_io_is_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_operators_are_turned_away_and_not_kept_waiting() {
     let dir = Dir::new();
-    let one = builder("socket-crowd", &[]).admin(Admin::unix(dir.socket("one"))).start().await.expect("a node starts");
+    let one = builder("socket-crowd", &[]).admin(Admin::unix(dir.join("one"))).start().await.expect("a node starts");
     let endpoint = Endpoint::Unix(socket_of(&one));
     let mut crowd = Vec::new();
     let turned_away = loop {

@@ -10,7 +10,7 @@ use super::fixture::{Dir, PATIENCE, builder, client, until};
 const SECRET: &str = "a secret of operators";
 
 async fn node(cluster: &str, dir: &Dir) -> Swarm {
-    let admin = Admin::unix(dir.socket("one")).and_tcp("127.0.0.1:0".parse().expect("an address"));
+    let admin = Admin::unix(dir.join("one")).and_tcp("127.0.0.1:0".parse().expect("an address"));
     builder(cluster, &[]).secret(SECRET).admin(admin).start().await.expect("a node starts")
 }
 
@@ -81,7 +81,7 @@ async fn strangers_take_no_place_of_those_who_know_the_secret() {
 async fn nothing_is_served_unencrypted_to_other_machines() {
     let anywhere = "0.0.0.0:0".parse().expect("an address");
     let dir = Dir::new();
-    for admin in [Admin::tcp(anywhere), Admin::unix(dir.socket("one")).and_tcp(anywhere)] {
+    for admin in [Admin::tcp(anywhere), Admin::unix(dir.join("one")).and_tcp(anywhere)] {
         let error = builder("tcp-open", &[]).insecure().admin(admin).start().await.expect_err("others could reach it");
         assert!(error.to_string().contains("the cluster has no secret that operators could be asked for"), "{error}");
     }

@@ -58,7 +58,7 @@ async fn a_worker_moves_with_its_state_and_stays_there_until_it_is_called_home()
 #[tokio::test(flavor = "multi_thread")]
 async fn who_cannot_live_there_is_refused_with_the_reason() {
     let dir = Dir::new();
-    let one = builder("upkeep-unfit", &[]).admin(Admin::unix(dir.socket("one"))).start().await.expect("a node");
+    let one = builder("upkeep-unfit", &[]).admin(Admin::unix(dir.join("one"))).start().await.expect("a node");
     let other = builder("upkeep-unfit", &[&one]).worker::<super::fixture::Rare>().start().await.expect("a node");
     until("both know both", &one, async || one.nodes().len() == 2 && other.nodes().len() == 2).await;
     let (operator, here, there) = (client(&one).await, one.node().to_string(), other.node().to_string());
@@ -132,9 +132,9 @@ async fn a_worker_is_started_again_and_events_say_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_changed_step_by_step_and_no_step_parts_the_nodes() {
     let dir = Dir::new();
-    let one = builder("upkeep-keys", &[]).secret(ONE).admin(Admin::unix(dir.socket("one"))).start().await;
+    let one = builder("upkeep-keys", &[]).secret(ONE).admin(Admin::unix(dir.join("one"))).start().await;
     let one = one.expect("a node starts");
-    let other = builder("upkeep-keys", &[&one]).secret(ONE).admin(Admin::unix(dir.socket("other"))).start().await;
+    let other = builder("upkeep-keys", &[&one]).secret(ONE).admin(Admin::unix(dir.join("other"))).start().await;
     let nodes = [one, other.expect("a node starts")];
     until("both know both", &nodes[0], async || nodes.iter().all(|node| node.nodes().len() == 2)).await;
     let operators = [client(&nodes[0]).await, client(&nodes[1]).await];
@@ -169,7 +169,7 @@ async fn a_secret_is_changed_step_by_step_and_no_step_parts_the_nodes() {
     let (code, text) = refused(operators[0].add_key("short").await);
     assert_eq!(code, Code::Malformed);
     assert!(text.contains("can be guessed") && !text.contains("short:"), "{text}");
-    let plain = builder("upkeep-none", &[]).admin(Admin::unix(dir.socket("plain"))).start().await.expect("a node");
+    let plain = builder("upkeep-none", &[]).admin(Admin::unix(dir.join("plain"))).start().await.expect("a node");
     assert_eq!(refused(client(&plain).await.add_key(TWO).await).0, Code::Unsupported);
     // What is said of a secret never shows it.
     assert_eq!(format!("{:?}", swarm::admin::NewKey::new(TWO)), "NewKey(..)");

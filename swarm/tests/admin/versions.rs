@@ -111,7 +111,7 @@ mod earlier {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_of_an_earlier_version_is_understood_and_understands() {
     let dir = Dir::new();
-    let one = builder("versions", &[]).admin(Admin::unix(dir.socket("one"))).start().await.expect("a node starts");
+    let one = builder("versions", &[]).admin(Admin::unix(dir.join("one"))).start().await.expect("a node starts");
     TallyClient::register("tally", ()).on(&one).await.expect("the name is free");
     let stream = UnixStream::connect(socket_of(&one)).await.expect("it can be reached");
     let wire = tarpc::serde_transport::new(Framed::new(stream, LengthDelimitedCodec::new()), Json(PhantomData));
@@ -157,7 +157,7 @@ fn what_a_later_node_says_is_understood_as_far_as_it_is_known() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_cannot_be_understood_is_told_apart() {
     let dir = Dir::new();
-    let path = dir.socket("later");
+    let path = dir.join("later");
     let listener = UnixListener::bind(&path).expect("a new socket");
     tokio::spawn(async move {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -179,7 +179,7 @@ async fn who_cannot_be_understood_is_told_apart() {
     assert!(matches!(later, ClientError::Foreign { .. }));
     let text = later.to_string();
     assert!(
-        text.contains("the node (swarm 4.0) speaks versions 8 to 9 of the service, and this program 1 to 3"),
+        text.contains("the node (swarm 4.0) speaks versions 8 to 9 of the service, and this program 1 to 4"),
         "{text}"
     );
     let mail = Client::connect(&endpoint).await.expect_err("it is no node");

@@ -1,6 +1,5 @@
 //! Owns a browser as small as one can be: a socket, what is written to it, and what comes; and a stream of events.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -9,25 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::fixture::{PATIENCE, TOKEN, addr};
-
-/// What was answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    /// By their names in small letters.
-    pub(crate) fields: BTreeMap<String, String>,
-    pub(crate) body: String,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    pub(crate) fn field(&self, name: &str) -> &str {
-        self.fields.get(name).map(String::as_str).unwrap_or_default()
-    }
-}
+use super::loopback::answer::Answer;
 
 /// A request to a node, as the page makes it.
 pub(crate) struct Request {
@@ -84,8 +65,7 @@ impl Request {
         let mut bytes = Vec::new();
         let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
         drop(read.expect("it answers in time"));
-        let (answer, body) = head(&bytes).expect("it answers");
-        Answer { body: String::from_utf8_lossy(body).into_owned(), ..answer }
+        Answer::whole(&bytes)
     }
 
     /// The stream of events that is the answer.
@@ -94,7 +74,7 @@ impl Request {
         stream.write_all(format!("{}\r\n", self.head).as_bytes()).await.expect("it reads");
         let mut feed = Feed { stream, bytes: Vec::new(), text: String::new() };
         let answer = loop {
-            if let Some((answer, body)) = head(&feed.bytes) {
+            if let Some((answer, body)) = Answer::head(&feed.bytes) {
                 feed.bytes = body.to_vec();
                 break answer;
             }
@@ -103,17 +83,6 @@ impl Request {
         assert_eq!((answer.status, answer.field("content-type")), (200, "text/event-stream"), "{answer:?}");
         feed
     }
-}
-
-/// The head of an answer, and what follows it.
-fn head(bytes: &[u8]) -> Option<(Answer, &[u8])> {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let mut lines = text.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("there is a status");
-    let field = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-    let fields = lines.filter_map(field).collect();
-    Some((Answer { status, fields, body: String::new() }, &bytes[end + 4..]))
 }
 
 /// What a node tells as it happens.

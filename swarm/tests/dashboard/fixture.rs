@@ -1,13 +1,11 @@
 //! Owns the nodes of a test and their workers.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use swarm::prelude::*;
 use swarm::{Builder, Dashboard, StartError};
 
-/// How long a test waits for something that takes milliseconds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) use super::loopback::{PATIENCE, builder, meet};
 
 /// With it one logs in.
 pub(crate) const TOKEN: &str = "a token that nobody guesses";
@@ -52,13 +50,6 @@ impl Rock {
 #[group(name = "audited")]
 pub(crate) struct Audited;
 
-/// A node of this cluster that finds these others. No member is given up that only waits for its turn on a loaded machine.
-pub(crate) fn builder(cluster: &str, seeds: &[&Swarm]) -> Builder {
-    let config = Config { claim_wait_ms: 60_000, ..Config::default() };
-    let seeds = Seeds::new(seeds.iter().map(|seed| seed.local_addr().to_string()));
-    Swarm::builder().cluster(format!("dashboard-{cluster}")).discovery(seeds).config(config)
-}
-
 /// A node with a dashboard, where one logs in.
 pub(crate) async fn node(cluster: &str, seeds: &[&Swarm]) -> Swarm {
     started(builder(cluster, seeds).dashboard(Dashboard::at("127.0.0.1:0").token(TOKEN))).await
@@ -82,19 +73,6 @@ pub(crate) async fn refused(builder: Builder) -> String {
 
 pub(crate) fn addr(node: &Swarm) -> SocketAddr {
     node.dashboard().expect("it was asked for")
-}
-
-/// Waits until all of these see each other.
-pub(crate) async fn meet(nodes: &[&Swarm]) {
-    for node in nodes {
-        let mut events = node.events();
-        let met = async {
-            while node.nodes().len() < nodes.len() {
-                events.next().await.expect("it runs");
-            }
-        };
-        tokio::time::timeout(PATIENCE, met).await.expect("they meet in time");
-    }
 }
 
 /// Some workers, which begin with this.

@@ -23,7 +23,7 @@ async fn first_comes_the_whole_and_then_what_changes() {
     let cookie = login(&one).await;
     let mut feed = listen(&one, &cookie).await;
     let (kind, whole) = feed.next().await.expect("the whole");
-    assert_eq!((kind.as_str(), &whole["cluster"]), ("whole", &json!("dashboard-live-changes")));
+    assert_eq!((kind.as_str(), &whole["cluster"]), ("whole", &json!("live-changes")));
     assert_eq!(ids(&whole["nodes"]), BTreeSet::from([one.node().to_string()]));
     assert_eq!((&whole["here"], &whole["changes"]), (&json!(one.node().to_string()), &json!(true)));
     assert_eq!(whole["owners"].as_array().map(Vec::len), Some(4096));

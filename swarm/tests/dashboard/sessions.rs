@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::client::{Request, ask, login};
-use super::fixture::{TOKEN, addr, node};
+use super::fixture::{PATIENCE, TOKEN, addr, node};
 
 #[tokio::test]
 async fn a_session_is_a_cookie_that_scripts_do_not_see() {
@@ -26,6 +26,25 @@ async fn who_has_logged_out_is_out() {
     assert_eq!((out.status, out.field("set-cookie").contains("Max-Age=0")), (204, true));
     assert_eq!(ask(&node, &one, "/api/workers").await.status, 401);
     assert_eq!(ask(&node, &other, "/api/workers").await.status, 200, "who has not is not");
+}
+
+/// With a token that lets in no more one is logged out, also where one only watches.
+#[tokio::test]
+async fn a_login_ends_with_its_token() {
+    let node = node("sessions-token", &[]).await;
+    let (cookie, tokens) = (login(&node).await, node.dashboard_tokens());
+    let mut feed = Request::get(&node, "/api/live").cookie(&cookie).listen().await;
+    let old = tokens.ids()[0];
+    let new = tokens.add("another token that nobody guesses").expect("it is a good one");
+    assert_eq!(ask(&node, &cookie, "/api/workers").await.status, 200);
+    tokens.remove(old).expect("there is another one");
+    assert_eq!(ask(&node, &cookie, "/api/workers").await.status, 401);
+    let ends = async { while feed.next().await.is_some() {} };
+    tokio::time::timeout(PATIENCE, ends).await.expect("the stream ends in time");
+    assert_eq!(Request::form(&node, TOKEN).send().await.status, 403);
+    let cookie = Request::form(&node, "another token that nobody guesses").send().await;
+    let cookie = cookie.field("set-cookie").split(';').next().expect("there is one").to_owned();
+    assert_eq!((ask(&node, &cookie, "/api/workers").await.status, tokens.ids()), (200, vec![new]));
 }
 
 #[tokio::test]

@@ -1,47 +1,16 @@
 //! Owns the nodes of a test, their gateways and their workers.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use swarm::Builder;
 use swarm::prelude::*;
 use swarm::remote::Client;
-use tokio::sync::Semaphore;
 
-/// How long a test waits for something that takes milliseconds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+use super::loopback;
+pub(crate) use super::loopback::hold::hold;
+pub(crate) use super::loopback::{PATIENCE, patient, until};
 
 /// What programs that are no members may reach.
 pub(crate) struct Account {
     cents: u64,
-}
-
-/// What a test and those of its handlers say to each other that it holds up.
-pub(crate) struct Hold {
-    begun: Semaphore,
-    let_go: Semaphore,
-}
-
-/// The hold of this name. Tests that run in one process have names of their own.
-pub(crate) fn hold(name: &str) -> Arc<Hold> {
-    static HOLDS: Mutex<BTreeMap<String, Arc<Hold>>> = Mutex::new(BTreeMap::new());
-    let new = || Arc::new(Hold { begun: Semaphore::new(0), let_go: Semaphore::new(0) });
-    let mut holds = HOLDS.lock().expect("nobody panics with it");
-    holds.entry(name.to_owned()).or_insert_with(new).clone()
-}
-
-impl Hold {
-    /// Waits until so many handlers have begun.
-    pub(crate) async fn begun(&self, handlers: u32) {
-        let begun = tokio::time::timeout(PATIENCE, self.begun.acquire_many(handlers)).await;
-        begun.expect("they begin in time").expect("it is never closed").forget();
-    }
-
-    /// Lets all of them end.
-    pub(crate) fn let_go(&self) {
-        self.let_go.add_permits(1);
-    }
 }
 
 #[swarm::worker(public)]
@@ -69,9 +38,7 @@ impl Account {
 
     #[call]
     async fn hold(&self, name: String) -> u64 {
-        let hold = hold(&name);
-        hold.begun.add_permits(1);
-        drop(hold.let_go.acquire().await);
+        hold(&name).wait().await;
         self.cents
     }
 
@@ -199,29 +166,13 @@ pub(crate) mod other {
     }
 }
 
-/// The settings of a loaded machine: no member is given up that only waits for its turn on the processor.
-pub(crate) fn patient() -> Config {
-    let mut config =
-        Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, call_timeout_ms: 20_000, ..Config::local() };
-    config.net.membership.suspicion_min_ms = 10_000;
-    config
-}
-
 pub(crate) fn builder(cluster: &str, seeds: &[&Swarm]) -> Builder {
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-    let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
-    let builder = Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(patient());
-    builder.gateway("127.0.0.1:0")
+    loopback::builder(cluster, seeds).gateway("127.0.0.1:0")
 }
 
 /// Two nodes that know each other.
 pub(crate) async fn pair(cluster: &str) -> [Swarm; 2] {
-    let one = builder(cluster, &[]).start().await.expect("a node starts");
-    let other = builder(cluster, &[&one]).start().await.expect("a node starts");
-    let nodes = [one, other];
-    until("both know both", &nodes[0], async || nodes.iter().all(|node| node.nodes().len() == 2)).await;
-    nodes
+    loopback::pair(builder(cluster, &[]), |one| builder(cluster, &[one])).await
 }
 
 /// The address of a node's gateway.
@@ -233,19 +184,6 @@ pub(crate) fn gateway(node: &Swarm) -> String {
 pub(crate) async fn program(nodes: &[&Swarm]) -> Client {
     let addrs: Vec<String> = nodes.iter().map(|node| gateway(node)).collect();
     Client::builder().timeout(PATIENCE).connect(addrs).await.expect("it is let in")
-}
-
-/// How often [`until`] looks while no node tells of anything.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// Waits until `done` says so, looking whenever this node tells of something, and now and then.
-pub(crate) async fn until(what: &str, node: &Swarm, mut done: impl AsyncFnMut() -> bool) {
-    let mut events = node.events();
-    let end = tokio::time::Instant::now() + PATIENCE;
-    while !done().await {
-        assert!(tokio::time::Instant::now() < end, "not in time: {what}");
-        drop(tokio::time::timeout(LOOK, events.next()).await);
-    }
 }
 
 /// Registers accounts until one is on this node, and gives its name.

@@ -1,6 +1,5 @@
 //! Owns a client of HTTP as small as one can be: a socket, what is written to it, and what comes.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -8,25 +7,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::fixture::PATIENCE;
-
-/// What was answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    /// By their names in small letters.
-    pub(crate) fields: BTreeMap<String, String>,
-    pub(crate) body: String,
-}
+pub(crate) use super::loopback::answer::Answer;
 
 impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    pub(crate) fn field(&self, name: &str) -> &str {
-        self.fields.get(name).map(String::as_str).unwrap_or_default()
-    }
-
     /// The JSON of a problem of this sort, with this status.
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{self:?}");
@@ -104,32 +87,7 @@ pub(crate) async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, re
     let mut bytes = Vec::new();
     let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
     drop(read.expect("it answers in time"));
-    parse(&bytes)
-}
-
-/// An answer from its bytes.
-pub(crate) fn parse(bytes: &[u8]) -> Answer {
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
-    let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("there is a status");
-    let field = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-    let fields: BTreeMap<_, _> = lines.filter_map(field).collect();
-    let chunked = fields.get("transfer-encoding").is_some_and(|value| value == "chunked");
-    let body = if chunked { unchunked(body) } else { body.to_owned() };
-    Answer { status, fields, body }
-}
-
-/// The content of chunks, as far as there is any.
-pub(crate) fn unchunked(mut body: &str) -> String {
-    let mut content = String::new();
-    while let Some((length, rest)) = body.split_once("\r\n") {
-        let length = usize::from_str_radix(length, 16).expect("a length");
-        let Some(chunk) = rest.get(..length).filter(|_| length > 0) else { break };
-        content.push_str(chunk);
-        body = rest[length..].strip_prefix("\r\n").unwrap_or_default();
-    }
-    content
+    Answer::whole(&bytes)
 }
 
 /// The path of a worker, or of something of it.

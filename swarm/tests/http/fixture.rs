@@ -1,16 +1,13 @@
 //! Owns the nodes of a test, their HTTP and their workers.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use swarm::prelude::*;
 use swarm::{Builder, Http};
-use tokio::sync::Semaphore;
 
-/// How long a test waits for something that takes milliseconds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+use super::loopback;
+pub(crate) use super::loopback::hold::hold;
+pub(crate) use super::loopback::{PATIENCE, patient, until};
 
 /// The one sum with which no account is opened. Of a document's readers, who know only that it is a number, none comes upon it.
 pub(crate) const TOO_RICH: u64 = 2_000_000;
@@ -136,10 +133,8 @@ impl Trouble {
 
     #[call]
     async fn hold(&mut self, name: String) -> u64 {
-        let hold = hold(&name);
         self.touched += 1;
-        hold.begun.add_permits(1);
-        drop(hold.let_go.acquire().await);
+        hold(&name).wait().await;
         self.touched
     }
 
@@ -203,47 +198,9 @@ impl Plain {
     fn touch(&self) {}
 }
 
-/// What a test and those of its handlers say to each other that it holds up.
-pub(crate) struct Hold {
-    begun: Semaphore,
-    let_go: Semaphore,
-}
-
-/// The hold of this name. Tests that run in one process have names of their own.
-pub(crate) fn hold(name: &str) -> Arc<Hold> {
-    static HOLDS: Mutex<BTreeMap<String, Arc<Hold>>> = Mutex::new(BTreeMap::new());
-    let new = || Arc::new(Hold { begun: Semaphore::new(0), let_go: Semaphore::new(0) });
-    let mut holds = HOLDS.lock().expect("nobody panics with it");
-    holds.entry(name.to_owned()).or_insert_with(new).clone()
-}
-
-impl Hold {
-    /// Waits until so many handlers have begun.
-    pub(crate) async fn begun(&self, handlers: u32) {
-        let begun = tokio::time::timeout(PATIENCE, self.begun.acquire_many(handlers)).await;
-        begun.expect("they begin in time").expect("it is never closed").forget();
-    }
-
-    /// Lets all of them end.
-    pub(crate) fn let_go(&self) {
-        self.let_go.add_permits(1);
-    }
-}
-
-/// The settings of a loaded machine: no member is given up that only waits for its turn on the processor.
-pub(crate) fn patient() -> Config {
-    let mut config =
-        Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, call_timeout_ms: 20_000, ..Config::local() };
-    config.net.membership.suspicion_min_ms = 10_000;
-    config
-}
-
 /// A node without HTTP.
 pub(crate) fn silent(cluster: &str, seeds: &[&Swarm]) -> Builder {
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-    let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
-    Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(patient()).worker::<Trouble>()
+    loopback::builder(cluster, seeds).worker::<Trouble>()
 }
 
 pub(crate) fn builder(cluster: &str, seeds: &[&Swarm]) -> Builder {
@@ -259,29 +216,12 @@ pub(crate) async fn one(cluster: &str) -> (Swarm, SocketAddr) {
 
 /// Two nodes that know each other.
 pub(crate) async fn pair(cluster: &str) -> [Swarm; 2] {
-    let one = builder(cluster, &[]).start().await.expect("a node starts");
-    let other = builder(cluster, &[&one]).start().await.expect("a node starts");
-    let nodes = [one, other];
-    until("both know both", &nodes[0], async || nodes.iter().all(|node| node.nodes().len() == 2)).await;
-    nodes
+    loopback::pair(builder(cluster, &[]), |one| builder(cluster, &[one])).await
 }
 
 /// Where a node serves HTTP.
 pub(crate) fn at(node: &Swarm) -> SocketAddr {
     node.http().expect("it serves HTTP")
-}
-
-/// How often [`until`] looks while no node tells of anything.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// Waits until `done` says so, looking whenever this node tells of something, and now and then.
-pub(crate) async fn until(what: &str, node: &Swarm, mut done: impl AsyncFnMut() -> bool) {
-    let mut events = node.events();
-    let end = tokio::time::Instant::now() + PATIENCE;
-    while !done().await {
-        assert!(tokio::time::Instant::now() < end, "not in time: {what}");
-        drop(tokio::time::timeout(LOOK, events.next()).await);
-    }
 }
 
 /// Registers workers until one is on this node, and gives its name.

@@ -1,45 +1,20 @@
 //! Who is let in, and over what.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
-use swarm::{Http, StartError};
+use swarm::{Http, StartError, TokenError};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
-use super::client::{Request, exchange, get, post};
-use super::fixture::{AccountClient, at, one, silent};
+use super::client::{Request, exchange, get, post, worker};
+use super::fixture::{AccountClient, at, hold, one, silent, trouble_on};
+use super::loopback::dir::Dir;
 
 const OLD: &str = "the first of the tokens";
 const NEW: &str = "the other of the tokens";
-
-/// A directory that is gone at the end of its test.
-struct Scrap(PathBuf);
-
-impl Scrap {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("swarm-http-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("the directory for temporary files is writable");
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str, mode: u32) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.0.join(name);
-        std::fs::write(&path, text).expect("it is ours");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
-        path
-    }
-}
-
-impl Drop for Scrap {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).expect("it is still there");
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_shows_no_token_learns_nothing() {
@@ -76,6 +51,39 @@ async fn who_shows_no_token_learns_nothing() {
     large.problem(401, "unauthorized");
 }
 
+/// What is under way is answered, and who shows a good token notices nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_changed_without_a_stop() {
+    let builder = silent("http-changed", &[]).secret("the secret of the cluster");
+    let node = builder.http(Http::at("127.0.0.1:0").token(OLD)).start().await.expect("a node starts");
+    let (name, tokens, to) = (trouble_on(&node).await, node.http_tokens(), at(&node));
+    let hold = hold("http-changed");
+    let shows = |token: &str| format!("Bearer {token}");
+    let held = post(&worker(&name, "hold"), json!({"name": "http-changed"})).field("Authorization", &shows(OLD));
+    let held = tokio::spawn(held.send(to));
+    hold.begun(1).await;
+
+    let asks = |token: &str| get("/v1/workers/nobody").field("Authorization", &shows(token)).send(to);
+    asks(NEW).await.problem(401, "unauthorized");
+    let (old, new) = (tokens.ids()[0], tokens.add(NEW).expect("it is a good one"));
+    for token in [OLD, NEW] {
+        asks(token).await.problem(404, "not_registered");
+    }
+    tokens.remove(old).expect("there is another one");
+    assert_eq!(node.http_tokens().ids(), [new]);
+    asks(OLD).await.problem(401, "unauthorized");
+    asks(NEW).await.problem(404, "not_registered");
+    hold.let_go();
+    assert_eq!(held.await.expect("it does not panic").json(), json!(1), "what was let in is answered");
+
+    assert_eq!(tokens.remove(old), Err(TokenError::Unknown { id: old }));
+    assert_eq!(tokens.remove(new), Err(TokenError::Last { id: new }), "it would be open to nobody");
+    assert_eq!(tokens.add("the secret of the cluster"), Err(TokenError::Secret));
+    assert!(matches!(tokens.add("short"), Err(TokenError::Refused(_))));
+    let (open, _) = one("http-changed-open").await;
+    assert_eq!((open.http_tokens().add(NEW), open.http_tokens().ids()), (Err(TokenError::Without), vec![]));
+}
+
 /// A page that somebody else has led a browser to must not speak for the machine's user.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_browsers_are_not_let_in_without_a_token() {
@@ -95,11 +103,11 @@ async fn pages_of_browsers_are_not_let_in_without_a_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_come_from_a_file_that_is_closed_to_others() {
-    let scrap = Scrap::new("tokens");
-    let open = scrap.write("open", OLD, 0o644);
+    let dir = Dir::new();
+    let open = dir.write("open", OLD, 0o644);
     let refused = silent("http-open", &[]).http(Http::at("127.0.0.1:0").token_file(&open)).start().await;
     assert!(matches!(&refused, Err(StartError::Http { problem }) if problem.contains("chmod 600")), "{refused:?}");
-    let closed = scrap.write("closed", &format!("{OLD}\n{NEW}\n"), 0o600);
+    let closed = dir.write("closed", &format!("{OLD}\n{NEW}\n"), 0o600);
     let node = silent("http-closed", &[]).http(Http::at("127.0.0.1:0").token_file(&closed)).start().await;
     let node = node.expect("a node starts");
     for token in [OLD, NEW] {
@@ -121,12 +129,12 @@ async fn strangers_are_served_nothing_that_can_be_read_along() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_spoken_where_there_is_a_certificate() {
-    let scrap = Scrap::new("tls");
+    let dir = Dir::new();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("it is made");
-    let cert = scrap.write("cert.pem", &made.cert.pem(), 0o644);
-    let open = scrap.write("open.pem", &made.signing_key.serialize_pem(), 0o640);
-    let key = scrap.write("key.pem", &made.signing_key.serialize_pem(), 0o600);
-    let none = scrap.write("none.pem", &made.cert.pem(), 0o600);
+    let cert = dir.write("cert.pem", &made.cert.pem(), 0o644);
+    let open = dir.write("open.pem", &made.signing_key.serialize_pem(), 0o640);
+    let key = dir.write("key.pem", &made.signing_key.serialize_pem(), 0o600);
+    let none = dir.write("none.pem", &made.cert.pem(), 0o600);
     for (cert, key, part) in
         [(&cert, &open, "chmod 600"), (&key, &key, "no certificate"), (&cert, &none, "cannot be used for TLS")]
     {

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::client::{parse, post, unchunked, worker};
+use super::client::{Answer, post, worker};
 use super::fixture::{Audited, Everyone, PATIENCE, VaultClient, account_on, at, hold, pair, trouble_on, until};
+use super::loopback::answer::unchunked;
 
 /// The replies of members by their names, and what the last line counts.
 fn told(lines: &[Value]) -> (BTreeMap<String, Value>, Value) {
@@ -111,7 +112,7 @@ async fn slow_members_do_not_hold_up_the_lines_of_others() {
     assert!(!so_far.contains("\"end\"") && !so_far.contains(&slow), "{so_far}");
     stream.read_to_end(&mut bytes).await.expect("it ends in good order");
     hold("partial").let_go();
-    let lines = parse(&bytes).lines();
+    let lines = Answer::whole(&bytes).lines();
     let late = lines.iter().find(|line| line["name"] == json!(slow)).expect("it is told of");
     assert_eq!((&late["problem"]["code"], &late["problem"]["status"]), (&json!("timeout"), &json!(504)));
     assert_ne!(late["problem"]["executed"], json!(true), "it had not begun");

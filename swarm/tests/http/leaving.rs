@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::client::{Answer, parse, post, worker};
+use super::client::{Answer, post, worker};
 use super::fixture::{AccountClient, PATIENCE, account_on, at, builder, pair, until};
 
 /// What became of one deposit.
@@ -37,7 +37,7 @@ async fn deposit(addr: std::net::SocketAddr, name: &str) -> Deposit {
     {
         return Deposit::Unknown;
     }
-    let answer: Answer = parse(&bytes);
+    let answer = Answer::whole(&bytes);
     match answer.status {
         200 => Deposit::Done,
         _ => match answer.json()["executed"].as_bool() {
@@ -110,7 +110,7 @@ async fn connections_end_with_their_node_in_good_order() {
     kept.write_all(super::client::get("/v1/workers/a").text().as_bytes()).await.expect("it reads");
     let read =
         tokio::time::timeout(PATIENCE, kept.read(&mut bytes)).await.expect("it answers in time").expect("it goes on");
-    let answer = parse(&bytes[..read]);
+    let answer = Answer::whole(&bytes[..read]);
     assert_eq!((answer.status, answer.field("connection")), (404, ""));
     let addr = at(&two);
     two.leave().await.expect("it leaves");

@@ -7,7 +7,7 @@ use swarm::Http;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::client::{Request, exchange, get, parse, post, worker};
+use super::client::{Answer, Request, exchange, get, post, worker};
 use super::fixture::{AccountClient, PATIENCE, at, one, silent, trouble_on};
 
 async fn hung_up_on(mut stream: TcpStream) -> Vec<u8> {
@@ -38,7 +38,7 @@ async fn who_sends_the_head_too_slowly_is_hung_up_on() {
     assert!(dripping.is_err());
     let mut asked = TcpStream::connect(at(&node)).await.expect("it listens");
     asked.write_all(get("/v1/workers/a").text().as_bytes()).await.expect("it reads");
-    assert_eq!(parse(&hung_up_on(asked).await).status, 404);
+    assert_eq!(Answer::whole(&hung_up_on(asked).await).status, 404);
     for stream in [silent, half] {
         hung_up_on(stream).await;
     }
@@ -57,7 +57,7 @@ async fn strangers_have_seconds_and_take_no_place_of_others() {
         guest.write_all(known(path).text().as_bytes()).await.expect("it reads");
         let mut bytes = vec![0; 4096];
         let read = tokio::time::timeout(PATIENCE, guest.read(&mut bytes)).await.expect("it answers in time");
-        parse(&bytes[..read.expect("it goes on")]).status
+        Answer::whole(&bytes[..read.expect("it goes on")]).status
     };
     assert_eq!(ask("/v1/workers/a").await, 404);
     let mut crowd = Vec::new();
@@ -82,7 +82,7 @@ async fn strangers_have_seconds_and_take_no_place_of_others() {
         let asked = stream.write_all(known("/v1/workers/a").last().as_bytes()).await;
         let mut told = Vec::new();
         if asked.is_ok() && stream.read_to_end(&mut told).await.is_ok() && !told.is_empty() {
-            assert_eq!(parse(&told).status, 404);
+            assert_eq!(Answer::whole(&told).status, 404);
             break;
         }
         assert!(Instant::now() < end, "there is room again");
@@ -184,7 +184,7 @@ async fn of_too_many_requests_some_are_told_to_come_again() {
             .expect("it does");
         // Who may send its body is under way.
         if !String::from_utf8_lossy(&answer[..read]).starts_with("HTTP/1.1 100 ") {
-            break parse(&answer[..read]);
+            break Answer::whole(&answer[..read]);
         }
         held.push(stream);
         assert!(held.len() <= 2 * REQUESTS, "one is too many");

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use super::loopback;
 use super::page::Page;
 
 /// How long a test waits for something that takes milliseconds.
@@ -88,20 +89,9 @@ impl<T: swarm::Wire> Shelf<T> {
     }
 }
 
-/// The settings of a loaded machine: no member is given up that only waits for its turn on the processor.
-fn patient() -> Config {
-    let mut config =
-        Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, call_timeout_ms: 20_000, ..Config::local() };
-    config.net.membership.suspicion_min_ms = 10_000;
-    config
-}
-
 /// A node that tells nobody anything.
 pub(crate) fn silent(cluster: &str, seeds: &[&Swarm]) -> Builder {
-    let filter = tracing_subscriber::EnvFilter::from_default_env();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-    let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
-    Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(patient())
+    loopback::builder(cluster, seeds)
 }
 
 /// A node with a page.

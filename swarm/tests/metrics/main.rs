@@ -3,6 +3,9 @@
 mod dashboard;
 mod fixture;
 mod http;
+#[allow(dead_code, reason = "what the tests of all services have in common: whole, though not all of it is used here")]
+#[path = "../loopback/mod.rs"]
+mod loopback;
 mod page;
 mod programs;
 mod recorder;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use swarm::prelude::*;
 
-use super::fixture::{Audited, Dir, RockClient, Running, TallyClient, pair};
+use super::fixture::{Audited, Dir, RockClient, Running, Tally, TallyClient, pair};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cluster_is_shown_to_people_and_to_programs() {
@@ -110,25 +110,32 @@ async fn a_node_is_drained_and_waited_for() {
 async fn events_are_shown_and_followed() {
     let dir = Dir::new();
     let nodes = pair("followed", &dir).await;
-    let shown = dir.run(&["events", "--json"]).await.json();
-    let up = |event: &serde_json::Value| event["event"] == "node_up" && event["node"] == nodes[1].node().to_string();
-    assert!(shown.iter().any(up), "{shown:?}");
-    let next = shown.last().expect("there is one")["number"].as_u64().expect("a number") + 1;
-
-    let mut following = Running::start(&dir, &["events", "--follow", "--json", "--since", &next.to_string()]);
-    TallyClient::register("tally", ()).on(&nodes[0]).await.expect("the name is free");
-    nodes[1].leave().await.expect("it leaves in good order");
-    loop {
-        let event: serde_json::Value = serde_json::from_str(&following.line().await).expect("a JSON document");
-        assert!(event["number"].as_u64().expect("a number") >= next);
-        if event["event"] == "node_down" {
-            assert_eq!((&event["node"], &event["why"]), (&json!(nodes[1].node().to_string()), &json!("left")));
-            break;
+    let [one, other] = [nodes[0].node().to_string(), nodes[1].node().to_string()];
+    let mut following = Running::start(&dir, &["events", "--follow", "--json"]);
+    let mut until = async |by: &str, event: &str| loop {
+        let told: serde_json::Value = serde_json::from_str(&following.line().await).expect("a JSON document");
+        if told["by"] == by && told["event"] == event {
+            return told;
         }
-    }
+    };
+    assert_eq!(until(&one, "node_up").await["node"], other);
+    TallyClient::register_local("tally", Tally::new()).on(&nodes[1]).await.expect("the name is free");
+    let started = until(&other, "started").await;
+    assert_eq!(started["name"], "tally");
+
+    // Of one node alone, from a number on.
+    let number = started["number"].to_string();
+    let shown = dir.run(&["events", "--json", "--node", &other, "--since", &number]).await.json();
+    assert_eq!(shown, [started]);
+    nodes[1].leave().await.expect("it leaves in good order");
+    let down = until(&one, "node_down").await;
+    assert_eq!((&down["node"], &down["why"]), (&json!(other), &json!("left")));
     following.end().await;
     let text = dir.run(&["events"]).await.done();
-    assert!(text.contains(&format!("Z  {} is gone: left\n", nodes[1].node())), "{text}");
+    let line = format!("Z  {one}  {:>5}  {other} is gone: left\n", down["number"].as_u64().expect("a number"));
+    assert!(text.contains(&line), "{text}");
+    let wrong = dir.run(&["events", "--since", "3"]).await.failed(2);
+    assert!(wrong.contains("--node"), "{wrong}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,6 +62,22 @@ mod before {
             Self
         }
     }
+
+    /// Tells a number.
+    pub(super) struct Form;
+
+    #[swarm::worker(name = "doctor.form", register = manual)]
+    impl Form {
+        #[init]
+        fn init() -> Self {
+            Self
+        }
+
+        #[call]
+        fn size(&self) -> u64 {
+            0
+        }
+    }
 }
 
 /// The same as the other half knows it.
@@ -75,6 +91,22 @@ mod after {
         fn init(start: String) -> Self {
             let _ = start;
             Self
+        }
+    }
+
+    /// Tells a text.
+    pub(super) struct Form;
+
+    #[swarm::worker(name = "doctor.form", register = manual)]
+    impl Form {
+        #[init]
+        fn init() -> Self {
+            Self
+        }
+
+        #[call]
+        fn size(&self) -> String {
+            String::new()
         }
     }
 }
@@ -166,11 +198,34 @@ async fn who_has_other_partitions_is_found() {
 async fn types_of_several_versions_are_found() {
     let dir = Dir::new();
     let admin = Admin::unix(dir.socket("one.sock"));
-    let one = builder("doctor-kinds", &[]).worker::<before::Twin>().admin(admin).start().await.expect("a node starts");
-    let _other = builder("doctor-kinds", &[&one]).worker::<after::Twin>().start().await.expect("a node starts");
+    let one = builder("doctor-kinds", &[]).worker::<before::Twin>().worker::<before::Form>().admin(admin);
+    let one = one.start().await.expect("a node starts");
+    let other = builder("doctor-kinds", &[&one]).worker::<after::Twin>().worker::<after::Form>().start().await;
+    let other = other.expect("a node starts");
     let finding = found(&dir, "kinds").await;
     assert_eq!(finding["subject"], "doctor.twin");
     assert!(seen(&finding).starts_with("nodes have its init arguments in the versions "), "{finding}");
+    assert!(seen(&finding).contains(&format!(" on {}", other.node())), "{finding}");
+    let finding = found(&dir, "messages").await;
+    assert_eq!(finding["subject"], "doctor.form");
+    assert!(seen(&finding).starts_with("nodes have its message `doctor.form/size` in the versions "), "{finding}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_another_version_of_the_protocol_is_found() {
+    use tokio::io::AsyncWriteExt as _;
+
+    let dir = Dir::new();
+    let admin = Admin::unix(dir.socket("one.sock"));
+    let one = builder("doctor-protocol", &[]).secret("the secret of a cluster").admin(admin);
+    let one = one.start().await.expect("a node starts");
+    let mut stranger = tokio::net::TcpStream::connect(one.local_addr()).await.expect("it listens");
+    // The first words of a node with a secret: which protocol, which version of it, and how much follows.
+    let hail = [b"locked\xa7\x01".as_slice(), &200_u16.to_le_bytes(), &200_u16.to_le_bytes(), &[0; 200]].concat();
+    stranger.write_all(&hail).await.expect("it listens");
+    let finding = found(&dir, "misfit").await;
+    assert_eq!(finding["subject"], one.node().to_string());
+    assert!(finding["means"].as_str().is_some_and(|text| text.contains("another version of Swarm")), "{finding}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,23 +2,28 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
+use swarm::Admin;
 use swarm::prelude::*;
-use swarm::{Admin, Builder};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::Semaphore;
 
-/// How long a test waits for something that takes milliseconds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+use super::loopback;
+pub(crate) use super::loopback::{PATIENCE, builder};
 
 /// Counts, and keeps its count when it moves.
 #[swarm::message]
 pub(crate) struct Tally {
     hits: u64,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Self { hits: 0 }
+    }
 }
 
 #[swarm::worker(state = Self)]
@@ -80,14 +85,12 @@ impl Rock {
 pub(crate) struct Audited;
 
 /// A directory of a test, where the program looks for sockets. It goes with this.
-pub(crate) struct Dir(PathBuf);
+pub(crate) struct Dir(loopback::dir::Dir);
 
 impl Dir {
     pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("swarmctl-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(dir.join("swarm")).expect("a new directory among those for temporary files");
+        let dir = loopback::dir::Dir::new();
+        std::fs::create_dir(dir.join("swarm")).expect("a new directory in it");
         Self(dir)
     }
 
@@ -97,13 +100,13 @@ impl Dir {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     /// The program, which looks for sockets here and nowhere else.
     pub(crate) fn program(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_swarmctl"));
-        command.args(words).env("XDG_RUNTIME_DIR", &self.0).stdin(Stdio::null()).kill_on_drop(true);
+        command.args(words).env("XDG_RUNTIME_DIR", self.path()).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 
@@ -111,12 +114,6 @@ impl Dir {
     pub(crate) async fn run(&self, words: &[&str]) -> Ran {
         let ran = tokio::time::timeout(PATIENCE, self.program(words).output()).await;
         Ran::of(words, ran.expect("it ends in time").expect("it can be started"))
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -181,21 +178,8 @@ impl Running {
     }
 }
 
-pub(crate) fn builder(cluster: &str, seeds: &[&Swarm]) -> Builder {
-    let mut config =
-        Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, call_timeout_ms: 20_000, ..Config::local() };
-    config.net.membership.suspicion_min_ms = 10_000;
-    let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
-    Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(config)
-}
-
-/// Two nodes that know each other, the first of which serves operators.
+/// Two nodes that know each other. The program finds the first by itself.
 pub(crate) async fn pair(cluster: &str, dir: &Dir) -> [Swarm; 2] {
-    let one = builder(cluster, &[]).admin(Admin::unix(dir.socket("one.sock"))).start().await.expect("a node starts");
-    let mut events = one.events();
-    let other = builder(cluster, &[&one]).start().await.expect("a node starts");
-    while one.nodes().len() < 2 {
-        events.next().await.expect("the node runs");
-    }
-    [one, other]
+    let one = builder(cluster, &[]).admin(Admin::unix(dir.socket("one.sock")));
+    loopback::pair(one, |one| builder(cluster, &[one]).admin(Admin::unix(dir.path().join("other.sock")))).await
 }

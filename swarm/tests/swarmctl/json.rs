@@ -33,6 +33,19 @@ enum Payment {
 #[swarm::message(json)]
 struct Refused {
     why: String,
+    /// What there is instead.
+    instead: Vec<Offer>,
+}
+
+/// It may be made of others.
+#[swarm::message(json)]
+enum Offer {
+    One(String),
+    Set { of: Vec<Offer> },
+}
+
+fn offers() -> Vec<Offer> {
+    vec![Offer::Set { of: vec![Offer::One("tea".to_owned())] }]
 }
 
 struct Till {
@@ -53,7 +66,7 @@ impl Till {
     #[call(Order)]
     fn sell(&mut self, order: Order) -> Result<u64, Refused> {
         if order.item.is_empty() {
-            return Err(Refused { why: format!("no item\u{1b}[31m for {:?}", order.gift) });
+            return Err(Refused { why: format!("no item\u{1b}[31m for {:?}", order.gift), instead: offers() });
         }
         self.sold += u64::from(order.count);
         Ok(self.sold)
@@ -100,7 +113,10 @@ async fn a_worker_is_called_and_cast_to() {
     let out = dir.run(&["call", "till/1", "sell", r#"{"item": "tea", "count": 2}"#]).await.done();
     assert_eq!(out, "{\"Ok\":12}\n");
     let out = dir.run(&["call", "till/1", "Order", r#"{"item": "", "count": 2, "gift": "me"}"#]).await.done();
-    assert_eq!(out, "{\"Err\":{\"why\":\"no item\\u001b[31m for Some(\\\"me\\\")\"}}\n");
+    assert_eq!(
+        out,
+        "{\"Err\":{\"why\":\"no item\\u001b[31m for Some(\\\"me\\\")\",\"instead\":[{\"Set\":{\"of\":[{\"One\":\"tea\"}]}}]}}\n"
+    );
     assert_eq!(dir.run(&["cast", "till/1", "pay", r#"{"Split": [1, 2]}"#]).await.done(), "sent to till/1\n");
     assert_eq!(dir.run(&["cast", "till/1", "pay", r#""Cash""#, "--json"]).await.done(), "{}\n");
     // Without fields there is nothing to write.
@@ -182,6 +198,17 @@ call jam -> ()    (shop.till/jam)
     drawer: String
 
 call wait -> ()    (shop.till/wait)
+
+type Offer
+    one of
+        {"One": ..}
+            String
+        {"Set": {..}}
+            of: Vec<Offer>
+
+type Refused
+    why: String
+    instead: Vec<Offer>    What there is instead.
 "#;
     assert_eq!(text, expected);
     let kind = &dir.run(&["describe", "--kind", "shop.till", "--json"]).await.json()[0];

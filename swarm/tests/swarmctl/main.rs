@@ -6,6 +6,9 @@ mod doctor;
 mod fixture;
 #[cfg(feature = "json")]
 mod json;
+#[allow(dead_code, reason = "what the tests of all services have in common: whole, though not all of it is used here")]
+#[path = "../loopback/mod.rs"]
+mod loopback;
 mod namespaces;
 // What the examples use: whole, though not all of it is used here.
 #[allow(dead_code, unreachable_pub, reason = "it is the examples' module")]

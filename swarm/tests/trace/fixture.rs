@@ -1,33 +1,16 @@
 //! Owns the nodes of a test and their worker.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-
 use swarm::prelude::*;
 use swarm::trace::Propagator;
 use swarm::{Builder, Http};
-use tokio::sync::Semaphore;
 
+use crate::loopback;
+pub(crate) use crate::loopback::hold::hold;
+pub(crate) use crate::loopback::{PATIENCE, meet};
 use crate::recorder::{Recorder, record};
-
-/// How long a test waits for something that takes milliseconds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Says in which span its handlers run.
 pub(crate) struct Probe;
-
-/// What a test and a handler say to each other that it holds up.
-pub(crate) struct Hold {
-    pub(crate) begun: Semaphore,
-    pub(crate) let_go: Semaphore,
-}
-
-/// The hold of this name, which no other test uses.
-pub(crate) fn hold(name: &str) -> Arc<Hold> {
-    static HOLDS: Mutex<BTreeMap<String, Arc<Hold>>> = Mutex::new(BTreeMap::new());
-    let new = || Arc::new(Hold { begun: Semaphore::new(0), let_go: Semaphore::new(0) });
-    HOLDS.lock().expect("nobody panics with it").entry(name.to_owned()).or_insert_with(new).clone()
-}
 
 fn current() -> String {
     Recorder.current().map(|context| context.to_string()).unwrap_or_default()
@@ -65,9 +48,7 @@ impl Probe {
     /// Keeps the worker busy.
     #[call]
     async fn hold(&self, name: String) {
-        let hold = hold(&name);
-        hold.begun.add_permits(1);
-        drop(hold.let_go.acquire().await);
+        hold(&name).wait().await;
     }
 
     #[begin_handoff]
@@ -82,12 +63,7 @@ impl Probe {
 /// A node that does not trace.
 pub(crate) fn untraced(cluster: &str, seeds: &[&Swarm]) -> Builder {
     record();
-    let seeds: Vec<String> = seeds.iter().map(|seed| seed.local_addr().to_string()).collect();
-    // A loaded machine: no member is given up that only waits for its turn on the processor.
-    let mut config =
-        Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, call_timeout_ms: 20_000, ..Config::local() };
-    config.net.membership.suspicion_min_ms = 10_000;
-    Swarm::builder().cluster(cluster).discovery(Seeds::new(seeds)).config(config)
+    loopback::builder(cluster, seeds)
 }
 
 /// One that does, and serves all that can be served.
@@ -102,22 +78,7 @@ pub(crate) async fn start(builder: Builder) -> Swarm {
 
 /// Two nodes that trace and know each other.
 pub(crate) async fn pair(cluster: &str) -> [Swarm; 2] {
-    let first = start(traced(cluster, &[])).await;
-    let second = start(traced(cluster, &[&first])).await;
-    let nodes = [first, second];
-    all_know(&nodes).await;
-    nodes
-}
-
-/// Waits until each of these nodes knows all.
-pub(crate) async fn all_know(nodes: &[Swarm]) {
-    for node in nodes {
-        let mut events = node.events();
-        while node.nodes().len() != nodes.len() {
-            let event = tokio::time::timeout(PATIENCE, events.next()).await;
-            event.expect("something happens in time").expect("the node runs");
-        }
-    }
+    loopback::pair(traced(cluster, &[]), |one| traced(cluster, &[one])).await
 }
 
 /// Registers a worker that this node hosts, by the ring. Says its name.

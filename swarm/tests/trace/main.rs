@@ -2,6 +2,9 @@
 
 mod fixture;
 mod gateway;
+#[allow(dead_code, reason = "what the tests of all services have in common: whole, though not all of it is used here")]
+#[path = "../loopback/mod.rs"]
+mod loopback;
 mod nodes;
 mod recorder;
 mod routes;

@@ -2,7 +2,7 @@
 
 use tracing::Instrument as _;
 
-use crate::fixture::{PATIENCE, Probe, hold, hosted_by, pair};
+use crate::fixture::{PATIENCE, Probe, hold, hosted_by, pair, probe};
 use crate::recorder::{calls, calls_of, root};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,6 +54,42 @@ async fn casts_are_traced_as_well() {
     }
 }
 
+#[derive(swarm::Group)]
+#[group(worker = Probe)]
+struct Both;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_group_is_told_is_traced_at_each_of_its_members() {
+    let [here, there] = pair("trace-group").await;
+    let names = [hosted_by(&here, "group-here").await, hosted_by(&there, "group-there").await];
+    let group = here.group::<Both>();
+    for name in &names {
+        group.join(name).await.expect("it is registered");
+    }
+    for cast in [false, true] {
+        let (span, trace) = root(true);
+        let told = async {
+            match cast {
+                false => group.multicall(probe::Here).await.expect("it answers").len(),
+                true => group.publish(probe::Touch).await.expect("it answers"),
+            }
+        };
+        assert_eq!(told.instrument(span).await, 2);
+        let calls: [_; 2] = calls_of(&trace).await;
+        assert!(calls.iter().all(|call| call.parent == trace.parent_id()), "{calls:?}");
+        let mut told = calls.map(|call| call.fields["name"].clone());
+        told.sort();
+        assert_eq!(told, names);
+    }
+    let (span, trace) = root(false);
+    assert_eq!(group.publish(probe::Touch).instrument(span).await, Ok(2));
+    for name in &names {
+        // It comes behind what was published.
+        here.at::<Probe>(name).here().await.expect("it answers");
+    }
+    assert!(calls(&trace).is_empty(), "what is not sampled is not recorded");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn on_one_node_the_callers_span_is_the_parent_also_of_what_has_waited() {
     let [here, _there] = pair("trace-one").await;
@@ -67,10 +103,10 @@ async fn on_one_node_the_callers_span_is_the_parent_also_of_what_has_waited() {
     }
 
     let holding = tokio::spawn(probe.hold("one".to_owned()).timeout(PATIENCE));
-    hold("one").begun.acquire().await.expect("it begins").forget();
+    hold("one").begun(1).await;
     let (span, trace) = root(true);
     let waiting = probe.here().instrument(span);
-    let let_go = async { hold("one").let_go.add_permits(1) };
+    let let_go = async { hold("one").let_go() };
     let (inside, ()) = tokio::join!(waiting, let_go);
     let [call] = calls_of(&trace).await;
     assert_eq!((call.parent, inside), (trace.parent_id(), Ok(call.context.to_string())));

@@ -2,7 +2,7 @@
 
 use tracing::Instrument as _;
 
-use crate::fixture::{PATIENCE, Probe, ProbeClient, all_know, hold, hosted_by, pair, start, traced, untraced};
+use crate::fixture::{PATIENCE, Probe, ProbeClient, hold, hosted_by, meet, pair, start, traced, untraced};
 use crate::recorder::{calls_of, root};
 
 /// The owner of the name passes the call on to the node that the worker was pinned to, though it does not trace itself.
@@ -12,7 +12,7 @@ async fn a_call_that_is_passed_on_keeps_its_trace() {
     let between = start(untraced("trace-on", &[&here])).await;
     let there = start(traced("trace-on", &[&here])).await;
     let nodes = [here, between, there];
-    all_know(&nodes).await;
+    meet(&nodes.each_ref()).await;
     let [here, between, there] = &nodes;
     // Who has the name by the ring is its owner also when the worker is elsewhere.
     let name = hosted_by(between, "on").await;
@@ -33,7 +33,7 @@ async fn a_call_that_moves_with_its_worker_keeps_its_trace() {
     let [here, there] = pair("trace-move").await;
     let (name, probe_of) = (hosted_by(&there, "move").await, |name: &str| here.at::<Probe>(name));
     let holding = tokio::spawn(probe_of(&name).hold(name.clone()).timeout(PATIENCE));
-    hold(&name).begun.acquire().await.expect("it begins").forget();
+    hold(&name).begun(1).await;
     let mut traces = Vec::new();
     for by in [&here, &there] {
         // Both are in the queue of the worker that is busy: one came by a frame, the other from its own node.
@@ -49,7 +49,7 @@ async fn a_call_that_moves_with_its_worker_keeps_its_trace() {
             break;
         }
     }
-    hold(&name).let_go.add_permits(1);
+    hold(&name).let_go();
     leaving.await.expect("no panic").expect("everything is handed over");
     for (trace, asked) in traces {
         let inside = asked.await.expect("no panic").expect("it answers");

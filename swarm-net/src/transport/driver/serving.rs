@@ -296,7 +296,9 @@ fn trouble(ended: &Ended) -> Option<Trouble> {
         Ended::Denied(Denial::Certificate(_)) => Some(Trouble::Certificate),
         #[cfg(feature = "tls")]
         Ended::Denied(Denial::OurCertificate(_)) => Some(Trouble::OurCertificate),
-        Ended::Denied(Denial::Version(_) | Denial::Garbage) => Some(Trouble::Handshake),
+        // As without a secret, where the handshake says so in words.
+        Ended::Denied(Denial::Version(_)) => Some(Trouble::Misfit),
+        Ended::Denied(Denial::Garbage) => Some(Trouble::Handshake),
         Ended::Wire(WireError::Altered) => Some(Trouble::Altered),
         Ended::Wire(_) => Some(Trouble::Garbage),
         Ended::Trickle | Ended::Slow => Some(Trouble::Slow),

@@ -18,6 +18,9 @@ pub(crate) fn page(kind: &KindInfo) -> String {
         text.push_str(&fields(&kind.init, 1));
     }
     kind.messages.iter().for_each(|message| text.push_str(&self::message(message)));
+    for found in &kind.types {
+        text.push_str(&format!("\ntype {}\n{}", plain(&found.name), takes(&found.takes)));
+    }
     text
 }
 
@@ -33,13 +36,17 @@ fn message(message: &MessageInfo) -> String {
     match message.takes.as_deref() {
         None if message.method.is_empty() => {}
         None => text.push_str(&format!("{INDENT}as its own serde traits have it\n")),
-        Some([only]) if only.name.is_empty() => text.push_str(&variant(only, 1)),
-        Some(variants) => {
-            text.push_str(&format!("{INDENT}one of\n"));
-            variants.iter().for_each(|found| text.push_str(&alternative(found)));
-        }
+        Some(variants) => text.push_str(&takes(variants)),
     }
     text
+}
+
+/// What a struct consists of, or an enum may be.
+fn takes(variants: &[VariantInfo]) -> String {
+    match variants {
+        [only] if only.name.is_empty() => variant(only, 1),
+        variants => format!("{INDENT}one of\n") + &variants.iter().map(alternative).collect::<String>(),
+    }
 }
 
 /// A variant of an enum.

@@ -4,6 +4,7 @@
 //! `swarmctl --help` tells the rest.
 
 mod doctor;
+mod events;
 mod failure;
 mod kind;
 mod options;

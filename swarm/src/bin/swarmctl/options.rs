@@ -103,7 +103,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Keys,
     },
-    /// What has happened, as the node that answers saw it
+    /// What has happened, as each of the nodes saw it, in the order of their clocks
+    ///
+    /// Nodes keep their last 4096 events, if they serve operators or a dashboard. What a node that crashes has not told is lost.
     Events(Events),
     /// Changes what the node logs, if its program can
     Log {
@@ -223,8 +225,11 @@ pub(crate) struct Events {
     /// Goes on with what happens from now on
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// Only those from this number on
-    #[arg(long, value_name = "NUMBER")]
+    /// Only those that this node saw: its id, its address, or the beginning of its id
+    #[arg(long)]
+    pub(crate) node: Option<String>,
+    /// Only those from this number on, which counts the node's events
+    #[arg(long, value_name = "NUMBER", requires = "node")]
     pub(crate) since: Option<u64>,
 }
 

@@ -1,13 +1,12 @@
 //! Owns how each answer is shown to people. Never asks anything.
 
 use swarm::admin::{
-    EventRow, Happened, KeyChange, Keyrings, KindRing, Method, NodeRow, Nodes, Rebalanced, Ring, Row, Share, Status,
-    Whereabouts, Worker,
+    KeyChange, Keyrings, KindRing, Method, NodeRow, Nodes, Rebalanced, Ring, Row, Share, Status, Whereabouts, Worker,
 };
 
 use crate::table::Side::{Left, Right};
 use crate::table::Table;
-use crate::words::{clock, percent, plain, run, span};
+use crate::words::{percent, plain, run, span};
 
 /// Lines of a name and a value.
 fn lines<const N: usize>(lines: [(&str, String); N]) -> String {
@@ -209,24 +208,4 @@ pub(crate) fn key_change(change: &KeyChange) -> String {
         plain(&change.now.node),
         change.now.keys.join(" ")
     )
-}
-
-pub(crate) fn event(row: &EventRow) -> String {
-    let text = match &row.happened {
-        Happened::NodeUp { node } => format!("{node} is up"),
-        Happened::NodeLeaving { node } => format!("{node} is leaving"),
-        Happened::NodeDown { node, why } => format!("{node} is gone: {why}"),
-        Happened::QuorumGained => "there is a quorum".to_owned(),
-        Happened::QuorumLost => "the quorum is lost".to_owned(),
-        Happened::Started { name, kind, epoch } => format!("{name} ({kind}) runs here, epoch {epoch}"),
-        Happened::Moved { name, to } => format!("{name} has moved from here to {to}"),
-        Happened::Restarted { name, why } => format!("{name} is started again: {why}"),
-        Happened::FailedOver { name } => format!("{name} was started again, its node is lost"),
-        Happened::Conflict { name } => format!("{name} ran twice and was merged"),
-        Happened::Ended { name, why } => format!("{name} has ended: {why}"),
-        Happened::Missed { count } => format!("(the node has missed {count} events)"),
-        // What a later node tells.
-        Happened::Unknown | _ => "(something that this program is too old to know)".to_owned(),
-    };
-    format!("{:>6}  {}  {}\n", row.number, clock(row.at_unix_ms), plain(&text))
 }

@@ -9,23 +9,20 @@ use clap::CommandFactory;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use swarm::Secret;
-use swarm::admin::{Client, Code, Filter, NodeRow, Reason, Row, Since};
+use swarm::admin::{Client, Code, Filter, NodeRow, Reason, Row};
 use swarm::message::JSON_BYTES_MAX;
 
 use crate::failure::Failure;
-use crate::options::{Command, Describe, Drain, Events, Keys, Ls, Message, Move, Options};
+use crate::options::{Command, Describe, Drain, Keys, Ls, Message, Move, Options};
 use crate::reach::reach;
 use crate::words::plain;
-use crate::{doctor, kind, page, top};
+use crate::{doctor, events, kind, page, top};
 
 /// How often it is looked whether a node is drained.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// The longest secret that is read, with its line's end.
 const SECRET_BYTES_MAX: u64 = 4096;
-
-/// How long a node keeps who waits for events, before it is asked again.
-const EVENTS_WAIT_MS: u64 = 20_000;
 
 /// Does what the command line says.
 pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
@@ -64,7 +61,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
         }),
         Command::Rebalance => show(&client.rebalance().await?, json, page::rebalanced),
         Command::Keys { what } => keys(&client, what, json).await,
-        Command::Events(events) => follow(&client, events, json).await,
+        Command::Events(events) => events::events(&client, events, json).await,
         Command::Log { directives } => show(&client.log(directives).await?, json, |now| {
             format!("the node logs {} from now on\n", plain(&now.directives))
         }),
@@ -77,7 +74,7 @@ fn show<T: Serialize>(answer: &T, json: bool, page: impl FnOnce(&T) -> String) -
     Ok(io::stdout().write_all(text.as_bytes())?)
 }
 
-fn as_json<T: Serialize>(answer: &T) -> io::Result<String> {
+pub(crate) fn as_json<T: Serialize>(answer: &T) -> io::Result<String> {
     Ok(serde_json::to_string(answer)? + "\n")
 }
 
@@ -219,29 +216,4 @@ fn secret(file: &Path) -> Result<String, Failure> {
 /// Whether all have gone that can.
 fn is_empty(node: &NodeRow) -> bool {
     node.answered && node.owns == 0 && node.workers <= node.bound
-}
-
-async fn follow(client: &Client, events: &Events, json: bool) -> Result<(), Failure> {
-    let mut since = Since::default();
-    since.cursor = events.since;
-    loop {
-        let page = client.events_since(&since).await?;
-        let mut text = String::new();
-        if page.missed > 0 && !json {
-            text.push_str(&format!("(the node has kept {} earlier events no more)\n", page.missed));
-        }
-        for row in &page.events {
-            text.push_str(&if json { as_json(row)? } else { page::event(row) });
-        }
-        let mut out = io::stdout();
-        out.write_all(text.as_bytes())?;
-        out.flush()?;
-        let all = page.events.is_empty();
-        since.cursor = Some(page.next);
-        if all && !events.follow {
-            return Ok(());
-        }
-        // What is kept comes first, at once; only then it is worth waiting.
-        since.wait_ms = if all { EVENTS_WAIT_MS } else { 0 };
-    }
 }

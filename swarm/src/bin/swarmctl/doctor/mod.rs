@@ -3,10 +3,12 @@
 //! | file | owns |
 //! |---|---|
 //! | `network` | who cannot reach whom, and why; who is kept out |
+//! | `versions` | clocks, programs and messages that differ |
 //! | `load` | workers and mailboxes that are too full, an uneven ring, moves that do not end |
 
 mod load;
 mod network;
+mod versions;
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -43,7 +45,7 @@ impl Finding {
 }
 
 /// What is looked at.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sight {
     /// Before and after it was watched for a while.
     pub(super) before: Nodes,
@@ -65,7 +67,8 @@ pub(crate) async fn doctor(client: &Client, json: bool) -> Result<(), Failure> {
         ring: client.ring().await?,
         busiest: client.busiest(0).await?,
     };
-    let mut found: Vec<Finding> = network::findings(&sight).chain(load::findings(&sight)).collect();
+    let mut found: Vec<Finding> =
+        network::findings(&sight).chain(versions::findings(&sight)).chain(load::findings(&sight)).collect();
     found.sort();
     found.dedup();
     let text = if json { format!("{}\n", json!({ "findings": found })) } else { page(&sight, &found) };

@@ -31,7 +31,7 @@ pub(super) fn findings(sight: &Sight) -> impl Iterator<Item = Finding> {
     let ways: Vec<Finding> = ways.iter().filter_map(|(node, way)| known.judge(node, way)).collect();
     let refused = sight.check.nodes.iter().flat_map(|node| node.refused.iter().filter_map(|row| refused(node, row)));
     let (refused, beacons): (Vec<_>, Vec<_>) = (refused.collect(), known.deaf());
-    silent.chain(ways).chain(refused).chain(beacons).chain(kinds(sight))
+    silent.chain(ways).chain(refused).chain(beacons)
 }
 
 type Way<'a> = (&'a NodeCheck, &'a WayRow);
@@ -196,19 +196,6 @@ fn refused(check: &NodeCheck, row: &RefusedRow) -> Option<Finding> {
         &check.node,
         [seen, means.to_owned(), advice.to_owned()],
     ))
-}
-
-/// Worker types of which nodes have different versions.
-fn kinds(sight: &Sight) -> impl Iterator<Item = Finding> {
-    let mixed = sight.ring.kinds.iter().filter(|kind| kind.versions.len() > 1);
-    mixed.map(|kind| {
-        let seen = format!("nodes have its init arguments in the versions {}", kind.versions.join(", "));
-        let means =
-            "a worker of it runs only where its own version is, so if those nodes go no other takes it over".to_owned();
-        let advice =
-            "deploy the same program on all nodes; `swarmctl nodes --json` says who has which version".to_owned();
-        Finding::new("kinds", &kind.kind, [seen, means, advice])
-    })
 }
 
 /// A node's address.
