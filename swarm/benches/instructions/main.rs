@@ -4,6 +4,7 @@
 //! ```text
 //! cargo bench -p swarm --bench instructions                # compares: exit status 1 if a piece is off by more than 5 %
 //! cargo bench -p swarm --bench instructions -- --renew     # stores what is counted now
+//! cargo bench -p swarm --features admin,prometheus --bench instructions    # and what it costs to be looked at
 //! ```
 
 mod baseline;
@@ -64,6 +65,14 @@ fn compare() -> io::Result<ExitCode> {
         good &= verdict.is_empty();
         let off = (now / then - 1.0) * 100.0;
         println!("{:<12}{now:>9.1} instructions, stored {then:>9.1}: {off:>+6.2} %{verdict}", piece.word());
+    }
+    for piece in Piece::BESIDE {
+        let (now, first) = (count(*piece, TIMES)?, count(Piece::LocalCall, TIMES)?);
+        println!(
+            "{:<12}{now:>9.1} instructions, without {first:>9.1}: {:>+6.2} %",
+            piece.word(),
+            (now / first - 1.0) * 100.0
+        );
     }
     if !good {
         println!("If that is as it should be: cargo bench -p swarm --bench instructions -- --renew");

@@ -39,6 +39,9 @@ pub(crate) enum Piece {
     ByName,
     /// The first, on a node whose calls are traced if they are sampled, and this one is not: 3 % more at most.
     Unsampled,
+    /// The first, on a node that Prometheus and operators look at: 3 % more at most.
+    #[cfg(all(feature = "admin", feature = "prometheus"))]
+    Watched,
     /// To write a small message into the frame that it travels in.
     FrameOut,
     /// To cut such frames out of what a read brought, to validate each message, and to take it out.
@@ -51,9 +54,17 @@ impl Piece {
     pub(crate) const ALL: &[Self] =
         &[Self::LocalCall, Self::ByName, Self::Unsampled, Self::FrameOut, Self::FrameIn, Self::Route];
 
+    /// What is counted beside the first, if it was built with what that needs, and has no stored count.
+    pub(crate) const BESIDE: &[Self] = &[
+        #[cfg(all(feature = "admin", feature = "prometheus"))]
+        Self::Watched,
+    ];
+
     /// The name of its function.
     pub(crate) fn function(self) -> &'static str {
         match self {
+            #[cfg(all(feature = "admin", feature = "prometheus"))]
+            Self::Watched => Self::LocalCall.word(),
             Self::Unsampled => Self::LocalCall.word(),
             Self::LocalCall | Self::ByName | Self::FrameOut | Self::FrameIn | Self::Route => self.word(),
         }
@@ -65,6 +76,8 @@ impl Piece {
             Self::LocalCall => "local_call",
             Self::ByName => "by_name",
             Self::Unsampled => "unsampled",
+            #[cfg(all(feature = "admin", feature = "prometheus"))]
+            Self::Watched => "watched",
             Self::FrameOut => "frame_out",
             Self::FrameIn => "frame_in",
             Self::Route => "route",
@@ -76,7 +89,7 @@ impl FromStr for Piece {
     type Err = io::Error;
 
     fn from_str(word: &str) -> io::Result<Self> {
-        let found = Self::ALL.iter().copied().find(|piece| piece.word() == word);
+        let found = Self::ALL.iter().chain(Self::BESIDE).copied().find(|piece| piece.word() == word);
         found.ok_or_else(|| io::Error::other(format!("`{word}` is no piece")))
     }
 }
@@ -89,6 +102,12 @@ pub(crate) fn run(piece: Piece, times: u64) -> io::Result<()> {
         Piece::Unsampled => {
             let traced = Swarm::builder().propagator(Unsampled);
             on_a_node(traced, |swarm| local_call(&swarm.at::<Account>("acct/42"), times))?;
+        }
+        #[cfg(all(feature = "admin", feature = "prometheus"))]
+        Piece::Watched => {
+            let socket = std::env::temp_dir().join(format!("swarm-instructions-{}.sock", std::process::id()));
+            let watched = Swarm::builder().metrics("127.0.0.1:0").admin(swarm::Admin::unix(socket));
+            on_a_node(watched, |swarm| local_call(&swarm.at::<Account>("acct/42"), times))?;
         }
         Piece::FrameOut => frame_out(&Entry::small(), times),
         Piece::FrameIn => {
