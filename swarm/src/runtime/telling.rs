@@ -72,10 +72,10 @@ impl Node {
     /// Has a task of tokio's do something that begins much, and runs what of that is quick in the same poll, as the thread that reads
     /// does: to spawn a task for each would cost more.
     fn gathering<T>(&self, act: impl FnOnce() -> T) -> T {
-        soon::open_here(|| self.now());
+        let gathering = soon::open_here(self.runtime(), || self.now());
         let done = act();
         soon::run_here(self.runtime(), || self.now());
-        soon::close(self.runtime());
+        drop(gathering);
         // Whatever they have ordered of the directory.
         self.desk.turn();
         done

@@ -98,9 +98,20 @@ pub(crate) fn open(clock: impl FnOnce() -> Instant) {
 }
 
 /// The same for a thread of tokio's, which will run it by [`run_here`] before its task is polled to the end.
-pub(crate) fn open_here(clock: impl FnOnce() -> Instant) {
+pub(crate) fn open_here(tokio: &Handle, clock: impl FnOnce() -> Instant) -> Gathering<'_> {
     OPEN.set(Some(Thread::Worker));
     LOOKED.set(Some(clock()));
+    Gathering(tokio)
+}
+
+/// A task of tokio's collects as long as this is there: its thread goes on with others, whatever becomes of it.
+#[must_use = "nothing is collected without it"]
+pub(crate) struct Gathering<'a>(&'a Handle);
+
+impl Drop for Gathering<'_> {
+    fn drop(&mut self) {
+        close(self.0);
+    }
 }
 
 /// Whether this thread collects, and a method that has done like this may run on it.

@@ -92,10 +92,9 @@ fn a_task_that_begins_much_runs_itself_what_was_not_long_the_last_time() {
         on(Paces::of([(Probe::KIND, Probe::METHODS.len())].into_iter(), QUICK, Keeps::Nothing));
     let tell = |n| {
         runtime.block_on(async {
-            soon::open_here(Clock::instant);
+            let _gathering = soon::open_here(runtime.handle(), Clock::instant);
             assert!(cell.clone().deliver(bench.parcel(&Note(1, n), None)).is_ok());
             soon::run_here(runtime.handle(), Clock::instant);
-            soon::close(runtime.handle());
         });
         shared.log().len()
     };
