@@ -85,6 +85,7 @@ pub(crate) fn patient() -> Config {
     let mut config =
         Config { claim_wait_ms: 10_000, stall_limit_ms: 10_000, call_timeout_ms: 20_000, ..Config::local() };
     config.net.membership.suspicion_min_ms = 10_000;
+    config.net.stuck_after_ms = 10_000;
     config
 }
 
