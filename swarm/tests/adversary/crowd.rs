@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use swarm::Config;
+use swarm::{Config, Stats};
 use swarm_net::wire::Header;
 
 use crate::effort::blows;
@@ -88,8 +88,9 @@ async fn connections_that_send_a_byte_now_and_then() {
     slow.await.expect("they are closed");
     siege
         .until("they are counted", |siege| {
-            let (now, refused) = (siege.stats(), before.refused_connections);
-            now.broken_connections - before.broken_connections + now.refused_connections - refused >= 32
+            // On a busy machine all that they have to say may come before their time is over: then they say that they have a secret.
+            let refused = |stats: &Stats| stats.broken_connections + stats.refused_connections + stats.refused_nodes;
+            refused(&siege.stats()) - refused(&before) >= 32
         })
         .await;
     siege.end("connections that send a byte now and then", 8 << 20).await;
