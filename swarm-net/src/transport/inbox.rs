@@ -7,6 +7,7 @@ use super::peer::{Lane, Peer};
 use crate::connection::FrameNo;
 use crate::error::NetError;
 use crate::member::MemberEvent;
+use crate::time::Instant;
 use crate::wire::{Frame, FrameRef};
 
 /// Where the transport delivers. All methods are called on the I/O thread, so none may block, and a slow one delays
@@ -18,6 +19,14 @@ pub trait Inbox: Send + Sync + 'static {
 
     /// Everything that could be read at once was delivered. Called only after [`Inbox::frame`] was.
     fn batch(&self) {}
+
+    /// When [`Inbox::overdue`] is to be called, unless this has changed by then.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// It is later than [`Inbox::due`].
+    fn overdue(&self) {}
 
     /// The I/O thread was to run so much earlier than it does, and does nothing before this returns. Its machine was stopped, or
     /// overloaded: others may have taken this node for dead. Said only of delays that no work of its own explains.

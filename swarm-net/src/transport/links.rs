@@ -20,6 +20,8 @@ pub(crate) struct Link {
     pub(crate) stream: Arc<dyn Stream>,
     pub(crate) connection: Connection,
     pub(crate) about: About,
+    /// The other end sends no more, as far as was told.
+    pub(crate) closed: bool,
 }
 
 /// What is known of a connection beside its bytes.

@@ -37,7 +37,7 @@ pub struct Peer {
 
 struct LaneQueue {
     queue: SendQueue,
-    /// The I/O thread has been told that frames wait, and has not looked yet.
+    /// The I/O thread has been told that frames wait, or somebody else has promised to write them, and has not looked yet.
     announced: AtomicBool,
     /// The I/O thread has been told to end the connection, and has not looked yet.
     cut: AtomicBool,
@@ -148,9 +148,30 @@ impl Peer {
 
     /// Has what waits on a lane written by the I/O thread.
     pub fn announce(self: &Arc<Self>, lane: Lane) {
-        if !self.lane(lane).announced.swap(true, Ordering::SeqCst) {
+        if self.promise(lane) {
             self.commands.send(Command::Ready(Arc::clone(self), lane));
         }
+    }
+
+    /// Promises that what waits on a lane, and what is queued until then, is written by [`Peer::keep_promise`]. False if there is no need
+    /// to: somebody else has promised it, or the I/O thread has been told.
+    #[must_use = "nobody else sees to it"]
+    pub fn promise(&self, lane: Lane) -> bool {
+        let announced = &self.lane(lane).announced;
+        // Whoever takes it back looks at the queue afterwards, and finds what was queued before this look.
+        !announced.load(Ordering::SeqCst) && !announced.swap(true, Ordering::SeqCst)
+    }
+
+    /// Writes what waits on a lane, as was promised, as by [`Peer::flush`].
+    pub fn keep_promise(self: &Arc<Self>, lane: Lane) {
+        self.take_announcement(lane);
+        self.flush(lane);
+    }
+
+    /// Leaves what was promised to the I/O thread.
+    pub fn leave_promise(self: &Arc<Self>, lane: Lane) {
+        self.take_announcement(lane);
+        self.announce(lane);
     }
 
     /// The lane has an open connection, or has none any more.

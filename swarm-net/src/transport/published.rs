@@ -1,7 +1,6 @@
 //! Owns the peers as the senders see them, who find one without a lock. Never knows whether a peer is connected.
 
 use std::array;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -16,26 +15,31 @@ const SHARDS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Published([ArcSwap<Shard>; SHARDS]);
 
-type Shard = BTreeMap<NodeId, Arc<Peer>>;
+/// Each with its node's boot id, by which nearly all others are told apart.
+type Shard = Vec<(u64, Arc<Peer>)>;
 
 impl Published {
     pub(crate) fn get(&self, node: NodeId) -> Option<Arc<Peer>> {
-        self.shard(node).load().get(&node).cloned()
+        let shard = self.shard(node).load();
+        let found = shard.iter().find(|(boot, peer)| *boot == node.boot() && peer.node() == node);
+        found.map(|(_, peer)| Arc::clone(peer))
     }
 
     pub(crate) fn insert(&self, peer: Arc<Peer>) {
         let node = peer.node();
-        self.change(node, |shard| shard.insert(node, peer));
+        self.change(node, |shard| shard.push((node.boot(), peer)));
     }
 
     pub(crate) fn remove(&self, node: NodeId) {
-        self.change(node, |shard| shard.remove(&node));
+        self.change(node, |_| {});
     }
 
-    fn change(&self, node: NodeId, change: impl FnOnce(&mut Shard) -> Option<Arc<Peer>>) {
+    /// Publishes the others of a node's part, and what is added to them.
+    fn change(&self, node: NodeId, add: impl FnOnce(&mut Shard)) {
         let published = self.shard(node);
         let mut shard = Shard::clone(&published.load());
-        change(&mut shard);
+        shard.retain(|(_, peer)| peer.node() != node);
+        add(&mut shard);
         published.store(Arc::new(shard));
     }
 

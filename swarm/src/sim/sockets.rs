@@ -35,7 +35,7 @@ impl NodeSockets {
 impl Sockets for NodeSockets {
     fn wait(&mut self, _longest: Duration, ready: &mut Vec<Ready>) -> io::Result<()> {
         let told = self.host(|host| Some(std::mem::take(&mut host.ready))).unwrap_or_default();
-        ready.extend(told.into_iter().map(|(token, writable)| Ready { token, writable }));
+        ready.extend(told.into_iter().map(|(token, writable)| Ready { token, writable, closed: false }));
         Ok(())
     }
 

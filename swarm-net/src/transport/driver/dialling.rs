@@ -40,7 +40,7 @@ impl Driver {
         let stream = self.sockets.dial(target.0, token)?;
         let connection = Connection::dialling(self.limits, self.lock.as_ref(), now);
         let about = About::new(Origin::Dialled(target));
-        self.links.put(token, Box::new(Link { stream, connection, about }));
+        self.links.put(token, Box::new(Link { stream, connection, about, closed: false }));
         Ok(())
     }
 

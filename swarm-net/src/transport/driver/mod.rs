@@ -136,7 +136,10 @@ impl Driver {
         let (mut ready, mut writable) = (take(&mut self.reads), take(&mut self.writes));
         swap(&mut ready, &mut self.unfinished);
         swap(&mut writable, &mut self.dirty);
-        for Ready { token, writable: has_room } in self.ready.drain(..) {
+        for Ready { token, writable: has_room, closed } in self.ready.drain(..) {
+            if closed && let Some(link) = self.links.get_mut(token) {
+                link.closed = true;
+            }
             ready.insert(token);
             if has_room {
                 writable.insert(token);
@@ -186,8 +189,10 @@ impl Driver {
 
     /// When something is due, whatever happens before.
     pub(crate) fn next_due(&self) -> Instant {
-        let timers = [self.membership.next_timeout(), self.dials.next(), self.leaving.as_ref().map(|l| l.until)];
-        timers.into_iter().chain([self.look_at_held()]).flatten().fold(self.next_sweep, Ord::min)
+        let leaving = self.leaving.as_ref().map(|leaving| leaving.until);
+        let timers =
+            [self.membership.next_timeout(), self.dials.next(), leaving, self.inbox.due(), self.look_at_held()];
+        timers.into_iter().flatten().fold(self.next_sweep, Ord::min)
     }
 
     /// Takes the commands that wait.
@@ -225,6 +230,9 @@ impl Driver {
             self.tell(Input::Timeout);
         }
         self.dial_due(now);
+        if self.inbox.due().is_some_and(|due| due <= now) {
+            self.inbox.overdue();
+        }
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP;
             self.sweep(now);

@@ -13,7 +13,7 @@ use crate::time::{Clock, Instant};
 use crate::transport::links::{About, Link, Origin};
 use crate::transport::outlet::Outlet;
 use crate::transport::peer::{Lane, Peer};
-use crate::transport::sockets::{Stream, Token};
+use crate::transport::sockets::{Arrived, Stream, Token};
 use crate::wire::{PacketKind, Scratch, WireError};
 
 /// Longest datagram that is read: what one can be at most.
@@ -118,7 +118,7 @@ impl Driver {
         }
         let connection = Connection::accepted(self.limits, self.lock.as_ref(), Clock::instant());
         let about = About::new(Origin::Accepted(from));
-        self.links.put(token, Box::new(Link { stream, connection, about }));
+        self.links.put(token, Box::new(Link { stream, connection, about, closed: false }));
         self.unfinished.insert(token);
     }
 
@@ -146,9 +146,9 @@ impl Driver {
             self.unfinished.insert(token);
             return self.flush_link(token, link);
         }
-        let Link { stream, connection, about } = link;
+        let Link { stream, connection, about, closed } = link;
         let (mut frames, was_open) = (false, about.carries.is_some());
-        let drained = connection.read(&mut &**stream, scratch, now, &mut |event| {
+        let drained = connection.read(&mut Arrived::at(&**stream, *closed), scratch, now, &mut |event| {
             if let (&Event::Frame(frame), Some((peer, lane))) = (&event, &about.carries) {
                 frames = true;
                 self.inbox.frame(peer, *lane, frame);
@@ -235,7 +235,7 @@ impl Driver {
     /// A connection is over.
     pub(super) fn end(&mut self, token: Token, ended: Ended) {
         let Some(link) = self.links.take(token) else { return };
-        let Link { stream, about, connection } = *link;
+        let Link { stream, about, connection, .. } = *link;
         // No sender takes a frame from the queue for this connection from here on.
         self.shut(&connection);
         drop(stream);

@@ -34,6 +34,8 @@ pub struct Ready {
     pub token: Token,
     /// It may take bytes again. It may have some to read in any case.
     pub writable: bool,
+    /// The other end sends no more. What it has sent is to be read until that shows.
+    pub closed: bool,
 }
 
 /// The sockets of one node. Where nothing can be done at once, the error is [`WouldBlock`](io::ErrorKind::WouldBlock).
@@ -93,6 +95,12 @@ pub trait Stream: fmt::Debug + Send + Sync {
     /// Those of the system.
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// Whether a read that has filled so much of so much room has taken all that had arrived, and [`Sockets::wait`] will tell of more. Unless
+    /// it has told that the other end has closed: the end itself is no bytes.
+    fn is_drained_by(&self, _read: usize, _room: usize) -> bool {
+        false
+    }
+
     /// Writes as much as there is room for.
     ///
     /// # Errors
@@ -104,6 +112,31 @@ pub trait Stream: fmt::Debug + Send + Sync {
 impl Read for &dyn Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Stream::read(*self, buffer)
+    }
+}
+
+/// What has arrived at a stream by now: it ends where a read shows that there is no more, without another to confirm it.
+pub(crate) struct Arrived<'a> {
+    stream: &'a dyn Stream,
+    /// Only the system itself is to say that there is no more.
+    closed: bool,
+    drained: bool,
+}
+
+impl<'a> Arrived<'a> {
+    pub(crate) fn at(stream: &'a dyn Stream, closed: bool) -> Self {
+        Self { stream, closed, drained: false }
+    }
+}
+
+impl Read for Arrived<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.drained {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let read = self.stream.read(buffer)?;
+        self.drained = !self.closed && read > 0 && self.stream.is_drained_by(read, buffer.len());
+        Ok(read)
     }
 }
 

@@ -67,8 +67,11 @@ impl Sockets for System {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
         }
-        let ready_one =
-            |event: &mio::event::Event| Ready { token: Token(event.token().0), writable: event.is_writable() };
+        let ready_one = |event: &mio::event::Event| Ready {
+            token: Token(event.token().0),
+            writable: event.is_writable(),
+            closed: event.is_read_closed() || event.is_error(),
+        };
         ready.extend(self.events.iter().map(ready_one));
         Ok(())
     }
@@ -116,6 +119,11 @@ impl Stream for TcpStream {
 
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         Read::read(&mut &*self, buffer)
+    }
+
+    fn is_drained_by(&self, read: usize, room: usize) -> bool {
+        // As epoll(7) says of streams.
+        cfg!(target_os = "linux") && read < room
     }
 
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
