@@ -7,3 +7,4 @@ pub mod pending;
 mod slots;
 pub(crate) mod traced;
 pub mod wait;
+pub(crate) mod wakes;

@@ -16,6 +16,7 @@ use swarm_net::time::Instant;
 use crate::call::crossed::Crossed;
 use crate::call::deadline::Deadline;
 use crate::call::slots::{NEVER, SLOTS_MAX, Slot, Slots};
+use crate::call::wakes;
 use crate::error::{CallError, Executed};
 use crate::message::Payload;
 use crate::name::Name;
@@ -148,7 +149,7 @@ impl Pending {
             (self.sooner)(Instant::from_nanos(due));
         }
         let request = RequestId(u64::from(generation) << 32 | u64::from(index));
-        Ok(Ticket { pending: self.clone(), request })
+        Ok(Ticket { pending: self.clone(), request, over: false })
     }
 
     /// Answers the call, unless it has an answer already or nobody waits any more. Says whether it did.
@@ -188,7 +189,7 @@ impl Pending {
         self.slots.due(index).store(NEVER, Ordering::SeqCst);
         drop(slot);
         if let Some(waker) = waker {
-            waker.wake();
+            wakes::wake(waker);
         }
         true
     }
@@ -332,7 +333,7 @@ impl Pending {
                         Place::Here | Place::Begun | Place::Away => me,
                         Place::Sending { peer } | Place::Sent { peer, .. } => peer,
                     },
-                    after: waiting.deadline.limit,
+                    after: waiting.deadline.limit(),
                     executed: match waiting.place {
                         Place::Here => Executed::No,
                         Place::Begun => Executed::Yes,
@@ -357,34 +358,40 @@ impl Pending {
         self.end(self.slots.at(index), index, |waiting| error(waiting).map(Err))
     }
 
+    /// The answer, for which the slot is given up, if it is there.
     fn poll(&self, request: RequestId, cx: &mut Context<'_>) -> Poll<Result<Answer, CallError>> {
-        let mut slot = self.slots.at(request.index());
-        match std::mem::replace(&mut slot.state, State::Free) {
-            State::Answered(result) => Poll::Ready(result),
-            State::Open(waiting, waker) => {
-                let waker = match waker {
-                    Some(waker) if waker.will_wake(cx.waker()) => waker,
-                    Some(_) | None => cx.waker().clone(),
-                };
-                slot.state = State::Open(waiting, Some(waker));
-                Poll::Pending
+        let index = request.index();
+        let mut slot = self.slots.at(index);
+        if let State::Open(_, waker) = &mut slot.state {
+            if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
             }
-            State::Free => panic!("a ticket was polled after it gave its answer"),
+            return Poll::Pending;
+        }
+        match self.vacate(slot, index) {
+            State::Answered(result) => Poll::Ready(result),
+            State::Open(..) | State::Free => unreachable!("who holds a ticket has the slot, and it is not open"),
         }
     }
 
     fn release(&self, request: RequestId) {
         let index = request.index();
-        let state = {
-            let mut slot = self.slots.at(index);
-            slot.generation = slot.generation.wrapping_add(1);
+        let slot = self.slots.at(index);
+        if let State::Open(..) = slot.state {
             self.slots.due(index).store(NEVER, Ordering::SeqCst);
-            std::mem::replace(&mut slot.state, State::Free)
-        };
+        }
         // The answer may be a user's value, whose drop must not run under our lock.
-        drop(state);
+        drop(self.vacate(slot, index));
+    }
+
+    /// Makes a slot, which is not open or not due any more, free for the next.
+    fn vacate(&self, mut slot: MutexGuard<'_, Slot<State>>, index: u32) -> State {
+        slot.generation = slot.generation.wrapping_add(1);
+        let state = std::mem::replace(&mut slot.state, State::Free);
+        drop(slot);
         self.slots.give_back(index);
         self.taken.fetch_sub(1, Ordering::Relaxed);
+        state
     }
 
     /// Whom a waiting call went to.
@@ -416,6 +423,8 @@ impl RequestId {
 pub struct Ticket {
     pending: Arc<Pending>,
     request: RequestId,
+    /// It has given its answer, and its slot back.
+    over: bool,
 }
 
 impl Ticket {
@@ -428,14 +437,19 @@ impl Ticket {
 impl Future for Ticket {
     type Output = Result<Answer, CallError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.pending.poll(self.request, cx)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        assert!(!self.over, "a ticket was polled after it gave its answer");
+        let answer = self.pending.poll(self.request, cx);
+        self.over = answer.is_ready();
+        answer
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.pending.release(self.request);
+        if !self.over {
+            self.pending.release(self.request);
+        }
     }
 }
 

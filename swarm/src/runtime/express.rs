@@ -12,7 +12,7 @@ use swarm_net::wire::Frame;
 use crate::call::frame::{Envelope, kind, payload_bytes};
 use crate::call::pending::{Place as Stand, RequestId};
 use crate::message::Wire as Travels;
-use crate::name::Name;
+use crate::name::{Hashed, NameHash};
 use crate::runtime::Node;
 use crate::runtime::letter::Letter;
 use crate::runtime::places::Found;
@@ -52,9 +52,9 @@ impl Node {
         }
     }
 
-    /// The peer that a call or cast of this node's own would go to, if its partition is another's.
-    pub(crate) fn express_to(&self, name: &Name) -> Option<Arc<Peer>> {
-        match self.routing().hop(self.partition_of(name)) {
+    /// The peer that a call or cast of this node's own would go to, if the partition of its name is another's.
+    pub(crate) fn express_to(&self, hash: NameHash) -> Option<Arc<Peer>> {
+        match self.routing().hop(self.partition_at(hash)) {
             Hop::Owner(owner) => self.peer(owner),
             Hop::Ask => None,
         }
@@ -65,7 +65,7 @@ impl Node {
     pub(crate) fn send_own<M: Travels>(
         self: &Arc<Self>,
         kind: u8,
-        envelope: &Envelope,
+        (envelope, hash): (&Envelope, NameHash),
         message: &M,
         deadline: Deadline,
         peer: Option<Arc<Peer>>,
@@ -79,7 +79,7 @@ impl Node {
         }
         let (own_call, request) = (kind == kind::CALL, RequestId(envelope.request));
         if let Some(peer) = peer {
-            match self.send_express(&envelope.name, &peer, frame) {
+            match self.send_express(Hashed { name: &envelope.name, hash }, &peer, frame) {
                 Ok(no) => {
                     self.have_written(&peer, own_call);
                     if own_call {
@@ -99,10 +99,15 @@ impl Node {
         Ok(Some(Letter::new(envelope.name.clone(), envelope.kind, parcel)))
     }
 
-    fn send_express(&self, name: &Name, peer: &Arc<Peer>, frame: Frame) -> Result<FrameNo, Frame> {
-        let (partition, to) = (self.partition_of(name), peer.node());
+    fn send_express(
+        &self,
+        Hashed { name, hash }: Hashed<'_>,
+        peer: &Arc<Peer>,
+        frame: Frame,
+    ) -> Result<FrameNo, Frame> {
+        let (partition, to) = (self.partition_at(hash), peer.node());
         // A way is looked up with the name's place locked: who publishes another waits until this has gone.
-        let shard = self.places.read(name);
+        let shard = self.places.read_at(hash);
         let routed = shard.get(name).is_none() && self.routing().hop(partition) == Hop::Owner(to);
         if !routed || self.hints.get(name, || self.now()).is_some() {
             return Err(frame);

@@ -7,17 +7,19 @@ use std::time::Duration;
 use swarm_net::error::NetError;
 use swarm_net::member::MemberEvent;
 use swarm_net::node::NodeId;
-use swarm_net::time::Clock;
+use swarm_net::time::{Clock, Instant};
 use swarm_net::transport::{FrameNo, Inbox, Lane, Peer};
 use swarm_net::wire::{Frame, FrameRef};
 
 use crate::call::frame::{Envelope, Visits, kind, payload, verdict, word};
+use crate::call::wakes;
 use crate::error::{CallError, Executed};
 use crate::runtime::Node;
 use crate::runtime::batch::{self, Pieces, Taken};
 use crate::runtime::desk::Desk;
 use crate::runtime::input::{Arrived, Input};
 use crate::runtime::lane::LaneId;
+use crate::runtime::rounds;
 use crate::runtime::survey::{Findings, Question};
 use crate::worker::{Payload, soon};
 
@@ -55,10 +57,18 @@ impl Inbox for Ear {
         let (head, body) = (frame.head, frame.body);
         match frame.kind {
             kind::CALL | kind::CAST => match Envelope::read(head, body) {
-                Some((envelope, range)) => node.receive(peer, frame.kind, envelope, payload(body, range)),
+                Some((envelope, range)) => {
+                    wakes::collect();
+                    node.receive(peer, frame.kind, envelope, payload(body, range));
+                    self.hand_over_many(node);
+                }
                 None => node.could_not_read(peer, "a call"),
             },
-            kind::REPLY => answered(node, from, head, body),
+            kind::REPLY => {
+                wakes::collect();
+                answered(node, from, head, body);
+                self.hand_over_many(node);
+            }
             kind::DIRECTORY => self.piece(from, frame, Input::Directory),
             kind::ASK => self.piece(from, frame, Input::Asks),
             kind::ANSWER => self.piece(from, frame, Input::Answers),
@@ -123,6 +133,7 @@ impl Inbox for Ear {
     fn batch(&self) {
         let (node, began) = (self.node(), Clock::instant());
         let tokio = node.runtime();
+        node.rounds.hand_over(tokio);
         // What the control orders is begun here, if it is quick, and what comes of it goes back to the control.
         for _ in 0..ROUNDS_MAX {
             self.desk.turn();
@@ -134,6 +145,14 @@ impl Inbox for Ear {
         self.desk.turn();
         // A handler that blocks holds up all of the node, however quick it was before.
         self.late(Clock::instant().since(began));
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.node.get()?.rounds.due()
+    }
+
+    fn overdue(&self) {
+        self.node().rounds.overdue();
     }
 
     fn late(&self, by: Duration) {
@@ -163,12 +182,19 @@ impl Inbox for Ear {
     }
 
     fn fatal(&self, error: NetError) {
+        rounds::do_collected();
         soon::close(self.node().runtime());
         self.node().fail(error);
     }
 }
 
 impl Ear {
+    fn hand_over_many(&self, node: &Node) {
+        if rounds::collected() >= rounds::MANY {
+            node.rounds.hand_over(node.runtime());
+        }
+    }
+
     /// A piece of a batch for the control has come.
     fn piece(&self, from: &Peer, frame: FrameRef<'_>, input: impl FnOnce(NodeId, Arrived) -> Input) {
         let peer = from.node();

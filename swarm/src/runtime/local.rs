@@ -95,13 +95,18 @@ impl Node {
                 Called::Yield(back) => return First::Yield(back),
             }
         }
-        match self.post_call::<W, M>(name, &message, Deadline::after(self.now(), limit)) {
+        match self.post_call::<W, M>(Hashed { name, hash }, &message, Deadline::after(self.now(), limit)) {
             Ok(ticket) => First::Begun(Begun::Posted { ticket, name: name.clone() }),
             Err(error) => First::Done(Err(error)),
         }
     }
 
-    fn post_call<W, M>(self: &Arc<Self>, name: &Name, message: &M, deadline: Deadline) -> Result<Ticket, CallError>
+    fn post_call<W, M>(
+        self: &Arc<Self>,
+        Hashed { name, hash }: Hashed<'_>,
+        message: &M,
+        deadline: Deadline,
+    ) -> Result<Ticket, CallError>
     where
         W: Call<M>,
         M: Message,
@@ -109,7 +114,7 @@ impl Node {
         if self.is_closed() {
             return Err(CallError::Stopping { name: name.clone(), node: self.id() });
         }
-        let (peer, trace) = (self.express_to(name), self.tracing.current());
+        let (peer, trace) = (self.express_to(hash), self.tracing.current());
         let place = peer.as_ref().map_or(Stand::Here, |peer| Stand::Sending { peer: peer.node() });
         let waiting = Waiting { name: name.clone(), deadline, place };
         let ticket = self.pending.take(waiting).map_err(|exhausted| CallError::Overloaded {
@@ -119,9 +124,9 @@ impl Node {
         })?;
         let RequestId(request) = ticket.request();
         let fingerprint = M::FINGERPRINT.call(<W::Reply as Schema>::FINGERPRINT);
-        let mut envelope = Envelope::own(name.clone(), (W::KIND.0, M::ID, fingerprint), request, deadline.limit);
+        let mut envelope = Envelope::own(name.clone(), (W::KIND.0, M::ID, fingerprint), request, deadline.limit());
         envelope.trace = trace;
-        match self.send_own(kind::CALL, &envelope, message, deadline, peer) {
+        match self.send_own(kind::CALL, (&envelope, hash), message, deadline, peer) {
             Ok(sent) => sent.into_iter().for_each(|letter| self.post(letter)),
             Err(TooLarge { bytes, limit }) => {
                 return Err(CallError::TooLarge { name: name.clone(), bytes, limit, executed: Executed::No });
@@ -164,9 +169,9 @@ impl Node {
         }
         // A cast has no deadline of its own, but what waits for a lost node must not wait for ever.
         let deadline = Deadline::after(self.now(), self.config().cast_wait());
-        let mut envelope = Envelope::own(name.clone(), (W::KIND.0, M::ID, M::FINGERPRINT.cast()), 0, deadline.limit);
+        let mut envelope = Envelope::own(name.clone(), (W::KIND.0, M::ID, M::FINGERPRINT.cast()), 0, deadline.limit());
         envelope.trace = self.tracing.current();
-        match self.send_own(kind::CAST, &envelope, &message, deadline, self.express_to(name)) {
+        match self.send_own(kind::CAST, (&envelope, hash), &message, deadline, self.express_to(hash)) {
             Ok(None) => Ok(()),
             Ok(Some(letter)) => self.route(letter).map_err(|(_, error)| cast_error(error, self)),
             Err(TooLarge { bytes, limit }) => Err(CastError::TooLarge { name: name.clone(), bytes, limit }),

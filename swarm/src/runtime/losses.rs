@@ -40,7 +40,7 @@ impl Node {
         let surveys = unsent.iter().filter(|frame| frame.kind() == kind::SURVEY);
         let surveys = surveys.map(|frame| (word(frame.head(), 0), Payload::copy_of(frame.body()))).collect();
         let mut passed_on = self.relays.lost(peer, claimed, unsent.len());
-        tell_lost(peer, &mut passed_on);
+        self.tell_lost(peer, &mut passed_on);
         // What came back is older than all that waits, and is still unconfirmed to whoever sent it.
         self.resend(peer, unsent);
         self.let_pass(peer, passed_on);
@@ -58,7 +58,7 @@ impl Node {
     pub(crate) fn stranded(self: &Arc<Self>, peer: NodeId, loss: Loss) {
         let came_back = loss.accepted.0.saturating_sub(loss.claimed.0);
         let mut passed_on = self.relays.lost(peer, loss.claimed, came_back as usize);
-        tell_lost(peer, &mut passed_on);
+        self.tell_lost(peer, &mut passed_on);
         self.let_pass(peer, passed_on);
     }
 
@@ -70,17 +70,17 @@ impl Node {
         }
     }
 
+    /// Those whose calls were on a lost connection are told so.
+    fn tell_lost(&self, peer: NodeId, passed_on: &mut PassedOn) {
+        for (name, reply) in passed_on.calls.drain(..) {
+            self.send_reply(reply.node, reply.request, Err(inbox::node_down(name, peer)));
+        }
+    }
+
     /// `peer` is no member any more.
     pub(crate) fn gone(self: &Arc<Self>, peer: NodeId) {
         self.hints.lost(peer);
         self.fetches.lost(peer);
         self.surveys.lost(peer);
-    }
-}
-
-/// Those whose calls were on a lost connection are told so.
-fn tell_lost(peer: NodeId, passed_on: &mut PassedOn) {
-    for (name, reply) in passed_on.calls.drain(..) {
-        reply.reply(Err(inbox::node_down(name, peer)));
     }
 }

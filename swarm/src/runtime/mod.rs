@@ -54,6 +54,7 @@ mod relays;
 mod replies;
 mod requests;
 mod room;
+mod rounds;
 mod routing;
 #[expect(clippy::result_large_err, reason = "a letter that cannot go comes back whole, which is seldom")]
 mod sending;

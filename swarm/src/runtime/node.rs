@@ -46,6 +46,7 @@ use crate::runtime::places::Places;
 use crate::runtime::pledges::Pledges;
 use crate::runtime::relays::Relays;
 use crate::runtime::room::Room;
+use crate::runtime::rounds::Rounds;
 use crate::runtime::routing::Routing;
 use crate::runtime::snapshot::Snapshot;
 use crate::runtime::story::Story;
@@ -60,7 +61,7 @@ use crate::timer::Timers;
 use crate::trace::Tracing;
 use crate::worker::pace::{Keeps, Switch};
 use crate::worker::soon;
-use crate::worker::{AnyCell, End, Host, Incident, KindId, Outlet, ReplyTo};
+use crate::worker::{AnyCell, End, Host, Incident, KindId, Payload, ReplyTo};
 
 /// Keeps a letter unconfirmed to the node that sent it here.
 pub(crate) type Token = Box<dyn Any + Send + Sync>;
@@ -96,6 +97,7 @@ pub(crate) struct Node {
     pub(crate) early: EarlyAnswers,
     pub(crate) groups: Crews,
     pub(crate) errands: Errands,
+    pub(crate) rounds: Arc<Rounds>,
     pub(crate) fetches: Fetches,
     pub(crate) outgoing: Outgoing,
     pub(crate) instances: Instances,
@@ -211,6 +213,7 @@ impl Node {
             early: EarlyAnswers::default(),
             groups: Crews::default(),
             errands: Errands::default(),
+            rounds: Arc::default(),
             fetches: Fetches::default(),
             outgoing: Outgoing::default(),
             instances: Instances::default(),
@@ -497,8 +500,8 @@ impl Host for Node {
         &self.pending
     }
 
-    fn outlet(&self) -> Arc<dyn Outlet> {
-        self.this()
+    fn reply(&self, node: NodeId, request: u64, result: Result<Payload, CallError>) {
+        self.send_reply(node, request, result);
     }
 
     fn switched(&self, switch: Switch) {

@@ -198,7 +198,12 @@ impl Places {
 
     /// The shard of a name, to look.
     pub(crate) fn read(&self, name: &Name) -> RwLockReadGuard<'_, Shard> {
-        self.shard(name).read().unwrap_or_else(PoisonError::into_inner)
+        self.read_at(name.hash64())
+    }
+
+    /// The same for who has the name's hash at hand.
+    pub(crate) fn read_at(&self, hash: NameHash) -> RwLockReadGuard<'_, Shard> {
+        self.shard_at(hash).read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The shard of a name, to change. Held while letters of the name are delivered, so that they stay in order.

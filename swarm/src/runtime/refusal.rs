@@ -13,7 +13,7 @@ impl Node {
     /// Ends a letter with an error, and tells its caller.
     pub(crate) fn refuse(self: &Arc<Self>, letter: Letter, error: CallError) {
         match letter.parcel.reply {
-            Some(reply) => reply.outlet.reply(reply.node, reply.request, Err(error)),
+            Some(reply) => self.send_reply(reply.node, reply.request, Err(error)),
             None => tracing::debug!(node = %self.id(), name = %letter.name, %error, "a cast was dropped"),
         }
     }
@@ -46,7 +46,7 @@ impl Node {
         let error = CallError::Timeout {
             name: letter.name.clone(),
             node: self.id(),
-            after: letter.parcel.deadline.limit,
+            after: letter.parcel.deadline.limit(),
             executed: Executed::No,
         };
         (letter, error)
@@ -57,7 +57,7 @@ impl Node {
         let error = CallError::Timeout {
             name: letter.name.clone(),
             node: self.id(),
-            after: letter.parcel.deadline.limit,
+            after: letter.parcel.deadline.limit(),
             executed: Executed::Maybe,
         };
         (letter, error)

@@ -9,12 +9,12 @@ use crate::call::frame::{answer_head, kind, verdict};
 use crate::call::pending::{Answer, RequestId};
 use crate::error::{CallError, Executed};
 use crate::runtime::Node;
-use crate::worker::{Host, Outlet, Payload, ReplyTo};
+use crate::worker::{Payload, ReplyTo};
 
 impl Node {
     /// Whose answer a call of `origin` wants.
     pub(crate) fn reply_to(&self, origin: NodeId, request: u64) -> ReplyTo {
-        ReplyTo { outlet: self.outlet(), node: origin, request }
+        ReplyTo { node: origin, request }
     }
 
     /// An answer to a call of this node.
@@ -47,8 +47,8 @@ impl Node {
     }
 
     fn send_answer(&self, to: NodeId, head: [u8; 24], body: &[u8]) -> bool {
-        if self.peer(to).is_some() {
-            return self.send_frame(to, kind::REPLY, head, body);
+        if let Some(peer) = self.peer(to) {
+            return self.send_to(&peer, kind::REPLY, head, body);
         }
         self.early.keep(self.now(), to, Frame::new(kind::REPLY, head, &[body]).owed());
         if self.peer(to).is_some() {
@@ -65,10 +65,9 @@ impl Node {
             let _ = self.peer(to).map(|peer| peer.send(Lane::Calls, frame));
         }
     }
-}
 
-impl Outlet for Node {
-    fn reply(&self, node: NodeId, request: u64, result: Result<Payload, CallError>) {
+    /// Sends the end of the call `request` to `node`, which made it.
+    pub(super) fn send_reply(&self, node: NodeId, request: u64, result: Result<Payload, CallError>) {
         if node == self.id() {
             self.complete(request, result);
             return;

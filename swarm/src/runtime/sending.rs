@@ -146,7 +146,7 @@ impl Node {
         if own_call && self.pending.len() <= INLINE_CALLS_MAX {
             peer.flush(Wire::Calls);
         } else {
-            peer.announce(Wire::Calls);
+            self.announce_to(peer);
         }
     }
 

@@ -124,7 +124,10 @@ impl<L> Track<L> {
 
     /// Something older than all that waits has gone by `hop`.
     pub(crate) fn went(&mut self, hop: NodeId) {
-        self.lines().for_each(|line| line.went(hop));
+        for line in self.older.values_mut() {
+            line.went(hop);
+        }
+        self.next.went(hop);
     }
 
     /// `by` has confirmed what it was sent before this flush. Says whether something may be drained now.

@@ -25,8 +25,9 @@ pub trait Host: Send + Sync + 'static {
     fn timers(&self) -> &Timers;
     /// The calls of this node that wait for an answer.
     fn pending(&self) -> &Arc<Pending>;
-    /// The way of replies. One addressed to this node itself completes a slot of [`Host::pending`].
-    fn outlet(&self) -> Arc<dyn Outlet>;
+    /// Sends the end of the call `request` to `node`, which made it. One of this node itself completes a slot of [`Host::pending`]. Must not
+    /// block, and must not run user code on the caller's thread.
+    fn reply(&self, node: NodeId, request: u64, result: Result<Payload, CallError>);
     /// A method has become quick, or slow.
     fn switched(&self, switch: Switch);
     /// Something has befallen a worker of this type. Called outside of its cell's locks.
@@ -40,28 +41,13 @@ pub trait Host: Send + Sync + 'static {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// Where replies leave. Must not block, and must not run user code on the caller's thread.
-pub trait Outlet: Send + Sync + 'static {
-    /// Sends the end of the call `request` to `node`, which made it.
-    fn reply(&self, node: NodeId, request: u64, result: Result<Payload, CallError>);
-}
-
 /// Whom a message's answer goes to.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct ReplyTo {
-    /// The way there.
-    pub outlet: Arc<dyn Outlet>,
     /// The node that asked.
     pub node: NodeId,
     /// Its number of the call.
     pub request: u64,
-}
-
-impl ReplyTo {
-    /// Sends the answer.
-    pub fn reply(self, result: Result<Payload, CallError>) {
-        self.outlet.reply(self.node, self.request, result);
-    }
 }
 
 impl fmt::Debug for ReplyTo {

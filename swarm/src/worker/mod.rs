@@ -92,7 +92,7 @@ pub(crate) use args::Args;
 pub(crate) use bundle::{Bundle, SavedTimer, Sealed, Start};
 pub(crate) use cell::{AnyCell, Called, Cell, Phase, Sealing, Underway};
 pub(crate) use home::Home;
-pub(crate) use host::{End, Host, Incident, Outlet, ReplyTo};
+pub(crate) use host::{End, Host, Incident, ReplyTo};
 pub(crate) use lease::Lease;
 pub(crate) use parcel::{Parcel, Undelivered};
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use swarm_net::time::Instant;
 use tokio::runtime::Handle;
 
+use crate::call::wakes;
 use crate::worker::Parcel;
 use crate::worker::pace::Pace;
 
@@ -42,7 +43,13 @@ pub(crate) trait Taker: Send + Sync {
 
     /// As [`Prompt::into_task`].
     fn into_task(self: Arc<Self>, worker: Box<dyn Any + Send>, message: Parcel) -> Task;
+
+    /// Has tokio run what is queued.
+    fn drain(self: Arc<Self>, worker: Box<dyn Any + Send>);
 }
+
+/// A cell and its worker, which is out for what is queued.
+pub(crate) type Left = (Arc<dyn Taker>, Box<dyn Any + Send>);
 
 /// What waits.
 pub(crate) enum Waiting {
@@ -84,6 +91,7 @@ thread_local! {
     /// This thread has said that it comes back for what waits.
     static OPEN: Cell<Option<Thread>> = const { Cell::new(None) };
     static WAITING: RefCell<VecDeque<Waiting>> = const { RefCell::new(VecDeque::new()) };
+    static LEFT: RefCell<Vec<Left>> = const { RefCell::new(Vec::new()) };
     /// A handler was polled since this was looked at: it may have used up some of tokio's budget.
     static POLLED: Cell<bool> = const { Cell::new(false) };
     /// When that thread has looked at the clock last.
@@ -180,6 +188,32 @@ pub(crate) fn add<F: Future<Output = ()> + Send + 'static>(task: F) -> Result<()
 pub(crate) fn push(what: Waiting) {
     debug_assert!(is_open(), "nobody comes back for it");
     WAITING.with_borrow_mut(|waiting| waiting.push_back(what));
+}
+
+/// Leaves what is queued in a cell to tokio: at once, or with the others of one read.
+pub(crate) fn leave(cell: Arc<dyn Taker>, worker: Box<dyn Any + Send>) {
+    if wakes::is_collecting() {
+        LEFT.with_borrow_mut(|left| left.push((cell, worker)));
+    } else {
+        cell.drain(worker);
+    }
+}
+
+/// How much is left to tokio, of this read.
+pub(crate) fn left() -> usize {
+    LEFT.with_borrow(Vec::len)
+}
+
+/// Moves that to the end of `all`.
+pub(crate) fn take_left(all: &mut Vec<Left>) {
+    LEFT.with_borrow_mut(|left| all.append(left));
+}
+
+/// Hands that to tokio.
+pub(crate) fn drain_all() {
+    while let Some((cell, worker)) = LEFT.with_borrow_mut(Vec::pop) {
+        cell.drain(worker);
+    }
 }
 
 /// Begins what was collected, also meanwhile. Who is not ready at once goes on as a task of tokio's. True if there was any.

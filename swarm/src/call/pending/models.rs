@@ -16,7 +16,7 @@ fn me() -> NodeId {
 }
 
 fn waiting(place: Place) -> Waiting {
-    Waiting { name: "x".into(), deadline: Deadline { due: DUE, limit: Duration::from_secs(1) }, place }
+    Waiting { name: "x".into(), deadline: Deadline::new(DUE, Duration::from_secs(1)), place }
 }
 
 /// The table, and a call that was sent to another node.

@@ -116,10 +116,13 @@ impl Reply {
             Self::Slot(request) => {
                 core.host().pending().complete(request, result);
             }
-            Self::To(reply) => reply.reply(result.map(|answer| match answer {
-                Answer::Payload(payload) => payload,
-                Answer::Value(_) => unreachable!("what came as bytes is answered in bytes"),
-            })),
+            Self::To(ReplyTo { node, request }) => {
+                let result = result.map(|answer| match answer {
+                    Answer::Payload(payload) => payload,
+                    Answer::Value(_) => unreachable!("what came as bytes is answered in bytes"),
+                });
+                core.host().reply(node, request, result);
+            }
         }
     }
 }
@@ -166,8 +169,7 @@ impl<W: Worker> Entry<W> {
             Reply::To(reply) => Some(reply),
             Reply::Slot(request) => {
                 core.host().pending().retarget(request, Place::Away);
-                let outlet = core.host().outlet();
-                Some(ReplyTo { outlet, node: core.host().node(), request: request.0 })
+                Some(ReplyTo { node: core.host().node(), request: request.0 })
             }
         };
         let (deadline, trace) = (self.deadline, self.trace);
@@ -176,7 +178,7 @@ impl<W: Worker> Entry<W> {
 
     /// Answers it unrun, since it is due.
     pub(super) fn expire(self, core: &Core) {
-        let after = self.deadline.limit;
+        let after = self.deadline.limit();
         let (name, node) = (core.name.clone(), core.host().node());
         self.reply.send(core, Err(CallError::Timeout { name, node, after, executed: Executed::No }));
     }

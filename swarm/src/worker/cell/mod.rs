@@ -164,7 +164,7 @@ impl<W: Worker> Cell<W> {
         let pushed = state.push(Entry::of(parcel, &self.core));
         drop(state);
         if let Some(worker) = self.note_full(pushed)? {
-            self.spawn(self.clone().drain(worker));
+            soon::leave(self.clone(), worker);
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ impl<W: Worker> Quick<W> {
     fn run(self) -> Option<Task> {
         let Self { cell, worker, entry } = self;
         // It may have been halted since.
-        let mut next = cell.lock().put_back(worker, entry);
+        let mut next = if cell.is_open() { Some((worker, entry)) } else { cell.lock().put_back(worker, entry) };
         for _ in 0..QUICK_RUNS_MAX {
             match next {
                 Some((worker, entry)) if cell.is_quick(&entry) => {
@@ -109,30 +109,37 @@ impl<W: Worker> Taker for Cell<W> {
     fn into_task(self: Arc<Self>, worker: Box<dyn Any + Send>, message: Parcel) -> Task {
         self.quick(worker, message).task()
     }
+
+    fn drain(self: Arc<Self>, worker: Box<dyn Any + Send>) {
+        let worker = own(worker);
+        self.spawn(Self::drain(self.clone(), worker));
+    }
+}
+
+fn own<W: Worker>(worker: Box<dyn Any + Send>) -> Box<W> {
+    worker.downcast().expect("what waits for a cell is its own worker")
 }
 
 impl<W: Worker> Cell<W> {
     fn quick(self: Arc<Self>, worker: Box<dyn Any + Send>, message: Parcel) -> Quick<W> {
-        let worker = worker.downcast::<W>().expect("what waits for a cell is its own worker");
-        Quick { entry: Entry::of(message, &self.core), worker, cell: self }
+        Quick { entry: Entry::of(message, &self.core), worker: own(worker), cell: self }
     }
 
-    /// Brings the worker back and runs whatever waits for it.
-    pub(super) async fn drain(self: Arc<Self>, worker: Box<W>) {
-        if let Some((worker, entry)) = self.check_in(worker) {
-            self.drain_from(worker, entry).await;
+    /// Brings the worker back and runs whatever waits for it. No message is kept while this waits: a task of tokio's is copied several
+    /// times before it runs.
+    pub(super) async fn drain(self: Arc<Self>, mut worker: Box<W>) {
+        while let Some((out, entry)) = self.check_in(worker) {
+            let Some(back) = self.serve(out, entry).await else { return };
+            worker = back;
+            coop::consume_budget().await;
         }
     }
 
     /// Runs a message, then whatever waits.
     pub(super) async fn drain_from(self: Arc<Self>, worker: Box<W>, entry: Entry<W>) {
-        let mut next = Some((worker, entry));
-        while let Some((worker, entry)) = next {
-            let Some(worker) = self.serve(worker, entry).await else {
-                return;
-            };
-            next = self.check_in(worker);
+        if let Some(worker) = self.serve(worker, entry).await {
             coop::consume_budget().await;
+            self.drain(worker).await;
         }
     }
 
@@ -158,11 +165,18 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    /// Runs one message to its end. Gives the worker back unless it panicked.
-    async fn serve(self: &Arc<Self>, worker: Box<W>, entry: Entry<W>) -> Option<Box<W>> {
-        match self.serve_now(worker, entry) {
-            Served::Ready(worker) => worker,
-            Served::Later(begun) => self.go_on_with(begun).await,
+    /// Runs one message to its end: as far as it need not wait at once. Gives the worker back unless it panicked.
+    fn serve<'a>(
+        self: &'a Arc<Self>,
+        worker: Box<W>,
+        entry: Entry<W>,
+    ) -> impl Future<Output = Option<Box<W>>> + Send + use<'a, W> {
+        let served = self.serve_now(worker, entry);
+        async move {
+            match served {
+                Served::Ready(worker) => worker,
+                Served::Later(begun) => self.go_on_with(begun).await,
+            }
         }
     }
 

@@ -168,7 +168,7 @@ impl<W: Worker> Cell<W> {
     where
         W: Cast<M>,
     {
-        let (limit, how) = (Deadline::NEVER.limit, (Awaited::Nobody, pace));
+        let (limit, how) = (Deadline::NEVER.limit(), (Awaited::Nobody, pace));
         let failed = match <W as Cast<M>>::PLAIN {
             Some(plain) => {
                 let run = move |worker: &mut W| {
@@ -318,7 +318,7 @@ impl<W: Worker> Cell<W> {
     /// A handler that waits goes on as a task, whatever becomes of its caller.
     fn move_to_task(self: &Arc<Self>, later: Later<W, Answer>, limit: Duration) -> Result<Ticket, CallError> {
         let name = self.core.name.clone();
-        let deadline = Deadline { due: self.core.due(), limit };
+        let deadline = Deadline::new(self.core.due(), limit);
         match self.core.host().pending().take_begun(Waiting { name, deadline, place: Place::Begun }) {
             Ok(ticket) => {
                 self.spawn(self.clone().finish(later, Reply::Slot(ticket.request())));
@@ -326,7 +326,7 @@ impl<W: Worker> Cell<W> {
             }
             Err(_) => {
                 self.spawn(self.clone().finish(later, Reply::Nobody));
-                let (name, node, after) = (self.core.name.clone(), self.core.host().node(), deadline.limit);
+                let (name, node, after) = (self.core.name.clone(), self.core.host().node(), deadline.limit());
                 Err(CallError::Timeout { name, node, after, executed: Executed::Yes })
             }
         }

@@ -57,7 +57,7 @@ async fn a_worker_may_keep_its_handle_and_a_handle_may_outlive_its_worker() {
     let start = crate::worker::Start { args: shared.args()[..].into(), bundle: None };
     AnyCell::boot(cell.clone(), start).await.expect("it starts");
     assert_eq!(Arc::strong_count(&shared), before + 1, "the worker has it");
-    let called = poll_fn(|cx| Poll::Ready(cell.call(Count(1), bench.deadline().limit, cx))).await;
+    let called = poll_fn(|cx| Poll::Ready(cell.call(Count(1), bench.deadline().limit(), cx))).await;
     assert!(matches!(called, Called::Done(Ok(Count(3)))), "it keeps three handles of its own");
     let given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner).pop().expect("the handler gave one away");
     assert_eq!((given.name().as_str(), given.epoch()), ("keeper", epoch(3)));
@@ -90,7 +90,7 @@ async fn the_limit_of_a_call_begins_when_somebody_asks_if_nobody_has_looked_at_t
     assert_eq!(core.due(), due);
     bench.advance(Duration::from_millis(20));
     assert_eq!(core.due(), due, "it has begun");
-    core.set_limit(Deadline::NEVER.limit);
+    core.set_limit(Deadline::NEVER.limit());
     assert_eq!(core.due(), Deadline::NEVER.due);
 }
 

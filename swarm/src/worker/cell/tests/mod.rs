@@ -34,7 +34,7 @@ use crate::trace::Tracing;
 use crate::worker::pace::{Paces, Switch};
 use crate::worker::{
     Active, AnyCell, Boot, Call, Called, Cast, Cell, Context, Deadline, Die, End, Handoff, Home, Host, Incident, Input,
-    KindId, Lease, Method, Options, Outlet, Parcel, Payload, ReplyTo, Step, Worker,
+    KindId, Lease, Method, Options, Parcel, Payload, ReplyTo, Step, Worker,
 };
 
 /// A node that notes what its cells tell it.
@@ -53,7 +53,7 @@ struct Replies {
     sent: mpsc::UnboundedSender<(u64, Result<Payload, CallError>)>,
 }
 
-impl Outlet for Replies {
+impl Replies {
     fn reply(&self, node: NodeId, request: u64, result: Result<Payload, CallError>) {
         if node == self.node {
             self.pending.complete(RequestId(request), result.map(Answer::Payload));
@@ -76,8 +76,8 @@ impl Host for Node {
     fn pending(&self) -> &Arc<Pending> {
         &self.pending
     }
-    fn outlet(&self) -> Arc<dyn Outlet> {
-        self.replies.clone()
+    fn reply(&self, node: NodeId, request: u64, result: Result<Payload, CallError>) {
+        self.replies.reply(node, request, result);
     }
     fn switched(&self, _: Switch) {}
     fn befell(&self, _: KindId, _: Incident) {}
@@ -147,7 +147,6 @@ impl Bench {
     /// A parcel from another node.
     fn parcel<M: Message>(&self, message: &M, request: Option<u64>) -> Parcel {
         let elsewhere = NodeId::new("127.0.0.1:2".parse().expect("an address"), 8);
-        let outlet = self.node.outlet();
         Parcel {
             method: M::ID,
             fingerprint: match Probe::METHODS.iter().find(|method| method.id == M::ID) {
@@ -156,7 +155,7 @@ impl Bench {
             },
             payload: encode(message),
             deadline: self.deadline(),
-            reply: request.map(|request| ReplyTo { outlet, node: elsewhere, request }),
+            reply: request.map(|request| ReplyTo { node: elsewhere, request }),
             publish: 0,
             trace: None,
             unconfirmed: None,
@@ -173,7 +172,7 @@ async fn call<M: Message>(
 where
     Probe: Call<M>,
 {
-    call_within(cell, message, bench.deadline().limit).await
+    call_within(cell, message, bench.deadline().limit()).await
 }
 
 async fn call_within<M: Message>(
@@ -462,7 +461,7 @@ handler!(Call, BoomLater, Count, async |at, m| {
 });
 handler!(Call, Own, Count, async |at, m| {
     let own = at.context.typed().expect("it lives");
-    match call_within(&own, Count(m.0), Deadline::NEVER.limit).await {
+    match call_within(&own, Count(m.0), Deadline::NEVER.limit()).await {
         Err(CallError::SelfCall { .. }) => Count(1),
         Ok(_) | Err(_) => Count(0),
     }
@@ -474,7 +473,7 @@ handler!(Call, Deep, Count, async |at, m| {
         0 => Count(0),
         n => {
             let next = at.worker.shared.peers.lock().unwrap_or_else(PoisonError::into_inner)[n as usize - 1].clone();
-            let below = call_within(&next, Deep(n - 1), Deadline::NEVER.limit).await.expect("the next one answers");
+            let below = call_within(&next, Deep(n - 1), Deadline::NEVER.limit()).await.expect("the next one answers");
             Count(below.0 + 1)
         }
     }

@@ -45,7 +45,7 @@ async fn an_idle_worker_runs_on_its_caller_without_a_slot() {
     let shared = Shared::new();
     let cell = bench.cell(&shared);
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(matches!(cell.call(Count(3), bench.deadline().limit, &mut cx), Called::Done(Ok(Count(3)))));
+    assert!(matches!(cell.call(Count(3), bench.deadline().limit(), &mut cx), Called::Done(Ok(Count(3)))));
     cell.cast(Note(1, 2)).expect("there is room");
     assert_eq!(*shared.log(), [(1, 2)]);
     assert!(bench.node.pending.is_empty());
@@ -97,7 +97,7 @@ async fn a_call_that_is_due_in_the_queue_never_runs() {
     let cell = bench.cell(&shared);
     let mut held = Box::pin(call(&bench, &cell, Hold(1)));
     let soon = Deadline::after(bench.node.timers.now(), Duration::from_millis(50));
-    let mut late = Box::pin(call_within(&cell, Ask(1, 1), soon.limit));
+    let mut late = Box::pin(call_within(&cell, Ask(1, 1), soon.limit()));
     poll_fn(|cx| {
         assert!(held.as_mut().poll(cx).is_pending() && late.as_mut().poll(cx).is_pending());
         Poll::Ready(())
