@@ -44,6 +44,8 @@ function sort(key) {
   draw();
 }
 
+const calls = (node) => node.calls + node.received;
+
 /** The cells of a node, which stay while it is there. */
 function row(node) {
   const cells = Object.fromEntries(COLUMNS.map(([key, title, kind]) =>
@@ -71,7 +73,7 @@ function fill({ element, cells, name, button }, node) {
   cells.owns.lastChild.style.setProperty("--part", (node.owns / most).toFixed(3));
   cells.owns.lastChild.style.setProperty("--hue", colour(node.node));
   write(cells.workers, count(node.workers));
-  write(cells.calls, brief(node.calls + node.received));
+  write(cells.calls, brief(calls(node)));
   write(cells.cpu, node.known ? `${node.cpu} %` : "–");
   write(cells.memory_bytes, bytes(node.memory_bytes));
   write(cells.p99_ns, span(node.p99_ns));
@@ -91,7 +93,8 @@ function draw() {
   const text = find("node-find").value.trim().toLowerCase();
   const list = sorted().map((node) => state.nodes.get(node));
   const { by, down } = order;
-  if (by !== "node") list.sort((a, b) => (a[by] < b[by] ? -1 : a[by] > b[by] ? 1 : 0));
+  const shown = (node) => (by === "calls" ? calls(node) : node[by]);
+  if (by !== "node") list.sort((a, b) => (shown(a) < shown(b) ? -1 : shown(a) > shown(b) ? 1 : 0));
   if (down) list.reverse();
   const wanted = list.filter((node) => !text || `${node.node} ${WORDS[node.state]} ${node.swarm}`.toLowerCase().includes(text));
   for (const [node, kept] of rows) {
