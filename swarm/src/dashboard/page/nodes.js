@@ -30,6 +30,7 @@ const COLUMNS = [
 const table = find("nodes");
 const order = { by: "node", down: false };
 const rows = new Map();
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 let chosen;
 
 const head = make("tr", {}, COLUMNS.map(([key, title, kind]) =>
@@ -84,7 +85,7 @@ function fill({ element, cells, name, button }, node) {
   mark(button, "aria-label", `${takes ? "Undrain" : "Drain"} ${node.node}`);
   button.hidden = !state.changes;
   button.disabled = node.leaving;
-  mark(element, "class", chosen === node.node && "chosen");
+  mark(element, "aria-current", chosen === node.node);
 }
 
 function draw() {
@@ -103,12 +104,14 @@ function draw() {
       rows.delete(node);
     }
   }
+  // While somebody is about to press something in one of them they stay where they are.
+  const held = body.matches(":hover, :focus-within");
   let before = null;
   for (const node of wanted.reverse()) {
     let kept = rows.get(node.node);
     if (!kept) rows.set(node.node, kept = row(node.node));
     fill(kept, node);
-    if (kept.element.nextSibling !== before || !kept.element.parentNode) body.insertBefore(kept.element, before);
+    if (!kept.element.parentNode || (!held && kept.element.nextSibling !== before)) body.insertBefore(kept.element, before);
     before = kept.element;
   }
   for (const cell of head.children) {
@@ -121,7 +124,7 @@ function draw() {
 export function choose(node) {
   chosen = node;
   draw();
-  rows.get(node)?.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  rows.get(node)?.element.scrollIntoView({ block: "nearest", behavior: still.matches ? "instant" : "smooth" });
 }
 
 async function drain(node) {
