@@ -1,6 +1,6 @@
 // Owns how elements are made and numbers are written. Text of others only ever becomes text: nothing here reads markup.
 
-/** What browsers no longer take tables and lists for where the style shows them as something else. */
+/** What some browsers no longer take tables and lists for where the style shows them as something else. */
 const ROLES = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", th: "columnheader", td: "cell", ol: "list" };
 
 const TOAST_MS = 6000;
