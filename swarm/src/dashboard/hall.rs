@@ -8,6 +8,7 @@ use std::time::Duration;
 use swarm_net::secret::Keyring;
 use tokio::sync::{Semaphore, watch};
 
+use super::attempts::Attempts;
 use super::live::Live;
 use super::sessions::{Pass, Sessions};
 use crate::admin::Sight;
@@ -31,6 +32,7 @@ pub(super) struct Hall {
     /// Without any nobody logs in, and nothing can be changed.
     pub(super) tokens: Option<Keyring>,
     pub(super) sessions: Sessions,
+    pub(super) attempts: Attempts,
     /// What the browser keeps the pass in: cookies belong to a host, whatever the port, and there may be several nodes on it.
     pub(super) cookie: String,
     pub(super) tls: bool,
@@ -52,6 +54,7 @@ impl Hall {
             live: Arc::new(Live::new(node, cluster, tokens.is_some())),
             tokens,
             sessions: Sessions::default(),
+            attempts: Attempts::default(),
             cookie: format!("{prefix}swarm-{}", addr.port()),
             tls,
             guests: Arc::new(Semaphore::new(CONNECTIONS_MAX)),

@@ -1,4 +1,4 @@
-//! Owns how somebody logs in, and out. Never says more of a token than that it is none, nor tries many of them in a second.
+//! Owns how somebody logs in, and out. Never says more of a token than that it is none.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use swarm_net::secret::Secret;
 use super::gate::{Visitor, refused};
 use super::hall::Hall;
 use super::sessions::SESSION;
+use crate::rpc::Guest;
 
 const FORM: &str = include_str!("page/login.html");
 
@@ -34,18 +35,23 @@ pub(super) async fn form(State(hall): State<Arc<Hall>>, Extension(visitor): Exte
 }
 
 /// What was filled in.
-pub(super) async fn enter(State(hall): State<Arc<Hall>>, body: Bytes) -> Response {
+pub(super) async fn enter(
+    State(hall): State<Arc<Hall>>,
+    Extension(guest): Extension<Arc<Guest>>,
+    body: Bytes,
+) -> Response {
     let Some(tokens) = &hall.tokens else { return Redirect::to("/").into_response() };
-    let now = hall.node.now();
-    if !hall.sessions.may_try(now) {
-        let page = page(StatusCode::TOO_MANY_REQUESTS, "Too many logins have failed just now. Try again in a second.");
+    let (now, from) = (hall.node.now(), guest.from);
+    if !hall.attempts.begin(from.ip(), now) {
+        let text = "Too many logins from your address have failed just now. Try again in a second.";
+        let page = page(StatusCode::TOO_MANY_REQUESTS, text);
         return ([(RETRY_AFTER, "1")], page).into_response();
     }
     let Some(token) = filled(&body).and_then(|token| tokens.find(&Secret::from(token))) else {
-        hall.sessions.failed(now);
-        hall.complain(None, "a login has failed");
+        hall.complain(Some(from), "a login has failed");
         return page(StatusCode::FORBIDDEN, "That is no token of this node.");
     };
+    hall.attempts.succeeded(from.ip());
     let Some(pass) = hall.sessions.open(token, now) else {
         return refused(StatusCode::INTERNAL_SERVER_ERROR, "this system gives no random numbers");
     };

@@ -24,6 +24,9 @@
 //! [`Dashboard::without_tls`]. What a browser sends for a page from elsewhere is refused, by its `Origin`, its `Sec-Fetch-Site`, its `Host`
 //! where nobody logs in, and since a change needs a field of its own.
 //!
+//! Five logins may fail in a second from one address of IPv4 or one network (/64) of IPv6, whatever others do. [`Dashboard::without_tls`] tells what
+//! that means behind a proxy.
+//!
 //! # What it costs
 //!
 //! Nothing while nobody watches, but for the node's last events, which are kept as for operators
@@ -34,12 +37,13 @@
 //! |---|---|
 //! | `settings` | what a node is told about it |
 //! | `server`, `hall`, `gate` | connections and their limits, what they share, who is let in |
-//! | `login`, `sessions` | how somebody logs in; who has |
+//! | `login`, `attempts`, `sessions` | how somebody logs in; how often that may fail; who has |
 //! | `router`, `answers` | paths and files; what is answered |
 //! | `live`, `scene`, `figures` | what is told as it happens; what is shown; nodes and their rates |
 //! | `page/` | the page: HTML, CSS and modules of JavaScript, as browsers load them |
 
 mod answers;
+mod attempts;
 mod figures;
 mod gate;
 mod hall;

@@ -1,4 +1,4 @@
-//! Owns who is logged in, and how often a login may fail. Never keeps more sessions than a few, nor one for longer than a day's work.
+//! Owns who is logged in. Never keeps more sessions than a few, nor one for longer than a day's work.
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,12 +14,6 @@ const SESSIONS_MAX: usize = 64;
 
 /// How long a login lasts.
 pub(super) const SESSION: Duration = Duration::from_secs(12 * 3600);
-
-/// How many logins may fail in a second. With what a token has of chance in it, it is not guessed by so many a second.
-const FAILURES_MAX: u32 = 5;
-
-/// A second.
-const WINDOW: Duration = Duration::from_secs(1);
 
 /// What a browser shows that is logged in.
 #[derive(Clone, Copy, Debug)]
@@ -69,13 +63,9 @@ struct Session {
     end: Instant,
 }
 
-/// Who is logged in.
+/// Who is logged in, in the order of their logins.
 #[derive(Debug, Default)]
-pub(super) struct Sessions {
-    /// In the order of their logins.
-    open: Mutex<Vec<Session>>,
-    failed: Mutex<(Instant, u32)>,
-}
+pub(super) struct Sessions(Mutex<Vec<Session>>);
 
 impl Sessions {
     /// Somebody has logged in with this token.
@@ -101,23 +91,8 @@ impl Sessions {
         self.lock().retain(|session| !session.pass.is(pass));
     }
 
-    /// Whether a login may be tried now, or too many have failed.
-    pub(super) fn may_try(&self, now: Instant) -> bool {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.1 < FAILURES_MAX || now.since(failed.0) >= WINDOW
-    }
-
-    /// One has failed.
-    pub(super) fn failed(&self, now: Instant) {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        match now.since(failed.0) < WINDOW {
-            true => failed.1 += 1,
-            false => *failed = (now, 1),
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Vec<Session>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,18 +135,5 @@ mod tests {
         (0..SESSIONS_MAX).for_each(|_| assert!(sessions.open(token(), at(2)).is_some()));
         assert_eq!(sessions.lock().len(), SESSIONS_MAX);
         assert!(sessions.token(first, at(3)).is_none(), "the oldest has gone");
-    }
-
-    #[test]
-    fn only_so_many_logins_fail_in_a_second() {
-        let sessions = Sessions::default();
-        for _ in 0..FAILURES_MAX {
-            assert!(sessions.may_try(at(10)));
-            sessions.failed(at(10));
-        }
-        assert!(!sessions.may_try(at(10)));
-        assert!(sessions.may_try(at(11)));
-        sessions.failed(at(11));
-        assert!(sessions.may_try(at(11)));
     }
 }

@@ -99,6 +99,10 @@ impl Dashboard {
     /// Accepts that the token and all that is shown go over a network as they are: who can read along there has them. For a node behind a proxy
     /// that ends TLS, and passes the field `Host` on.
     ///
+    /// Five logins may fail in a second from one address, and behind a proxy all come from the proxy's: a stranger that it lets through to `/login` can keep
+    /// everybody out for as long as he goes on. So have the proxy limit `POST /login` by the addresses that it sees, or ask for a login of its own.
+    /// `X-Forwarded-For` is not read, since anybody can write it.
+    ///
     /// ```
     /// let dashboard = swarm::Dashboard::at("10.0.0.7:8080").token_file("/etc/bank/dashboard.token").without_tls();
     /// # let _ = dashboard;

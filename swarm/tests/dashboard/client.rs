@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 use swarm::prelude::*;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::fixture::{PATIENCE, TOKEN, addr};
@@ -38,8 +38,14 @@ impl Request {
 
     /// A form, as the browser sends it.
     pub(crate) fn form(node: &Swarm, token: &str) -> Self {
+        Self::form_by(node, "http", token)
+    }
+
+    /// The same by `http` or `https`.
+    pub(crate) fn form_by(node: &Swarm, scheme: &str, token: &str) -> Self {
         let host = addr(node).to_string();
-        let this = Self::bare(node, "POST", "/login").field("Host", &host).field("Origin", &format!("http://{host}"));
+        let this =
+            Self::bare(node, "POST", "/login").field("Host", &host).field("Origin", &format!("{scheme}://{host}"));
         let this = this.field("Content-Type", "application/x-www-form-urlencoded");
         this.with(format!("token={}", token.replace(' ', "+")))
     }
@@ -59,7 +65,12 @@ impl Request {
     }
 
     pub(crate) async fn send(self) -> Answer {
-        let mut stream = TcpStream::connect(self.to).await.expect("it listens");
+        let stream = TcpStream::connect(self.to).await.expect("it listens");
+        self.send_over(stream).await
+    }
+
+    /// Over this connection, which ends with the answer.
+    pub(crate) async fn send_over(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Answer {
         let text = format!("{}Connection: close\r\n\r\n{}", self.head, self.body);
         stream.write_all(text.as_bytes()).await.expect("it reads");
         let mut bytes = Vec::new();
@@ -70,9 +81,14 @@ impl Request {
 
     /// The stream of events that is the answer.
     pub(crate) async fn listen(self) -> Feed {
-        let mut stream = TcpStream::connect(self.to).await.expect("it listens");
+        let stream = TcpStream::connect(self.to).await.expect("it listens");
+        self.listen_over(stream).await
+    }
+
+    /// The same over this connection.
+    pub(crate) async fn listen_over(self, mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Feed {
         stream.write_all(format!("{}\r\n", self.head).as_bytes()).await.expect("it reads");
-        let mut feed = Feed { stream, bytes: Vec::new(), text: String::new() };
+        let mut feed = Feed { stream: Box::new(stream), bytes: Vec::new(), text: String::new() };
         let answer = loop {
             if let Some((answer, body)) = Answer::head(&feed.bytes) {
                 feed.bytes = body.to_vec();
@@ -87,7 +103,7 @@ impl Request {
 
 /// What a node tells as it happens.
 pub(crate) struct Feed {
-    stream: TcpStream,
+    stream: Box<dyn AsyncRead + Unpin + Send>,
     /// What has come and is no whole chunk yet.
     bytes: Vec<u8>,
     /// What has come and is no whole event yet.

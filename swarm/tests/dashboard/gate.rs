@@ -2,9 +2,13 @@
 
 use serde_json::json;
 use swarm::Dashboard;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::client::{Request, ask, login};
-use super::fixture::{TOKEN, addr, builder, node, open_node, refused};
+use super::fixture::{PATIENCE, TOKEN, addr, builder, node, open_node, refused, started};
+use super::loopback::dir::Dir;
+use super::loopback::tls::Certificate;
 
 #[tokio::test]
 async fn without_a_token_there_is_nothing_but_loopback() {
@@ -111,4 +115,43 @@ async fn a_host_that_was_turned_into_this_machine_reads_nothing() {
     for host in [format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
         assert_eq!(with(host.clone()).await.status, 200, "{host}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_it_goes_over_tls_where_there_is_a_certificate() {
+    let (dir, made) = (Dir::new(), Certificate::new());
+    let (cert, key) = (dir.write("cert.pem", &made.pem(), 0o644), dir.write("key.pem", &made.key_pem(), 0o600));
+    let open = dir.write("open.pem", &made.key_pem(), 0o640);
+    let with = |key| Dashboard::at("127.0.0.1:0").token(TOKEN).tls(&cert, key);
+    let text = refused(builder("gate-tls", &[]).dashboard(with(&open))).await;
+    assert!(text.contains("chmod 600"), "{text}");
+    let node = started(builder("gate-tls", &[]).dashboard(with(&key))).await;
+    let connect = async || made.connect(addr(&node)).await;
+
+    let answer = Request::form_by(&node, "https", TOKEN).send_over(connect().await).await;
+    assert_eq!((answer.status, answer.field("location")), (303, "/"), "{answer:?}");
+    let cookie = answer.field("set-cookie");
+    // Browsers keep one that is called so only from TLS, of this host, for all of its paths.
+    assert!(cookie.starts_with(&format!("__Host-swarm-{}=", addr(&node).port())), "{cookie}");
+    for part in ["; Secure", "; HttpOnly", "; SameSite=Strict", "; Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let cookie = cookie.split(';').next().expect("there is one");
+    let page = Request::get(&node, "/").cookie(cookie).send_over(connect().await).await;
+    assert!(page.status == 200 && page.body.contains("/assets/app.js"), "{page:?}");
+    let script = Request::get(&node, "/assets/app.js").cookie(cookie).send_over(connect().await).await;
+    assert_eq!((script.status, script.field("content-type")), (200, "text/javascript; charset=utf-8"));
+    let mut feed = Request::get(&node, "/api/live").cookie(cookie).listen_over(connect().await).await;
+    let (kind, whole) = feed.next().await.expect("the whole");
+    assert_eq!((kind.as_str(), &whole["cluster"]), ("whole", &json!("gate-tls")));
+
+    // What is no TLS gets an alert of TLS at most, and nobody else minds.
+    let mut stream = TcpStream::connect(addr(&node)).await.expect("it listens");
+    stream.write_all(format!("GET / HTTP/1.1\r\nCookie: {cookie}\r\n\r\n").as_bytes()).await.expect("it reads");
+    let mut told = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut told)).await;
+    drop(read.expect("it is hung up on in time"));
+    const ALERT: u8 = 21;
+    assert!(told.first().is_none_or(|kind| *kind == ALERT), "{told:?}");
+    feed.until("what comes after", |kind, told| (kind == "change" && told["totals"].is_object()).then_some(())).await;
 }

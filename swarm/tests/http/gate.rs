@@ -1,17 +1,13 @@
 //! Who is let in, and over what.
 
-use std::sync::Arc;
-
 use serde_json::json;
 use swarm::{Http, StartError, TokenError};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use super::client::{Request, exchange, get, post, worker};
 use super::fixture::{AccountClient, at, hold, one, silent, trouble_on};
 use super::loopback::dir::Dir;
+use super::loopback::tls::Certificate;
 
 const OLD: &str = "the first of the tokens";
 const NEW: &str = "the other of the tokens";
@@ -130,11 +126,11 @@ async fn strangers_are_served_nothing_that_can_be_read_along() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_spoken_where_there_is_a_certificate() {
     let dir = Dir::new();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("it is made");
-    let cert = dir.write("cert.pem", &made.cert.pem(), 0o644);
-    let open = dir.write("open.pem", &made.signing_key.serialize_pem(), 0o640);
-    let key = dir.write("key.pem", &made.signing_key.serialize_pem(), 0o600);
-    let none = dir.write("none.pem", &made.cert.pem(), 0o600);
+    let made = Certificate::new();
+    let cert = dir.write("cert.pem", &made.pem(), 0o644);
+    let open = dir.write("open.pem", &made.key_pem(), 0o640);
+    let key = dir.write("key.pem", &made.key_pem(), 0o600);
+    let none = dir.write("none.pem", &made.pem(), 0o600);
     for (cert, key, part) in
         [(&cert, &open, "chmod 600"), (&key, &key, "no certificate"), (&cert, &none, "cannot be used for TLS")]
     {
@@ -143,15 +139,7 @@ async fn tls_is_spoken_where_there_is_a_certificate() {
     }
     let node = silent("http-tls", &[]).http(Http::at("127.0.0.1:0").token(OLD).tls(&cert, &key)).start().await;
     let node = node.expect("a node starts");
-    let mut roots = RootCertStore::empty();
-    roots.add(made.cert.der().clone()).expect("it is a certificate");
-    let provider = Arc::new(crypto::ring::default_provider());
-    let config =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("they are known");
-    let connector = TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth()));
-    let stream = TcpStream::connect(at(&node)).await.expect("it listens");
-    let name = ServerName::try_from("localhost").expect("a name");
-    let stream = connector.connect(name, stream).await.expect("they agree");
+    let stream = made.connect(at(&node)).await;
     let answer = exchange(stream, &get("/openapi.json").field("Authorization", &format!("Bearer {OLD}")).last()).await;
     assert_eq!((answer.status, answer.json()["openapi"].as_str()), (200, Some("3.1.0")));
     // What is no TLS is hung up on, and nobody else minds.

@@ -4,6 +4,8 @@
 pub(crate) mod answer;
 pub(crate) mod dir;
 pub(crate) mod hold;
+#[cfg(any(feature = "dashboard", feature = "http"))]
+pub(crate) mod tls;
 
 use std::time::Duration;
 

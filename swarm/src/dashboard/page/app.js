@@ -1,7 +1,7 @@
 // Owns the page as a whole: which part of it is shown, and what stands above all of them.
 
 import { brief, count, find, mark, toast, write } from "./dom.js";
-import { begin, change_it, on, state } from "./live.js";
+import { begin, change_it, on, pause, resting, state } from "./live.js";
 import "./events.js";
 import "./nodes.js";
 import "./ring.js";
@@ -23,25 +23,33 @@ let shown;
 
 function show() {
   const [page, options] = place();
-  for (const view of views) view.hidden = view.dataset.view !== page;
-  const current = page === "worker" ? "workers" : page;
-  for (const link of links) mark(link, "aria-current", link.dataset.page === current && "page");
+  const [last, name] = shown ?? [];
+  const current = views.find((view) => view.dataset.view === page);
+  for (const view of views) view.hidden = view !== current;
+  const above = page === "worker" ? "workers" : page;
+  for (const link of links) mark(link, "aria-current", link.dataset.page === above && "page");
   worker.show(page === "worker" ? options.name : undefined);
-  if (page === "workers") workers.show(options);
+  if (page === "workers") workers.show(options, last === "worker" ? name : undefined);
   if (page === "groups") workers.groups();
   document.title = [page === "worker" && options.name, page !== "overview" && page !== "worker" && title(page), state.cluster, "Swarm"]
     .filter(Boolean).join(" · ");
-  if (shown !== undefined && shown !== page) {
+  if (shown && (last !== page || name !== options.name)) {
     scrollTo(0, 0);
-    find("content").focus({ preventScroll: true });
+    current.querySelector("h1").focus({ preventScroll: true });
   }
-  shown = page;
+  shown = [page, options.name];
   dispatchEvent(new CustomEvent("shown", { detail: page }));
 }
 
 const title = (page) => page[0].toUpperCase() + page.slice(1);
 
 addEventListener("hashchange", show);
+
+// Not by the address, which says what is shown.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  find("content").focus();
+});
 
 // --- how the node is heard
 
@@ -51,10 +59,15 @@ let heard = performance.now();
 function status(what) {
   if (what === "live") heard = performance.now();
   pulse.dataset.state = what;
-  write(pulse.lastElementChild, { live: "live", lost: "connection lost", late: "no news" }[what]);
+  write(pulse.lastElementChild, { live: "live", lost: "connection lost", late: "no news", paused: "paused", waiting: "connecting" }[what]);
 }
 
 on("status", status);
+find("pause").addEventListener("click", () => {
+  pause(!resting());
+  write(find("pause"), resting() ? "Go on" : "Pause");
+  status(resting() ? "paused" : "waiting");
+});
 setInterval(() => {
   if (pulse.dataset.state === "live" && performance.now() - heard > 5000) status("late");
 }, 1000);

@@ -1,8 +1,15 @@
 // Owns how elements are made and numbers are written. Text of others only ever becomes text: nothing here reads markup.
 
+/** What some browsers no longer take tables and lists for where the style shows them as something else. */
+const ROLES = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", th: "columnheader", td: "cell", ol: "list" };
+
+const TOAST_MS = 6000;
+const TOASTS_MAX = 4;
+
 /** An element with attributes and what is in it: elements, or texts. `on…` are listeners, `--…` are properties for the style. */
 export function make(tag, attributes = {}, ...inside) {
   const element = document.createElement(tag);
+  if (ROLES[tag]) element.setAttribute("role", ROLES[tag]);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
@@ -64,11 +71,20 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 export const time = (unixMs) =>
   make("time", { datetime: new Date(unixMs).toISOString(), title: new Date(unixMs).toLocaleString() }, clock.format(unixMs));
 
-/** Says something to who looks, and to who listens. */
+new ResizeObserver(([{ contentRect }]) => document.documentElement.style.setProperty("--told", `${contentRect.height}px`)).observe(find("toasts"));
+
+/** Says something to who looks, and to who listens. What is bad interrupts, and stays until it is dismissed. */
 export function toast(text, bad = false) {
-  const told = make("div", { class: bad ? "toast bad" : "toast" }, text);
-  find("toasts").append(told);
-  setTimeout(() => told.remove(), bad ? 9000 : 4500);
+  const told = make("div", { class: bad ? "toast bad" : "toast" }, make("span", {}, text));
+  const dismiss = () => {
+    told.remove();
+    find("content").focus({ preventScroll: true });
+  };
+  if (bad) told.append(make("button", { type: "button", class: "small", onclick: dismiss }, "Dismiss"));
+  else setTimeout(() => told.remove(), TOAST_MS);
+  const place = find(bad ? "warned" : "told");
+  place.append(told);
+  if (place.children.length > TOASTS_MAX) place.firstChild.remove();
 }
 
 /** Asks whether it is meant. */

@@ -55,8 +55,9 @@ const MANY = {
   started: (n, e) => [`${count(n)} workers run, `, link(e.name), " the last, on ", chip(e.by)],
 };
 
-/** Many such ones after the other, the newest first, are one line. */
+/** Many such ones after the other, the newest first, are one line. Whoever is at one of them is not to lose it. */
 function short() {
+  if (feed.contains(document.activeElement)) return;
   const lines = [];
   const events = unique(state.events).reverse();
   for (let n = 0; n < events.length && lines.length < FEED_MAX; ) {
@@ -81,26 +82,22 @@ function short() {
 
 const form = find("event-form").elements;
 const log = find("log");
-let paused = false;
+const note = find("event-note");
 
-function long() {
-  if (find("log").closest("section").hidden || paused) return;
+function long(asked) {
+  if (log.closest("section").hidden || log.contains(document.activeElement)) return;
   const text = form.text.value.toLowerCase();
   const wanted = (event) => (!form.what.value || kind(event) === form.what.value)
     && (!text || JSON.stringify(event).toLowerCase().includes(text));
   const found = unique(state.events).filter(wanted);
   log.replaceChildren(...found.slice(-LOG_MAX).reverse().map(line));
-  write(find("event-note"), `${count(found.length)} of the last ${count(state.events.length)}, as ${sorted().length} nodes have told them`);
+  // It is read aloud to who has asked for others, and not whenever something happens.
+  mark(note, "aria-live", asked ? "polite" : "off");
+  write(note, `${count(found.length)} of the last ${count(state.events.length)}, as ${sorted().length} nodes have told them`);
 }
 
 find("event-form").addEventListener("submit", (event) => event.preventDefault());
-find("event-form").addEventListener("input", long);
-find("pause").addEventListener("click", () => {
-  paused = !paused;
-  mark(find("pause"), "aria-pressed", paused);
-  write(find("pause"), paused ? "Go on" : "Pause");
-  long();
-});
+find("event-form").addEventListener("input", () => long(true));
 
 // --- what is read aloud: nodes that come and go, and what goes wrong, one line at a time
 

@@ -30,12 +30,24 @@ function tell(what, ...more) {
 
 let source;
 let retry;
+let paused = false;
 
-/** Begins to listen, unless nobody looks; goes on when somebody does again. */
+/** Whether nothing is to change: nobody looks, or who does has said so. */
+export const resting = () => document.hidden || paused;
+
+/** Listens, unless nothing is to change; goes on when it is again. */
 export function begin() {
-  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
-  if (!document.hidden) start();
+  document.addEventListener("visibilitychange", listen);
+  listen();
 }
+
+/** From now on nothing changes, or all does again. */
+export function pause(whether) {
+  paused = whether;
+  listen();
+}
+
+const listen = () => (resting() ? stop() : start());
 
 function stop() {
   clearTimeout(retry);
@@ -57,7 +69,7 @@ function start() {
         const answer = await fetch("/api/workers?count=1");
         if (answer.status === 401) location.href = "/login";
       } catch { /* It is not there yet. */ }
-      if (!document.hidden) start();
+      listen();
     }, 1500);
   });
 }
@@ -127,12 +139,12 @@ export const sorted = () => [...state.nodes.keys()].sort(order.compare);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => tell("theme"));
 
-/** The colour of a node. Neighbours among them are far from each other, and rounds differ in lightness. */
+/** The colour of a node. Neighbours among them are far from each other, and rounds differ in lightness; each stands out from the ground (3:1). */
 export function colour(node) {
   const at = slots.get(node);
-  if (at === undefined) return dark.matches ? "#5c6873" : "#9aa5ad";
+  if (at === undefined) return dark.matches ? "#647280" : "#7d8890";
   const hue = (172 + at * 137.508) % 360;
-  const light = (dark.matches ? [0.74, 0.62, 0.83] : [0.63, 0.5, 0.74])[Math.floor(at / 8) % 3];
+  const light = (dark.matches ? [0.74, 0.62, 0.83] : [0.6, 0.5, 0.4])[Math.floor(at / 8) % 3];
   return `oklch(${light} 0.135 ${hue.toFixed(1)})`;
 }
 

@@ -30,6 +30,7 @@ const COLUMNS = [
 const table = find("nodes");
 const order = { by: "node", down: false };
 const rows = new Map();
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 let chosen;
 
 const head = make("tr", {}, COLUMNS.map(([key, title, kind]) =>
@@ -43,6 +44,8 @@ function sort(key) {
   order.by = key;
   draw();
 }
+
+const calls = (node) => node.calls + node.received;
 
 /** The cells of a node, which stay while it is there. */
 function row(node) {
@@ -71,7 +74,7 @@ function fill({ element, cells, name, button }, node) {
   cells.owns.lastChild.style.setProperty("--part", (node.owns / most).toFixed(3));
   cells.owns.lastChild.style.setProperty("--hue", colour(node.node));
   write(cells.workers, count(node.workers));
-  write(cells.calls, brief(node.calls + node.received));
+  write(cells.calls, brief(calls(node)));
   write(cells.cpu, node.known ? `${node.cpu} %` : "–");
   write(cells.memory_bytes, bytes(node.memory_bytes));
   write(cells.p99_ns, span(node.p99_ns));
@@ -82,7 +85,7 @@ function fill({ element, cells, name, button }, node) {
   mark(button, "aria-label", `${takes ? "Undrain" : "Drain"} ${node.node}`);
   button.hidden = !state.changes;
   button.disabled = node.leaving;
-  mark(element, "class", chosen === node.node && "chosen");
+  mark(element, "aria-current", chosen === node.node);
 }
 
 function draw() {
@@ -91,7 +94,8 @@ function draw() {
   const text = find("node-find").value.trim().toLowerCase();
   const list = sorted().map((node) => state.nodes.get(node));
   const { by, down } = order;
-  if (by !== "node") list.sort((a, b) => (a[by] < b[by] ? -1 : a[by] > b[by] ? 1 : 0));
+  const shown = (node) => (by === "calls" ? calls(node) : node[by]);
+  if (by !== "node") list.sort((a, b) => (shown(a) < shown(b) ? -1 : shown(a) > shown(b) ? 1 : 0));
   if (down) list.reverse();
   const wanted = list.filter((node) => !text || `${node.node} ${WORDS[node.state]} ${node.swarm}`.toLowerCase().includes(text));
   for (const [node, kept] of rows) {
@@ -100,12 +104,14 @@ function draw() {
       rows.delete(node);
     }
   }
+  // While somebody is about to press something in one of them they stay where they are.
+  const held = body.matches(":hover, :focus-within");
   let before = null;
   for (const node of wanted.reverse()) {
     let kept = rows.get(node.node);
     if (!kept) rows.set(node.node, kept = row(node.node));
     fill(kept, node);
-    if (kept.element.nextSibling !== before || !kept.element.parentNode) body.insertBefore(kept.element, before);
+    if (!kept.element.parentNode || (!held && kept.element.nextSibling !== before)) body.insertBefore(kept.element, before);
     before = kept.element;
   }
   for (const cell of head.children) {
@@ -118,7 +124,7 @@ function draw() {
 export function choose(node) {
   chosen = node;
   draw();
-  rows.get(node)?.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  rows.get(node)?.element.scrollIntoView({ block: "nearest", behavior: still.matches ? "instant" : "smooth" });
 }
 
 async function drain(node) {

@@ -1,6 +1,6 @@
 // Owns the picture of the ring: what flies in it, and when it is drawn. Never draws when nothing moves; how it looks is `paint`'s.
 
-import { count, find, mark, percent } from "./dom.js";
+import { brief, count, find, mark, percent } from "./dom.js";
 import { colour, label, on, sorted, state } from "./live.js";
 import { choose, WORDS } from "./nodes.js";
 import { arrange, arcs, at, Painter } from "./paint.js";
@@ -136,11 +136,14 @@ canvas.addEventListener("pointermove", (event) => {
   const left = found.x > found.width / 2 ? found.x - hint.offsetWidth - 14 : found.x + 16;
   hint.style.transform = `translate(${Math.max(0, left)}px, ${found.y + 12}px)`;
 });
-canvas.addEventListener("pointerleave", () => {
+function unpoint() {
   pointed = undefined;
   hint.hidden = true;
   wake();
-});
+}
+
+canvas.addEventListener("pointerleave", unpoint);
+addEventListener("keydown", (event) => { if (event.key === "Escape") unpoint(); });
 canvas.addEventListener("click", (event) => {
   const found = under(event);
   if (found) choose(found.node);
@@ -169,6 +172,9 @@ const traffic = find("traffic");
 
 function plot() {
   painter.plot(traffic, state.traffic);
+  const [calls, casts] = [0, 1].map((which) => state.traffic.map((row) => row[which]));
+  const words = (what, rows) => `${brief(rows.at(-1) ?? 0)} ${what} now, ${brief(Math.max(0, ...rows))} at most`;
+  mark(traffic, "aria-label", `In a second of the last two minutes: ${words("calls", calls)}; ${words("casts", casts)}`);
 }
 
 on("whole", () => { settle(false); say(); plot(); });

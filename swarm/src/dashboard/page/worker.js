@@ -1,7 +1,7 @@
 // Owns the page of one worker: where it is and why, where it has been, how it does. Asks again while it is shown.
 
 import { confirm, count, find, make, span, time, toast, write } from "./dom.js";
-import { ask, change_it, colour, label, sorted, state } from "./live.js";
+import { ask, change_it, colour, label, resting, sorted, state } from "./live.js";
 import { chip } from "./nodes.js";
 import { title } from "./workers.js";
 
@@ -36,15 +36,25 @@ async function look() {
     last = "";
     sheet.replaceChildren(make("p", { class: "card" }, error.message));
   }
-  timer = setTimeout(() => (document.hidden ? (timer = setTimeout(look, AGAIN_MS)) : look()), AGAIN_MS);
+  again();
+}
+
+function again() {
+  timer = setTimeout(() => (resting() ? again() : look()), AGAIN_MS);
 }
 
 function draw(told) {
-  // Whoever is about to press or to choose something is not to lose it.
   const text = JSON.stringify([told, sorted(), state.changes]);
-  if (text === last || sheet.contains(document.activeElement)) return;
+  if (text === last) return;
   last = text;
-  sheet.replaceChildren(make("div", { class: "sheet" }, where(told.worker), how(told.worker), homes(told), latencies(told.worker)));
+  const cards = [where(told.worker), how(told.worker), homes(told), latencies(told.worker)];
+  const shown = [...(sheet.firstChild?.children ?? [])];
+  if (!shown.length) sheet.replaceChildren(make("div", { class: "sheet" }, cards));
+  shown.forEach((card, n) => {
+    // Whoever is about to press or to choose something is not to lose it.
+    if (card.contains(document.activeElement)) card.querySelector("dl")?.replaceWith(cards[n].querySelector("dl"));
+    else card.replaceWith(cards[n]);
+  });
 }
 
 const card = (heading, ...inside) => make("section", { class: "card" }, make("h2", {}, heading), ...inside);
@@ -76,7 +86,6 @@ function moving(at) {
     } catch (error) {
       toast(error.message, true);
     }
-    document.activeElement?.blur();
     clearTimeout(timer);
     look();
   };
@@ -143,6 +152,6 @@ function latencies(worker) {
       make("i", { "--from": part(times.p50_ns).toFixed(3), "--to": part(times.p99_ns).toFixed(3) })))));
   const head = ["Message", "Kind", "Timed", "Median", "p99", "Longest", "Median to p99"].map((text, n) =>
     make("th", { scope: "col", class: n > 1 && n < 6 ? "num" : "" }, text));
-  shown.append(make("div", { class: "wide" }, make("table", { class: "stacked" }, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows))));
+  shown.append(make("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "Times" }, make("table", { class: "stacked", "aria-label": "Times of handlers" }, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows))));
   return shown;
 }

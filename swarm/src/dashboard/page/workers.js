@@ -7,19 +7,20 @@ import { chip, link } from "./nodes.js";
 const form = find("search");
 const rows = find("rows");
 const more = find("more");
+const heading = find("workers-title");
 let next;
 let asked = 0;
 let wait;
 
-/** Takes over what the address says is searched for. */
-export function show(options) {
+/** Takes over what the address says is searched for. Who comes back from a worker's page is taken to where it stands. */
+export function show(options, left) {
   fill();
   // Whoever comes back finds what was searched for; a link says all of it.
   if (Object.keys(options).length) form.reset();
   for (const name of ["prefix", "kind", "node"]) if (options[name] !== undefined) choose(form.elements[name], options[name]);
   const group = options.group && JSON.stringify([options.group, options.key ?? ""]);
   if (group) choose(form.elements.group, group, title(options.group, options.key ?? ""));
-  search();
+  search(undefined, left);
 }
 
 function choose(field, value, text = value) {
@@ -47,14 +48,17 @@ function query() {
   return { prefix: fields.prefix.value, kind: fields.kind.value, node: fields.node.value, group, key };
 }
 
-async function search(after) {
+async function search(after, left) {
   const turn = asked += 1;
   try {
     const page = await ask("/api/workers", { ...query(), after });
     if (turn !== asked) return;
     if (!after) rows.replaceChildren();
-    rows.append(...page.workers.map(row));
+    const found = page.workers.map(row);
+    rows.append(...found);
     next = page.next;
+    if (left && document.activeElement === heading) found.find((row) => row.firstChild.textContent === left)?.querySelector("a").focus();
+    if (document.activeElement === more) found[0]?.querySelector("a").focus();
     more.hidden = !next;
     const many = rows.children.length;
     write(find("found"), many === 0 ? "No worker is like that." : `${next ? "The first " : ""}${count(many)} ${many === 1 ? "worker" : "workers"}${next ? ", in the order of their names" : ""}`);
@@ -105,7 +109,7 @@ export async function groups(name = "") {
     const list = told.groups.sort((a, b) => (b.group === told.meant) - (a.group === told.meant));
     find("group-rows").replaceChildren(...list.map((row) => {
       const options = new URLSearchParams({ group: row.group, key: row.key });
-      return make("tr", { class: row.group === told.meant ? "chosen" : undefined },
+      return make("tr", { "aria-current": row.group === told.meant && "true" },
         make("td", { class: "name" }, make("a", { href: `#/workers?${options}` }, names[row.group] ?? row.group)),
         make("td", { "data-label": "Key", class: "name" }, row.key || "–"),
         make("td", { "data-label": "Members", class: "num" }, count(row.members)),

@@ -2,44 +2,12 @@
 // not as it should be ends it with an error. The node whose end is to be seen is ended by who has started this, by the word `kill`.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { pathToFileURL } from "node:url";
 
-const { chromium } = await import(pathToFileURL(join(process.env.PLAYWRIGHT, "index.mjs")));
-const [base, token, victim, drained, hostile] = process.argv.slice(2);
+import { PHONE, base, more, picture, row, run, visit } from "./browser.mjs";
+
+const [victim, drained, hostile] = more;
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const dir = mkdtempSync(join(tmpdir(), "swarm-browser-"));
-const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
-const complaints = [];
-
-/** A browser of its own, in which this is done. */
-async function visit(what, options, steps) {
-  const context = await chromium.launchPersistentContext(mkdtempSync(join(dir, "user-")), {
-    executablePath: process.env.CHROMIUM, headless: true, args, viewport: { width: 1360, height: 940 }, ...options,
-  });
-  context.setDefaultTimeout(30_000);
-  const page = context.pages()[0];
-  // The browser itself complains of each answer that is an error; a login that fails is meant to be one.
-  page.on("console", (message) => message.type() === "error" && !/status of 40[13]/.test(message.text()) && complaints.push(`${what}: ${message.text()}`));
-  page.on("pageerror", (error) => complaints.push(`${what}: ${error.stack}`));
-  page.on("dialog", (dialog) => complaints.push(`${what}: a text became a program: ${dialog.message()}`));
-  page.on("request", (request) => request.url().startsWith(base) || complaints.push(`${what}: ${request.url()} is asked`));
-  await page.goto(base);
-  await page.fill("#token", token);
-  await page.click("text=Log in");
-  await page.waitForSelector('.pulse[data-state="live"]');
-  await steps(page);
-  await context.close();
-  console.log(`seen: ${what}`);
-}
-
-const picture = (page, name) => page.screenshot({ path: join(process.env.PICTURES, `dashboard-${name}.png`) });
-
-const row = (node) => `tr[data-node="${node}"]`;
 
 /** What each thing that can be pressed or filled in is called, for who does not see it. */
 const unnamed = (page) => page.evaluate(() =>
@@ -47,7 +15,7 @@ const unnamed = (page) => page.evaluate(() =>
     part.textContent.trim() || part.ariaLabel || part.labels?.length || part.getAttribute("aria-labelledby") || part.closest("[aria-labelledby]")))
     .map((part) => part.outerHTML.slice(0, 120)));
 
-try {
+await run(async () => {
   await visit("the desktop in daylight", { colorScheme: "light" }, async (page) => {
     await page.waitForFunction(() => document.querySelectorAll("#nodes tbody tr").length === 5);
     await page.waitForFunction(() => document.querySelector("[data-tile=workers]").textContent === "301");
@@ -137,14 +105,16 @@ try {
     await page.waitForSelector("text=That is no token of this node.");
   });
 
-  const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true, reducedMotion: "reduce" };
-  await visit("a phone, without motion", phone, async (page) => {
+  await visit("a phone, without motion", { ...PHONE, reducedMotion: "reduce" }, async (page) => {
     await page.waitForFunction(() => document.querySelectorAll("#nodes tbody tr").length === 4);
     for (const part of ["", "workers", "groups", "events", `worker?name=${encodeURIComponent("acct/0001")}`]) {
       await page.goto(`${base}/#/${part}`);
       await page.waitForSelector("h1:visible, h2:visible");
-      const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.ok(beyond <= 0, `#/${part} is ${beyond} pixels too wide for a phone`);
+      for (const width of [320, PHONE.viewport.width]) {
+        await page.setViewportSize({ ...PHONE.viewport, width });
+        const beyond = await page.evaluate((width) => document.documentElement.scrollWidth - width, width);
+        assert.ok(beyond <= 0, `#/${part} is ${beyond} pixels too wide for a phone of ${width}`);
+      }
     }
     await page.goto(`${base}/#/`);
     await page.click('[data-order="number"]');
@@ -155,8 +125,4 @@ try {
     assert.ok(drawn < 12, `nothing flies for who wants no motion, and yet it was drawn ${drawn} times`);
     await picture(page, "phone");
   });
-  assert.deepEqual(complaints, []);
-} finally {
-  rmSync(dir, { recursive: true, force: true });
-}
-process.exit(0);
+});
