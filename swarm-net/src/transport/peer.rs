@@ -206,9 +206,9 @@ impl Peer {
         &self.lane(lane).queue
     }
 
-    /// Frames that are queued from now on are announced again.
+    /// Frames that are queued from now on are announced again. Swapped, as where it is set: so all changes are one chain.
     pub(crate) fn take_announcement(&self, lane: Lane) {
-        self.lane(lane).announced.store(false, Ordering::SeqCst);
+        self.lane(lane).announced.swap(false, Ordering::SeqCst);
     }
 
     fn lane(&self, lane: Lane) -> &LaneQueue {
