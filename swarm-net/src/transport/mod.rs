@@ -14,6 +14,7 @@ mod outlet;
 mod pairs;
 mod peer;
 mod published;
+mod shares;
 mod sockets;
 mod thread;
 mod traffic;
