@@ -1,5 +1,6 @@
 //! The sockets of a node and the one thread that serves them. Never knows what a frame of the layers above means.
 
+mod appetite;
 mod charge;
 mod checkup;
 mod command;

@@ -55,6 +55,12 @@ impl Inbox for Ear {
         let (head, body) = (frame.head, frame.body);
         match frame.kind {
             kind::CALL | kind::CAST => match Envelope::read(head, body) {
+                // It would be done in vain.
+                Some((envelope, _))
+                    if envelope.origin.is_none() && frame.kind == kind::CALL && from.is_clogged(Lane::Calls) =>
+                {
+                    node.asks_too_much(peer, "a call, of more than whose answers are read,");
+                }
                 Some((envelope, range)) => node.receive(peer, frame.kind, envelope, payload(body, range)),
                 None => node.could_not_read(peer, "a call"),
             },
