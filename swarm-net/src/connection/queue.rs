@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::time::{Clock, Instant};
 use crate::wire::{Claim, Frame, KIND_UPPER_MIN};
 
@@ -57,7 +57,16 @@ pub(crate) struct SendQueue {
     /// The last [`Loss`]. Its `claimed` is written first and read last, so it is never too old for the other.
     lost_claimed: AtomicU64,
     lost_accepted: AtomicU64,
+    /// An answer found no room, and there is none yet. A hint: nothing else is read because of it.
+    clogged: AtomicBool,
     waiting: Mutex<Waiting>,
+}
+
+/// Some frames.
+#[derive(Clone, Copy, Debug, Default)]
+struct Amount {
+    frames: usize,
+    bytes: usize,
 }
 
 /// How much may wait.
@@ -88,6 +97,8 @@ impl Limits {
 struct Waiting {
     frames: VecDeque<Frame>,
     bytes: usize,
+    /// As much of it is for the other side, which has asked for it.
+    answers: Amount,
     /// The number of the frame that was accepted last.
     accepted: u64,
     closed: bool,
@@ -102,6 +113,7 @@ impl SendQueue {
             claimed: AtomicU64::new(0),
             lost_claimed: AtomicU64::new(0),
             lost_accepted: AtomicU64::new(0),
+            clogged: AtomicBool::new(false),
             waiting: Mutex::default(),
         }
     }
@@ -122,10 +134,17 @@ impl SendQueue {
             Claim::Vital => waiting.has_room(self.limits.for_vital()),
         };
         if !room {
+            if frame.claim == Claim::Owed {
+                self.clogged.store(true, Ordering::Relaxed);
+            }
             return Err(Unsent { frame, why: Why::Full });
         }
         waiting.accepted += 1;
         waiting.bytes += frame.bytes().len();
+        if frame.claim != Claim::Plain {
+            waiting.answers.frames += 1;
+            waiting.answers.bytes += frame.bytes().len();
+        }
         waiting.frames.push_back(frame);
         Ok(FrameNo(waiting.accepted))
     }
@@ -157,6 +176,23 @@ impl SendQueue {
         self.lock().frames.is_empty()
     }
 
+    /// Whether more waits of what the other side has asked for than may wait of anything else.
+    pub(crate) fn is_owing(&self) -> bool {
+        let Amount { frames, bytes } = self.lock().answers;
+        frames >= self.limits.frames || bytes >= self.limits.bytes
+    }
+
+    /// Whether the last answer found no room, and there has been none since.
+    pub(crate) fn is_clogged(&self) -> bool {
+        self.clogged.load(Ordering::Relaxed)
+    }
+
+    fn unclog(&self, waiting: &Waiting) {
+        if self.is_clogged() && waiting.has_room(self.limits.for_owed()) {
+            self.clogged.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// Claims frames from the front, up to about `bytes_max`, and appends those that are not overdue to `out`.
     /// False if nothing waited.
     pub(crate) fn claim(&self, bytes_max: usize, out: &mut VecDeque<Frame>) -> bool {
@@ -176,10 +212,15 @@ impl SendQueue {
                 && let Some(frame) = waiting.frames.pop_front()
             {
                 taken += frame.bytes().len();
+                if frame.claim != Claim::Plain {
+                    waiting.answers.frames -= 1;
+                    waiting.answers.bytes -= frame.bytes().len();
+                }
                 out.push_back(frame);
             }
             waiting.bytes -= taken;
             self.claimed.store(waiting.accepted - waiting.frames.len() as u64, Ordering::SeqCst);
+            self.unclog(&waiting);
             waiting.wakers_if_roomy(self.limits)
         };
         wake(wakers);
@@ -195,8 +236,9 @@ impl SendQueue {
     pub(crate) fn reset(&self) -> (FrameNo, Vec<Frame>) {
         let (claimed, unsent, wakers) = {
             let mut waiting = self.lock();
-            waiting.bytes = 0;
+            (waiting.bytes, waiting.answers) = (0, Amount::default());
             let unsent = std::mem::take(&mut waiting.frames).into();
+            self.unclog(&waiting);
             self.lost_claimed.store(self.claimed().0, Ordering::SeqCst);
             self.lost_accepted.store(waiting.accepted, Ordering::SeqCst);
             (self.claimed(), unsent, waiting.wakers_if_roomy(self.limits))

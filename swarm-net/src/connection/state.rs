@@ -37,6 +37,8 @@ pub(crate) struct Connection {
     /// Bytes that have come outside of records, and frames that have come.
     bare: u64,
     frames: u64,
+    /// How many of them may come in one turn.
+    frames_max: u32,
 }
 
 /// What a connection has moved.
@@ -91,6 +93,7 @@ impl Connection {
             keyed: now,
             bare: 0,
             frames: 0,
+            frames_max: u32::MAX,
         }
     }
 
@@ -191,7 +194,17 @@ impl Connection {
         self.own(kind::GOODBYE, &[]);
     }
 
-    /// Reads what the budget allows, and asks `answer` about each event.
+    /// Frames that may come in one turn from now on.
+    pub(crate) fn allow(&mut self, frames: u32) {
+        self.frames_max = frames;
+    }
+
+    /// Frames that have come.
+    pub(crate) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Reads what the budgets allow, and asks `answer` about each event.
     pub(crate) fn read(
         &mut self,
         stream: &mut impl Read,
@@ -202,15 +215,16 @@ impl Connection {
         if self.denied.is_some() || !self.shake(stream, scratch, now)? {
             return Ok(Drained::All);
         }
-        let mut spent = 0;
-        while spent < self.limits.read_bytes_per_turn {
+        let (mut spent, mut room) = (0, self.frames_max);
+        while spent < self.limits.read_bytes_per_turn && room > 0 {
             let received = self.tunnel.received();
             let Self { reassembly, tunnel, phase, limits, writer, .. } = self;
             let sealed = tunnel.is_closed();
-            let mut talk = Talk { phase, limits, writer, answer, sealed, frames: 0, ended: None };
+            let mut talk = Talk { phase, limits, writer, answer, sealed, frames: 0, frames_max: room, ended: None };
             let progress = reassembly.read(&mut tunnel.over(stream), scratch, &mut talk);
             let Talk { frames, ended, .. } = talk;
             self.frames += u64::from(frames);
+            room -= frames;
             if let Ok(Progress::Bytes(bytes)) = progress
                 && !sealed
             {

@@ -16,6 +16,8 @@ pub(super) struct Talk<'a, A> {
     pub(super) sealed: bool,
     /// Frames that were complete in this read.
     pub(super) frames: u32,
+    /// As many may be.
+    pub(super) frames_max: u32,
     pub(super) ended: Option<Ended>,
 }
 
@@ -39,6 +41,10 @@ impl<A: FnMut(Event<'_>) -> Answer> Sink for Talk<'_, A> {
                 _,
             ) => None,
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.frames < self.frames_max
     }
 
     fn frame(&mut self, frame: FrameRef<'_>) -> Result<(), WireError> {

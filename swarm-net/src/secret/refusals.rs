@@ -292,7 +292,9 @@ impl Trouble {
                 "a node of this cluster and this one cannot be part of one cluster, and one has refused the other"
             }
             Self::Cut => "the connection to a member was ended: it asks for more than it reads",
-            Self::Flood => "nothing more is read from a member for now: it sends more than this node works off",
+            Self::Flood => {
+                "nothing more is read from a member for now: it sends more than this node works off, or asks for more than it reads"
+            }
             Self::PacketRepeated => "a packet was ignored: it came a second time, or far too late",
             Self::PacketUntimely => {
                 "a packet was ignored: it was not sent just now; it was recorded before, or the clocks of the nodes differ by more than a minute"

@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use super::appetite::Appetite;
 use super::dials::Target;
 use super::peer::{Lane, Peer};
 use super::sockets::{Stream, Token};
@@ -35,6 +36,8 @@ pub(crate) struct About {
     pub(crate) links_told: u64,
     /// The lane of which peer it carries, once it does.
     pub(crate) carries: Option<(Arc<Peer>, Lane)>,
+    /// How the other end reads what it has asked for.
+    pub(crate) appetite: Appetite,
 }
 
 /// Who opened a connection.
@@ -67,7 +70,7 @@ impl fmt::Display for Origin {
 
 impl About {
     pub(crate) fn new(origin: Origin) -> Self {
-        Self { origin, greeting: None, expects: None, links_told: 0, carries: None }
+        Self { origin, greeting: None, expects: None, links_told: 0, carries: None, appetite: Appetite::default() }
     }
 }
 

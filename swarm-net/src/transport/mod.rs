@@ -1,5 +1,6 @@
 //! The sockets of a node and the one thread that serves them. Never knows what a frame of the layers above means.
 
+mod appetite;
 mod charge;
 mod checkup;
 mod command;
@@ -14,6 +15,7 @@ mod outlet;
 mod pairs;
 mod peer;
 mod published;
+mod shares;
 mod sockets;
 mod thread;
 mod traffic;

@@ -125,6 +125,11 @@ impl Peer {
         self.account.charge(bytes)
     }
 
+    /// Whether answers for it find no room on this lane: what it asks for now would be done in vain.
+    pub fn is_clogged(&self, lane: Lane) -> bool {
+        self.lane(lane).queue.is_clogged()
+    }
+
     /// Whether nothing more is to be read from it for now.
     pub(crate) fn is_overdrawn(&self) -> bool {
         self.account.is_overdrawn()

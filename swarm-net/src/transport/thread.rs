@@ -16,6 +16,7 @@ use super::driver::Driver;
 use super::links::Links;
 use super::pairs::Pairs;
 use super::published::Published;
+use super::shares::Shares;
 use super::sockets::system::{System, advertised};
 use super::sockets::{Sockets, Token, Tokens};
 use super::traffic::{Meter, Traffic};
@@ -115,6 +116,7 @@ pub(super) fn assemble(
         // The poll tells of what happens after the registration; this is for what happened before.
         unfinished: [Token::DATAGRAMS, Token::LISTENER].into(),
         held: Tokens::default(),
+        shares: Shares::new(Clock::instant()),
         dirty: Tokens::default(),
         reads: Tokens::default(),
         writes: Tokens::default(),

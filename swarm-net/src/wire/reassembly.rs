@@ -1,5 +1,5 @@
-//! Owns the bytes of a connection that do not yet make a whole frame. Never holds more than has arrived, whatever was
-//! announced, and never copies a frame that came whole.
+//! Owns the bytes of a connection that do not yet make a whole frame, or whose turn has not come. Never holds more than has arrived,
+//! whatever was announced, and never copies a frame that came whole and in its turn.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -23,6 +23,9 @@ pub struct Scratch(AlignedVec);
 pub struct Reassembly {
     /// The beginning of the next frame.
     partial: AlignedVec,
+    /// Whole frames that were too many for one turn, and what came behind them, from `begin` on. Nothing is partial meanwhile.
+    late: AlignedVec,
+    begin: usize,
 }
 
 /// Who takes the frames of a connection.
@@ -36,12 +39,17 @@ pub trait Sink {
     ///
     /// What is wrong with it. Nothing is read from the connection after that.
     fn frame(&mut self, frame: FrameRef<'_>) -> Result<(), WireError>;
+
+    /// Whether another frame may come in this turn. One that may not is kept for the next.
+    fn has_room(&self) -> bool {
+        true
+    }
 }
 
 /// What one read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// So many bytes.
+    /// So many bytes; none, if the turn was that of frames that had come before.
     Bytes(usize),
     /// The other end has closed its side.
     End,
@@ -94,7 +102,10 @@ impl Reassembly {
         scratch: &mut Scratch,
         sink: &mut impl Sink,
     ) -> Result<Progress, ReadError> {
-        if self.partial.len() > COPY_BYTES_MAX {
+        if !self.late.is_empty() {
+            self.take_late(sink)?;
+            Ok(Progress::Bytes(0))
+        } else if self.partial.len() > COPY_BYTES_MAX {
             self.read_aside(source, &mut scratch.0, sink)
         } else {
             self.read_many(source, &mut scratch.0, sink)
@@ -122,14 +133,23 @@ impl Reassembly {
     }
 
     /// Hands on the whole frames at the front of these bytes, and keeps the rest.
-    fn take_whole(&mut self, mut rest: &[u8], sink: &mut impl Sink) -> Result<(), WireError> {
-        while let Some(header) = checked(rest, sink)? {
-            let Some((frame, after)) = rest.split_at_checked(header.frame_bytes()) else { break };
-            sink.frame(cut(&header, frame)?)?;
-            rest = after;
-        }
+    fn take_whole(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), WireError> {
+        let (rest, whole) = hand_on(bytes, sink)?;
         self.partial.clear();
-        self.partial.extend_from_slice(rest);
+        let kept = if whole { &mut self.late } else { &mut self.partial };
+        kept.extend_from_slice(rest);
+        Ok(())
+    }
+
+    /// The same with those that were too many before.
+    fn take_late(&mut self, sink: &mut impl Sink) -> Result<(), WireError> {
+        let (rest, whole) = hand_on(&self.late[self.begin..], sink)?;
+        if whole {
+            self.begin = self.late.len() - rest.len();
+        } else {
+            self.partial.extend_from_slice(rest);
+            (self.late, self.begin) = (AlignedVec::new(), 0);
+        }
         Ok(())
     }
 
@@ -156,6 +176,19 @@ impl Reassembly {
         self.take_whole(rest, sink)?;
         Ok(progress)
     }
+}
+
+/// Hands on whole frames at the front of these bytes. The rest, and whether it begins with one.
+fn hand_on<'a>(mut rest: &'a [u8], sink: &mut impl Sink) -> Result<(&'a [u8], bool), WireError> {
+    while let Some(header) = checked(rest, sink)? {
+        let Some((frame, after)) = rest.split_at_checked(header.frame_bytes()) else { break };
+        if !sink.has_room() {
+            return Ok((rest, true));
+        }
+        sink.frame(cut(&header, frame)?)?;
+        rest = after;
+    }
+    Ok((rest, false))
 }
 
 /// The header at the front, if it is there and its frame may come.

@@ -1,4 +1,4 @@
-//! Peers that send more than is worked off, and connections that the layers above give up.
+//! Peers that send more than is worked off or ask for more than they read, and connections that the layers above give up.
 
 use std::time::Instant;
 
@@ -9,6 +9,7 @@ use crate::node::{CHARGED, Node, PATIENCE, Plan, frame, pair, wait_formed};
 
 const FRAMES: usize = 8_000;
 const BODY_BYTES: usize = 1_024;
+const ANSWER_BYTES: usize = 64 << 10;
 const INTAKE_BYTES: usize = 64 << 10;
 
 /// Eight megabytes are sent to a node that keeps 64 KiB at most: it stops reading, loses nothing, and lives.
@@ -45,6 +46,62 @@ fn who_sends_more_than_is_worked_off_has_to_wait_and_loses_nothing() {
     first.assert_nothing_lost();
     second.assert_nothing_lost();
     assert_eq!(second.transport.refused().cut, 0);
+}
+
+/// Two nodes where few answers may wait before nothing is read from who does not take them.
+fn impatient() -> [Node; 2] {
+    let plan = || {
+        let mut plan = Plan::default();
+        plan.config.calls_queue_bytes_max = 1 << 20;
+        plan
+    };
+    let first = Node::start(plan());
+    let second = Node::start(plan().seeds(&[first.addr()]));
+    let mut nodes = [first, second];
+    wait_formed(&mut nodes);
+    nodes
+}
+
+/// Who asks and does not read is not heard for now. Once it reads, nothing is lost.
+#[test]
+fn from_who_reads_nothing_nothing_is_read() {
+    let [mut deaf, mut asked] = impatient();
+    let (to_deaf, to_asked) = (asked.peer(deaf.id()), deaf.peer(asked.id()));
+    let ears = to_asked.charge(usize::MAX / 2);
+    let (mut asks, mut answers) = (0, 0);
+    let until = Instant::now() + PATIENCE;
+    while asked.transport.refused().held == 0 {
+        assert!(Instant::now() < until, "it reads on for ever");
+        // Either may find no room.
+        asks += u64::from(to_asked.send(Lane::Calls, frame(asks, BODY_BYTES)).is_ok());
+        answers += u64::from(to_deaf.send(Lane::Calls, frame(answers, ANSWER_BYTES).owed()).is_ok());
+    }
+    drop(ears);
+    assert_eq!(asked.wait_frames(asks as usize, deaf.id(), Lane::Calls), (0..asks).collect::<Vec<_>>());
+    assert_eq!(deaf.wait_frames(answers as usize, asked.id(), Lane::Calls), (0..answers).collect::<Vec<_>>());
+    assert_eq!(asked.transport.refused().cut, 0);
+    [deaf, asked].iter_mut().for_each(Node::assert_nothing_lost);
+}
+
+/// Both have more for each other than may wait, all the time.
+#[test]
+fn two_that_ask_each_other_for_much_do_not_wait_for_each_other() {
+    const ANSWERS: u64 = 1_000;
+    let mut nodes = impatient();
+    let [one, other] = [nodes[0].id(), nodes[1].id()];
+    let peers = [nodes[0].peer(other), nodes[1].peer(one)];
+    let mut sent = [0; 2];
+    let until = Instant::now() + PATIENCE;
+    while sent != [ANSWERS; 2] {
+        assert!(Instant::now() < until, "{sent:?} have found room");
+        for (sent, peer) in sent.iter_mut().zip(&peers).filter(|(sent, _)| **sent < ANSWERS) {
+            *sent += u64::from(peer.send(Lane::Calls, frame(*sent, ANSWER_BYTES).owed()).is_ok());
+        }
+    }
+    for (node, from) in nodes.iter_mut().zip([other, one]) {
+        assert_eq!(node.wait_frames(ANSWERS as usize, from, Lane::Calls), (0..ANSWERS).collect::<Vec<_>>());
+        node.assert_nothing_lost();
+    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Node {
         if let Some(Place::Redirect(..)) = shard.insert(&name, Place::Held(waiting)) {
             self.groups.forget(&name);
         }
-        self.waits.until(self.now() + HELD_LOOK, name.clone());
+        self.waits.soon(self.now() + HELD_LOOK, name.clone());
         self.control(Input::Wanted(name));
         Ok(())
     }
@@ -57,7 +57,7 @@ impl Node {
             if waiting.is_empty() {
                 shard.remove(name);
             } else {
-                self.waits.until(now + HELD_LOOK, name.clone());
+                self.waits.soon(now + HELD_LOOK, name.clone());
                 self.control(Input::Wanted(name.clone()));
             }
         }
@@ -132,6 +132,10 @@ impl Shard {
 }
 
 fn take_overdue(waiting: &mut VecDeque<Letter>, now: Instant) -> Vec<Letter> {
+    // Thousands may wait, and hardly ever is one of them overdue.
+    if !waiting.iter().any(|letter| letter.overdue(now)) {
+        return Vec::new();
+    }
     let (overdue, rest) = std::mem::take(waiting).into_iter().partition::<Vec<_>, _>(|letter| letter.overdue(now));
     waiting.extend(rest);
     overdue

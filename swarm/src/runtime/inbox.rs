@@ -57,6 +57,12 @@ impl Inbox for Ear {
         let (head, body) = (frame.head, frame.body);
         match frame.kind {
             kind::CALL | kind::CAST => match Envelope::read(head, body) {
+                // It would be done in vain.
+                Some((envelope, _))
+                    if envelope.origin.is_none() && frame.kind == kind::CALL && from.is_clogged(Lane::Calls) =>
+                {
+                    node.asks_too_much(peer, "a call, of more than whose answers are read,");
+                }
                 Some((envelope, range)) => {
                     wakes::collect();
                     node.receive(peer, frame.kind, envelope, payload(body, range));

@@ -15,6 +15,8 @@ pub(crate) struct Waits(Mutex<Open>);
 #[derive(Default)]
 struct Open {
     until: BTreeSet<(Instant, Name)>,
+    /// Names of which it is certain that they are looked at before long.
+    soon: BTreeSet<Name>,
     gates: BTreeMap<NodeId, BTreeSet<Name>>,
 }
 
@@ -22,6 +24,14 @@ impl Waits {
     /// Look at this name then.
     pub(crate) fn until(&self, at: Instant, name: Name) {
         self.lock().until.insert((at, name));
+    }
+
+    /// Look at this name then, unless it is looked at before anyway: what begins to wait again and again is looked at no more often.
+    pub(crate) fn soon(&self, at: Instant, name: Name) {
+        let mut open = self.lock();
+        if open.soon.insert(name.clone()) {
+            open.until.insert((at, name));
+        }
     }
 
     /// The name has a gate that this old host opens.
@@ -50,7 +60,9 @@ impl Waits {
         let mut open = self.lock();
         let mut due = Vec::new();
         while open.until.first().is_some_and(|(at, _)| *at <= now) {
-            due.extend(open.until.pop_first().map(|(_, name)| name));
+            let Some((_, name)) = open.until.pop_first() else { break };
+            open.soon.remove(&name);
+            due.push(name);
         }
         due
     }

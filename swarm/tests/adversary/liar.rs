@@ -3,6 +3,7 @@
 use swarm::Message;
 use swarm_net::wire::Frame;
 
+use crate::effort::blows;
 use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient, tally};
 use crate::member::{COUNTED, Member, Plan, send_all};
 use crate::recording::{CALL, Recording};
@@ -62,17 +63,16 @@ async fn calls_with_damaged_bytes() {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
         let peer = member.reach(host);
         let (mut sent, mut counted) = (0_u64, COUNTED);
-        for at in 0..call.body.len() {
-            for value in [0, 1, 0x7f, 0x80, 0xff, call.body[at] ^ 1] {
-                let mut body = call.body.clone();
-                body[at] = value;
-                // Each is a call of its own.
-                let number = if at < payload { &mut sent } else { &mut counted };
-                *number += 1;
-                let mut head = call.head;
-                head[..8].copy_from_slice(&number.to_le_bytes());
-                send_all(&peer, [Frame::new(CALL, head, &[&body])]);
-            }
+        // As long as rates are wanted, all of them again.
+        for (at, value) in blows(1, u32::MAX).flat_map(|_| damages(&call.body)) {
+            let mut body = call.body.clone();
+            body[at] = value;
+            // Each is a call of its own.
+            let number = if at < payload { &mut sent } else { &mut counted };
+            *number += 1;
+            let mut head = call.head;
+            head[..8].copy_from_slice(&number.to_le_bytes());
+            send_all(&peer, [Frame::new(CALL, head, &[&body])]);
         }
         (member, counted - COUNTED)
     });
@@ -82,5 +82,11 @@ async fn calls_with_damaged_bytes() {
     siege.until("all are answered whose message alone is damaged", |_| member.replies() == sent).await;
     assert!(siege.nodes[at].stats().malformed > before, "and lengths that do not add up are counted");
     drop(member);
-    siege.end("calls with damaged bytes", 32 << 20).await;
+    // Those for names that are not there wait for the directory's word: 65,536 letters of some 400 bytes at most.
+    siege.end("calls with damaged bytes", 64 << 20).await;
+}
+
+/// Where a byte of this body is changed, and to what.
+fn damages(body: &[u8]) -> impl Iterator<Item = (usize, u8)> {
+    body.iter().enumerate().flat_map(|(at, byte)| [0, 1, 0x7f, 0x80, 0xff, byte ^ 1].map(|value| (at, value)))
 }

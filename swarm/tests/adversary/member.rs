@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use swarm::NodeId;
@@ -15,10 +15,13 @@ use swarm_net::secret::Keyring;
 use swarm_net::transport::{Charge, FrameNo, Inbox, Lane, Peer, Setup, Transport};
 use swarm_net::wire::{Frame, FrameRef};
 
+use crate::effort::peace;
 use crate::fixture::{PATIENCE, patient};
 
 /// The answer to a call.
 const REPLY: u8 = 18;
+/// How soon to look again for room in a queue of thousands: to look without pause would only take the processor from the nodes.
+const ROOM_WAIT: Duration = Duration::from_micros(100);
 /// Answers to calls with numbers from this one on are counted.
 pub(crate) const COUNTED: u64 = 1 << 32;
 
@@ -88,9 +91,9 @@ impl Member {
 
     /// Sends frames to `node` again and again and reads nothing of what it answers, until somebody has had enough of it.
     pub(crate) fn hoard(&self, node: NodeId, lane: Lane, mut frame: impl FnMut() -> Frame, enough: impl Fn() -> bool) {
-        let until = Instant::now() + 4 * PATIENCE;
+        let (began, until) = (Instant::now(), Instant::now() + 4 * PATIENCE);
         let mut deaf: Option<(Arc<Peer>, Charge)> = None;
-        while !enough() {
+        while !enough() || began.elapsed() < peace() {
             assert!(Instant::now() < until, "it goes on for ever");
             let Some(peer) = self.transport.peer(node) else { continue };
             if deaf.as_ref().is_none_or(|(same, _)| !Arc::ptr_eq(same, &peer)) {
@@ -99,7 +102,7 @@ impl Member {
             for _ in 0..256 {
                 // There may be no room for it.
                 if peer.send(lane, frame()).is_err() {
-                    std::thread::yield_now();
+                    std::thread::sleep(ROOM_WAIT);
                     break;
                 }
             }
@@ -137,7 +140,7 @@ pub(crate) fn send_all_on(lane: Lane, peer: &Arc<Peer>, frames: impl IntoIterato
         while let Err(unsent) = peer.send(lane, frame) {
             assert!(Instant::now() < until, "{:?} for ever", unsent.why);
             frame = unsent.frame;
-            std::thread::yield_now();
+            std::thread::sleep(ROOM_WAIT);
         }
     }
 }

@@ -59,6 +59,26 @@ fn what_others_would_wait_for_in_vain_finds_sixteen_times_as_much_room() {
 }
 
 #[test]
+fn who_has_asked_for_more_than_it_takes_is_known_by_it() {
+    let queue = filled();
+    assert!(!queue.is_owing(), "what it has not asked for is no fault of its own");
+    for tag in 5..=17 {
+        let taken = queue.push(frame(tag).owed());
+        assert_eq!((taken.is_ok(), queue.is_owing(), queue.is_clogged()), (tag < 17, tag > 7, tag == 17), "{tag}");
+    }
+    let mut out = VecDeque::new();
+    assert!(queue.claim(1, &mut out));
+    assert!(queue.is_owing() && !queue.is_clogged(), "there is room for an answer again");
+    assert!(queue.claim(usize::MAX, &mut out));
+    assert!(!queue.is_owing());
+    (5..=20).for_each(|tag| drop(queue.push(frame(tag).owed())));
+    queue.push(frame(21).owed()).expect_err("it is full again");
+    assert!(queue.is_owing() && queue.is_clogged());
+    queue.reset();
+    assert!(!queue.is_owing() && !queue.is_clogged());
+}
+
+#[test]
 fn refuses_beyond_its_limits() {
     let queue = filled();
     let unsent = queue.push(frame(5)).expect_err("the queue is full");

@@ -18,7 +18,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 impl Driver {
     /// Whether nothing is to be read from a connection for now. Then it is looked after again soon.
     pub(super) fn is_held(&mut self, token: Token, link: &mut Link, now: Instant) -> bool {
-        let Some((peer, _)) = link.about.carries.as_ref().filter(|(peer, _)| peer.is_overdrawn()) else { return false };
+        let Some((peer, lane)) = &link.about.carries else { return false };
+        if !peer.is_overdrawn() {
+            let owed = peer.queue(*lane).is_owing();
+            if !link.about.appetite.goes(owed, link.connection.moved(), now) {
+                return false;
+            }
+        }
         link.connection.hold(now);
         if self.held.insert(token) {
             self.refusals.note(Trouble::Flood, &peer.node());
@@ -26,19 +32,24 @@ impl Driver {
         true
     }
 
-    /// Has those read whose peers' work is done by now.
+    /// Has those read whose peers' work is done by now, or who take again what waits for them.
     pub(super) fn let_go_on(&mut self, ready: &mut Tokens) {
         if self.held.is_empty() {
             return;
         }
+        // The poll tells only of much room.
+        self.dirty.extend(self.held.iter());
         let (now, links) = (self.began, &mut self.links);
         let goes_on = |token| {
             let Some(link) = links.get_mut(token) else { return true };
-            let overdrawn = link.about.carries.as_ref().is_some_and(|(peer, _)| peer.is_overdrawn());
-            if overdrawn {
-                link.connection.hold(now);
+            let Link { connection, about, .. } = link;
+            let waits = about.carries.as_ref().is_some_and(|(peer, lane)| {
+                peer.is_overdrawn() || about.appetite.is_gone(peer.queue(*lane).is_owing(), connection.moved(), now)
+            });
+            if waits {
+                connection.hold(now);
             }
-            !overdrawn
+            !waits
         };
         ready.extend(self.held.extract_if(goes_on));
     }

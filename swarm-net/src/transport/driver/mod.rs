@@ -22,6 +22,7 @@ use super::dials::Dials;
 use super::inbox::Inbox;
 use super::links::Links;
 use super::pairs::Pairs;
+use super::shares::Shares;
 use super::sockets::{Ready, Sockets, Token, Tokens};
 use super::traffic::{Meter, Traffic};
 use super::wake::{CommandQueue, Commands};
@@ -82,6 +83,8 @@ pub(crate) struct Driver {
     pub(crate) unfinished: Tokens,
     /// Connections from which nothing is read for now, since what came of their peers is not worked off.
     pub(crate) held: Tokens,
+    /// How much may be read from each in one turn.
+    pub(crate) shares: Shares,
     /// Connections with something new to write.
     pub(crate) dirty: Tokens,
     /// Those that the turn under way reads, and those that it writes.

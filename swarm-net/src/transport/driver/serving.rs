@@ -147,7 +147,8 @@ impl Driver {
             return self.flush_link(token, link);
         }
         let Link { stream, connection, about, closed } = link;
-        let (mut frames, was_open) = (false, about.carries.is_some());
+        let (mut frames, was_open, before) = (false, about.carries.is_some(), connection.frames());
+        connection.allow(self.shares.of(token, now));
         let drained = connection.read(&mut Arrived::at(&**stream, *closed), scratch, now, &mut |event| {
             if let (&Event::Frame(frame), Some((peer, lane))) = (&event, &about.carries) {
                 frames = true;
@@ -158,6 +159,9 @@ impl Driver {
             }
         });
         self.delivered |= frames;
+        if frames {
+            self.shares.note(token, u32::try_from(connection.frames() - before).unwrap_or(u32::MAX));
+        }
         self.heard(about, now);
         if drained? == Drained::Budget {
             self.unfinished.insert(token);

@@ -15,6 +15,10 @@ impl Tokens {
         self.0.binary_search(&token).is_ok()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Token> {
+        self.0.iter().copied()
+    }
+
     /// Says whether it was not there.
     pub(crate) fn insert(&mut self, token: Token) -> bool {
         let place = self.0.binary_search(&token);

@@ -42,6 +42,27 @@ impl Sink for Seen {
     }
 }
 
+/// Takes so many frames in one turn.
+struct Sparing {
+    seen: Seen,
+    room: usize,
+}
+
+impl Sink for Sparing {
+    fn body_bytes_max(&self, kind: u8) -> Option<u32> {
+        self.seen.body_bytes_max(kind)
+    }
+
+    fn frame(&mut self, frame: FrameRef<'_>) -> Result<(), WireError> {
+        self.room -= 1;
+        self.seen.frame(frame)
+    }
+
+    fn has_room(&self) -> bool {
+        self.room > 0
+    }
+}
+
 fn frame(kind: u8, body: &[u8]) -> Frame {
     Frame::new(kind, [kind; 24], &[body])
 }
@@ -83,6 +104,25 @@ proptest! {
         let bytes: Vec<u8> = frames.iter().flat_map(|(kind, body)| frame(*kind, body).bytes().to_vec()).collect();
         let (seen, _) = read_all(&bytes, &sizes).expect("good frames");
         prop_assert_eq!(seen.0, frames);
+    }
+
+    #[test]
+    fn frames_that_are_too_many_for_a_turn_come_in_later_ones(
+        lengths in prop::collection::vec(prop_oneof![0usize..200, 0usize..200, 60_000usize..LIMIT as usize], 1..12),
+        sizes in prop::collection::vec(prop_oneof![1usize..2000, 100_000usize..400_000], 1..6),
+        room in 1usize..5,
+    ) {
+        let frames: Vec<_> = (0u8..).zip(lengths).map(|(i, length)| (16 + i, vec![i; length])).collect();
+        let bytes: Vec<u8> = frames.iter().flat_map(|(kind, body)| frame(*kind, body).bytes().to_vec()).collect();
+        let mut source = Pieces { bytes: &bytes, sizes, turn: 0 };
+        let (mut reassembly, mut scratch) = (Reassembly::default(), Scratch::default());
+        let mut sink = Sparing { seen: Seen::default(), room };
+        while let Progress::Bytes(_) = reassembly.read(&mut source, &mut scratch, &mut sink).expect("good frames") {
+            prop_assert!(reassembly.late.len() <= SCRATCH_BYTES, "no more than one read brings");
+            sink.room = room;
+        }
+        prop_assert!(!reassembly.is_partial() && reassembly.late.is_empty());
+        prop_assert_eq!(sink.seen.0, frames);
     }
 
     #[test]
