@@ -8,6 +8,7 @@
 //!  plan: which rows, by whom          table: medians and ratios
 //! ```
 
+mod certificate;
 mod cluster;
 mod figure;
 mod kernel;
@@ -92,7 +93,7 @@ fn measure(options: &Options) -> io::Result<ExitCode> {
         System::Kameo => stage != Stage::Pair || options.kameo_remote,
         System::Murmer => cfg!(feature = "murmer"),
         System::Raw | System::Mpsc | System::Map | System::Tarpc | System::Ractor | System::Actix => true,
-        System::Swarm | System::SwarmPool | System::SwarmSecret => true,
+        System::Swarm | System::SwarmPool | System::SwarmSecret | System::SwarmTls => true,
     };
     let taken = run::run(&plan::plan(options, offered), options, erlang.as_ref());
     let lines = table::lines(&taken.figures);
@@ -166,7 +167,7 @@ async fn serve(system: System, most: usize) -> io::Result<()> {
             let (address, held) = peers::murmer::serve(most).await?;
             stand(address, held).await
         }
-        System::Swarm | System::SwarmPool | System::SwarmSecret => {
+        System::Swarm | System::SwarmPool | System::SwarmSecret | System::SwarmTls => {
             let (address, held) = peers::swarm::serve().await?;
             stand(address, held).await
         }
@@ -187,7 +188,7 @@ async fn call(system: System, address: &str, most: usize) -> io::Result<()> {
         System::Kameo => obey(peers::kameo_remote::KameoRemote::at(address, most).await?).await,
         #[cfg(feature = "murmer")]
         System::Murmer => obey(peers::murmer::Murmer::at(address, most).await?).await,
-        System::Swarm | System::SwarmPool | System::SwarmSecret => {
+        System::Swarm | System::SwarmPool | System::SwarmSecret | System::SwarmTls => {
             obey(peers::swarm::Far::at(address, system, most).await?).await
         }
         #[cfg(not(feature = "kameo-remote"))]
@@ -206,7 +207,7 @@ async fn near(system: System, most: usize) -> io::Result<()> {
         System::Kameo => obey(peers::kameo::Kameo::default()).await,
         System::Swarm => obey(peers::swarm_local::Near::start(most).await?).await,
         System::Raw | System::Tarpc | System::Murmer | System::Actix | System::Erlang => Err(no_role(system)),
-        System::SwarmPool | System::SwarmSecret => Err(no_role(system)),
+        System::SwarmPool | System::SwarmSecret | System::SwarmTls => Err(no_role(system)),
     }
 }
 

@@ -12,7 +12,7 @@ Measures this repository's crate and its peers under one load, in turns, and pri
   --bench NAME      only this one; may be given again: remote_call, local_call, local_cast, remote_cast, register, whereis,
                     spawn, memory, join_rebalance, kill_failover, publish, multicall, handoff_bulk
   --system NAME     only this one; may be given again: raw, mpsc, map, tarpc, ractor, kameo, murmer, actix, erlang, swarm,
-                    swarm-pool, swarm-secret; murmer needs --features murmer, and root
+                    swarm-pool, swarm-secret, swarm-tls; murmer needs --features murmer, and root
   --rounds N        how often each figure is taken (3)
   --seconds S       how long each is measured, after a warm-up of a quarter of it (2)
   --callers A,B     how many callers at once (1,64,512)

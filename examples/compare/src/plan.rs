@@ -106,7 +106,7 @@ fn runtimes(system: System, stage: Stage) -> &'static [Runtime] {
         (Stage::Pair, System::Tarpc) => &[Current, Two],
         (Stage::Pair | Stage::Near, System::Swarm) => &[One, Two],
         (Stage::Pair, System::Ractor | System::Kameo | System::Murmer | System::Erlang) => &[Two],
-        (Stage::Pair, System::SwarmPool | System::SwarmSecret) => &[Two],
+        (Stage::Pair, System::SwarmPool | System::SwarmSecret | System::SwarmTls) => &[Two],
         (Stage::GrowNear, System::Map) => &[Two],
         (Stage::Near, System::Mpsc) => &[Current, One, Two],
         (Stage::Near | Stage::Idle(IDLE), System::Actix) => &[Current],
@@ -156,7 +156,8 @@ fn rows(stage: Stage, system: System, runtime: Runtime, options: &Options) -> Ve
 }
 
 fn pair_rows(system: System, options: &Options, row: impl Fn(Bench) -> Row) -> Vec<Row> {
-    let casts = matches!(system, System::Ractor | System::Erlang | System::Swarm | System::SwarmSecret);
+    let protected = matches!(system, System::SwarmSecret | System::SwarmTls);
+    let casts = protected || matches!(system, System::Ractor | System::Erlang | System::Swarm);
     let mut rows = Vec::new();
     for bench in [Bench::RemoteCall, Bench::RemoteCast] {
         if bench == Bench::RemoteCall || casts {

@@ -101,6 +101,8 @@ words! {
         SwarmPool = "swarm-pool",
         /// The same with a secret, so that all that goes between its processes is encrypted and authenticated.
         SwarmSecret = "swarm-secret",
+        /// The same with certificates, and no secret.
+        SwarmTls = "swarm-tls",
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use examples::figures::process::Process;
 
+use crate::certificate::{Certificate, TLS};
 use crate::cluster;
 use crate::figure::{Figure, Seen};
 use crate::kernel::{self, PARENT};
@@ -40,6 +41,11 @@ pub(crate) struct Taken {
 /// Takes every round of the plan, each stage by all systems in turn, with another one first in each round.
 pub(crate) fn run(plan: &[Vec<Stint>], options: &Options, erlang: Option<&Erlang>) -> Taken {
     let mut taken = Taken::default();
+    let certificate =
+        options.wants_system(System::SwarmTls).then(Certificate::mint).transpose().unwrap_or_else(|trouble| {
+            taken.troubles.push(format!("a certificate: {trouble}"));
+            None
+        });
     let mut at = HashMap::new();
     for row in plan.iter().flatten().flat_map(|stint| &stint.rows) {
         at.insert(*row, taken.figures.len());
@@ -50,7 +56,8 @@ pub(crate) fn run(plan: &[Vec<Stint>], options: &Options, erlang: Option<&Erlang
             for turn in 0..stage.len() {
                 let stint = &stage[(round + turn) % stage.len()];
                 let begun = Instant::now();
-                let took = Turn { stint, options, erlang }.take(|row, figure| taken.figures[at[&row]].1.push(figure));
+                let took = Turn { stint, options, erlang, certificate: certificate.as_ref() }
+                    .take(|row, figure| taken.figures[at[&row]].1.push(figure));
                 let what = format!("round {}: {} on {}, {:?}", round + 1, stint.system, stint.runtime, stint.stage);
                 match took {
                     Ok(()) => eprintln!("{what}: {:.1} s", begun.elapsed().as_secs_f64()),
@@ -70,6 +77,7 @@ struct Turn<'a> {
     stint: &'a Stint,
     options: &'a Options,
     erlang: Option<&'a Erlang>,
+    certificate: Option<&'a Certificate>,
 }
 
 impl Turn<'_> {
@@ -237,12 +245,16 @@ impl Turn<'_> {
         let Stint { stage, system, runtime, .. } = self.stint;
         let mut command = Command::new(std::env::current_exe()?);
         command.env(PARENT, std::process::id().to_string());
-        // Only that row's nodes have one, whatever this program was started with.
-        command.env_remove(SECRET_FILE);
+        // Only those rows' nodes have any, whatever this program was started with.
+        for name in [SECRET, SECRET_FILE].into_iter().chain(TLS) {
+            command.env_remove(name);
+        }
         if *system == System::SwarmSecret {
             command.env(SECRET, ANY_SECRET);
-        } else {
-            command.env_remove(SECRET);
+        }
+        if *system == System::SwarmTls {
+            let missing = || io::Error::other("there is no certificate");
+            command.envs(self.certificate.ok_or_else(missing)?.environment());
         }
         // What grows begins with nothing.
         let most = if matches!(stage, Stage::Grow | Stage::GrowNear) { 0 } else { self.options.callers_most() };

@@ -20,14 +20,14 @@ fn compare(words: &str) -> Command {
 #[test]
 fn each_row_is_an_object_a_line() {
     let words = "--json --rounds 2 --seconds 0.1 --callers 1,3 --payload 32 --most 1 --bench remote_call \
-                 --bench local_call --system raw --system mpsc --system swarm --system swarm-pool --system swarm-secret";
+                 --bench local_call --system raw --system mpsc --system swarm --system swarm-pool --system swarm-secret --system swarm-tls";
     let output = compare(words).output().expect("the program was built with this test");
     let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}");
     let rows: Vec<Value> =
         said.lines().map(|line| serde_json::from_str(line).expect("each line is an object")).collect();
     let systems: BTreeSet<&str> = rows.iter().filter_map(|row| row["system"].as_str()).collect();
-    assert_eq!(systems, BTreeSet::from(["mpsc", "raw", "swarm", "swarm-pool", "swarm-secret"]), "{told}");
+    assert_eq!(systems, BTreeSet::from(["mpsc", "raw", "swarm", "swarm-pool", "swarm-secret", "swarm-tls"]), "{told}");
     for row in &rows {
         for figure in ["per_s", "p50_us", "p99_us", "cpu_us", "ratio_raw"] {
             assert!(row[figure].as_f64().is_some_and(|figure| figure > 0.0), "{figure} of {row}");

@@ -7,7 +7,7 @@ use super::sockets::Token;
 use crate::time::Instant;
 
 /// Frames that anybody may bring in one turn: tens of microseconds of work, which others wait for.
-const FRAMES_MIN: u32 = 32;
+const FRAMES_MIN: u32 = 64;
 /// How much more one may bring than another one has brought lately: those who are about as busy do not limit each other.
 const TIMES: u32 = 4;
 /// What was brought is remembered for so long, and at most for twice as long.
