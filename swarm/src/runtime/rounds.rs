@@ -66,9 +66,14 @@ impl Todo {
         self.callers.is_empty() && self.left.is_empty()
     }
 
+    /// One after the other: if a waker panics, which may be anybody's, the others are still here.
     fn begin(&mut self) {
-        self.callers.drain(..).for_each(Waker::wake);
-        self.left.drain(..).for_each(|(cell, worker)| cell.drain(worker));
+        while let Some(caller) = self.callers.pop() {
+            caller.wake();
+        }
+        while let Some((cell, worker)) = self.left.pop() {
+            cell.drain(worker);
+        }
     }
 }
 
@@ -202,9 +207,12 @@ impl Future for Round {
 
 impl Drop for Round {
     fn drop(&mut self) {
-        // The runtime has ended.
+        // The runtime has ended, or a waker has panicked.
         if !self.over {
+            self.todo.begin();
+            self.todo.peers.drain(..).for_each(|peer| peer.leave_promise(Lane::Calls));
             self.rounds.overdue();
+            self.rounds.lock().stage = Stage::Home;
         }
     }
 }

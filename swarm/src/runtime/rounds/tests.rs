@@ -113,6 +113,28 @@ fn without_its_runtime_nobody_is_left_asleep() {
 }
 
 #[test]
+fn a_waker_that_panics_leaves_nobody_else_asleep() {
+    struct Bad;
+    impl Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker of somebody's");
+        }
+    }
+    let (rounds, runtime, woken) = (Arc::<Rounds>::default(), runtime(), Arc::<Woken>::default());
+    wakes::collect();
+    (0..10).for_each(|_| wakes::wake(Waker::from(woken.clone())));
+    wakes::wake(Waker::from(Arc::new(Bad)));
+    (0..10).for_each(|_| wakes::wake(Waker::from(woken.clone())));
+    rounds.hand_over(runtime.handle());
+    run(&runtime);
+    assert_eq!((woken.count(), rounds.due()), (20, None));
+    read(&rounds, &runtime, &woken, 10);
+    assert_eq!(woken.count(), 20, "there are rounds again");
+    run(&runtime);
+    assert_eq!(woken.count(), 30);
+}
+
+#[test]
 fn frames_are_left_to_the_round_that_is_under_way_once_for_each_peer() {
     let (rounds, runtime, woken) = (Arc::<Rounds>::default(), runtime(), Arc::<Woken>::default());
     let (first, second) = (peer(), peer());
