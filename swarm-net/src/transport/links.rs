@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::appetite::Appetite;
+use super::credit::Credit;
 use super::dials::Target;
 use super::peer::{Lane, Peer};
 use super::sockets::{Stream, Token};
@@ -38,6 +39,8 @@ pub(crate) struct About {
     pub(crate) carries: Option<(Arc<Peer>, Lane)>,
     /// How the other end reads what it has asked for.
     pub(crate) appetite: Appetite,
+    /// What its frames were worth.
+    pub(crate) credit: Credit,
 }
 
 /// Who opened a connection.
@@ -70,7 +73,15 @@ impl fmt::Display for Origin {
 
 impl About {
     pub(crate) fn new(origin: Origin) -> Self {
-        Self { origin, greeting: None, expects: None, links_told: 0, carries: None, appetite: Appetite::default() }
+        Self {
+            origin,
+            greeting: None,
+            expects: None,
+            links_told: 0,
+            carries: None,
+            appetite: Appetite::default(),
+            credit: Credit::default(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod appetite;
 mod charge;
 mod checkup;
 mod command;
+mod credit;
 mod dials;
 mod driven;
 mod driver;

@@ -13,7 +13,7 @@ use super::wake::Commands;
 use crate::config::NetConfig;
 use crate::connection::{FrameNo, Limits, Loss, SendQueue, Unsent, Why};
 use crate::node::NodeId;
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::wire::{Claim, Frame};
 
 /// One of the two connections to a peer. Each has an order and a queue of its own.
@@ -43,6 +43,8 @@ struct LaneQueue {
     cut: AtomicBool,
     /// The open connection, if there is one.
     outlet: ArcSwapOption<Outlet>,
+    /// Frames that the layers above have refused.
+    refused: AtomicU64,
 }
 
 impl Peer {
@@ -57,6 +59,7 @@ impl Peer {
             announced: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             outlet: ArcSwapOption::empty(),
+            refused: AtomicU64::new(0),
         };
         Self {
             node,
@@ -123,6 +126,18 @@ impl Peer {
     /// from the same peer must not be noted so.
     pub fn charge(&self, bytes: usize) -> Charge {
         self.account.charge(bytes)
+    }
+
+    /// Notes that a frame which came from it was worth nothing: it could not be read, or asked for what cannot be. From who brings many
+    /// such, among others or not, little more is read than is worked off beside all else.
+    pub fn refuse(&self, lane: Lane) {
+        // Relaxed, as where it is read: nothing else is read because of it.
+        self.lane(lane).refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many frames of a lane were refused.
+    pub(crate) fn refused(&self, lane: Lane) -> u64 {
+        self.lane(lane).refused.load(Ordering::Relaxed)
     }
 
     /// Whether answers for it find no room on this lane: what it asks for now would be done in vain.

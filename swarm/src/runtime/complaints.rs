@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use swarm_net::node::NodeId;
 use swarm_net::time::Instant;
+use swarm_net::transport::Lane;
 
 use crate::runtime::Node;
 
@@ -39,8 +40,16 @@ impl Node {
     /// What `from` has sent could not be read, and was dropped.
     pub(crate) fn could_not_read(&self, from: NodeId, what: &str) {
         self.counters.malformed.add(1);
+        self.hold_against(from, Lane::Calls);
         if let Some(untold) = self.complaints.tell(self.now()) {
             tracing::warn!(node = %self.id(), peer = %from, untold, "{what} could not be read and was dropped");
+        }
+    }
+
+    /// A frame of `from` was worth nothing.
+    pub(crate) fn hold_against(&self, from: NodeId, lane: Lane) {
+        if let Some(peer) = self.peer(from) {
+            peer.refuse(lane);
         }
     }
 

@@ -239,7 +239,11 @@ impl Node {
         let sealed = self.places.cell(&name, epoch).and_then(|cell| cell.bundle());
         let (total, piece) = match sealed.as_deref() {
             Some(sealed) => (sealed.len(), sealed.piece(at, PIECE_BYTES)),
-            None => (NONE, [&[][..]; 2]),
+            None => {
+                // It may have been let go just now: in good faith that is seldom asked for.
+                self.hold_against(to, Lane::Bulk);
+                (NONE, [&[][..]; 2])
+            }
         };
         let mut answer = [0; 24];
         answer[..8].copy_from_slice(&head[..8]);

@@ -83,10 +83,15 @@ impl Node {
                 self.send_answer(node, head, &[])
             }
             Ok(reply) => self.send_answer(node, answer_head(request, verdict::REPLY), &reply),
-            Err(error) => match rkyv::to_bytes::<rkyv::rancor::Error>(&error) {
-                Ok(bytes) => self.send_answer(node, answer_head(request, verdict::ERROR), &bytes),
-                Err(_) => false,
-            },
+            Err(error) => {
+                if matches!(error, CallError::SchemaMismatch { .. } | CallError::Unhandled { .. }) {
+                    self.hold_against(node, Lane::Calls);
+                }
+                match rkyv::to_bytes::<rkyv::rancor::Error>(&error) {
+                    Ok(bytes) => self.send_answer(node, answer_head(request, verdict::ERROR), &bytes),
+                    Err(_) => false,
+                }
+            }
         };
         if !sent {
             tracing::debug!(node = %self.id(), peer = %node, "an answer could not be sent: its caller will time out");

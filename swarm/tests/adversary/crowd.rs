@@ -7,7 +7,7 @@ use std::time::Duration;
 use swarm::{Config, Stats};
 use swarm_net::wire::Header;
 
-use crate::effort::blows;
+use crate::effort::{attack, blows};
 use crate::fixture::{PATIENCE, SECRET, Siege, patient};
 
 /// Half-open connections, and how many are opened before the first of them are looked at.
@@ -47,7 +47,7 @@ fn until_closed(mut stream: &TcpStream) {
 async fn two_thousand_half_open_connections() {
     let mut siege = Siege::begin("adversary-crowd", Some(SECRET), hasty()).await;
     let (to, before) = (siege.target().local_addr(), siege.stats());
-    let crowd = tokio::task::spawn_blocking(move || {
+    let crowd = attack(move || {
         for _ in 0..CONNECTIONS / AT_ONCE {
             let open: Vec<_> = (0..AT_ONCE).map(|_| dial(to)).collect();
             open.iter().for_each(until_closed);
@@ -70,7 +70,7 @@ async fn two_thousand_half_open_connections() {
 async fn connections_that_send_a_byte_now_and_then() {
     let mut siege = Siege::begin("adversary-trickle", Some(SECRET), hasty()).await;
     let (to, before) = (siege.target().local_addr(), siege.stats());
-    let slow = tokio::task::spawn_blocking(move || {
+    let slow = attack(move || {
         let open: Vec<_> = (0..32).map(|_| dial(to)).collect();
         let hail = b"locked\xa7\x01";
         let mut alive = open.len();
@@ -100,7 +100,7 @@ async fn connections_that_send_a_byte_now_and_then() {
 async fn lengths_of_four_gibibytes() {
     let mut siege = Siege::begin("adversary-lengths", None, patient()).await;
     let (to, before) = (siege.target().local_addr(), siege.stats().broken_connections);
-    let greedy = tokio::task::spawn_blocking(move || {
+    let greedy = attack(move || {
         // The hello's kind, one of a member's, and one that nobody sends.
         for kind in [0, 16, 255] {
             for _ in blows(50, 1_000) {

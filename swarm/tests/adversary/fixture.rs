@@ -13,7 +13,7 @@ use tracing_subscriber::layer::{Context as Place, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::ALLOCATED;
-use crate::effort::{Effort, peace};
+use crate::effort::{Effort, peace, settle};
 
 /// What all nodes of a siege share, if they share anything.
 pub(crate) const SECRET: &str = "the secret of those within";
@@ -121,6 +121,7 @@ impl Siege {
     pub(crate) async fn begin(cluster: &str, secret: Option<&str>, config: Config) -> Self {
         let alone = ALONE.lock().await;
         listen();
+        settle();
         let mut nodes = vec![start(cluster, secret, config.clone(), &[]).await];
         for _ in 0..2 {
             nodes.push(start(cluster, secret, config.clone(), &[&nodes[0]]).await);

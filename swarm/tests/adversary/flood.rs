@@ -2,7 +2,7 @@
 
 use swarm_net::wire::Frame;
 
-use crate::effort::blows;
+use crate::effort::{attack, blows};
 use crate::fixture::{SECRET, Siege, patient};
 use crate::member::{Member, Plan, send_all};
 
@@ -22,7 +22,7 @@ async fn a_member_floods_the_control() {
     let mut siege = Siege::begin(CLUSTER, Some(SECRET), config).await;
     let (target, seed) = (siege.target().node(), siege.target().local_addr());
     let before = siege.stats();
-    let flood = tokio::task::spawn_blocking(move || {
+    let flood = attack(move || {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
         let peer = member.reach(target);
         let body = vec![0xff; FRAME_BYTES];
@@ -54,7 +54,7 @@ async fn a_member_begins_batches_and_completes_none() {
     let mut siege = Siege::begin("adversary-batches", Some(SECRET), patient()).await;
     let (target, seed) = (siege.target().node(), siege.target().local_addr());
     let before = siege.stats().malformed;
-    let begun = tokio::task::spawn_blocking(move || {
+    let begun = attack(move || {
         let member = Member::start(Plan::of("adversary-batches", Some(SECRET)), seed);
         let peer = member.reach(target);
         let body = vec![7; 256 << 10];

@@ -2,7 +2,7 @@
 
 use std::net::UdpSocket;
 
-use crate::effort::blows;
+use crate::effort::{attack, blows};
 use crate::fixture::{SECRET, Siege, patient};
 
 /// Packets that are sent. Many are lost before they arrive, as in any flood.
@@ -13,7 +13,7 @@ async fn a_flood_of_garbage_packets() {
     for (secret, cluster) in [(Some(SECRET), "adversary-garbage"), (None, "adversary-garbage-open")] {
         let mut siege = Siege::begin(cluster, secret, patient()).await;
         let to = siege.target().local_addr();
-        let flood = tokio::task::spawn_blocking(move || {
+        let flood = attack(move || {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
             let mut bytes = *b"SK\x01\0................................................................";
             for i in blows(PACKETS, 100_000) {

@@ -5,6 +5,7 @@ use swarm::{Epoch, Message, Name};
 use swarm_net::transport::Lane;
 use swarm_net::wire::Frame;
 
+use crate::effort::attack;
 use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient, tally};
 use crate::member::{Member, Plan, send_all_on};
 use crate::recording::{CALL, Recording};
@@ -23,7 +24,7 @@ async fn a_member_asks_for_words_and_never_reads_them() {
     let mut siege = Siege::begin(CLUSTER, Some(SECRET), config).await;
     let target = siege.target().clone();
     let before = siege.stats().cut_connections;
-    let hoarder = tokio::task::spawn_blocking(move || {
+    let hoarder = attack(move || {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), target.local_addr());
         member.reach(target.node());
         // The answers fill the sockets of both ends, and then the queue.
@@ -53,7 +54,7 @@ async fn a_member_calls_and_never_reads_the_answers() {
     let host = siege.nodes.iter().find(|node| node.node() == host).expect("it is on one of ours").clone();
     let (node, told, seed) = (host.clone(), host.clone(), host.local_addr());
     let before = host.stats().excessive;
-    let hoarder = tokio::task::spawn_blocking(move || {
+    let hoarder = attack(move || {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
         member.reach(node.node());
         let payload = call.body.len() - 4;
@@ -89,7 +90,7 @@ async fn a_member_asks_for_states_and_never_reads_them() {
     let target = siege.target().clone();
     let before = siege.stats();
     let held = siege.target().whereis("tally-0-0").await.expect("it is known").expect("it is registered");
-    let hoarder = tokio::task::spawn_blocking(move || {
+    let hoarder = attack(move || {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), target.local_addr());
         let peer = member.reach(target.node());
         let ask = |name: &str, epoch: Epoch, at: u64| {
@@ -111,6 +112,7 @@ async fn a_member_asks_for_states_and_never_reads_them() {
     let member = hoarder.await.expect("its connection is ended");
     let malformed = siege.stats().malformed - before.malformed;
     assert_eq!(malformed, 2, "what is no question is counted");
+    assert!(siege.stats().held_back > before.held_back, "who asks for so much that is not there is not read at once");
     drop(member);
     siege.end("a member that never reads states", 64 << 20).await;
 }

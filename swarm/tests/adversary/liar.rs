@@ -3,7 +3,7 @@
 use swarm::Message;
 use swarm_net::wire::Frame;
 
-use crate::effort::blows;
+use crate::effort::{apart, attack, blows};
 use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient, tally};
 use crate::member::{COUNTED, Member, Plan, send_all};
 use crate::recording::{CALL, Recording};
@@ -16,7 +16,7 @@ async fn a_member_claims_more_worker_types_than_there_are() {
     let mut plan = Plan::of(CLUSTER, Some(SECRET));
     plan.profile.abilities = (0..7_000).collect();
     plan.profile.version = u64::MAX;
-    let member = tokio::task::spawn_blocking(move || {
+    let member = attack(move || {
         let member = Member::start(plan, seed);
         member.reach(target);
         member
@@ -38,7 +38,7 @@ async fn nodes_with_other_partitions_are_refused() {
     for partitions in [1, 1 << 16] {
         let mut plan = Plan::of(CLUSTER, Some(SECRET));
         plan.config.partitions = partitions;
-        liars.push(Member::start(plan, seed));
+        liars.push(apart(|| Member::start(plan, seed)));
         let goal = before + liars.len() as u64;
         siege.until("it is refused and counted", |siege| siege.stats().refused_nodes >= goal).await;
     }
@@ -57,9 +57,9 @@ async fn calls_with_damaged_bytes() {
     let host = siege.target().whereis(&name).await.expect("it is known").expect("it is registered").node;
     let at = siege.nodes.iter().position(|node| node.node() == host).expect("it is on one of ours");
     let seed = siege.nodes[at].local_addr();
-    let before = siege.nodes[at].stats().malformed;
+    let before = siege.nodes[at].stats();
     let payload = 16 + name.len().next_multiple_of(16);
-    let liar = tokio::task::spawn_blocking(move || {
+    let liar = attack(move || {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
         let peer = member.reach(host);
         let (mut sent, mut counted) = (0_u64, COUNTED);
@@ -80,7 +80,9 @@ async fn calls_with_damaged_bytes() {
     let (member, sent) = liar.await.expect("all of them find room");
     assert!(sent > 0);
     siege.until("all are answered whose message alone is damaged", |_| member.replies() == sent).await;
-    assert!(siege.nodes[at].stats().malformed > before, "and lengths that do not add up are counted");
+    let after = siege.nodes[at].stats();
+    assert!(after.malformed > before.malformed, "and lengths that do not add up are counted");
+    assert!(after.held_back > before.held_back, "who sends so much that is worth nothing is not read at once");
     drop(member);
     // Those for names that are not there wait for the directory's word: 65,536 letters of some 400 bytes at most.
     siege.end("calls with damaged bytes", 64 << 20).await;

@@ -1,5 +1,6 @@
 //! Nodes that hold another secret, or the right one and another cluster's name, and try over and over.
 
+use crate::effort::apart;
 use crate::fixture::{SECRET, Siege, patient};
 use crate::member::{Member, Plan};
 
@@ -17,7 +18,7 @@ async fn nodes_of_another_secret_or_another_name() {
         let mut plan = Plan::of(cluster, secret);
         // It does not give up.
         (plan.config.redial_min_ms, plan.config.redial_max_ms, plan.config.refused_redial_ms) = (1, 20, 20);
-        outsiders.push(Member::start(plan, seed));
+        outsiders.push(apart(|| Member::start(plan, seed)));
         siege.until("it is refused and counted", |siege| siege.stats().refused_connections >= before + 20).await;
     }
     siege.calls_go_on().await;

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use swarm::prelude::*;
 use swarm::{Event, Swarm};
 
-use crate::effort::blows;
+use crate::effort::{attack, blows};
 use crate::fixture::{PATIENCE, SECRET, Siege, now, patient};
 use crate::recording::Relay;
 
@@ -40,7 +40,7 @@ async fn a_recorded_session_is_played_back_and_damaged() {
     let before = watched.stats();
     let mut events = watched.events();
     let (packets, streams) = (recording.packets(), recording.streams());
-    let played = tokio::task::spawn_blocking(move || {
+    let played = attack(move || {
         for packet in &packets {
             way.send_to(packet, to).expect("it is a loopback address");
         }

@@ -10,10 +10,16 @@ use swarm::Swarm;
 use swarm::prelude::*;
 use swarm_net::wire::{FrameRef, Progress, Reassembly, Scratch, Sink, WireError};
 
+use crate::effort::apart;
 use crate::fixture::{ALONE, PATIENCE, Tally, TallyClient, patient};
 
 /// A call.
 pub(crate) const CALL: u8 = 16;
+
+/// A thread that is nobody's among the nodes.
+fn begin(relaying: impl FnOnce() + Send + 'static) {
+    apart(|| thread::spawn(relaying));
+}
 
 /// What has come by so far.
 #[derive(Clone, Default)]
@@ -62,7 +68,7 @@ impl Relay {
     pub(crate) fn run_altered(self, to: SocketAddr, alter: impl Fn() -> Alter + Send + 'static) -> Arc<UdpSocket> {
         let Self { listener, udp, recording } = self;
         let (sender, tape) = (udp.clone(), recording.clone());
-        thread::spawn(move || {
+        begin(move || {
             let mut buffer = [0; 2_048];
             while let Ok((length, _)) = udp.recv_from(&mut buffer) {
                 tape.lock().packets.push(buffer[..length].to_vec());
@@ -70,7 +76,7 @@ impl Relay {
                 let _ = udp.send_to(&buffer[..length], to);
             }
         });
-        thread::spawn(move || {
+        begin(move || {
             for near in listener.incoming() {
                 let (Ok(near), Ok(far)) = (near, TcpStream::connect(to)) else { continue };
                 let number = {
@@ -171,7 +177,7 @@ pub(crate) type Alter = Box<dyn FnMut(&[u8]) -> Vec<u8> + Send>;
 /// Passes on one direction, and ends both with it.
 fn pipe(from: &TcpStream, to: &TcpStream, mut alter: Alter) {
     let (Ok(mut from), Ok(mut to)) = (from.try_clone(), to.try_clone()) else { return };
-    thread::spawn(move || {
+    begin(move || {
         let mut copy = || -> io::Result<()> {
             let mut buffer = [0; 16 << 10];
             loop {

@@ -2,6 +2,7 @@
 
 use swarm_net::error::NetError;
 
+use crate::effort::attack;
 use crate::fixture::{SECRET, Siege, patient};
 use crate::member::{Member, Plan};
 
@@ -15,7 +16,7 @@ async fn a_node_claims_the_address_of_a_member() {
         let mut plan = Plan::of(CLUSTER, Some(SECRET));
         plan.advertise = Some(siege.target().local_addr());
         let (rival, seed) = (siege.target().node(), siege.nodes[seed].local_addr());
-        let twin = tokio::task::spawn_blocking(move || Member::start(plan, seed).wait_fatal());
+        let twin = attack(move || Member::start(plan, seed).wait_fatal());
         siege.calls_go_on().await;
         let error = twin.await.expect("it ends");
         assert!(matches!(error, NetError::DuplicateAddress { other, .. } if other == rival), "{error}");

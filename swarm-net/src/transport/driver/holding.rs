@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use super::Driver;
-use crate::connection::Ended;
+use crate::connection::{Connection, Ended};
 use crate::node::NodeId;
 use crate::secret::Trouble;
 use crate::time::Instant;
 use crate::transport::links::Link;
-use crate::transport::peer::Lane;
+use crate::transport::peer::{Lane, Peer};
 use crate::transport::sockets::{Token, Tokens};
 
 /// How soon to look again whether enough is worked off. In this time about as much is worked off as one read brings.
@@ -19,7 +19,7 @@ impl Driver {
     /// Whether nothing is to be read from a connection for now. Then it is looked after again soon.
     pub(super) fn is_held(&mut self, token: Token, link: &mut Link, now: Instant) -> bool {
         let Some((peer, lane)) = &link.about.carries else { return false };
-        if !peer.is_overdrawn() {
+        if !peer.is_overdrawn() && link.about.credit.left(worth(peer, *lane, &link.connection), now) != Some(0) {
             let owed = peer.queue(*lane).is_owing();
             if !link.about.appetite.goes(owed, link.connection.moved(), now) {
                 return false;
@@ -44,7 +44,9 @@ impl Driver {
             let Some(link) = links.get_mut(token) else { return true };
             let Link { connection, about, .. } = link;
             let waits = about.carries.as_ref().is_some_and(|(peer, lane)| {
-                peer.is_overdrawn() || about.appetite.is_gone(peer.queue(*lane).is_owing(), connection.moved(), now)
+                peer.is_overdrawn()
+                    || about.credit.left(worth(peer, *lane, connection), now) == Some(0)
+                    || about.appetite.is_gone(peer.queue(*lane).is_owing(), connection.moved(), now)
             });
             if waits {
                 connection.hold(now);
@@ -67,4 +69,9 @@ impl Driver {
             self.end(token, Ended::Cut);
         }
     }
+}
+
+/// How many frames a connection has brought, and how many of its lane were refused.
+pub(super) fn worth(peer: &Peer, lane: Lane, connection: &Connection) -> (u64, u64) {
+    (connection.frames(), peer.refused(lane))
 }

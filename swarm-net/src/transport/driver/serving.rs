@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Driver;
+use super::holding::worth;
 use crate::config::ms;
 use crate::connection::{Answer, Connection, Denial, Drained, Ended, Event, Flushed, Phase};
 use crate::membership::Input;
@@ -148,7 +149,7 @@ impl Driver {
         }
         let Link { stream, connection, about, closed } = link;
         let (mut frames, was_open, before) = (false, about.carries.is_some(), connection.frames());
-        connection.allow(self.shares.of(token, now));
+        connection.allow(self.shares.of(token, now).min(allowance(about, connection, now)));
         let drained = connection.read(&mut Arrived::at(&**stream, *closed), scratch, now, &mut |event| {
             if let (&Event::Frame(frame), Some((peer, lane))) = (&event, &about.carries) {
                 frames = true;
@@ -287,6 +288,14 @@ impl Driver {
         }
         self.show_whether_alone();
     }
+}
+
+/// As many frames may come over a connection in one turn by what it is worth.
+fn allowance(about: &mut About, connection: &Connection, now: Instant) -> u32 {
+    let About { carries, credit, .. } = about;
+    let Some((peer, lane)) = carries else { return u32::MAX };
+    let left = credit.left(worth(peer, *lane, connection), now);
+    left.map_or(u32::MAX, |frames| u32::try_from(frames).unwrap_or(u32::MAX))
 }
 
 /// What a connection's end says of who is at the other end, if anything.

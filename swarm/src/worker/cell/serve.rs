@@ -158,10 +158,12 @@ impl<W: Worker> Cell<W> {
         }
     }
 
-    /// Goes on with a handler that has begun, then with whatever waits.
+    /// Goes on with a handler that has begun. What waits then is a task of its own: in this one it would take room that tokio has to
+    /// find for each handler that waits.
     pub(super) async fn finish(self: Arc<Self>, later: Later<W, Answer>, reply: Reply) {
-        if let Some(worker) = self.complete(later, reply).await {
-            self.drain(worker).await;
+        let result = Guarded::new(self.clone(), later).await;
+        if let Some(worker) = self.completed(result, reply) {
+            self.bring_back(worker);
         }
     }
 
@@ -171,11 +173,15 @@ impl<W: Worker> Cell<W> {
         worker: Box<W>,
         entry: Entry<W>,
     ) -> impl Future<Output = Option<Box<W>>> + Send + use<'a, W> {
-        let served = self.serve_now(worker, entry);
+        let rest = match self.serve_now(worker, entry) {
+            Served::Ready(worker) => Ok(worker),
+            // In a box, so that tasks that hold it stay small: most have handlers that do not wait.
+            Served::Later(begun) => Err(Box::pin(self.go_on_with(begun))),
+        };
         async move {
-            match served {
-                Served::Ready(worker) => worker,
-                Served::Later(begun) => self.go_on_with(begun).await,
+            match rest {
+                Ok(worker) => worker,
+                Err(rest) => rest.await,
             }
         }
     }
@@ -269,11 +275,6 @@ impl<W: Worker> Cell<W> {
     /// The same for a method.
     pub(super) fn is_quick_at(&self, method: u64) -> bool {
         !W::OPTIONS.pool && self.pace_of(method).is_some_and(soon::takes)
-    }
-
-    async fn complete(self: &Arc<Self>, later: Later<W, Answer>, reply: Reply) -> Option<Box<W>> {
-        let result = Guarded::new(self.clone(), later).await;
-        self.completed(result, reply)
     }
 
     fn completed(self: &Arc<Self>, result: Result<(Active<W>, Answer), String>, reply: Reply) -> Option<Box<W>> {
