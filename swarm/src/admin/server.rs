@@ -21,14 +21,15 @@ use super::service::Admin as _;
 #[cfg(unix)]
 use super::socket::Socket;
 use crate::event::Events;
-use crate::rpc::{self, Stream, first, wire};
+use crate::rpc::{self, Place, Places, Stream, first, wire};
 use crate::runtime::{Complaints, Node};
 use crate::worker::Host as _;
 
 /// How many operators may be connected at once by each way; one more is turned away, and not kept waiting for others who never go.
 const CONNECTIONS_MAX: usize = 64;
 
-/// How many may not have proved yet that they know the secret: strangers take no place of those who have.
+/// How many may not have proved yet that they know the secret: strangers take no place of those who have. With one more the first of those
+/// from where the most are is hung up on.
 const STRANGERS_MAX: usize = 16;
 
 /// How long that may take them.
@@ -56,7 +57,7 @@ pub(super) enum Door {
 struct Hall {
     node: Arc<Node>,
     operator: Operator,
-    strangers: Arc<Semaphore>,
+    strangers: Places,
     places: Arc<Semaphore>,
     complaints: Complaints,
 }
@@ -66,7 +67,7 @@ pub(super) async fn serve(node: Arc<Node>, door: Door, operator: Operator, mut e
     let hall = Hall {
         node: node.clone(),
         operator,
-        strangers: Arc::new(Semaphore::new(STRANGERS_MAX)),
+        strangers: Places::new(STRANGERS_MAX),
         places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         complaints: Complaints::default(),
     };
@@ -101,10 +102,10 @@ impl Door {
                 }
             }
             Self::Tcp(listener, gate) => {
-                let (stream, _) = listener.accept().await?;
-                match hall.strangers.clone().try_acquire_owned() {
-                    Ok(place) => drop(connections.spawn(host(hall.clone(), stream, gate.clone(), place))),
-                    Err(_) => hall.complain("too many are at their handshake"),
+                let (stream, from) = listener.accept().await?;
+                let begin = |place| connections.spawn(host(hall.clone(), stream, gate.clone(), place));
+                if hall.strangers.serve(from, begin).is_some() {
+                    hall.complain("too many are at their handshake");
                 }
             }
         }
@@ -113,7 +114,7 @@ impl Door {
 }
 
 /// One connection by TCP, from its handshake to its end.
-async fn host(hall: Arc<Hall>, stream: TcpStream, gate: Option<Gate>, place: OwnedSemaphorePermit) {
+async fn host(hall: Arc<Hall>, stream: TcpStream, gate: Option<Gate>, place: Place) {
     let node = &hall.node;
     let stream = match node.within(HANDSHAKE_MAX, Stream::answer(stream, gate.as_ref())).await {
         Some(Ok(stream)) => stream,

@@ -6,15 +6,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::hall::Hall;
 use super::router::router;
-use crate::rpc::{Entry, Guest, Lapse, Opened, Reception, Talk, answered, first};
+use crate::rpc::{Entry, Guest, Lapse, Opened, Places, Reception, Talk, answered, first};
 use crate::runtime::Node;
 
-/// How many may be connected that are not logged in: strangers take no place of those who are.
+/// How many may be connected that are not logged in: strangers take no place of those who are. With one more the first of those
+/// from where the most are is hung up on.
 const STRANGERS_MAX: usize = 64;
 
 /// How long one of them may be, to agree on keys and to ask for the page to log in; then the browser connects anew.
@@ -51,7 +51,7 @@ pub(crate) async fn open(node: &Arc<Node>, cluster: &str, entry: Entry) -> io::R
         let turned_away = |from| hall.complain(Some(from), "too many are not logged in");
         let mut left = None;
         let taking = async {
-            left = Some(reception.take(Arc::new(Semaphore::new(STRANGERS_MAX)), host, turned_away).await);
+            left = Some(reception.take(Places::new(STRANGERS_MAX), host, turned_away).await);
         };
         first(pin!(taking), pin!(hall.live.watch())).await;
         hall.live.end();

@@ -12,19 +12,20 @@ use swarm_net::connection::Gate;
 use swarm_net::time::Instant;
 use tarpc::server::{BaseChannel, Channel};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::porter::Porter;
 use super::service::Gateway as _;
 use super::{HEAD_BYTES_MAX, IDLE_MAX, gate};
-use crate::rpc::{PackedRequests, Reception, Stream, converse, first, wire};
+use crate::rpc::{PackedRequests, Place, Places, Reception, Stream, converse, first, wire};
 use crate::runtime::{Complaints, Node};
 use crate::worker::Host as _;
 
 /// How many programs may be connected at once; one more is turned away, and not kept waiting for others who never go.
 const CONNECTIONS_MAX: usize = 256;
 
-/// How many of them may not have proved yet that they know the secret: strangers take no place of those who have.
+/// How many of them may not have proved yet that they know the secret: strangers take no place of those who have. With one more the first of those
+/// from where the most are is hung up on.
 const STRANGERS_MAX: usize = 64;
 
 /// How long that may take them.
@@ -54,17 +55,17 @@ pub(crate) async fn open(node: &Arc<Node>, addr: SocketAddr) -> io::Result<Socke
         programs: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         complaints: Complaints::default(),
     });
-    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
     node.runtime().spawn(async move {
         let turned_away = |from| hall.complain(from, "too many are at their handshake");
-        reception.take(strangers, |stream, from, place| host(hall.clone(), stream, from, place), turned_away).await;
+        let host = |stream, from, place| host(hall.clone(), stream, from, place);
+        reception.take(Places::new(STRANGERS_MAX), host, turned_away).await;
     });
     tracing::info!(node = %node.id(), %addr, secret = node.keys.is_some(), "programs that are no members can connect");
     Ok(addr)
 }
 
 /// One connection, from its handshake to its end.
-async fn host(hall: Arc<Hall>, stream: TcpStream, from: SocketAddr, place: OwnedSemaphorePermit) {
+async fn host(hall: Arc<Hall>, stream: TcpStream, from: SocketAddr, place: Place) {
     let node = &hall.node;
     let stream = match node.within(HANDSHAKE_MAX, Stream::answer(stream, hall.gate.as_ref())).await {
         Some(Ok(stream)) => stream,

@@ -5,14 +5,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::STRANGERS_MAX;
 use super::hall::Hall;
 use super::router::router;
 use super::settings::Opening;
-use crate::rpc::{Entry, Guest, Lapse, Opened, Reception, Talk, answered};
+use crate::rpc::{Entry, Guest, Lapse, Opened, Places, Reception, Talk, answered};
 use crate::runtime::Node;
 
 /// How long a stranger may take to agree on keys and to send the head of a request with a token.
@@ -37,7 +36,7 @@ pub(crate) async fn open(node: &Arc<Node>, opening: Opening) -> io::Result<Opene
             talk.host(stream, Guest::new(from, place), lapsed)
         };
         let turned_away = |from| hall.complain(from, "too many have shown no token yet");
-        let left = reception.take(Arc::new(Semaphore::new(STRANGERS_MAX)), host, turned_away).await;
+        let left = reception.take(Places::new(STRANGERS_MAX), host, turned_away).await;
         hall.ending.send_replace(true);
         answered(left).await;
     });

@@ -9,14 +9,14 @@ use std::time::Duration;
 use swarm_net::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex;
 
 use super::page::{CONTENT_TYPE, render};
 use super::request::{Asked, HEAD_BYTES_MAX, Status, asked};
-use crate::rpc::Reception;
+use crate::rpc::{Place, Places, Reception};
 use crate::runtime::Node;
 
-/// How many may be connected at once; one more is hung up on.
+/// How many may be connected at once. With one more the first of those from where the most are is hung up on.
 const CONNECTIONS_MAX: usize = 32;
 
 /// How long a request, its answer, and the end of the connection may take together. A page is some ten kilobytes.
@@ -46,18 +46,19 @@ pub(crate) async fn open(node: &Arc<Node>, addr: SocketAddr) -> io::Result<Socke
     let reception = Reception::open(node, addr).await?;
     let addr = reception.addr()?;
     let board = Arc::new(Board { node: node.clone(), page: Mutex::default() });
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let id = node.id();
     node.runtime().spawn(async move {
         let turned_away = |from| tracing::debug!(node = %id, %from, "too many ask for metrics: one is hung up on");
-        reception.take(places, |stream, _, place| host(board.clone(), stream, place), turned_away).await;
+        reception
+            .take(Places::new(CONNECTIONS_MAX), |stream, _, place| host(board.clone(), stream, place), turned_away)
+            .await;
     });
     tracing::info!(node = %id, "metrics are told at http://{addr}/metrics");
     Ok(addr)
 }
 
 /// One connection: one request and its answer.
-async fn host(board: Arc<Board>, mut stream: TcpStream, _place: OwnedSemaphorePermit) {
+async fn host(board: Arc<Board>, mut stream: TcpStream, _place: Place) {
     let node = board.node.clone();
     let exchange = async {
         let asked = match node.within(REQUEST_MAX, request(&mut stream)).await {

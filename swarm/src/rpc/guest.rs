@@ -15,12 +15,12 @@ pub(crate) struct Guest {
 }
 
 enum Place {
-    Stranger(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit),
+    Stranger(#[expect(dead_code, reason = "it is held")] super::Place),
     Guest(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit),
 }
 
 impl Guest {
-    pub(crate) fn new(from: SocketAddr, place: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(from: SocketAddr, place: super::Place) -> Self {
         Self { from, place: Mutex::new(Place::Stranger(place)), known: Notify::new() }
     }
 

@@ -13,10 +13,14 @@ mod entrance;
 mod guest;
 #[cfg(any(feature = "gateway", feature = "remote"))]
 mod packed;
+#[cfg(any(feature = "admin", feature = "dashboard", feature = "gateway", feature = "prometheus"))]
+mod places;
 #[cfg(any(feature = "dashboard", feature = "gateway", feature = "prometheus"))]
 mod reception;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "metrics"))]
 mod server;
+#[cfg(any(feature = "admin", feature = "dashboard", feature = "gateway", feature = "prometheus"))]
+mod source;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
 mod stream;
 #[cfg(any(feature = "dashboard", feature = "http"))]
@@ -40,6 +44,8 @@ pub(crate) use packed::Bytes;
 pub(crate) use packed::Packed;
 #[cfg(feature = "gateway")]
 pub(crate) use packed::PackedRequests;
+#[cfg(any(feature = "admin", feature = "dashboard", feature = "gateway", feature = "prometheus"))]
+pub(crate) use places::{Place, Places};
 #[cfg(any(feature = "dashboard", feature = "gateway", feature = "prometheus"))]
 pub(crate) use reception::Reception;
 #[cfg(any(feature = "dashboard", feature = "http"))]
@@ -48,6 +54,8 @@ pub(crate) use reception::answered;
 pub(crate) use server::converse;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "metrics"))]
 pub(crate) use server::first;
+#[cfg(feature = "dashboard")]
+pub(crate) use source::Source;
 #[cfg(any(feature = "admin", feature = "gateway", feature = "remote"))]
 pub(crate) use stream::Stream;
 #[cfg(any(feature = "dashboard", feature = "http"))]

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-use super::{first, has_drivers};
+use super::{Place, Places, first, has_drivers};
 use crate::event::Events;
 use crate::runtime::Node;
 use crate::worker::Host as _;
@@ -62,12 +61,12 @@ impl Reception {
         self.listener.local_addr()
     }
 
-    /// Takes connections until the node stops, and gives those that are open then; with what it gives they end. Each needs one of the
-    /// `places` before it is given to its `host`; of one that finds none `turned_away` is told, and it ends.
+    /// Takes connections until the node stops, and gives those that are open then; with what it gives they end. Each is given to its
+    /// `host` with one of the `places`; of one that has lost its place for that `turned_away` is told, and it ends.
     pub(crate) async fn take<F>(
         self,
-        places: Arc<Semaphore>,
-        host: impl Fn(TcpStream, SocketAddr, OwnedSemaphorePermit) -> F,
+        places: Places,
+        host: impl Fn(TcpStream, SocketAddr, Place) -> F,
         turned_away: impl Fn(SocketAddr),
     ) -> JoinSet<()>
     where
@@ -80,9 +79,9 @@ impl Reception {
                 match listener.accept().await {
                     Ok((stream, from)) => {
                         while connections.try_join_next().is_some() {}
-                        match places.clone().try_acquire_owned() {
-                            Ok(place) => drop(connections.spawn(host(stream, from, place))),
-                            Err(_) => turned_away(from),
+                        let begin = |place| connections.spawn(host(stream, from, place));
+                        if let Some(displaced) = places.serve(from, begin) {
+                            turned_away(displaced);
                         }
                     }
                     Err(error) => {
