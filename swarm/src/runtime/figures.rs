@@ -44,7 +44,7 @@ impl Node {
         let gauge = |gauge: &AtomicUsize| gauge.load(Ordering::Relaxed) as u64;
         Stats {
             nodes: self.routing().view().len().max(1) as u64,
-            workers: self.places.cells().count() as u64,
+            workers: self.places.count() as u64,
             partitions: gauge(&self.gauges.partitions),
             names: gauge(&self.gauges.names),
             under_replicated: gauge(&self.gauges.under_replicated),
