@@ -29,14 +29,20 @@ impl Node {
     /// Takes a call or cast that another node has sent: into its cell, if it came straight from its caller and the cell is here and
     /// open.
     pub(crate) fn receive(self: &Arc<Self>, from: NodeId, kind: u8, envelope: Envelope, payload: Payload) {
-        if !envelope.is_straight(kind) || self.lanes.relays() || self.is_stopped() || envelope.remaining.is_zero() {
+        if !envelope.is_straight(kind) || self.is_stopped() || envelope.remaining.is_zero() {
             return self.post(self.letter(envelope, payload, kind, Some(from)));
         }
         let parcel = self.parcel(&envelope, payload, kind, Some(from));
+        let hash = envelope.name.hash64();
         // Held until the cell has it, as by `post`: who changes the place waits until then.
-        let shard = self.places.read(&envelope.name);
+        let shard = self.places.read_at(hash);
         let cell = match shard.get(&envelope.name) {
-            Some(Found::Cell(cell, None)) if envelope.kind == 0 || envelope.kind == cell.kind().0 => cell.clone(),
+            Some(Found::Cell(cell, None))
+                if (envelope.kind == 0 || envelope.kind == cell.kind().0)
+                    && !self.lanes.relays(self.partition_at(hash)) =>
+            {
+                cell.clone()
+            }
             Some(Found::Cell(..) | Found::Redirect(..) | Found::Held) | None => {
                 drop(shard);
                 return self.post(self.letter_of(envelope, parcel, Some(from)));

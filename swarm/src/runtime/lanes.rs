@@ -1,6 +1,7 @@
 //! Owns the tracks of everything that this node sends and passes on: one for each partition and calling node, and one
 //! more for each name that takes another way than its partition. Never decides which way that is.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,7 +23,8 @@ pub(crate) struct Lanes<L> {
     own: Box<[Own<L>]>,
     /// Only lanes that are not idle stand here.
     relayed: Mutex<BTreeMap<Lane, Tracks<L>>>,
-    relayed_count: AtomicUsize,
+    /// How many of these there are of each partition.
+    relayed_count: Box<[AtomicUsize]>,
     /// Which track waits for which flush.
     flushes: Mutex<BTreeMap<u64, (NodeId, Key)>>,
     flushes_made: AtomicU64,
@@ -60,7 +62,7 @@ impl<L: Passenger> Lanes<L> {
         Self {
             own: (0..partitions).map(|_| own()).collect(),
             relayed: Mutex::default(),
-            relayed_count: AtomicUsize::new(0),
+            relayed_count: (0..partitions).map(|_| AtomicUsize::new(0)).collect(),
             flushes: Mutex::default(),
             flushes_made: AtomicU64::new(0),
             alarms: Mutex::default(),
@@ -78,9 +80,10 @@ impl<L: Passenger> Lanes<L> {
         lock(&own.tracks).present(name).1.is_idle()
     }
 
-    /// Whether anything that came from other nodes is under way, so that what comes next may have to wait for it.
-    pub(crate) fn relays(&self) -> bool {
-        self.relayed_count.load(Ordering::Acquire) > 0
+    /// Whether anything of a partition that came from other nodes is under way, so that what comes next may have to wait for it. To be asked
+    /// with the place of a name locked: all that is under way of this name is known then.
+    pub(crate) fn relays(&self, partition: PartitionId) -> bool {
+        self.relayed_count(partition).load(Ordering::Acquire) > 0
     }
 
     /// How many letters wait.
@@ -88,17 +91,17 @@ impl<L: Passenger> Lanes<L> {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Sends `letter` its way with `go`, or makes it wait.
+    /// Sends `letter` its way with `go`, or makes it wait. Said is whether its partition [relays](Self::relays).
     pub(crate) fn pass(
         &self,
         now: Instant,
         lane: Lane,
         way: Way,
         letter: L,
-        turn: Turn,
+        (turn, relays): (Turn, bool),
         go: impl FnOnce(L) -> Result<(), Stuck<L>>,
     ) -> Passage<L> {
-        if lane.caller.is_some() && way.hop.is_none() && !self.relays() {
+        if lane.caller.is_some() && way.hop.is_none() && !relays {
             return match go(letter) {
                 Ok(()) => Passage::Gone,
                 Err(_) => unreachable!("what stays on this node is never stuck"),
@@ -215,7 +218,8 @@ impl<L: Passenger> Lanes<L> {
     #[cfg(test)]
     pub(crate) fn is_at_rest(&self) -> bool {
         let (flushes, relayed) = (lock(&self.flushes).is_empty(), lock(&self.relayed).is_empty());
-        flushes && relayed && self.waiting() == 0 && !self.relays()
+        let none = self.relayed_count.iter().all(|count| count.load(Ordering::Acquire) == 0);
+        flushes && relayed && none && self.waiting() == 0
     }
 
     /// Whose wait takes too long, and whether for lack of a confirmation: to be drained.
@@ -289,8 +293,9 @@ impl<L: Passenger> Lanes<L> {
         for own in &self.own {
             lock(&own.tracks).clear(&mut letters);
         }
-        for mut tracks in std::mem::take(&mut *lock(&self.relayed)).into_values() {
+        for (lane, mut tracks) in std::mem::take(&mut *lock(&self.relayed)) {
             tracks.clear(&mut letters);
+            self.relayed_count(lane.partition).fetch_sub(1, Ordering::Release);
         }
         self.waiting.store(0, Ordering::Relaxed);
         letters
@@ -343,14 +348,24 @@ impl<L: Passenger> Lanes<L> {
             own.away.store(!tracks.tidy(), Ordering::Release);
             return result;
         }
-        let mut relayed = lock(&self.relayed);
-        let tracks = relayed.entry(lane).or_default();
-        let result = change(tracks);
-        if tracks.tidy() {
-            relayed.remove(&lane);
+        let (mut relayed, count) = (lock(&self.relayed), self.relayed_count(lane.partition));
+        let mut tracks = match relayed.entry(lane) {
+            Entry::Occupied(tracks) => tracks,
+            Entry::Vacant(place) => {
+                count.fetch_add(1, Ordering::Release);
+                place.insert_entry(Tracks::default())
+            }
+        };
+        let result = change(tracks.get_mut());
+        if tracks.get_mut().tidy() {
+            tracks.remove();
+            count.fetch_sub(1, Ordering::Release);
         }
-        self.relayed_count.store(relayed.len(), Ordering::Release);
         result
+    }
+
+    fn relayed_count(&self, partition: PartitionId) -> &AtomicUsize {
+        &self.relayed_count[usize::from(partition.0) % self.relayed_count.len()]
     }
 
     fn own(&self, partition: PartitionId) -> &Own<L> {

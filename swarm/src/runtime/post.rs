@@ -91,9 +91,10 @@ impl Node {
             self.tell_not_here(&letter.name, from);
         }
         // What finds its place at once is never counted; but what may wait must be counted before it does.
-        let letter = self.keep_if(letter, way.hop.is_some() || self.lanes.relays());
+        let relays = self.lanes.relays(lane.partition);
+        let letter = self.keep_if(letter, way.hop.is_some() || relays);
         let mut result = Ok(());
-        let passage = self.lanes.pass(now, lane, way, letter, turn, |letter| {
+        let passage = self.lanes.pass(now, lane, way, letter, (turn, relays), |letter| {
             let Some(to) = way.hop else {
                 result = self.place(shard, letter);
                 return Ok(());

@@ -40,7 +40,7 @@ fn a_letter_that_was_stalled_behind_one_that_came_round_is_tried_again() {
     let letter = || Letter("x".into());
     let way = Way { hop: Some(node(1)), apart: false };
     let stall = |ms| move |letter| Err((letter, Duration::from_millis(ms)));
-    assert_eq!(lanes.pass(at(0), LANE, way, letter(), Turn::New, stall(1)), Passage::Stalled);
+    assert_eq!(lanes.pass(at(0), LANE, way, letter(), (Turn::New, false), stall(1)), Passage::Stalled);
     assert_eq!(lanes.overtake(at(0), LANE, way.hop, letter(), (ROUND, Turn::New), stall(50)), Passage::Stalled);
     assert_eq!(lanes.overdue(at(1)), None, "the one that came round goes first");
     let (key, _) = lanes.overdue(at(50)).expect("its time has come");
