@@ -136,8 +136,12 @@ impl Connection {
     }
 
     fn moved_with(&self, bytes_sent: u64) -> Moved {
-        let bytes_received = self.bare + self.tunnel.received();
-        Moved { bytes_sent, bytes_received, frames_received: self.frames }
+        Moved { bytes_sent, bytes_received: self.received(), frames_received: self.frames }
+    }
+
+    /// Bytes that have come.
+    pub(crate) fn received(&self) -> u64 {
+        self.bare + self.tunnel.received()
     }
 
     /// Asks for a sign of life, if the connection is open and none is awaited.

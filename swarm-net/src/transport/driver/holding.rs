@@ -8,6 +8,7 @@ use crate::connection::{Connection, Ended};
 use crate::node::NodeId;
 use crate::secret::Trouble;
 use crate::time::Instant;
+use crate::transport::credit::Brought;
 use crate::transport::links::Link;
 use crate::transport::peer::{Lane, Peer};
 use crate::transport::sockets::{Token, Tokens};
@@ -19,7 +20,7 @@ impl Driver {
     /// Whether nothing is to be read from a connection for now. Then it is looked after again soon.
     pub(super) fn is_held(&mut self, token: Token, link: &mut Link, now: Instant) -> bool {
         let Some((peer, lane)) = &link.about.carries else { return false };
-        if !peer.is_overdrawn() && link.about.credit.left(worth(peer, *lane, &link.connection), now) != Some(0) {
+        if !peer.is_overdrawn() && link.about.credit.left(brought(peer, *lane, &link.connection), now) != Some(0) {
             let owed = peer.queue(*lane).is_owing();
             if !link.about.appetite.goes(owed, link.connection.moved(), now) {
                 return false;
@@ -45,7 +46,7 @@ impl Driver {
             let Link { connection, about, .. } = link;
             let waits = about.carries.as_ref().is_some_and(|(peer, lane)| {
                 peer.is_overdrawn()
-                    || about.credit.left(worth(peer, *lane, connection), now) == Some(0)
+                    || about.credit.left(brought(peer, *lane, connection), now) == Some(0)
                     || about.appetite.is_gone(peer.queue(*lane).is_owing(), connection.moved(), now)
             });
             if waits {
@@ -71,7 +72,7 @@ impl Driver {
     }
 }
 
-/// How many frames a connection has brought, and how many of its lane were refused.
-pub(super) fn worth(peer: &Peer, lane: Lane, connection: &Connection) -> (u64, u64) {
-    (connection.frames(), peer.refused(lane))
+/// What has come over a connection of a lane.
+pub(super) fn brought(peer: &Peer, lane: Lane, connection: &Connection) -> Brought {
+    Brought { frames: connection.frames(), refused: peer.refused(lane), bytes: connection.received() }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Driver;
-use super::holding::worth;
+use super::holding::brought;
 use crate::config::ms;
 use crate::connection::{Answer, Connection, Denial, Drained, Ended, Event, Flushed, Phase};
 use crate::membership::Input;
@@ -290,11 +290,11 @@ impl Driver {
     }
 }
 
-/// As many frames may come over a connection in one turn by what it is worth.
+/// As many frames may come over a connection in one turn by what its frames were worth.
 fn allowance(about: &mut About, connection: &Connection, now: Instant) -> u32 {
     let About { carries, credit, .. } = about;
     let Some((peer, lane)) = carries else { return u32::MAX };
-    let left = credit.left(worth(peer, *lane, connection), now);
+    let left = credit.left(brought(peer, *lane, connection), now);
     left.map_or(u32::MAX, |frames| u32::try_from(frames).unwrap_or(u32::MAX))
 }
 
