@@ -28,7 +28,7 @@ use crate::worker::Host as _;
 /// How many operators may be connected at once by each way; one more is turned away, and not kept waiting for others who never go.
 const CONNECTIONS_MAX: usize = 64;
 
-/// How many may not have proved yet that they know the secret: strangers take no place of those who have. With one more the first of those
+/// How many may not have proved yet that they know the secret: strangers take no place of those who have. With one more one of those
 /// from where the most are is hung up on.
 const STRANGERS_MAX: usize = 16;
 

@@ -13,7 +13,7 @@ use super::router::router;
 use crate::rpc::{Entry, Guest, Lapse, Opened, Places, Reception, Talk, answered, first};
 use crate::runtime::Node;
 
-/// How many may be connected that are not logged in: strangers take no place of those who are. With one more the first of those
+/// How many may be connected that are not logged in: strangers take no place of those who are. With one more one of those
 /// from where the most are is hung up on.
 const STRANGERS_MAX: usize = 64;
 

@@ -128,7 +128,7 @@ pub(crate) use settings::Opening;
 /// How many may be connected at once that have shown a token; one more is told so, and not kept waiting for others who never go.
 const CONNECTIONS_MAX: usize = 1024;
 
-/// How many may be connected that have not: strangers take no place of those who have. With one more the first of those
+/// How many may be connected that have not: strangers take no place of those who have. With one more one of those
 /// from where the most are is hung up on.
 const STRANGERS_MAX: usize = 64;
 

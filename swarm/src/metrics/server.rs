@@ -16,7 +16,7 @@ use super::request::{Asked, HEAD_BYTES_MAX, Status, asked};
 use crate::rpc::{Place, Places, Reception};
 use crate::runtime::Node;
 
-/// How many may be connected at once. With one more the first of those from where the most are is hung up on.
+/// How many may be connected at once. With one more one of those from where the most are is hung up on.
 const CONNECTIONS_MAX: usize = 32;
 
 /// How long a request, its answer, and the end of the connection may take together. A page is some ten kilobytes.

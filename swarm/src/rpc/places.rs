@@ -1,9 +1,13 @@
-//! Owns the places of those who have not shown yet who they are. There is always one for who comes: whoever holds the most gives one up.
-//! Never touches those who have shown it.
+//! Owns the places of those who have not shown yet who they are. There is always one for who comes: whoever holds the most gives one up,
+//! and chance says which, as in OpenSSH's `MaxStartups`. So who holds places with nothing to say holds them for a moment, and of a crowd that
+//! comes faster than it can be served some are served. Never touches those who have shown it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rand::SeedableRng as _;
+use rand::rngs::{StdRng, SysRng};
+use rand::seq::IndexedRandom as _;
 use tokio::task::AbortHandle;
 
 use super::source::Source;
@@ -14,11 +18,10 @@ pub(crate) struct Places {
     most: usize,
 }
 
-#[derive(Default)]
 struct Taken {
     next: u64,
-    /// In the order in which they came.
     seats: Vec<Seat>,
+    chance: StdRng,
 }
 
 struct Seat {
@@ -36,11 +39,13 @@ pub(crate) struct Place {
 
 impl Places {
     pub(crate) fn new(most: usize) -> Self {
-        Self { taken: Arc::default(), most }
+        // No secret hangs on it: without the system's chance it is another.
+        let chance = StdRng::try_from_rng(&mut SysRng).unwrap_or_else(|_| StdRng::seed_from_u64(most as u64));
+        Self { taken: Arc::new(Mutex::new(Taken { next: 0, seats: Vec::new(), chance })), most }
     }
 
-    /// Serves who comes from there by the task that `begin` begins with a place. If there was none left, of those from where the most
-    /// are the first is served no more: says whose that was.
+    /// Serves who comes from there by the task that `begin` begins with a place. If there was none left, one of those from where the most
+    /// are is served no more: says who that was.
     pub(crate) fn serve(&self, from: SocketAddr, begin: impl FnOnce(Place) -> AbortHandle) -> Option<SocketAddr> {
         let (place, displaced) = {
             let mut taken = lock(&self.taken);
@@ -65,15 +70,13 @@ impl Places {
 }
 
 impl Taken {
-    /// Takes out the first of those from where the most are.
+    /// Takes out one of those from where the most are.
     fn free(&mut self) -> Option<Seat> {
-        let as_many = |seat: &Seat| {
-            let source = Source::of(seat.from.ip());
-            self.seats.iter().filter(|other| Source::of(other.from.ip()) == source).count()
-        };
-        // The last of the largest, so the first if they are looked at from their end.
-        let (at, _) = self.seats.iter().enumerate().rev().max_by_key(|(_, seat)| as_many(seat))?;
-        Some(self.seats.remove(at))
+        let sources: Vec<Source> = self.seats.iter().map(|seat| Source::of(seat.from.ip())).collect();
+        let as_many = |at: &usize| sources.iter().filter(|source| **source == sources[*at]).count();
+        let most = (0..sources.len()).map(|at| as_many(&at)).max()?;
+        let crowd: Vec<usize> = (0..sources.len()).filter(|at| as_many(at) == most).collect();
+        crowd.choose(&mut self.chance).map(|at| self.seats.swap_remove(*at))
     }
 }
 
@@ -89,6 +92,7 @@ fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::future::pending;
 
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -137,16 +141,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_holds_the_most_gives_up_the_first_of_his() {
-        let mut crowd = Crowd::new();
-        for (ip, port) in [("192.0.2.1", 1), ("192.0.2.2", 2), ("192.0.2.2", 3), ("2001:db8::1", 4)] {
-            assert_eq!(crowd.come(ip, port).await, None, "there is room for {port}");
+    async fn whoever_holds_the_most_gives_one_up() {
+        let mut seen = BTreeSet::new();
+        // By chance: of so many times it is each of the two once, but once in a billion.
+        for _ in 0..31 {
+            let mut crowd = Crowd::new();
+            for (ip, port) in [("192.0.2.1", 1), ("192.0.2.2", 2), ("192.0.2.2", 3), ("2001:db8::1", 4)] {
+                assert_eq!(crowd.come(ip, port).await, None, "there is room for {port}");
+            }
+            let displaced = crowd.come("192.0.2.3", 5).await.expect("there was no room");
+            assert!([2, 3].contains(&displaced), "two were from there, and not {displaced}");
+            seen.insert(displaced);
+            let other = 5 - displaced;
+            let displaced = crowd.come("2001:db8::2", 6).await.expect("there was no room");
+            assert!([1, other, 4, 5].contains(&displaced), "each was alone, also {displaced}");
         }
-        assert_eq!(crowd.come("192.0.2.3", 5).await, Some(2), "two are from there");
-        assert_eq!(crowd.come("2001:db8::2", 6).await, Some(1), "each is alone, and it was the first");
-        assert_eq!(crowd.come("192.0.2.4", 7).await, Some(4), "two are from its network");
-        assert_eq!(crowd.come("192.0.2.4", 8).await, Some(3), "each is alone");
-        assert_eq!(crowd.come("192.0.2.4", 9).await, Some(7), "even of its own");
+        assert_eq!(seen.len(), 2, "it is not always the same");
+    }
+
+    #[tokio::test]
+    async fn who_is_a_crowd_gives_up_its_own() {
+        let mut crowd = Crowd::new();
+        for port in 1..=MOST as u16 {
+            assert_eq!(crowd.come("2001:db8::1", port).await, None);
+        }
+        for port in 5..50 {
+            let displaced = crowd.come(&format!("2001:db8::{port}"), port).await;
+            assert!(displaced.is_some_and(|displaced| displaced < port), "{displaced:?} before {port}");
+        }
+        assert_eq!(crowd.places.taken.lock().expect("nobody has panicked").seats.len(), MOST);
     }
 
     #[tokio::test]

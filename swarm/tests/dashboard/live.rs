@@ -47,13 +47,15 @@ async fn first_comes_the_whole_and_then_what_changes() {
     feed.until("workers are counted", kinds).await;
 
     drop(other);
-    let gone = |_: &str, told: &Value| told["gone"].as_array()?.contains(&json!(id)).then_some(());
-    feed.until("a node goes", gone).await;
-    let down = |_: &str, told: &Value| {
-        let mut events = told["events"].as_array()?.iter();
-        events.any(|event| event["event"] == "node_down" && event["node"] == json!(id)).then_some(())
+    // Both come in one piece of news, or either before the other.
+    let (gone, down) = (Cell::new(false), Cell::new(false));
+    let is_down = |event: &Value| event["event"] == "node_down" && event["node"] == json!(id);
+    let seen = |_: &str, told: &Value| {
+        gone.set(gone.get() || told["gone"].as_array().is_some_and(|all| all.contains(&json!(id))));
+        down.set(down.get() || told["events"].as_array().is_some_and(|all| all.iter().any(is_down)));
+        (gone.get() && down.get()).then_some(())
     };
-    feed.until("that is an event", down).await;
+    feed.until("a node goes, and that is an event", seen).await;
 }
 
 #[tokio::test]

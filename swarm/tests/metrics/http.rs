@@ -73,16 +73,16 @@ async fn of_too_many_one_is_hung_up_on_and_the_others_have_little_time() {
     }
     let page = exchange(addr(&node), b"GET /metrics HTTP/1.1\r\n\r\n").await;
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "there is room for one more: {page}");
-    let mut first = crowd.remove(0);
-    let read = tokio::time::timeout(PATIENCE, first.read(&mut [0; 16])).await.expect("it is hung up on in time");
-    assert!(read.is_err() || read.is_ok_and(|read| read == 0), "it is told nothing");
-    // The others are told that they are slow, and go.
+    // One of the others is hung up on for it; the rest are told that they are slow, and go.
+    let mut displaced = 0;
     for mut slow in crowd {
         let mut told = String::new();
         let read = tokio::time::timeout(PATIENCE, slow.read_to_string(&mut told)).await;
-        read.expect("it is hung up on in time").expect("in good order");
-        assert!(told.starts_with("HTTP/1.1 408 "), "{told}");
+        let read = read.expect("it is hung up on in time");
+        displaced += usize::from(told.is_empty());
+        assert!(told.is_empty() || (read.is_ok() && told.starts_with("HTTP/1.1 408 ")), "{told}");
     }
+    assert_eq!(displaced, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
