@@ -1,4 +1,4 @@
-//! A lane always knows when it has something to do: whatever ends first, what waits behind it is not forgotten.
+//! A lane always knows when it has something to do: whatever ends first, what waits behind it is not forgotten; and others know when it has.
 
 use std::time::Duration;
 
@@ -54,4 +54,27 @@ fn a_letter_that_was_stalled_behind_one_that_came_round_is_tried_again() {
     let due = lanes.next_due().expect("what waits has an end");
     let (key, _) = lanes.overdue(due.max(at(50))).expect("its time has come");
     assert_eq!(lanes.front(&key).as_ref().map(Name::as_str), Some("x"));
+}
+
+/// What is passed on of one partition is known until its next hop has confirmed it, and is nothing to the calls of another.
+#[test]
+fn only_the_partition_of_what_is_passed_on_is_looked_at() {
+    let lanes = Lanes::new(2, |_| ());
+    let [one, other] = [PartitionId(0), PartitionId(1)];
+    let relays = || [one, other].map(|partition| lanes.relays(partition));
+    let lane = |n| Lane { caller: Some(node(n)), partition: one };
+    let way = Way { hop: Some(node(9)), apart: false };
+    assert_eq!(relays(), [false, false]);
+    for caller in [1, 2] {
+        let gone = lanes.pass(at(0), lane(caller), way, Letter("x".into()), (Turn::New, lanes.relays(one)), |_| Ok(()));
+        assert_eq!(gone, Passage::Gone);
+        assert_eq!(relays(), [true, false]);
+    }
+    lanes.passed_on(lane(1), node(9), || true);
+    assert_eq!(relays(), [true, false], "another caller's is under way");
+    lanes.passed_on(lane(2), node(9), || false);
+    assert_eq!(relays(), [true, false], "not all of it has arrived");
+    lanes.passed_on(lane(2), node(9), || true);
+    assert_eq!(relays(), [false, false]);
+    assert!(lanes.is_at_rest());
 }
