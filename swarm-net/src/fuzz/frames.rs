@@ -1,5 +1,6 @@
 //! Owns the fuzzing of reassembly: frames come out as they went in, wherever the reads end. Never cuts a frame itself.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
 
 use super::{put_step, steps};
@@ -93,13 +94,17 @@ fn same_in_pieces(cuts: &Cuts, wire: &[u8]) {
 
 /// What comes out, and what is wrong with the rest.
 fn read(cuts: &Cuts, wire: &[u8]) -> (Vec<(u8, Vec<u8>)>, Option<String>) {
+    // To make it anew would take longer than all else, and what stood in it before must be nothing to the next.
+    thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
     let mut source = Pieces { bytes: wire, cuts, turn: 0 };
-    let (mut reassembly, mut scratch, mut sink) = (Reassembly::default(), Scratch::default(), Collected::default());
-    loop {
-        match reassembly.read(&mut source, &mut scratch, &mut sink) {
-            Ok(Progress::Bytes(_)) => {}
-            Ok(Progress::End | Progress::WouldBlock) => return (sink.0, None),
-            Err(error) => return (sink.0, Some(error.to_string())),
+    let (mut reassembly, mut sink) = (Reassembly::default(), Collected::default());
+    SCRATCH.with_borrow_mut(|scratch| {
+        loop {
+            match reassembly.read(&mut source, scratch, &mut sink) {
+                Ok(Progress::Bytes(_)) => {}
+                Ok(Progress::End | Progress::WouldBlock) => return (sink.0, None),
+                Err(error) => return (sink.0, Some(error.to_string())),
+            }
         }
-    }
+    })
 }

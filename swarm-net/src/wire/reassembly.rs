@@ -11,8 +11,8 @@ use super::padding::ends_in_zeros;
 
 /// Bytes of the buffer that all connections read into: many small frames for one system call.
 const SCRATCH_BYTES: usize = 256 << 10;
-/// A partial frame above this is collected aside, so that its bytes are not copied again at each read.
-const COPY_BYTES_MAX: usize = 64 << 10;
+/// A partial frame above this is collected aside, so that its bytes are not copied again at each read, however little each brings.
+const COPY_BYTES_MAX: usize = 4 << 10;
 
 /// The buffer that all connections of a thread read into, one after the other.
 #[derive(Debug)]
