@@ -23,6 +23,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const GATE: u8 = 200;
 /// The inbox has a frame of this kind charged to its sender until the test takes the charge.
 pub(crate) const CHARGED: u8 = 202;
+/// The inbox refuses a frame of this kind.
+pub(crate) const REFUSED: u8 = 203;
 /// The inbox panics on a frame of this kind.
 pub(crate) const PANIC: u8 = 201;
 
@@ -52,6 +54,9 @@ impl Inbox for Diary {
                 let _ = self.charges.send(from.charge(frame.body.len()));
             }
             _ => {
+                if frame.kind == REFUSED {
+                    from.refuse(lane);
+                }
                 let number = u64::from_le_bytes(frame.head[..8].try_into().expect("eight bytes"));
                 self.write(Seen::Frame { from: from.node(), lane, number });
             }

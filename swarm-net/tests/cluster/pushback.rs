@@ -5,7 +5,7 @@ use std::time::Instant;
 use swarm_net::transport::Lane;
 use swarm_net::wire::Frame;
 
-use crate::node::{CHARGED, Node, PATIENCE, Plan, frame, pair, wait_formed};
+use crate::node::{CHARGED, Node, PATIENCE, Plan, REFUSED, frame, pair, wait_formed};
 
 const FRAMES: usize = 8_000;
 const BODY_BYTES: usize = 1_024;
@@ -102,6 +102,24 @@ fn two_that_ask_each_other_for_much_do_not_wait_for_each_other() {
         assert_eq!(node.wait_frames(ANSWERS as usize, from, Lane::Calls), (0..ANSWERS).collect::<Vec<_>>());
         node.assert_nothing_lost();
     }
+}
+
+/// Of what is refused little is read at a time, also where nobody else waits; all of it is in the end, and in order.
+#[test]
+fn of_who_sends_what_is_worth_nothing_little_is_read() {
+    // What several turns bring that are not limited yet.
+    const BAD: u64 = 2_000;
+    let [mut first, mut second] = pair();
+    let peer = first.peer(second.id());
+    for number in 0..BAD {
+        let mut head = [0; 24];
+        head[..8].copy_from_slice(&number.to_le_bytes());
+        peer.send(Lane::Calls, Frame::new(REFUSED, head, &[&[7; BODY_BYTES]])).expect("there is room");
+    }
+    assert_eq!(second.wait_frames(BAD as usize, first.id(), Lane::Calls), (0..BAD).collect::<Vec<_>>());
+    assert!(second.transport.refused().held > 0, "it is not read at once");
+    first.assert_nothing_lost();
+    second.assert_nothing_lost();
 }
 
 #[test]

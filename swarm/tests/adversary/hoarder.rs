@@ -112,7 +112,6 @@ async fn a_member_asks_for_states_and_never_reads_them() {
     let member = hoarder.await.expect("its connection is ended");
     let malformed = siege.stats().malformed - before.malformed;
     assert_eq!(malformed, 2, "what is no question is counted");
-    assert!(siege.stats().held_back > before.held_back, "who asks for so much that is not there is not read at once");
     drop(member);
     siege.end("a member that never reads states", 64 << 20).await;
 }

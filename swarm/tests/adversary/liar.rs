@@ -57,7 +57,7 @@ async fn calls_with_damaged_bytes() {
     let host = siege.target().whereis(&name).await.expect("it is known").expect("it is registered").node;
     let at = siege.nodes.iter().position(|node| node.node() == host).expect("it is on one of ours");
     let seed = siege.nodes[at].local_addr();
-    let before = siege.nodes[at].stats();
+    let before = siege.nodes[at].stats().malformed;
     let payload = 16 + name.len().next_multiple_of(16);
     let liar = attack(move || {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
@@ -80,9 +80,7 @@ async fn calls_with_damaged_bytes() {
     let (member, sent) = liar.await.expect("all of them find room");
     assert!(sent > 0);
     siege.until("all are answered whose message alone is damaged", |_| member.replies() == sent).await;
-    let after = siege.nodes[at].stats();
-    assert!(after.malformed > before.malformed, "and lengths that do not add up are counted");
-    assert!(after.held_back > before.held_back, "who sends so much that is worth nothing is not read at once");
+    assert!(siege.nodes[at].stats().malformed > before, "and lengths that do not add up are counted");
     drop(member);
     // Those for names that are not there wait for the directory's word: 65,536 letters of some 400 bytes at most.
     siege.end("calls with damaged bytes", 64 << 20).await;

@@ -19,14 +19,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 impl Driver {
     /// Whether nothing is to be read from a connection for now. Then it is looked after again soon.
     pub(super) fn is_held(&mut self, token: Token, link: &mut Link, now: Instant) -> bool {
-        let Some((peer, lane)) = &link.about.carries else { return false };
-        if !peer.is_overdrawn() && link.about.credit.left(brought(peer, *lane, &link.connection), now) != Some(0) {
+        let Link { stream, connection, about, .. } = link;
+        let Some((peer, lane)) = &about.carries else { return false };
+        if !peer.is_overdrawn() && about.credit.left(brought(peer, *lane, connection), now) != Some(0) {
             let owed = peer.queue(*lane).is_owing();
-            if !link.about.appetite.goes(owed, link.connection.moved(), now) {
+            if !about.appetite.goes(owed, connection.moved(), || stream.receive_buffer(), now) {
                 return false;
             }
         }
-        link.connection.hold(now);
+        connection.hold(now);
         if self.held.insert(token) {
             self.refusals.note(Trouble::Flood, &peer.node());
         }
@@ -43,11 +44,16 @@ impl Driver {
         let (now, links) = (self.began, &mut self.links);
         let goes_on = |token| {
             let Some(link) = links.get_mut(token) else { return true };
-            let Link { connection, about, .. } = link;
+            let Link { stream, connection, about, .. } = link;
             let waits = about.carries.as_ref().is_some_and(|(peer, lane)| {
                 peer.is_overdrawn()
                     || about.credit.left(brought(peer, *lane, connection), now) == Some(0)
-                    || about.appetite.is_gone(peer.queue(*lane).is_owing(), connection.moved(), now)
+                    || about.appetite.is_gone(
+                        peer.queue(*lane).is_owing(),
+                        connection.moved(),
+                        || stream.receive_buffer(),
+                        now,
+                    )
             });
             if waits {
                 connection.hold(now);

@@ -101,6 +101,11 @@ pub trait Stream: fmt::Debug + Send + Sync {
         false
     }
 
+    /// So many bytes that have arrived and are not read are kept at most, as far as is known.
+    fn receive_buffer(&self) -> u64 {
+        0
+    }
+
     /// Writes as much as there is room for.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Registry};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::{Ready, Sockets, Stream, Token};
 use crate::error::NetError;
@@ -124,6 +124,10 @@ impl Stream for TcpStream {
     fn is_drained_by(&self, read: usize, room: usize) -> bool {
         // As epoll(7) says of streams.
         cfg!(target_os = "linux") && read < room
+    }
+
+    fn receive_buffer(&self) -> u64 {
+        SockRef::from(self).recv_buffer_size().map_or(0, |bytes| bytes as u64)
     }
 
     fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
