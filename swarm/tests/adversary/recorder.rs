@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 
 use swarm::prelude::*;
-use swarm::{Event, Swarm};
+use swarm::{Event, Gone, Swarm};
 
 use crate::effort::{attack, blows};
 use crate::fixture::{PATIENCE, SECRET, Siege, now, patient};
@@ -29,16 +29,19 @@ async fn a_recorded_session_is_played_back_and_damaged() {
     let to = watched.local_addr();
     let way = relay.run(to);
     siege.until("it is a member", |siege| siege.nodes.iter().all(|node| node.nodes().len() == 4)).await;
+    let mut events = watched.events();
     for _ in 0..2 {
         let guest = builder().discovery(Seeds::new([&at])).start().await.expect("a node starts");
         siege.until("the guest is a member", |_| watched.nodes().len() == 5).await;
+        let gone = Event::NodeDown(guest.node(), Gone::Left);
         guest.leave().await.expect("it leaves in time");
-        siege.until("the guest is none any more", |_| watched.nodes().len() == 4).await;
+        // Of all that happened this is told last: what is told later, the attack has done.
+        let told = async { while events.next().await.expect("it runs") != gone {} };
+        tokio::time::timeout(PATIENCE, told).await.expect("the guest is no member any more");
     }
     siege.until("enough is recorded", |_| recording.packets().len() > 20 && recording.streams().len() > 1).await;
 
     let before = watched.stats();
-    let mut events = watched.events();
     let (packets, streams) = (recording.packets(), recording.streams());
     let played = attack(move || {
         for packet in &packets {
