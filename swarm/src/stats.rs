@@ -104,7 +104,8 @@ pub struct Stats {
     /// Connections to members that this node has ended, since these asked for more than they read. They are made anew.
     pub cut_connections: u64,
     /// How often this node has stopped reading from a member for a while, since that had sent more than it had worked off, had asked
-    /// for more than it read, or had sent much that was worth nothing: it could not be read, or asked for what is not there.
+    /// for more than it read, or had sent much that was worth nothing: it could not be read, or asked for what is not there. The same
+    /// goes for one whose connection was cut a short while ago.
     pub held_back: u64,
     /// Calls that wait for an answer from another node.
     pub calls_open: u64,

@@ -37,6 +37,8 @@ pub(crate) struct Strand {
     pub(crate) open: Option<Token>,
     /// Connections that the two ever had.
     pub(crate) count: u64,
+    /// When one had to be ended since the other did not read.
+    pub(crate) cut: Option<Instant>,
 }
 
 /// All peers.

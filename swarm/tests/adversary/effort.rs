@@ -1,11 +1,12 @@
-//! Owns how much the nodes under attack have to do, and on what: the attackers run in the same process, and what these take of the
-//! processor is nothing that an attack has cost the nodes. So where rates are wanted the attackers have a core of their own.
+//! Owns how long attacks last and what they cost the nodes. Never asserts a rate.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
 use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::cores::apart;
 
 /// For so long calls are counted before an attack, and those attacks that can go on do, at the least: `SIEGE_PEACE_MS`. Rates are told and
 /// never asserted, so a test needs none.
@@ -30,78 +31,6 @@ pub(crate) fn blows(least: u64, a_second: u32) -> impl Iterator<Item = u64> {
 /// Has somebody attack.
 pub(crate) fn attack<T: Send + 'static>(attacker: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     spawn_blocking(move || apart(attacker))
-}
-
-/// What this does, and what the threads do that it begins, is an attacker's.
-pub(crate) fn apart<T>(attacker: impl FnOnce() -> T) -> T {
-    cores::stay_on(cores::Whose::Attackers);
-    let done = attacker();
-    cores::stay_on(cores::Whose::Nodes);
-    done
-}
-
-/// From now on all threads that there are, and those that they begin, are the nodes' and their callers'.
-pub(crate) fn settle() {
-    cores::keep_all();
-}
-
-/// Which threads run where. Nothing is changed where no rates are wanted, or there is but one core.
-#[cfg(target_os = "linux")]
-mod cores {
-    use std::fs;
-
-    use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
-
-    use super::peace;
-
-    #[derive(Clone, Copy, PartialEq, Eq)]
-    pub(super) enum Whose {
-        Nodes,
-        Attackers,
-    }
-
-    /// The attackers have the last of the cores, the nodes have the others.
-    fn cores(whose: Whose) -> Option<CpuSet> {
-        if peace().is_zero() {
-            return None;
-        }
-        // The first thread stays where it was, so it tells which there are.
-        let all = sched_getaffinity(Some(Pid::from_raw(std::process::id() as i32)?)).ok()?;
-        let last = (0..CpuSet::MAX_CPU).rev().find(|core| all.is_set(*core)).filter(|_| all.count() > 1)?;
-        let mut cores = CpuSet::new();
-        (0..CpuSet::MAX_CPU)
-            .filter(|core| all.is_set(*core) && (*core == last) == (whose == Whose::Attackers))
-            .for_each(|core| cores.set(core));
-        Some(cores)
-    }
-
-    pub(super) fn stay_on(whose: Whose) {
-        if let Some(cores) = cores(whose) {
-            sched_setaffinity(None, &cores).expect("these cores are this process's");
-        }
-    }
-
-    pub(super) fn keep_all() {
-        let Some(cores) = cores(Whose::Nodes) else { return };
-        let tasks = fs::read_dir("/proc/self/task").expect("this is Linux");
-        let tasks = tasks.flatten().filter_map(|task| task.file_name().to_str()?.parse::<u32>().ok());
-        for thread in tasks.filter(|task| *task != std::process::id()) {
-            // It may have ended.
-            let _ = sched_setaffinity(Pid::from_raw(thread as i32), &cores);
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod cores {
-    pub(super) enum Whose {
-        Nodes,
-        Attackers,
-    }
-
-    pub(super) fn stay_on(_: Whose) {}
-
-    pub(super) fn keep_all() {}
 }
 
 /// The threads of this process at one moment, with how long each has run. Where the system does not tell, there are none.

@@ -13,7 +13,8 @@ use tracing_subscriber::layer::{Context as Place, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::ALLOCATED;
-use crate::effort::{Effort, peace, settle};
+use crate::cores::settle;
+use crate::effort::{Effort, peace};
 
 /// What all nodes of a siege share, if they share anything.
 pub(crate) const SECRET: &str = "the secret of those within";

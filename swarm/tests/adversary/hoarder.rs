@@ -15,7 +15,8 @@ const FLUSH: u8 = 23;
 /// "Give me this piece of a sealed worker's state."
 const FETCH: u8 = 28;
 
-/// Each flush is answered by a frame that is never refused for lack of room, so whoever reads none of them loses the connection.
+/// Each flush is answered by a frame that is never refused for lack of room, so whoever reads none of them loses the connection, and
+/// little is read of what it sends over the next one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_asks_for_words_and_never_reads_them() {
     const CLUSTER: &str = "adversary-deaf";
@@ -23,17 +24,20 @@ async fn a_member_asks_for_words_and_never_reads_them() {
     (config.net.calls_queue_frames_max, config.net.calls_queue_bytes_max) = (1_024, 1 << 20);
     let mut siege = Siege::begin(CLUSTER, Some(SECRET), config).await;
     let target = siege.target().clone();
-    let before = siege.stats().cut_connections;
+    let before = siege.stats();
     let hoarder = attack(move || {
         let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), target.local_addr());
         member.reach(target.node());
         // The answers fill the sockets of both ends, and then the queue.
-        let enough = || target.stats().cut_connections > before;
+        let enough = || {
+            let now = target.stats();
+            now.cut_connections > before.cut_connections && now.held_back > before.held_back
+        };
         member.hoard(target.node(), Lane::Calls, || Frame::new(FLUSH, [0; 24], &[]), enough);
         member
     });
     siege.calls_go_on().await;
-    let member = hoarder.await.expect("its connection is ended");
+    let member = hoarder.await.expect("its connection is ended, and the next one held back");
     drop(member);
     siege.end("a member that never reads words", 64 << 20).await;
 }

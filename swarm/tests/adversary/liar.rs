@@ -3,7 +3,8 @@
 use swarm::Message;
 use swarm_net::wire::Frame;
 
-use crate::effort::{apart, attack, blows};
+use crate::cores::apart;
+use crate::effort::{attack, blows};
 use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient, tally};
 use crate::member::{COUNTED, Member, Plan, send_all};
 use crate::recording::{CALL, Recording};

@@ -1,6 +1,7 @@
 //! Attackers on clusters of real nodes over the loopback interface, each kind in a file of its own. During each attack no member is given
 //! up, calls succeed, memory stays within a bound, and what is refused is counted, and told at most once a second.
 
+mod cores;
 mod crowd;
 mod effort;
 mod fixture;

@@ -1,6 +1,6 @@
 //! Nodes that hold another secret, or the right one and another cluster's name, and try over and over.
 
-use crate::effort::apart;
+use crate::cores::apart;
 use crate::fixture::{SECRET, Siege, patient};
 use crate::member::{Member, Plan};
 

@@ -10,7 +10,7 @@ use swarm::Swarm;
 use swarm::prelude::*;
 use swarm_net::wire::{FrameRef, Progress, Reassembly, Scratch, Sink, WireError};
 
-use crate::effort::apart;
+use crate::cores::apart;
 use crate::fixture::{ALONE, PATIENCE, Tally, TallyClient, patient};
 
 /// A call.

@@ -14,6 +14,7 @@ use crate::membership::Input;
 use crate::node::NodeId;
 use crate::secret::Trouble;
 use crate::time::Clock;
+use crate::transport::credit::Credit;
 use crate::transport::dials::Failure;
 use crate::transport::links::{About, Origin};
 use crate::transport::peer::{Lane, Peer};
@@ -148,6 +149,7 @@ impl Driver {
         let strand = pair.strand_mut(lane);
         strand.open = Some(token);
         strand.count = strand.count.max(about.links_told).max(greeting.links) + 1;
+        about.credit = Credit::after_cut(strand.cut);
         let peer = Arc::clone(&pair.peer);
         about.carries = Some((Arc::clone(&peer), lane));
         self.dials.cancel((node.addr(), lane));

@@ -7,7 +7,7 @@ use super::Driver;
 use crate::connection::{Connection, Ended};
 use crate::node::NodeId;
 use crate::secret::Trouble;
-use crate::time::Instant;
+use crate::time::{Clock, Instant};
 use crate::transport::credit::Brought;
 use crate::transport::links::Link;
 use crate::transport::peer::{Lane, Peer};
@@ -70,9 +70,11 @@ impl Driver {
 
     /// The layers above do not want the open connection of a lane any more.
     pub(super) fn cut(&mut self, node: NodeId, lane: Lane) {
-        let Some(pair) = self.pairs.get(node) else { return };
+        let Some(pair) = self.pairs.get_mut(node) else { return };
         pair.peer.take_cut(lane);
-        if let Some(token) = pair.strand(lane).open {
+        let strand = pair.strand_mut(lane);
+        if let Some(token) = strand.open {
+            strand.cut = Some(Clock::instant());
             self.end(token, Ended::Cut);
         }
     }
