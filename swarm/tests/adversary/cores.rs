@@ -2,6 +2,13 @@
 //! attack has cost these, so where rates are wanted they have the last of the cores, and the nodes and their callers have the others.
 //! Nothing is changed where no rates are wanted, where there is but one core, and where the system is not Linux.
 
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// Has somebody attack.
+pub(crate) fn attack<T: Send + 'static>(attacker: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    spawn_blocking(move || apart(attacker))
+}
+
 /// What this does, and what the threads do that it begins, is an attacker's.
 pub(crate) fn apart<T>(attacker: impl FnOnce() -> T) -> T {
     system::stay_on(system::Whose::Attackers);
@@ -21,7 +28,7 @@ mod system {
 
     use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
-    use crate::effort::peace;
+    use crate::pace::peace;
 
     #[derive(Clone, Copy, PartialEq, Eq)]
     pub(super) enum Whose {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use swarm::{Config, Stats};
 use swarm_net::wire::Header;
 
-use crate::effort::{attack, blows};
+use crate::cores::attack;
 use crate::fixture::{PATIENCE, SECRET, Siege, patient};
+use crate::pace::blows;
 
 /// Half-open connections, and how many are opened before the first of them are looked at.
 const CONNECTIONS: u64 = 2_000;

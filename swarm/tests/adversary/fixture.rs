@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use swarm::prelude::*;
 use swarm::{Config, Event, Events, Stats, Swarm};
+use swarm_net::transport::Peer;
 use tokio::task::JoinHandle;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context as Place, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::ALLOCATED;
-use crate::cores::settle;
-use crate::effort::{Effort, peace};
+use crate::cores::{attack, settle};
+use crate::member::{Member, Plan};
+use crate::pace::peace;
 
 /// What all nodes of a siege share, if they share anything.
 pub(crate) const SECRET: &str = "the secret of those within";
@@ -83,9 +85,8 @@ pub(crate) struct Siege {
     events: Vec<Events>,
     callers: Vec<JoinHandle<()>>,
     load: Arc<Load>,
-    /// Calls a second before the attack, and for each second that the threads ran.
-    calm: (f64, f64),
-    effort: Effort,
+    /// Calls a second before the attack.
+    calm: f64,
     began: Instant,
     calls_before: u64,
     memory_before: usize,
@@ -131,8 +132,7 @@ impl Siege {
             events: Vec::new(),
             callers: Vec::new(),
             load: Arc::default(),
-            calm: (0.0, 0.0),
-            effort: Effort::default(),
+            calm: 0.0,
             began: Instant::now(),
             calls_before: 0,
             memory_before: 0,
@@ -151,18 +151,35 @@ impl Siege {
             .enumerate()
             .map(|(i, node)| tokio::spawn(call(i, node.clone(), siege.load.clone())))
             .collect();
-        siege.calls_go_on().await;
-        let (calm, first, effort) = (Instant::now(), siege.calls(), Effort::now());
-        siege.until("calls go on in peace", |siege| siege.calls() >= first + CALLS && calm.elapsed() >= peace()).await;
-        let calls = (siege.calls() - first) as f64;
-        siege.calm = (calls / calm.elapsed().as_secs_f64(), calls / effort.since().as_secs_f64());
-        siege.events = siege.nodes.iter().map(Swarm::events).collect();
+        siege.peace().await;
+        siege
+    }
+
+    /// A member comes that is going to attack one of the nodes, and is still.
+    pub(crate) async fn let_in(&mut self, plan: Plan, target: &Swarm) -> (Member, Arc<Peer>) {
+        let (seed, target) = (target.local_addr(), target.node());
+        let coming = attack(move || {
+            let member = Member::start(plan, seed);
+            let peer = member.reach(target);
+            (member, peer)
+        });
+        let come = coming.await.expect("it is let in");
+        self.peace().await;
+        come
+    }
+
+    /// Counts calls in peace, once they are as fast as they become. What comes after it is the attack.
+    pub(crate) async fn peace(&mut self) {
+        self.calls_go_on().await;
+        let settled = Instant::now() + peace();
+        self.until("calls go on", |_| Instant::now() >= settled).await;
+        let (calm, first) = (Instant::now(), self.calls());
+        self.until("calls go on in peace", |siege| siege.calls() >= first + CALLS && calm.elapsed() >= peace()).await;
+        self.calm = (self.calls() - first) as f64 / calm.elapsed().as_secs_f64();
+        self.events = self.nodes.iter().map(Swarm::events).collect();
         LINES.lock().unwrap_or_else(PoisonError::into_inner).clear();
         ALLOCATED.reset_peak_usage();
-        (siege.memory_before, siege.calls_before, siege.began) =
-            (ALLOCATED.current_usage(), siege.calls(), Instant::now());
-        siege.effort = Effort::now();
-        siege
+        (self.memory_before, self.calls_before, self.began) = (ALLOCATED.current_usage(), self.calls(), Instant::now());
     }
 
     /// The node that is attacked first.
@@ -191,16 +208,13 @@ impl Siege {
 
     /// The attack is over. Checks that it has done no harm: it took no more than `room` bytes of memory at any time.
     pub(crate) async fn end(mut self, attack: &str, room: usize) {
-        let (took, ran) = (self.began.elapsed(), self.effort.since());
-        let calls = (self.calls() - self.calls_before) as f64;
-        let rate = calls / took.as_secs_f64();
+        let took = self.began.elapsed().as_secs_f64();
+        let rate = (self.calls() - self.calls_before) as f64 / took;
         let peak = ALLOCATED.peak_usage().saturating_sub(self.memory_before);
         println!(
-            "{attack}: {:.0} calls/s before, {rate:.0} ({:.0} %) during {:.2} s of it, {:.0} % for each second that the nodes ran; at most {:.1} MiB more memory",
-            self.calm.0,
-            100.0 * rate / self.calm.0,
-            took.as_secs_f64(),
-            100.0 * calls / ran.as_secs_f64() / self.calm.1,
+            "{attack}: {:.0} calls/s before, {rate:.0} ({:.0} %) during {took:.2} s of it; at most {:.1} MiB more memory",
+            self.calm,
+            100.0 * rate / self.calm,
             peak as f64 / f64::from(1 << 20),
         );
         self.calls_go_on().await;

@@ -2,9 +2,10 @@
 
 use swarm_net::wire::Frame;
 
-use crate::effort::{attack, blows};
+use crate::cores::attack;
 use crate::fixture::{SECRET, Siege, patient};
-use crate::member::{Member, Plan, send_all};
+use crate::member::{Plan, send_all};
+use crate::pace::blows;
 
 const CLUSTER: &str = "adversary-flood";
 /// Directory messages, requests and answers.
@@ -20,11 +21,10 @@ async fn a_member_floods_the_control() {
     let mut config = patient();
     config.net.intake_bytes_max = INTAKE_BYTES;
     let mut siege = Siege::begin(CLUSTER, Some(SECRET), config).await;
-    let (target, seed) = (siege.target().node(), siege.target().local_addr());
+    let target = siege.target().clone();
+    let (member, peer) = siege.let_in(Plan::of(CLUSTER, Some(SECRET)), &target).await;
     let before = siege.stats();
     let flood = attack(move || {
-        let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
-        let peer = member.reach(target);
         let body = vec![0xff; FRAME_BYTES];
         let mut sent = 0;
         send_all(
@@ -36,10 +36,10 @@ async fn a_member_floods_the_control() {
                 Frame::new(CONTROL[(i % 3) as usize], head, &[&body])
             }),
         );
-        (member, sent)
+        sent
     });
     siege.calls_go_on().await;
-    let (member, sent) = flood.await.expect("all of it finds room in the end");
+    let sent = flood.await.expect("all of it finds room in the end");
     siege.until("all of it is worked off", |siege| siege.stats().malformed >= before.malformed + sent).await;
     assert_eq!(siege.stats().malformed, before.malformed + sent, "and nothing comes twice");
     assert!(siege.stats().held_back > before.held_back, "it had to wait");
@@ -52,11 +52,10 @@ async fn a_member_floods_the_control() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_begins_batches_and_completes_none() {
     let mut siege = Siege::begin("adversary-batches", Some(SECRET), patient()).await;
-    let (target, seed) = (siege.target().node(), siege.target().local_addr());
+    let target = siege.target().clone();
+    let (member, peer) = siege.let_in(Plan::of("adversary-batches", Some(SECRET)), &target).await;
     let before = siege.stats().malformed;
     let begun = attack(move || {
-        let member = Member::start(Plan::of("adversary-batches", Some(SECRET)), seed);
-        let peer = member.reach(target);
         let body = vec![7; 256 << 10];
         let piece = |kind, total: u64, offset: u64| {
             let mut head = [0; 24];
@@ -75,10 +74,9 @@ async fn a_member_begins_batches_and_completes_none() {
         );
         send_all(&peer, blows(100, 480).map(|i| piece(CONTROL[i as usize % 3], u64::MAX, 0)));
         send_all(&peer, (0..100).map(|i| piece(CONTROL[i % 3], u64::MAX, u64::MAX)));
-        member
     });
     siege.calls_go_on().await;
-    let member = begun.await.expect("all of it finds room in the end");
+    begun.await.expect("all of it finds room in the end");
     siege.until("what is too much is counted", |siege| siege.stats().malformed >= before + 200).await;
     drop(member);
     siege.calls_go_on().await;

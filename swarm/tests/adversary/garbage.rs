@@ -2,8 +2,9 @@
 
 use std::net::UdpSocket;
 
-use crate::effort::{attack, blows};
+use crate::cores::attack;
 use crate::fixture::{SECRET, Siege, patient};
+use crate::pace::blows;
 
 /// Packets that are sent. Many are lost before they arrive, as in any flood.
 const PACKETS: u64 = 100_000;

@@ -5,9 +5,9 @@ use swarm::{Epoch, Message, Name};
 use swarm_net::transport::Lane;
 use swarm_net::wire::Frame;
 
-use crate::effort::attack;
+use crate::cores::attack;
 use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient, tally};
-use crate::member::{Member, Plan, send_all_on};
+use crate::member::{Plan, send_all_on};
 use crate::recording::{CALL, Recording};
 
 /// "Tell me when everything I sent you until now has found its place."
@@ -24,10 +24,9 @@ async fn a_member_asks_for_words_and_never_reads_them() {
     (config.net.calls_queue_frames_max, config.net.calls_queue_bytes_max) = (1_024, 1 << 20);
     let mut siege = Siege::begin(CLUSTER, Some(SECRET), config).await;
     let target = siege.target().clone();
+    let (member, _) = siege.let_in(Plan::of(CLUSTER, Some(SECRET)), &target).await;
     let before = siege.stats();
     let hoarder = attack(move || {
-        let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), target.local_addr());
-        member.reach(target.node());
         // The answers fill the sockets of both ends, and then the queue.
         let enough = || {
             let now = target.stats();
@@ -56,11 +55,10 @@ async fn a_member_calls_and_never_reads_the_answers() {
     TallyClient::register(&name, ()).on(siege.target()).timeout(PATIENCE).await.expect("the name is free");
     let host = siege.target().whereis(&name).await.expect("it is known").expect("it is registered").node;
     let host = siege.nodes.iter().find(|node| node.node() == host).expect("it is on one of ours").clone();
-    let (node, told, seed) = (host.clone(), host.clone(), host.local_addr());
+    let (member, _) = siege.let_in(Plan::of(CLUSTER, Some(SECRET)), &host).await;
+    let (node, told) = (host.clone(), host.clone());
     let before = host.stats().excessive;
     let hoarder = attack(move || {
-        let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
-        member.reach(node.node());
         let payload = call.body.len() - 4;
         let mut body = call.body;
         assert_eq!(body[payload..], 3_u32.to_le_bytes(), "that is all that the message says");
@@ -92,11 +90,10 @@ async fn a_member_asks_for_states_and_never_reads_them() {
     const CLUSTER: &str = "adversary-fetch";
     let mut siege = Siege::begin(CLUSTER, Some(SECRET), patient()).await;
     let target = siege.target().clone();
+    let (member, peer) = siege.let_in(Plan::of(CLUSTER, Some(SECRET)), &target).await;
     let before = siege.stats();
     let held = siege.target().whereis("tally-0-0").await.expect("it is known").expect("it is registered");
     let hoarder = attack(move || {
-        let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), target.local_addr());
-        let peer = member.reach(target.node());
         let ask = |name: &str, epoch: Epoch, at: u64| {
             let body = swarm::rkyv::to_bytes::<Error>(&(Name::from(name), epoch, at)).expect("it fits into memory");
             Frame::new(FETCH, [9; 24], &[&body])

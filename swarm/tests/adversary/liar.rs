@@ -3,10 +3,10 @@
 use swarm::Message;
 use swarm_net::wire::Frame;
 
-use crate::cores::apart;
-use crate::effort::{attack, blows};
+use crate::cores::{apart, attack};
 use crate::fixture::{PATIENCE, SECRET, Siege, TallyClient, patient, tally};
 use crate::member::{COUNTED, Member, Plan, send_all};
+use crate::pace::blows;
 use crate::recording::{CALL, Recording};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,12 +57,11 @@ async fn calls_with_damaged_bytes() {
     TallyClient::register(&name, ()).on(siege.target()).timeout(PATIENCE).await.expect("the name is free");
     let host = siege.target().whereis(&name).await.expect("it is known").expect("it is registered").node;
     let at = siege.nodes.iter().position(|node| node.node() == host).expect("it is on one of ours");
-    let seed = siege.nodes[at].local_addr();
+    let host = siege.nodes[at].clone();
+    let (member, peer) = siege.let_in(Plan::of(CLUSTER, Some(SECRET)), &host).await;
     let before = siege.nodes[at].stats().malformed;
     let payload = 16 + name.len().next_multiple_of(16);
     let liar = attack(move || {
-        let member = Member::start(Plan::of(CLUSTER, Some(SECRET)), seed);
-        let peer = member.reach(host);
         let (mut sent, mut counted) = (0_u64, COUNTED);
         // As long as rates are wanted, all of them again.
         for (at, value) in blows(1, u32::MAX).flat_map(|_| damages(&call.body)) {
@@ -75,10 +74,10 @@ async fn calls_with_damaged_bytes() {
             head[..8].copy_from_slice(&number.to_le_bytes());
             send_all(&peer, [Frame::new(CALL, head, &[&body])]);
         }
-        (member, counted - COUNTED)
+        counted - COUNTED
     });
     siege.calls_go_on().await;
-    let (member, sent) = liar.await.expect("all of them find room");
+    let sent = liar.await.expect("all of them find room");
     assert!(sent > 0);
     siege.until("all are answered whose message alone is damaged", |_| member.replies() == sent).await;
     assert!(siege.nodes[at].stats().malformed > before, "and lengths that do not add up are counted");

@@ -3,7 +3,6 @@
 
 mod cores;
 mod crowd;
-mod effort;
 mod fixture;
 mod flood;
 mod forger;
@@ -13,6 +12,7 @@ mod liar;
 mod meddler;
 mod member;
 mod outsider;
+mod pace;
 mod recorder;
 mod recording;
 mod twin;

@@ -15,8 +15,8 @@ use swarm_net::secret::Keyring;
 use swarm_net::transport::{Charge, FrameNo, Inbox, Lane, Peer, Setup, Transport};
 use swarm_net::wire::{Frame, FrameRef};
 
-use crate::effort::peace;
 use crate::fixture::{PATIENCE, patient};
+use crate::pace::peace;
 
 /// The answer to a call.
 const REPLY: u8 = 18;

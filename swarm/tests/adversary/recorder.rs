@@ -6,8 +6,9 @@ use std::net::TcpStream;
 use swarm::prelude::*;
 use swarm::{Event, Gone, Swarm};
 
-use crate::effort::{attack, blows};
+use crate::cores::attack;
 use crate::fixture::{PATIENCE, SECRET, Siege, now, patient};
+use crate::pace::blows;
 use crate::recording::Relay;
 
 const CLUSTER: &str = "adversary-recorder";
@@ -41,6 +42,8 @@ async fn a_recorded_session_is_played_back_and_damaged() {
     }
     siege.until("enough is recorded", |_| recording.packets().len() > 20 && recording.streams().len() > 1).await;
 
+    // The node behind the relay has its part of the calls now.
+    siege.peace().await;
     let before = watched.stats();
     let (packets, streams) = (recording.packets(), recording.streams());
     let played = attack(move || {

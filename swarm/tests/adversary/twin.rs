@@ -2,7 +2,7 @@
 
 use swarm_net::error::NetError;
 
-use crate::effort::attack;
+use crate::cores::attack;
 use crate::fixture::{SECRET, Siege, patient};
 use crate::member::{Member, Plan};
 
