@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::io::BufRead as _;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -133,10 +134,11 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     std::thread::spawn(move || {
         std::io::stdin().lock().lines().map_while(Result::ok).all(|line| said.send(line).is_ok())
     });
+    let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
         let line = tokio::select! {
             line = lines.recv() => line,
-            _ = tokio::signal::ctrl_c() => break,
+            _ = &mut stop => break,
         };
         match line.as_deref().map(str::trim) {
             Some("join") => nodes.push(node(Some(&first)).start().await?),
@@ -148,7 +150,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
             Some("crash") => drop(nodes.pop()),
             Some(_) => println!("join, leave or crash?"),
             None => {
-                tokio::signal::ctrl_c().await?;
+                stop.await?;
                 break;
             }
         }

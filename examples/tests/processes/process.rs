@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// Every line that is awaited comes within a second or a few; this is for a machine that is busy with something
@@ -83,10 +83,20 @@ impl Process {
         assert!(sent.expect("kill is there").success(), "the process is there");
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends by itself, and its output with it.
+    #[track_caller]
     pub(crate) fn ended(mut self) -> ExitStatus {
         // Closed only after that: to some programs a closed standard input is a reason to end.
         let stdin = self.stdin.take();
+        let until = Instant::now() + LINE_WITHIN;
+        let mut last = None;
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => last = Some(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it never ended, at last it said {last:?}"),
+            }
+        }
         let status = self.child.wait().expect("the process is ours");
         drop(stdin);
         status
