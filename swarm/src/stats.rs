@@ -4,6 +4,7 @@
 )]
 //! Owns the figures that a node gives about itself.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -145,9 +146,26 @@ struct Place(usize);
 static FREE: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 static PLACES: AtomicUsize = AtomicUsize::new(0);
 
-thread_local!(static PLACE: Place = Place::take());
+thread_local! {
+    /// What is in [`PLACE`], to be read without a look at whether that is there, once it is.
+    static LINE: Cell<Option<usize>> = const { Cell::new(None) };
+    static PLACE: Place = Place::take();
+}
 
 impl Place {
+    /// That of this thread. One that ends may still call, and has none.
+    #[inline]
+    fn mine() -> usize {
+        LINE.get().unwrap_or_else(Self::find)
+    }
+
+    #[cold]
+    fn find() -> usize {
+        let line = PLACE.try_with(|place| place.0).unwrap_or(usize::MAX);
+        LINE.set(Some(line));
+        line
+    }
+
     fn take() -> Self {
         let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Self(free.unwrap_or_else(|| PLACES.fetch_add(1, Ordering::Relaxed)))
@@ -156,6 +174,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        LINE.set(Some(usize::MAX));
         FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self.0);
     }
 }
@@ -166,9 +185,7 @@ impl PerThread {
 
     #[inline]
     pub(crate) fn add(&self, n: u64) {
-        // A thread that ends may still call.
-        let place = PLACE.try_with(|place| place.0).unwrap_or(usize::MAX);
-        match self.0[..Self::LINES - 1].get(place) {
+        match self.0[..Self::LINES - 1].get(Place::mine()) {
             Some(Line(Count(own))) => own.store(own.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed),
             None => self.0[Self::LINES - 1].0.add(n),
         }
